@@ -1,0 +1,84 @@
+"""What differs between the versions we support. Each entry says when it can go."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, Iterator
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+__all__ = ["HAS_STORAGES", "InvalidStorageError", "StorageHandler", "django_storages_handler"]
+
+#: Django reads ``STORAGES`` itself. Goes with Django 4.1.
+HAS_STORAGES = django.VERSION >= (4, 2)
+
+if sys.version_info >= (3, 9):  # goes with Python 3.8: it can then be imported directly
+    from functools import cache
+else:  # pragma: no cover
+    from functools import lru_cache
+
+    cache = lru_cache(maxsize=None)
+
+if HAS_STORAGES:
+    from django.core.files.storage import InvalidStorageError
+else:  # goes with Django 4.1
+
+    class InvalidStorageError(ImproperlyConfigured):  # type: ignore[no-redef]
+        """The name of Django 4.2 for an alias that is not in ``STORAGES``."""
+
+
+class StorageHandler:
+    """Django 4.2's ``storages`` for older versions: builds each alias once. Goes with Django 4.1.
+
+    Args:
+        read_backends: Returns the ``STORAGES`` setting, as ``{alias: {"BACKEND", "OPTIONS"}}``.
+    """
+
+    def __init__(self, read_backends: Callable[[], Dict[str, Any]]) -> None:
+        self._read_backends = read_backends
+        self._storages: Dict[str, Any] = {}
+
+    @property
+    def backends(self) -> Dict[str, Any]:
+        return self._read_backends()
+
+    def __getitem__(self, alias: str) -> Any:
+        try:
+            return self._storages[alias]
+        except KeyError:
+            pass
+        try:
+            params = self.backends[alias]
+        except KeyError:
+            raise InvalidStorageError(
+                f"Could not find config for '{alias}' in settings.STORAGES."
+            ) from None
+        self._storages[alias] = self.create_storage(params)
+        return self._storages[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self.backends
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.backends)
+
+    def create_storage(self, params: Dict[str, Any]) -> Any:
+        try:
+            storage_class = import_string(params["BACKEND"])
+        except (ImportError, KeyError) as error:
+            raise InvalidStorageError(f"Could not find backend: {error}") from error
+        return storage_class(**params.get("OPTIONS", {}))
+
+    def clear(self) -> None:
+        self._storages.clear()
+
+
+def django_storages_handler(read_backends: Callable[[], Dict[str, Any]]) -> Any:
+    """Django's own ``storages`` where there is one, ours elsewhere. Goes with Django 4.1."""
+    if HAS_STORAGES:
+        from django.core.files.storage import storages
+
+        return storages
+    return StorageHandler(read_backends)

@@ -1,0 +1,181 @@
+"""Every error this package raises, in one tree.
+
+::
+
+    SmartStorageError                     base of all; never raised itself
+    ├── ConfigurationError                a setting is missing or wrong          (ImproperlyConfigured)
+    │   └── ResolutionError               no storage could be chosen for a file
+    ├── S3Error                           S3 said no, or said nothing            (OSError)
+    │   ├── ObjectNotFoundError           no object under that key               (FileNotFoundError)
+    │   ├── BucketNotFoundError           no bucket of that name
+    │   ├── AccessDeniedError             the credentials may not do this        (PermissionError)
+    │   ├── AclNotSupportedError          the bucket refuses ACL headers
+    │   ├── PreconditionFailedError       a condition of the request did not hold
+    │   │   ├── ObjectExistsError         the key was taken by another writer    (FileExistsError)
+    │   │   └── ObjectChangedError        the object changed while it was read
+    │   ├── ContentMismatchError          bytes or checksum differ from what was promised
+    │   ├── ThrottledError                still "slow down" after every retry
+    │   └── UnreachableError              no answer after every retry            (ConnectionError)
+    ├── BackendsFailedError               every backend of a composed storage failed
+    └── TransferError                     a queued transfer could not be carried out
+
+An error of S3 names the module, the bucket and the key, says what to do, and keeps the
+original exception as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+from django.core.exceptions import ImproperlyConfigured
+
+__all__ = [
+    "AccessDeniedError",
+    "AclNotSupportedError",
+    "BackendsFailedError",
+    "BucketNotFoundError",
+    "ConfigurationError",
+    "ContentMismatchError",
+    "ObjectChangedError",
+    "ObjectExistsError",
+    "ObjectNotFoundError",
+    "PreconditionFailedError",
+    "ResolutionError",
+    "S3Error",
+    "SmartStorageError",
+    "ThrottledError",
+    "TransferError",
+    "UnreachableError",
+]
+
+
+class SmartStorageError(Exception):
+    """Base of every error of this package; catch it to catch them all."""
+
+
+class ConfigurationError(SmartStorageError, ImproperlyConfigured):
+    """A setting is missing or wrong. The message names the module, the key and the fix."""
+
+
+class ResolutionError(ConfigurationError):
+    """No storage could be chosen for a file."""
+
+
+class S3Error(SmartStorageError, OSError):
+    """S3 refused a request, or did not answer it.
+
+    Args:
+        what: What went wrong and what to do about it, as a sentence.
+        module: Name of the module whose storage made the request.
+        bucket: Name of the bucket.
+        key: Key of the object, with the location in front.
+        status: HTTP status of the answer, ``None`` if there was none.
+        code: Error code of S3 (``NoSuchKey``), ``None`` if there was none.
+
+    Example:
+        >>> error = S3Error("The disk is full.", module="media", bucket="acme", key="media/a.txt")
+        >>> str(error)
+        "The disk is full. (module 'media', bucket 'acme', key 'media/a.txt')"
+    """
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        module: Optional[str] = None,
+        bucket: Optional[str] = None,
+        key: Optional[str] = None,
+        status: Optional[int] = None,
+        code: Optional[str] = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.module = module
+        self.bucket = bucket
+        self.key = key
+        self.status = status
+        self.code = code
+
+    def __str__(self) -> str:
+        places = [("module", self.module), ("bucket", self.bucket), ("key", self.key)]
+        where = ", ".join(f"{label} {value!r}" for label, value in places if value is not None)
+        return f"{self.what} ({where})" if where else self.what
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # OSError's own __reduce__ forgets keyword arguments; a task queue pickles exceptions.
+        return _rebuild_s3_error, (type(self), self.what, dict(self._places()))
+
+    def _places(self) -> Dict[str, Any]:
+        names = ("module", "bucket", "key", "status", "code")
+        return {name: getattr(self, name) for name in names}
+
+
+def _rebuild_s3_error(error_class: type, what: str, places: Dict[str, Any]) -> S3Error:
+    error: S3Error = error_class(what, **places)
+    return error
+
+
+class ObjectNotFoundError(S3Error, FileNotFoundError):
+    """There is no object under that key."""
+
+
+class BucketNotFoundError(S3Error):
+    """There is no bucket of that name at that endpoint."""
+
+
+class AccessDeniedError(S3Error, PermissionError):
+    """The credentials are valid but may not do this, or are not valid at all."""
+
+
+class AclNotSupportedError(S3Error):
+    """The bucket has ACLs disabled (AWS's default since April 2023) and refuses ACL headers."""
+
+
+class PreconditionFailedError(S3Error):
+    """A condition of the request (``If-Match``, ``If-None-Match``) did not hold."""
+
+
+class ObjectExistsError(PreconditionFailedError, FileExistsError):
+    """The key was taken, and the write was one that must not overwrite."""
+
+
+class ObjectChangedError(PreconditionFailedError):
+    """Somebody replaced the object between two requests of one read."""
+
+
+class ContentMismatchError(S3Error):
+    """The bytes received are fewer or other than the server promised."""
+
+
+class ThrottledError(S3Error):
+    """The server still asked to slow down after the last retry."""
+
+
+class UnreachableError(S3Error, ConnectionError):
+    """The server did not answer, after the last retry."""
+
+
+class BackendsFailedError(SmartStorageError):
+    """Every backend of a composed storage failed; ``errors`` holds each one's own error.
+
+    Args:
+        what: What was attempted, as a sentence.
+        errors: Pairs of the backend's label and its error, in the order they were tried.
+
+    Example:
+        >>> str(BackendsFailedError("No backend could open 'a'.", [("disk", KeyError("a"))]))
+        "No backend could open 'a'. disk: KeyError('a')"
+    """
+
+    def __init__(self, what: str, errors: Sequence[Tuple[str, BaseException]] = ()) -> None:
+        super().__init__(what, errors)
+        self.what = what
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        each = "; ".join(f"{label}: {error!r}" for label, error in self.errors)
+        return f"{self.what} {each}".rstrip()
+
+
+class TransferError(SmartStorageError):
+    """A queued transfer could not be carried out."""

@@ -1,0 +1,7 @@
+"""Django settings of the test suite; a test states what else it needs with ``override_settings``."""
+
+SECRET_KEY = "tests"
+USE_TZ = True
+INSTALLED_APPS = ["smart_storages"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
