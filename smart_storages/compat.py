@@ -9,7 +9,13 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-__all__ = ["HAS_STORAGES", "InvalidStorageError", "StorageHandler", "django_storages_handler"]
+__all__ = [
+    "HAS_STORAGES",
+    "InvalidStorageError",
+    "StorageHandler",
+    "cache",
+    "django_storages_handler",
+]
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)

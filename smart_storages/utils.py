@@ -170,7 +170,7 @@ def _create_class(
     return create_storage_class(module_name, base=base, **defaults)
 
 
-copyreg.pickle(_GeneratedClass, _reduce_class)  # type: ignore[arg-type]
+copyreg.pickle(_GeneratedClass, _reduce_class)
 
 
 def create_storage(
