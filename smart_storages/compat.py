@@ -15,6 +15,7 @@ __all__ = [
     "StorageHandler",
     "cache",
     "django_storages_handler",
+    "forget_default_storages",
 ]
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
@@ -88,3 +89,13 @@ def django_storages_handler(read_backends: Callable[[], Dict[str, Any]]) -> Any:
 
         return storages
     return StorageHandler(read_backends)
+
+
+def forget_default_storages() -> None:
+    """Have Django's two lazy storages built anew when next used. Goes with Django 4.1."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.files.storage import default_storage
+    from django.utils.functional import empty
+
+    for lazy in (default_storage, staticfiles_storage):
+        lazy._wrapped = empty

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages import storages as ready_made
-from smart_storages.compat import StorageHandler, django_storages_handler
+from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
 from smart_storages.storages import SmartS3Storage
@@ -219,6 +219,18 @@ def get_storage(module_name: str) -> SmartS3Storage:
         return _shared.setdefault(module_name, storage_class())
 
 
+def make_default_storage() -> Storage:
+    """Return the storage aliased ``default``. Django before 4.2 calls it for ``default_storage``."""
+    storage: Storage = storages["default"]
+    return storage
+
+
+def make_staticfiles_storage() -> Storage:
+    """Return the storage aliased ``staticfiles``, for Django before 4.2."""
+    storage: Storage = storages["staticfiles"]
+    return storage
+
+
 def resolve_storage(reference: StorageReference) -> Storage:
     """Return the storage that a reference means.
 
@@ -298,6 +310,8 @@ def _forget_storages(*, setting: Optional[str] = None, **kwargs: Any) -> None:
     _shared.clear()
     if isinstance(storages, StorageHandler):  # goes with Django 4.1
         storages.clear()
+        if setting == "STORAGES":
+            forget_default_storages()
 
 
 setting_changed.connect(_forget_storages, dispatch_uid="smart_storages.utils.forget_storages")
