@@ -322,10 +322,9 @@ def get_storages() -> Dict[str, Any]:
     """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
     storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})
     if not HAS_STORAGES:  # goes with Django 4.1
-        storages.setdefault("default", {"BACKEND": getattr(settings, "DEFAULT_FILE_STORAGE", "")})
-        storages.setdefault(
-            "staticfiles", {"BACKEND": getattr(settings, "STATICFILES_STORAGE", "")}
-        )
+        older = {"default": "DEFAULT_FILE_STORAGE", "staticfiles": "STATICFILES_STORAGE"}
+        for alias, name in older.items():
+            storages.setdefault(alias, {"BACKEND": getattr(settings, name)})
     return storages
 
 

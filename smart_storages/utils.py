@@ -220,7 +220,7 @@ def get_storage(module_name: str) -> SmartS3Storage:
 
 
 def make_default_storage() -> Storage:
-    """Return the storage aliased ``default``. Django before 4.2 calls it for ``default_storage``."""
+    """Return the storage aliased ``default``, for Django before 4.2."""
     storage: Storage = storages["default"]
     return storage
 
