@@ -18,7 +18,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Pattern, Tuple
 
 from django.conf import settings
 
-from smart_storages.compat import HAS_STORAGES, cache
+from smart_storages.compat import HAS_STORAGES, cache, forget_default_storages
 from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
@@ -322,9 +322,28 @@ def get_storages() -> Dict[str, Any]:
     """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
     storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})
     if not HAS_STORAGES:  # goes with Django 4.1
-        storages.setdefault("default", {"BACKEND": settings.DEFAULT_FILE_STORAGE})
-        storages.setdefault("staticfiles", {"BACKEND": settings.STATICFILES_STORAGE})
+        older = {"default": "DEFAULT_FILE_STORAGE", "staticfiles": "STATICFILES_STORAGE"}
+        for alias, name in older.items():
+            storages.setdefault(alias, {"BACKEND": getattr(settings, name)})
     return storages
+
+
+def adopt_storages_setting(default: str, staticfiles: str) -> None:
+    """Have a Django that knows no ``STORAGES`` take its storages from there. Goes with Django 4.1.
+
+    Args:
+        default: Dotted path of a callable that returns the storage aliased ``default``.
+        staticfiles: The same for ``staticfiles``.
+    """
+    if HAS_STORAGES:
+        return
+    named = getattr(settings, "STORAGES", None) or {}
+    if "default" in named:
+        settings.DEFAULT_FILE_STORAGE = default
+    if "staticfiles" in named:
+        settings.STATICFILES_STORAGE = staticfiles
+    if named:
+        forget_default_storages()
 
 
 def iter_module_keys() -> Iterator[str]:

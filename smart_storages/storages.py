@@ -51,8 +51,9 @@ client_pool = ClientPool(limit=config.get_max_clients)
 
 @cache
 def _plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...]) -> Config:
+    addressing: Any = {"addressing_style": style}
     return Config(
-        s3={"addressing_style": style},
+        s3=addressing,
         signature_version=signature,
         proxies={scheme: reveal(url) for scheme, url in proxies} or None,
     )
@@ -99,7 +100,7 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
     ) -> None:
         options = guard(options)
         # Django's deconstructible keeps what the constructor was called with, secrets too.
-        args, kwargs = self._constructor_args
+        args, kwargs = self._constructor_args  # type: ignore[has-type]
         self._constructor_args = (args, guard(kwargs))
         if module_name is not None:
             self.module_name = module_name
@@ -188,22 +189,30 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
     @property
     def client(self) -> S3Client:
         """The S3 client of this storage's connection; safe to use from any thread."""
-        return self._from_pool(client_pool.client)
+        client: S3Client = self._from_pool(client_pool.client)
+        return client
 
     @property
     def connection(self) -> S3ServiceResource:
         """A boto3 resource, made for the caller: resources are not for sharing."""
-        return self._from_pool(client_pool.resource)
+        resource: S3ServiceResource = self._from_pool(client_pool.resource)
+        return resource
 
     @property
     def unsigned_connection(self) -> S3ServiceResource:
         """A boto3 resource that signs nothing, made for the caller."""
-        return self._from_pool(lambda signed: client_pool.resource(replace(signed, signed=False)))
+        resource: S3ServiceResource = self._from_pool(
+            lambda signed: client_pool.resource(replace(signed, signed=False))
+        )
+        return resource
 
     @property
     def bucket(self) -> Bucket:
         """A boto3 ``Bucket``, made for the caller."""
-        return self._from_pool(lambda connection: client_pool.bucket(connection, self.bucket_name))
+        bucket: Bucket = self._from_pool(
+            lambda connection: client_pool.bucket(connection, self.bucket_name)
+        )
+        return bucket
 
     def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
         self._raise_without_bucket()

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages import storages as ready_made
-from smart_storages.compat import StorageHandler, django_storages_handler
+from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
 from smart_storages.storages import SmartS3Storage
@@ -170,7 +170,7 @@ def _create_class(
     return create_storage_class(module_name, base=base, **defaults)
 
 
-copyreg.pickle(_GeneratedClass, _reduce_class)  # type: ignore[arg-type]
+copyreg.pickle(_GeneratedClass, _reduce_class)
 
 
 def create_storage(
@@ -217,6 +217,18 @@ def get_storage(module_name: str) -> SmartS3Storage:
     except KeyError:
         storage_class = _READY_MADE.get(module_name) or create_storage_class(module_name)
         return _shared.setdefault(module_name, storage_class())
+
+
+def make_default_storage() -> Storage:
+    """Return the storage aliased ``default``, for Django before 4.2."""
+    storage: Storage = storages["default"]
+    return storage
+
+
+def make_staticfiles_storage() -> Storage:
+    """Return the storage aliased ``staticfiles``, for Django before 4.2."""
+    storage: Storage = storages["staticfiles"]
+    return storage
 
 
 def resolve_storage(reference: StorageReference) -> Storage:
@@ -298,6 +310,8 @@ def _forget_storages(*, setting: Optional[str] = None, **kwargs: Any) -> None:
     _shared.clear()
     if isinstance(storages, StorageHandler):  # goes with Django 4.1
         storages.clear()
+        if setting == "STORAGES":
+            forget_default_storages()
 
 
 setting_changed.connect(_forget_storages, dispatch_uid="smart_storages.utils.forget_storages")

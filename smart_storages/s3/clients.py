@@ -202,7 +202,7 @@ class ClientPool:
         return client
 
     def _build(self, connection: Connection, credentials: Any) -> S3Client:
-        options = {"max_pool_connections": _SOCKETS}
+        options: Dict[str, Any] = {"max_pool_connections": _SOCKETS}
         options.update({name: _thaw(value) for name, value in connection.client_config})
         if not connection.signed:
             options["signature_version"] = UNSIGNED

@@ -144,7 +144,7 @@ def _as_text(expiry: Any) -> Optional[str]:
     if isinstance(expiry, datetime):
         aware = expiry if expiry.tzinfo else expiry.replace(tzinfo=timezone.utc)
         return aware.isoformat()
-    return expiry
+    return None if expiry is None else str(expiry)
 
 
 def _name(supplier: Any) -> str:
@@ -167,7 +167,7 @@ def assume_role(source: CredentialSource, session: Session, credentials: Any) ->
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=session.create_client,
         source_credentials=credentials,
-        role_arn=source.role_arn,
+        role_arn=str(source.role_arn),
         extra_args=extra,
         cache={},
     )
