@@ -28,11 +28,21 @@ class Command(BaseCommand):
                 made = ensure_bucket(storage.client, bucket, storage.region_name)
             except (BotoCoreError, ClientError) as error:
                 raise CommandError(
-                    f"Cannot create the bucket {bucket!r} of module {module!r}: {error} "
-                    "Set PRESS_BUCKET_PREFIX if the name is taken."
+                    f"Cannot create the bucket {bucket!r} of module {module!r}. {explain(error)}"
                 ) from error
             if options["verbosity"]:
                 self.stdout.write(f"{bucket}: {'created' if made else 'exists'}")
+
+
+def explain(error):
+    """What S3 said, which may be nothing but a code, and what to try."""
+    if not isinstance(error, ClientError):
+        return f"{error} Check S3_ENDPOINT_URL."
+    code = error.response["Error"].get("Code")
+    return (
+        f"The server answered {code!r}. Check the keys; if the name is wrong or belongs to "
+        "somebody else, set PRESS_BUCKET_PREFIX."
+    )
 
 
 def ensure_bucket(client, bucket, region):
