@@ -64,7 +64,7 @@ def test_a_wrong_file_is_refused_with_a_reason_and_not_stored(visitor: Any) -> N
     from visitor import VisitError
 
     before = visitor.read("/people/").files
-    with pytest.raises(VisitError, match="called .png but holds something else"):
+    with pytest.raises(VisitError, match=r"called \.png but holds something else"):
         visitor.upload(
             "/people/",
             {"name": "A. Nobody", "role": "Impostor"},
