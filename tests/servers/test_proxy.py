@@ -20,6 +20,10 @@ from tests.servers import S3Proxy, S3Server, free_port
 from tests.servers.wire import Connection, Framing, Head, WireError
 
 KILO = 1024
+CONNECTION_ERRORS = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.EndpointConnectionError,
+)
 
 
 def client_of(proxy: S3Proxy, server: S3Server, **config: Any) -> Any:
@@ -336,7 +340,7 @@ class TestFaults:
         client.head_bucket(Bucket=bucket)
         with proxy.refusing():
             # A pooled connection closes, or a new one is refused: by chance, one of the two.
-            with pytest.raises(botocore.exceptions.HTTPClientError):
+            with pytest.raises(CONNECTION_ERRORS):
                 client.head_bucket(Bucket=bucket)
         client.head_bucket(Bucket=bucket)
 
