@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 from smart_storages import config
 
@@ -17,6 +18,10 @@ class SmartStoragesConfig(AppConfig):
     verbose_name = "Smart storages"
 
     def ready(self) -> None:
+        from smart_storages.checks import check_buckets, check_storages
+
+        register(check_buckets, Tags.files)
+        register(check_storages, Tags.files)
         config.adopt_storages_setting(
             default="smart_storages.utils.make_default_storage",
             staticfiles="smart_storages.utils.make_staticfiles_storage",

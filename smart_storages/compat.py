@@ -97,5 +97,6 @@ def forget_default_storages() -> None:
     from django.core.files.storage import default_storage
     from django.utils.functional import empty
 
-    for lazy in (default_storage, staticfiles_storage):
+    lazies: Any = (default_storage, staticfiles_storage)
+    for lazy in lazies:
         lazy._wrapped = empty
