@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import pytest
 
@@ -149,9 +149,8 @@ def room_of(module: str) -> Room:
 
 def climbs(importer: str, imported: str) -> Optional[str]:
     """Why an import is not allowed, or None when it is."""
-    if importer == "" or importer == imported:
-        return None
-    if imported == "":
+    root = ""
+    if root in (importer, imported) or importer == imported:
         return None
     mine, theirs = room_of(importer), room_of(imported)
     if theirs.floor > mine.floor:
@@ -285,7 +284,7 @@ def test_a_module_in_no_room_is_an_error() -> None:
 # Public names
 
 
-def load(module: str) -> object:
+def load(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -294,15 +293,14 @@ def load(module: str) -> object:
         raise
 
 
-def is_public(module: str) -> bool:
-    return module == PACKAGE or module.partition(".")[2] in PUBLIC
+PUBLIC_MODULES = [name for name in MODULES if name == PACKAGE or name.partition(".")[2] in PUBLIC]
 
 
-@pytest.mark.parametrize("module", filter(is_public, MODULES))
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
 def test_public_names_are_sorted_and_exist(module: str) -> None:
     loaded = load(module)
-    names = list(getattr(loaded, "__all__", []))
-    assert names, f"{module} is public and has no __all__"
+    assert hasattr(loaded, "__all__"), f"{module} is public and has no __all__"
+    names = list(loaded.__all__)
     ordinary = [name for name in names if not name.startswith("__")]
     assert ordinary == sorted(ordinary)
     assert len(set(names)) == len(names)
@@ -310,7 +308,7 @@ def test_public_names_are_sorted_and_exist(module: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("module", filter(is_public, MODULES))
+@pytest.mark.parametrize("module", PUBLIC_MODULES)
 def test_public_names_have_docstrings(module: str) -> None:
     loaded = load(module)
     assert inspect.getdoc(loaded), f"{module} has no docstring"
@@ -325,13 +323,10 @@ def test_public_names_have_docstrings(module: str) -> None:
     assert not bare
 
 
-def _examples() -> Iterator[str]:
-    for module, path in MODULES.items():
-        if ">>>" in path.read_text(encoding="utf-8"):
-            yield module
+WITH_EXAMPLES = [name for name, path in MODULES.items() if ">>>" in path.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("module", _examples())
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_in_docstrings_run(module: str) -> None:
     loaded = load(module)
     report: List[str] = []

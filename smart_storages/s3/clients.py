@@ -89,8 +89,10 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
     for config in configs:
         if config is None:
             continue
-        for name, default in type(config).OPTION_DEFAULTS.items():
-            value = getattr(config, name)
+        # An object, not OPTION_DEFAULTS: its constructor fills in some, as inject_host_prefix.
+        defaults = type(config)()
+        for name in type(config).OPTION_DEFAULTS:
+            value, default = getattr(config, name), getattr(defaults, name)
             if name == "s3" and value:
                 styles = {key: each for key, each in value.items() if each is not None}
                 merged[name] = {**merged.get(name, {}), **styles}
