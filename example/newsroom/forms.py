@@ -20,6 +20,7 @@ class PressForm(forms.ModelForm):
                 # The page lists the current file with its link; "Currently: ..." would repeat it.
                 field.widget = forms.FileInput()
                 field.widget.is_required = field.required
+                field.widget.attrs["accept"] = ",".join(self.accepted_types(name))
             described = []
             if field.help_text:
                 described.append(f"id_{name}_help")
@@ -29,11 +30,16 @@ class PressForm(forms.ModelForm):
             if described:
                 field.widget.attrs["aria-describedby"] = " ".join(described)
 
+    def accepted_types(self, name):
+        """Suffixes that the browser offers for the file field ``name``; the validator decides."""
+        validators = self._meta.model._meta.get_field(name).validators
+        return [suffix for each in validators for suffix in getattr(each, "types", ())]
+
 
 class ArticleForm(PressForm):
     class Meta:
         model = Article
-        fields = ("headline", "standfirst", "body", "image", "source", "kit")
+        fields = ("headline", "standfirst", "body", "image", "image_alt", "source", "kit")
         widgets = {
             "standfirst": forms.Textarea(attrs={"rows": 2}),
             "body": forms.Textarea(attrs={"rows": 4}),
@@ -61,6 +67,9 @@ class RowStoredForm(PressForm):
     """A form for a model that finds its storage row by row."""
 
     upload = forms.FileField(label="File")
+
+    def accepted_types(self, name):
+        return self._meta.model.upload_validator.types
 
     def clean_upload(self):
         upload = self.cleaned_data["upload"]

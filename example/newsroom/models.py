@@ -19,8 +19,10 @@ from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storag
 from smart_storages.utils import create_storage_class, get_storage, storages
 
 # Way 2, used by Person below: a class made from a module's name. What is given here stands above
-# SMART_STORAGE_BUCKETS: this code relies on portraits never replacing one another.
-AvatarStorage = create_storage_class("avatars", file_overwrite=False)
+# SMART_STORAGE_BUCKETS; what an operator should be able to change belongs there instead.
+AvatarStorage = create_storage_class(
+    "avatars", object_parameters={"CacheControl": "public, max-age=3600"}
+)
 
 
 def kit_storage():
@@ -44,6 +46,12 @@ class Article(models.Model):
         max_length=255,
         validators=[validate_image],
         help_text="PNG, JPEG, WebP or GIF, up to 5 MB. Anybody can see it.",
+    )
+    image_alt = models.CharField(
+        "picture in words",
+        max_length=200,
+        blank=True,
+        help_text="What it shows, for those who cannot see it.",
     )
     source = models.FileField(
         "source document",

@@ -21,8 +21,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import django
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("PRESS_RUN_DIR", str(BASE_DIR / "run")))
 RUN_DIR.mkdir(parents=True, exist_ok=True)  # SQLite makes the file, not the folder
@@ -75,6 +73,7 @@ SMART_STORAGE_BUCKETS = {
         "bucket_name": f"{PREFIX}-media",
         "location": "avatars/",
         "default_acl": "public-read",
+        "file_overwrite": False,
     },
     # Level 2, internal: private objects, links that work for an hour.
     "documents": {
@@ -129,6 +128,7 @@ SMART_STORAGE_BUCKETS = {
     },
 }
 
+# Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {
     "default": {"BACKEND": "smart_storages.storages.MediaStorage"},
     "staticfiles": {"BACKEND": "smart_storages.storages.StaticStorage"},
@@ -137,11 +137,6 @@ STORAGES = {
         "OPTIONS": {"module_name": "kits"},
     },
 }
-if django.VERSION < (4, 2):
-    # Older Djangos know these two by other names; the package reads the rest of STORAGES.
-    DEFAULT_FILE_STORAGE = STORAGES["default"]["BACKEND"]
-    STATICFILES_STORAGE = STORAGES["staticfiles"]["BACKEND"]
-
 # Addresses of static files come from the storage; Django only insists that this has a value.
 STATIC_URL = "/static/"
 

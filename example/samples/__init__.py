@@ -40,6 +40,7 @@ def stories() -> List[Upload]:
                 "body": "Until four o’clock nobody had moved. Then a dark line came in from the "
                 "west, and one crew had seen it coming.\n\nThe rest of the fleet finished by "
                 "lamplight.",
+                "image_alt": "Sailing boats in a fresh breeze, number 14 ahead of the rest.",
             },
             {"image": regatta},
         ),
@@ -51,6 +52,7 @@ def stories() -> List[Upload]:
                 "body": "The Amalia has to be gone by six. At berth nine they count backwards "
                 "from there.\n\n“Nobody thanks a crane,” says the foreman. “They notice one "
                 "that stands still.”",
+                "image_alt": "A loaded container ship under three cranes at dusk.",
             },
             {
                 "image": port,
@@ -77,6 +79,7 @@ def stories() -> List[Upload]:
                 "behind it uses less power than a kettle.\n\n“You do not repair a lighthouse "
                 "for the ships,” said the keeper’s granddaughter. “They have satellites. You "
                 "repair it for the people who look up.”",
+                "image_alt": "A red and white lighthouse at dawn, its beam over a calm bay.",
             },
             {
                 "image": light,
