@@ -1,6 +1,6 @@
-
-from django.db import migrations, models
 import django.db.models.deletion
+from django.db import migrations, models
+
 import newsroom.models
 import newsroom.validators
 import smart_storages.storages
