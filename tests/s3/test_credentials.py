@@ -178,5 +178,6 @@ class TestRoles:
         first = frozen(credentials)[0]
         soon = datetime.now(timezone.utc) + timedelta(minutes=59)
         monkeypatch.setattr("botocore.credentials._local_now", lambda: soon)
+        monkeypatch.setattr(credentials, "_time_fetcher", lambda: soon)
         assert frozen(credentials)[0] != first
         assert len(calls) == 2
