@@ -43,7 +43,7 @@ def find_interpreter(version: str) -> Optional[str]:
                 [str(candidate), "-c", code],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                universal_newlines=True,
+                text=True,
                 check=False,
             )
         except OSError:
@@ -53,7 +53,7 @@ def find_interpreter(version: str) -> Optional[str]:
     return None
 
 
-def add_session(python: str, django: str, tags: "list[str]") -> None:
+def add_session(python: str, django: str, tags: list[str]) -> None:
     interpreter = find_interpreter(python)
 
     @nox.session(name=f"python{python}-django{django}", python=interpreter or False, tags=tags)

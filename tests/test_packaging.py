@@ -31,7 +31,7 @@ def run(*command: str, cwd: Path) -> str:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     assert result.returncode == 0, result.stdout
