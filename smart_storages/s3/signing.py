@@ -214,10 +214,19 @@ class UrlSigner:
         """
         return self._learn("get_object").signer
 
-    def remaining_life(self) -> Optional[int]:
-        """Seconds the credentials still live; ``None`` if they do not end, or do not say."""
+    def fit_life(self, expires: int) -> int:
+        """``expires``, or the fewer seconds that temporary credentials still live.
+
+        The first time it is fewer, a warning goes to the log.
+        """
         credentials = _get_credentials(self.client)
-        return None if credentials is None else remaining_life(credentials, int(time()))
+        rest = None if credentials is None else remaining_life(credentials, int(time()))
+        if rest is None or expires <= rest:
+            return expires
+        if "life" not in self._warned:
+            self._warned.add("life")
+            warn_of_shorter_life(repr(self), expires, rest)
+        return max(rest, 1)
 
     def _learn(self, operation: str) -> _Learned:
         learned = self._learned.get(operation)
@@ -328,12 +337,7 @@ class UrlSigner:
                     "url_stable_for does nothing for those. Set signature_version to 's3v4'.",
                     self,
                 )
-            rest = self.remaining_life()
-            if rest is not None and expires > rest:
-                if "life" not in self._warned:
-                    self._warned.add("life")
-                    warn_of_shorter_life(repr(self), expires, rest)
-                expires = max(rest, 1)
+            expires = self.fit_life(expires)
         url: str = self.client.generate_presigned_url(
             operation,
             Params=params,
