@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from smart_storages import config
+
 __all__ = ["SmartStoragesConfig"]
 
 
@@ -13,3 +15,9 @@ class SmartStoragesConfig(AppConfig):
     name = "smart_storages"
     label = "smart_storages"
     verbose_name = "Smart storages"
+
+    def ready(self) -> None:
+        config.adopt_storages_setting(
+            default="smart_storages.utils.make_default_storage",
+            staticfiles="smart_storages.utils.make_staticfiles_storage",
+        )

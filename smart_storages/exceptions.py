@@ -3,7 +3,8 @@
 ::
 
     SmartStorageError                     base of all; never raised itself
-    ├── ConfigurationError                a setting is missing or wrong          (ImproperlyConfigured)
+    ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
+    │   ├── InvalidModuleNameError        a module's name could climb out of its location
     │   └── ResolutionError               no storage could be chosen for a file
     ├── S3Error                           S3 said no, or said nothing            (OSError)
     │   ├── ObjectNotFoundError           no object under that key               (FileNotFoundError)
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence, Tuple
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
 __all__ = [
     "AccessDeniedError",
@@ -36,6 +37,7 @@ __all__ = [
     "BucketNotFoundError",
     "ConfigurationError",
     "ContentMismatchError",
+    "InvalidModuleNameError",
     "ObjectChangedError",
     "ObjectExistsError",
     "ObjectNotFoundError",
@@ -55,6 +57,10 @@ class SmartStorageError(Exception):
 
 class ConfigurationError(SmartStorageError, ImproperlyConfigured):
     """A setting is missing or wrong. The message names the module, the key and the fix."""
+
+
+class InvalidModuleNameError(ConfigurationError, SuspiciousFileOperation):
+    """A module's name could climb out of its location; Django answers such a request with 400."""
 
 
 class ResolutionError(ConfigurationError):

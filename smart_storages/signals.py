@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list = []
+from typing import List
+
+__all__: List[str] = []

@@ -1,0 +1,352 @@
+"""The only reader of Django settings, and the order in which an option is looked up.
+
+An option is the first of:
+
+1. an argument of the storage's constructor;
+2. a default given to ``create_storage_class``;
+3. the module's entry in ``SMART_STORAGE_BUCKETS``;
+4. a preset of the class: an attribute named like the option;
+5. the ``AWS_*`` setting of django-storages, or its default.
+
+Credentials are looked up as one set: the first of these that names any of them gives all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Pattern, Tuple
+
+from django.conf import settings
+
+from smart_storages.compat import HAS_STORAGES, cache, forget_default_storages
+from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.options import (
+    CREDENTIAL_OPTIONS,
+    OPTIONS,
+    SECRET_OPTIONS,
+    Problem,
+    default_of,
+    find_entry_problems,
+    find_problems,
+    guard,
+)
+
+__all__ = ["get_bucket_config", "get_default_bucket_config", "merge_options"]
+
+#: What :func:`get_default_bucket_config` always holds.
+DEFAULT_KEYS = (
+    "bucket_name",
+    "location",
+    "default_acl",
+    "access_key",
+    "secret_key",
+    "region_name",
+)
+
+# django-storages takes any value that happens to work (a flag of 1, seconds in a string), and so
+# do its users; these are the ones on which it fails with a traceback of its own.
+_CHECKED_UPSTREAM = (
+    "bucket_name",
+    "default_acl",
+    "endpoint_url",
+    "location",
+    "object_parameters",
+    "region_name",
+)
+
+BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
+MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
+DEFAULT_MAX_CLIENTS = 256
+
+
+def get_default_bucket_config() -> Dict[str, Any]:
+    """Return what the ``AWS_*`` settings say, in the precedence of django-storages.
+
+    Returns:
+        A fresh dict with the keys ``bucket_name``, ``location``, ``default_acl``,
+        ``access_key``, ``secret_key`` and ``region_name``. The keys print as ``***``.
+
+    Raises:
+        ConfigurationError: a setting has a value of the wrong type.
+
+    Example::
+
+        AWS_STORAGE_BUCKET_NAME = "acme"
+        get_default_bucket_config()["bucket_name"]      # "acme"
+
+    Source: ``S3Storage.get_default_settings`` of django-storages.
+    """
+    upstream = get_upstream_options()
+    return {key: upstream[key] for key in DEFAULT_KEYS}
+
+
+def get_bucket_config(module_name: str) -> Dict[str, Any]:
+    """Return a module's entry of ``SMART_STORAGE_BUCKETS`` over the ``AWS_*`` defaults.
+
+    An exact key wins, then the longest pattern that matches; a module without an entry gets the
+    defaults. The dict is fresh: changing it changes no setting.
+
+    Args:
+        module_name: Name of the module, ``"media"`` or ``"tenant_x"``.
+
+    Raises:
+        ConfigurationError: the entry is wrong; the message names the module, the key and the fix.
+        InvalidModuleNameError: the name reached a pattern and could climb out of its location.
+
+    Example::
+
+        SMART_STORAGE_BUCKETS = {"tenant_*": {"bucket_name": "acme", "location": "{module}/"}}
+        get_bucket_config("tenant_x")["location"]       # "tenant_x/"
+    """
+    keys = {*DEFAULT_KEYS, *get_module_entry(module_name)}
+    merged = merge_options(module_name)
+    return {key: merged.get(key) for key in sorted(keys)}
+
+
+def merge_options(
+    module_name: str,
+    *,
+    arguments: Optional[Mapping[str, Any]] = None,
+    defaults: Optional[Mapping[str, Any]] = None,
+    presets: Optional[Mapping[str, Any]] = None,
+    upstream: Optional[Mapping[str, Any]] = None,
+) -> Dict[str, Any]:
+    """Return the options of a storage, each from the first place that names it.
+
+    Args:
+        module_name: Name of the module.
+        arguments: What the storage's constructor was given.
+        defaults: What ``create_storage_class`` was given.
+        presets: The class's own attributes.
+        upstream: What :func:`get_upstream_options` gave, if it was read already.
+
+    Returns:
+        The six keys of :func:`get_default_bucket_config` and every other option that anything
+        but an ``AWS_*`` setting names. ``None`` stands only where it switches an ``AWS_*``
+        setting off; elsewhere it is left out.
+
+    Raises:
+        ConfigurationError: an option is unknown or has a value of the wrong type.
+
+    Example::
+
+        merge_options("media", arguments={"location": "a/"}, presets={"location": "media"})
+    """
+    entry = get_module_entry(module_name)
+    layers = [guard(layer) for layer in (arguments or {}, defaults or {}, entry, presets or {})]
+    upstream = get_upstream_options() if upstream is None else upstream
+    merged = {key: upstream[key] for key in DEFAULT_KEYS}
+    for layer in reversed(layers):
+        merged.update({key: _or_default(key, value) for key, value in layer.items()})
+    owner = next((layer for layer in layers if not CREDENTIAL_OPTIONS.isdisjoint(layer)), None)
+    if owner is not None:
+        merged.update({key: owner.get(key) for key in CREDENTIAL_OPTIONS})
+        merged["external_id"] = owner.get("external_id")
+    _imply_unsigned_urls(merged, layers)
+    return {
+        key: value
+        for key, value in merged.items()
+        if value is not None or upstream.get(key) is not None
+    }
+
+
+def _or_default(key: str, value: Any) -> Any:
+    return default_of(key) if value is None else value
+
+
+def _imply_unsigned_urls(merged: Dict[str, Any], layers: List[Dict[str, Any]]) -> None:
+    # A signed URL of an object that anybody may read only defeats caches.
+    if merged.get("default_acl") not in ("public-read", "public-read-write"):
+        return
+    if any("querystring_auth" in layer for layer in layers):
+        return
+    named_here = any("default_acl" in layer for layer in layers)
+    if named_here or not hasattr(settings, "AWS_QUERYSTRING_AUTH"):
+        merged["querystring_auth"] = False
+
+
+def get_upstream_options() -> Dict[str, Any]:
+    """Return every option as django-storages reads it from the ``AWS_*`` settings."""
+    from storages.backends.s3 import S3Storage
+
+    options: Dict[str, Any] = S3Storage.get_default_settings(None)
+    for key in _CHECKED_UPSTREAM:
+        option, value = OPTIONS[key], options[key]
+        missing = value is None and option.default is not None
+        if missing or not option.accepts(value):
+            raise ConfigurationError(
+                f"The setting {option.setting} must be {option.expected}, "
+                f"not {type(value).__name__}."
+            )
+    return guard(options)
+
+
+def get_buckets() -> Mapping[str, Any]:
+    """Return ``SMART_STORAGE_BUCKETS``, empty if it is not set."""
+    buckets = getattr(settings, BUCKETS_SETTING, None)
+    if buckets is None:
+        return {}
+    if not isinstance(buckets, Mapping):
+        raise ConfigurationError(
+            f"{BUCKETS_SETTING} must be a dict of modules and their options, "
+            f"not {type(buckets).__name__}."
+        )
+    return buckets
+
+
+def find_key(module_name: str) -> Optional[str]:
+    """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
+    buckets = get_buckets()
+    if module_name in buckets:
+        return module_name
+    patterns = [key for key in buckets if isinstance(key, str) and "*" in key]
+    matching = [key for key in patterns if _compile(key).match(module_name)]
+    return max(matching, key=len) if matching else None
+
+
+@cache
+def _compile(pattern: str) -> Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))) + r"\Z", re.DOTALL)
+
+
+def get_module_entry(module_name: str) -> Dict[str, Any]:
+    """Return what ``SMART_STORAGE_BUCKETS`` itself says of a module: names filled in, checked."""
+    key = find_key(module_name)
+    if key is None:
+        return {}
+    entry = get_buckets()[key]
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(
+            f"{BUCKETS_SETTING}[{key!r}] must be a dict of options, not {type(entry).__name__}."
+        )
+    if key != module_name:
+        validate_module_name(module_name, key)
+    for problem in find_entry_problems(entry):
+        raise configuration_error(key, problem)
+    return {name: _fill_in(name, value, module_name) for name, value in entry.items()}
+
+
+def configuration_error(module_key: str, problem: Problem) -> ConfigurationError:
+    """Return the error that tells of a problem in a module's options."""
+    return ConfigurationError(
+        f"{BUCKETS_SETTING}[{module_key!r}][{problem.key!r}] {problem.message}. {problem.hint}"
+    )
+
+
+def _fill_in(name: str, value: Any, module_name: str) -> Any:
+    if isinstance(value, str):
+        return value if name in SECRET_OPTIONS else value.replace("{module}", module_name)
+    if isinstance(value, dict):
+        return {key: _fill_in(str(key), each, module_name) for key, each in value.items()}
+    if type(value) in (list, tuple, set):
+        return type(value)(_fill_in(name, each, module_name) for each in value)
+    return value
+
+
+def validate_module_name(module_name: str, pattern: str) -> None:
+    """Refuse a name that could climb out of the key or location which a pattern makes of it.
+
+    Raises:
+        InvalidModuleNameError: the name is empty, or holds ``/``, ``\\``, ``..`` or a control
+            character, or the pattern's ``*`` stands for nothing.
+    """
+    reason = None
+    if not module_name.strip(". "):
+        reason = "is empty"
+    elif "/" in module_name or "\\" in module_name:
+        reason = "holds a slash"
+    elif ".." in module_name:
+        reason = "holds '..'"
+    elif not module_name.isprintable():
+        reason = "holds a control character"
+    elif any(not part for part in _wildcard_parts(pattern, module_name)):
+        reason = "has nothing in the place of '*'"
+    if reason:
+        raise InvalidModuleNameError(
+            f"The module name {module_name!r} {reason}; it reached the pattern "
+            f"{BUCKETS_SETTING}[{pattern!r}]. Use letters, digits, '-' and '_'."
+        )
+
+
+def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
+    grouped = re.compile("(.*)".join(map(re.escape, pattern.split("*"))) + r"\Z", re.DOTALL)
+    match = grouped.match(module_name)
+    return match.groups() if match else ()
+
+
+def raise_for_problems(module_name: str, options: Mapping[str, Any]) -> None:
+    """Raise for the first thing wrong with the merged options of a module.
+
+    Raises:
+        ConfigurationError: names the module, the key and the fix.
+    """
+    for problem in find_problems(options):
+        raise configuration_error(module_name, problem)
+
+
+def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
+    """Raise if a constructor or factory was given something that is not an option.
+
+    Args:
+        owner: Who was called, for the message.
+        options: What it was called with.
+
+    Raises:
+        ConfigurationError: names the option, and one that may have been meant.
+    """
+    for problem in find_entry_problems(options):
+        raise ConfigurationError(
+            f"{owner}: the option {problem.key!r} {problem.message}. {problem.hint}"
+        )
+
+
+def missing_bucket_error(module_name: str) -> ConfigurationError:
+    """Return the error for a storage that is used without a bucket."""
+    return ConfigurationError(
+        f"The module {module_name!r} has no bucket. Set "
+        f"{BUCKETS_SETTING}[{module_name!r}]['bucket_name'] or AWS_STORAGE_BUCKET_NAME."
+    )
+
+
+def get_max_clients() -> int:
+    """Return ``SMART_STORAGE_MAX_CLIENTS``: how many S3 clients are kept, 256 by default."""
+    limit = getattr(settings, MAX_CLIENTS_SETTING, DEFAULT_MAX_CLIENTS)
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise ConfigurationError(
+            f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
+        )
+    return limit
+
+
+def get_storages() -> Dict[str, Any]:
+    """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
+    storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})
+    if not HAS_STORAGES:  # goes with Django 4.1
+        storages.setdefault("default", {"BACKEND": getattr(settings, "DEFAULT_FILE_STORAGE", "")})
+        storages.setdefault(
+            "staticfiles", {"BACKEND": getattr(settings, "STATICFILES_STORAGE", "")}
+        )
+    return storages
+
+
+def adopt_storages_setting(default: str, staticfiles: str) -> None:
+    """Have a Django that knows no ``STORAGES`` take its storages from there. Goes with Django 4.1.
+
+    Args:
+        default: Dotted path of a callable that returns the storage aliased ``default``.
+        staticfiles: The same for ``staticfiles``.
+    """
+    if HAS_STORAGES:
+        return
+    named = getattr(settings, "STORAGES", None) or {}
+    if "default" in named:
+        settings.DEFAULT_FILE_STORAGE = default
+    if "staticfiles" in named:
+        settings.STATICFILES_STORAGE = staticfiles
+    if named:
+        forget_default_storages()
+
+
+def iter_module_keys() -> Iterator[str]:
+    """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
+    yield from get_buckets()

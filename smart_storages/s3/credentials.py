@@ -1,0 +1,174 @@
+"""Where the credentials of a connection come from, as a value, and how botocore gets them."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
+
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    Credentials,
+    DeferredRefreshableCredentials,
+    RefreshableCredentials,
+)
+from django.utils.crypto import get_random_string
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.secrets import reveal
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+__all__ = ["CredentialSource", "assume_role", "load_source", "takes_argument"]
+
+# A callable's keys are asked for again this long before they expire, in seconds: in the background
+# of a request at the first, while it waits at the second. botocore's own 15 and 10 minutes would
+# ask at every request for keys that live five.
+_REFRESH_EARLY = 60
+_REFRESH_NOW = 15
+
+_SPELLINGS = {
+    "access_key": ("access_key", "AccessKeyId", "aws_access_key_id"),
+    "secret_key": ("secret_key", "SecretAccessKey", "aws_secret_access_key"),
+    "token": ("security_token", "token", "SessionToken", "aws_session_token"),
+    "expiry_time": ("expiry", "expiration", "Expiration", "expiry_time"),
+}
+
+
+@dataclass(frozen=True)
+class CredentialSource:
+    """One set of credentials, or the way to get one. Two equal sources can share a client.
+
+    Args:
+        access_key: With ``secret_key`` and, for temporary keys, ``security_token``.
+        session_profile: A profile of the AWS configuration files.
+        role_arn: A role to assume with the credentials above, or with botocore's own.
+        external_id: What the role's owner asks for.
+        supplier: A callable that returns keys, called again before they expire.
+        argument: What the supplier is called with, ``None`` for nothing.
+
+    Example:
+        >>> CredentialSource(access_key="a", secret_key="b")
+        CredentialSource(***)
+        >>> CredentialSource()
+        CredentialSource()
+    """
+
+    access_key: Optional[str] = None
+    secret_key: Optional[str] = None
+    security_token: Optional[str] = None
+    session_profile: Optional[str] = None
+    role_arn: Optional[str] = None
+    external_id: Optional[str] = None
+    supplier: Optional[Callable[..., Mapping[str, Any]]] = field(default=None)
+    argument: Optional[str] = None
+
+    def __repr__(self) -> str:
+        return "CredentialSource()" if self == CredentialSource() else "CredentialSource(***)"
+
+
+def load_source(source: CredentialSource, session: Optional[Session]) -> Any:
+    """Return the credentials themselves: keys, a profile's, a callable's, or what botocore finds.
+
+    Args:
+        source: Where they come from; a role is left to :func:`assume_role`.
+        session: A botocore session for what it finds by itself (environment, files, instance);
+            not needed for a callable's keys.
+
+    Returns:
+        Credentials of botocore, or ``None`` if there are none anywhere.
+
+    Raises:
+        ConfigurationError: the callable returned something that is not a set of keys.
+    """
+    if source.supplier is not None:
+        return _from_supplier(source)
+    if source.access_key is not None:
+        keys = (source.access_key, source.secret_key, source.security_token)
+        return Credentials(*map(reveal, keys))
+    return session.get_credentials() if session else None
+
+
+def _from_supplier(source: CredentialSource) -> Any:
+    keys = _call_supplier(source)
+    if keys["expiry_time"] is None:
+        return Credentials(keys["access_key"], keys["secret_key"], keys["token"])
+    return RefreshableCredentials.create_from_metadata(
+        keys,
+        refresh_using=lambda: _call_supplier(source),
+        method="smart-storages-credentials",
+        advisory_timeout=_REFRESH_EARLY,
+        mandatory_timeout=_REFRESH_NOW,
+    )
+
+
+def takes_argument(supplier: Callable[..., Any]) -> bool:
+    """Tell whether a ``credentials`` callable wants the name of the module."""
+    try:
+        inspect.signature(supplier).bind("module")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
+    assert source.supplier is not None  # noqa: S101 - for the type checker
+    arguments = () if source.argument is None else (source.argument,)
+    answer = source.supplier(*arguments)
+    if not isinstance(answer, Mapping):
+        raise ConfigurationError(
+            f"The 'credentials' callable {_name(source.supplier)} must return a dict with "
+            f"access_key and secret_key, not {type(answer).__name__}."
+        )
+    keys = {name: _first(answer, spellings) for name, spellings in _SPELLINGS.items()}
+    for name in ("access_key", "secret_key"):
+        if not isinstance(keys[name], str) or not keys[name]:
+            raise ConfigurationError(
+                f"The 'credentials' callable {_name(source.supplier)} returned no {name}. "
+                "Return access_key and secret_key, and security_token and expiry if they expire."
+            )
+    keys["expiry_time"] = _as_text(keys["expiry_time"])
+    return keys
+
+
+def _first(answer: Mapping[str, Any], spellings: Any) -> Any:
+    return next((reveal(answer[name]) for name in spellings if answer.get(name)), None)
+
+
+def _as_text(expiry: Any) -> Optional[str]:
+    # botocore parses text, and takes a naive time for local: a naive one means UTC to AWS.
+    if isinstance(expiry, (int, float)):
+        expiry = datetime.fromtimestamp(expiry, timezone.utc)
+    if isinstance(expiry, datetime):
+        aware = expiry if expiry.tzinfo else expiry.replace(tzinfo=timezone.utc)
+        return aware.isoformat()
+    return None if expiry is None else str(expiry)
+
+
+def _name(supplier: Any) -> str:
+    return getattr(supplier, "__qualname__", type(supplier).__qualname__)
+
+
+def assume_role(source: CredentialSource, session: Session, credentials: Any) -> Any:
+    """Return credentials of the source's role, asked for at first use and renewed by themselves.
+
+    Args:
+        source: Names the role and, optionally, the external id.
+        session: A botocore session, to make a client of the security token service.
+        credentials: Who assumes the role.
+
+    Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
+    extra = {"RoleSessionName": f"smart-storages-{get_random_string(12)}"}
+    if source.external_id:
+        extra["ExternalId"] = source.external_id
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=session.create_client,
+        source_credentials=credentials,
+        role_arn=str(source.role_arn),
+        extra_args=extra,
+        cache={},
+    )
+    return DeferredRefreshableCredentials(fetcher.fetch_credentials, method="assume-role")

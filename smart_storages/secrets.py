@@ -1,0 +1,55 @@
+"""A secret is a value that prints as ``***``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Secret", "reveal"]
+
+
+class Secret(str):
+    """A string that prints, formats and represents itself as ``***``.
+
+    It compares and hashes like the plain string, and cannot be pickled: logs, tracebacks,
+    Django's debug page, caches and task queues never see what it holds.
+
+    Example:
+        >>> key = Secret("hunter2")
+        >>> print(key, repr(key), f"{key}")
+        *** *** ***
+        >>> key == "hunter2", key.reveal()
+        (True, 'hunter2')
+    """
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """Return the plain string."""
+        return str.__str__(self)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, format_spec: str) -> str:
+        return format("***", format_spec)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("A secret is never pickled; let the other process read its own settings.")
+
+
+def reveal(value: Any) -> Any:
+    """Return the plain string of a :class:`Secret`, and anything else as it is.
+
+    Example:
+        >>> reveal(Secret("a")), reveal("b"), reveal(None)
+        ('a', 'b', None)
+    """
+    return value.reveal() if isinstance(value, Secret) else value

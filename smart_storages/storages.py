@@ -1,0 +1,432 @@
+"""Storages with a bucket of their own: where configuration meets the S3 engine."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
+
+from boto3.s3.transfer import TransferConfig
+from boto3.session import Session
+from botocore.config import Config
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    SuspiciousFileOperation,
+    SuspiciousOperation,
+)
+from django.utils.module_loading import import_string
+from storages.backends.s3boto3 import S3Boto3Storage
+
+from smart_storages import config
+from smart_storages.compat import cache
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.options import OPTIONS, OWN_OPTIONS, guard, holds_secret, known_options
+from smart_storages.providers import Provider, get_provider
+from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
+from smart_storages.s3.credentials import CredentialSource, takes_argument
+from smart_storages.secrets import reveal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client, S3ServiceResource
+    from mypy_boto3_s3.service_resource import Bucket
+
+__all__ = [
+    "DocumentStorage",
+    "MediaStorage",
+    "PrivateStorage",
+    "PublicStorage",
+    "S3Boto3Storage",
+    "SmartS3Storage",
+    "StaticStorage",
+    "client_pool",
+]
+
+#: S3's own limit on a key, in bytes of UTF-8.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES = 1024
+
+#: The clients of every storage of this process.
+client_pool = ClientPool(limit=config.get_max_clients)
+
+
+@cache
+def _plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...]) -> Config:
+    addressing: Any = {"addressing_style": style}
+    return Config(
+        s3=addressing,
+        signature_version=signature,
+        proxies={scheme: reveal(url) for scheme, url in proxies} or None,
+    )
+
+
+@cache
+def _plain_transfer_config() -> TransferConfig:
+    return TransferConfig(use_threads=True)
+
+
+class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
+    """django-storages' S3 storage with the bucket, and all else, of one module.
+
+    The order in which an option is looked up is written at the top of
+    :mod:`smart_storages.config`. Making a storage does no I/O and needs no bucket; using one
+    without a bucket does.
+
+    Args:
+        module_name: Name of the module in ``SMART_STORAGE_BUCKETS``.
+        options: Options of django-storages' S3 backend, and ``role_arn``, ``external_id``,
+            ``credentials`` and ``provider``.
+
+    Raises:
+        ConfigurationError: an argument is not an option. What is wrong in a setting is raised
+            by the first use, so that ``manage.py check`` can tell of all of it.
+
+    Example::
+
+        class Article(models.Model):
+            report = models.FileField(storage=SmartS3Storage(module_name="reports"))
+    """
+
+    module_name: str = "default"
+
+    # What create_storage_class was given; it stands above settings, a preset below.
+    _class_defaults: Dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(
+        self,
+        module_name: Optional[str] = None,
+        *,
+        withheld_options: Tuple[str, ...] = (),
+        **options: Any,
+    ) -> None:
+        options = guard(options)
+        # Django's deconstructible keeps what the constructor was called with, secrets too.
+        args, kwargs = self._constructor_args  # type: ignore[has-type]
+        self._constructor_args = (args, guard(kwargs))
+        if module_name is not None:
+            self.module_name = module_name
+        config.raise_for_unknown_options(type(self).__name__, options)
+        self._withheld = tuple(withheld_options)
+        self._problem: Optional[ConfigurationError] = None
+        self._connection: Optional[Connection] = None
+        try:
+            self._configure(options)
+        except ConfigurationError as error:
+            self._problem = error
+            self._set_library_defaults()
+
+    def _configure(self, options: Dict[str, Any]) -> None:
+        presets, computed = self._find_presets()
+        upstream = config.get_upstream_options()
+        merged = config.merge_options(
+            self.module_name,
+            arguments=options,
+            defaults=self._class_defaults,
+            presets=presets,
+            upstream=upstream,
+        )
+        config.raise_for_problems(self.module_name, merged)
+        for name in OWN_OPTIONS:
+            setattr(self, name, merged.pop(name, None))
+        self._share_configs(merged, upstream)
+        self._upstream = upstream
+        try:
+            super().__init__(**{name: merged[name] for name in merged if name not in computed})
+        except ImproperlyConfigured as error:
+            raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
+        # The parent's per-thread sessions and shared resource; ours come from the pool.
+        del self._upstream, self._connections, self._unsigned_connections, self._bucket
+
+    def get_default_settings(self) -> Dict[str, Any]:
+        """Return the ``AWS_*`` options, read once for the whole constructor.
+
+        Source: ``S3Storage.get_default_settings`` of django-storages.
+        """
+        prepared: Optional[Dict[str, Any]] = getattr(self, "_upstream", None)
+        return config.get_upstream_options() if prepared is None else prepared
+
+    def _share_configs(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:
+        # The parent makes these two for each storage, 3 KB and 60 us that are the same for most.
+        chosen = {**upstream, **merged}
+        if chosen["client_config"] is None and self.config is None:
+            proxies = tuple(sorted((chosen["proxies"] or {}).items()))
+            upstream["client_config"] = _plain_config(
+                chosen["addressing_style"], chosen["signature_version"], proxies
+            )
+        if chosen["transfer_config"] is None and chosen["use_threads"]:
+            upstream["transfer_config"] = _plain_transfer_config()
+
+    def _find_presets(self) -> Tuple[Dict[str, Any], List[str]]:
+        # A property is somebody's way to choose at run time: it is neither a value nor settable.
+        named = [name for name in known_options() if hasattr(type(self), name)]
+        computed = [name for name in named if isinstance(getattr(type(self), name), property)]
+        presets = {name: getattr(type(self), name) for name in named if name not in computed}
+        return presets, computed
+
+    def _set_library_defaults(self) -> None:
+        for name, option in OPTIONS.items():
+            if not hasattr(self, name):
+                setattr(self, name, option.default)
+
+    # Errors, at the first use
+
+    def _raise_for_problem(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+        if self._withheld:
+            raise ConfigurationError(
+                f"This storage of module {self.module_name!r} was made with "
+                f"{', '.join(self._withheld)}, which stay out of migrations and pickles. "
+                f"Set them in {config.BUCKETS_SETTING}[{self.module_name!r}] instead."
+            )
+
+    def _raise_without_bucket(self) -> None:
+        self._raise_for_problem()
+        if not self.bucket_name:
+            raise config.missing_bucket_error(self.module_name)
+
+    # The shared client
+
+    @property
+    def client(self) -> S3Client:
+        """The S3 client of this storage's connection; safe to use from any thread."""
+        client: S3Client = self._from_pool(client_pool.client)
+        return client
+
+    @property
+    def connection(self) -> S3ServiceResource:
+        """A boto3 resource, made for the caller: resources are not for sharing."""
+        resource: S3ServiceResource = self._from_pool(client_pool.resource)
+        return resource
+
+    @property
+    def unsigned_connection(self) -> S3ServiceResource:
+        """A boto3 resource that signs nothing, made for the caller."""
+        resource: S3ServiceResource = self._from_pool(
+            lambda signed: client_pool.resource(replace(signed, signed=False))
+        )
+        return resource
+
+    @property
+    def bucket(self) -> Bucket:
+        """A boto3 ``Bucket``, made for the caller."""
+        bucket: Bucket = self._from_pool(
+            lambda connection: client_pool.bucket(connection, self.bucket_name)
+        )
+        return bucket
+
+    def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
+        self._raise_without_bucket()
+        try:
+            if self._connection is None:
+                self._connection = self._describe_connection()
+            return take(self._connection)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
+
+    def _describe_connection(self) -> Connection:
+        return Connection(
+            credentials=self._describe_credentials(),
+            region_name=self.region_name,
+            endpoint_url=self.endpoint_url,
+            use_ssl=self.use_ssl,
+            verify=self.verify,
+            client_config=freeze_client_config(
+                self._provider_config(), self._option_config(), self.client_config
+            ),
+        )
+
+    def _describe_credentials(self) -> CredentialSource:
+        supplier = self.credentials
+        if isinstance(supplier, str):
+            try:
+                supplier = import_string(supplier)
+            except ImportError as error:
+                raise ConfigurationError(f"'credentials' cannot be imported: {error}") from error
+        named = supplier is not None and takes_argument(supplier)
+        return CredentialSource(
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            security_token=self.security_token,
+            session_profile=self.session_profile,
+            role_arn=self.role_arn,
+            external_id=self.external_id,
+            supplier=supplier,
+            argument=self.module_name if named else None,
+        )
+
+    def _option_config(self) -> Config:
+        # django-storages forgets these three when a client_config is given.
+        proxies = tuple(sorted((self.proxies or {}).items()))
+        return _plain_config(self.addressing_style, self.signature_version, proxies)
+
+    @property
+    def s3_provider(self) -> Provider:
+        """What the server behind this storage does differently."""
+        return get_provider(self.provider, self.endpoint_url)
+
+    def _provider_config(self) -> Config:
+        row = self.s3_provider
+        options: Dict[str, Any] = {}
+        if row.addressing_style:
+            options["s3"] = {"addressing_style": row.addressing_style}
+        if row.checksum != "crc32":
+            # Since boto3 1.36 the default is "when_supported", which these servers refuse.
+            options["request_checksum_calculation"] = "when_required"
+            options["response_checksum_validation"] = "when_required"
+        return Config(**options)
+
+    # What differs from django-storages
+
+    def _create_session(self) -> Session:
+        """Return a boto3 session of its own, as django-storages does, for code that calls this."""
+        if self.session_profile:
+            return Session(profile_name=self.session_profile)
+        return Session(
+            aws_access_key_id=reveal(self.access_key),
+            aws_secret_access_key=reveal(self.secret_key),
+            aws_session_token=reveal(self.security_token),
+        )
+
+    def get_cloudfront_signer(self, key_id: str, key: str) -> Any:
+        """Return the signer of a key; django-storages' own, given the plain key."""
+        return super().get_cloudfront_signer(key_id, reveal(key))
+
+    def _normalize_name(self, name: str) -> str:
+        """Return the key of a name; it never leaves the location.
+
+        Raises:
+            SuspiciousFileOperation: the name climbs, holds a NUL, or makes a key that is too long.
+        """
+        self._raise_for_problem()
+        if "\0" in name:
+            raise SuspiciousFileOperation(f"The name {name!r} holds a NUL character.")
+        if name == ".." or name.startswith("../"):
+            raise SuspiciousFileOperation(
+                f"The name {name!r} climbs out of the location {self.location!r}."
+            )
+        try:
+            key: str = super()._normalize_name(name)
+        except SuspiciousOperation as error:
+            raise SuspiciousFileOperation(
+                f"The name {name!r} is outside of the location {self.location!r}."
+            ) from error
+        size = len(key.encode("utf-8", "surrogatepass"))
+        if size > MAX_KEY_BYTES:
+            raise SuspiciousFileOperation(
+                f"The name {name[:40]!r}... makes a key of {size} bytes; "
+                f"S3 takes {MAX_KEY_BYTES} at most."
+            )
+        return key
+
+    def _get_write_parameters(self, name: str, content: Any = None) -> Dict[str, Any]:
+        params: Dict[str, Any] = super()._get_write_parameters(name, content)
+        # Private is what S3 does anyway, and a bucket with ACLs disabled refuses the header.
+        needless = self.default_acl == "private" or not self.s3_provider.acls
+        if needless and "ACL" not in self.get_object_parameters(name):
+            params.pop("ACL", None)
+        return params
+
+    def get_object_parameters(self, name: str) -> Dict[str, Any]:
+        """Return the parameters of an upload; override this to choose them by name.
+
+        Source: ``S3Storage.get_object_parameters`` of django-storages.
+        """
+        parameters = super().get_object_parameters(name)
+        return {key: reveal(value) for key, value in parameters.items()}
+
+    # Migrations, pickles, copies
+
+    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
+        """Return how to make this storage again, without its secrets.
+
+        Source: ``django.utils.deconstruct.deconstructible``.
+        """
+        path, _, _ = super().deconstruct()
+        return (path, *self._deconstruct_call())
+
+    def _deconstruct_call(
+        self, class_withheld: Sequence[str] = ()
+    ) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+        args, kwargs = self._constructor_args
+        kept, withheld = self._without_secrets(kwargs)
+        names = sorted({*self._withheld, *withheld, *class_withheld})
+        if names:
+            kept["withheld_options"] = tuple(names)
+        return args, kept
+
+    @staticmethod
+    def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
+        secret = [name for name, value in options.items() if holds_secret(name, value)]
+        # Objects of botocore: no migration can write them, and none needs them.
+        left_out = {*secret, "client_config", "transfer_config"}
+        return {name: each for name, each in options.items() if name not in left_out}, secret
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _rebuild, (type(self), *self._deconstruct_call())
+
+    def __deepcopy__(self, memo: Any) -> SmartS3Storage:
+        twin = copy.copy(self)
+        for name, value in self.__dict__.items():
+            if isinstance(value, (dict, list)):
+                twin.__dict__[name] = copy.deepcopy(value, memo)
+        return twin
+
+    def __copy__(self) -> SmartS3Storage:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} module={self.module_name!r} "
+            f"bucket={self.bucket_name!r} location={self.location!r}>"
+        )
+
+
+def _rebuild(
+    storage_class: Type[SmartS3Storage], args: Tuple[Any, ...], kwargs: Dict[str, Any]
+) -> SmartS3Storage:
+    return storage_class(*args, **kwargs)
+
+
+class MediaStorage(SmartS3Storage):
+    """Files that users upload, for anybody who knows the signed URL; nothing is overwritten."""
+
+    module_name = "media"
+    location = "media"
+    file_overwrite = False
+
+
+class StaticStorage(SmartS3Storage):
+    """Static files, with URLs that stay the same."""
+
+    module_name = "static"
+    location = "static"
+    querystring_auth = False
+
+
+class DocumentStorage(SmartS3Storage):
+    """Documents: private, and nothing is overwritten."""
+
+    module_name = "documents"
+    location = "documents"
+    default_acl = "private"
+    file_overwrite = False
+
+
+class PrivateStorage(SmartS3Storage):
+    """Files that nobody reads without a signed URL; nothing is overwritten."""
+
+    module_name = "private"
+    location = "private"
+    default_acl = "private"
+    file_overwrite = False
+
+
+class PublicStorage(SmartS3Storage):
+    """Files that anybody may read, under unsigned URLs."""
+
+    module_name = "public"
+    location = "public"
+    default_acl = "public-read"
+    querystring_auth = False
