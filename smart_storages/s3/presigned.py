@@ -40,7 +40,7 @@ _RESERVED_FIELDS = {
 _is_header_value = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
 
 
-def presigned_post(  # noqa: PLR0913
+def presigned_post(
     signer: UrlSigner,
     key: str,
     *,
@@ -106,7 +106,7 @@ def presigned_post(  # noqa: PLR0913
     return {"url": form["url"], "method": "POST", "fields": form["fields"]}
 
 
-def presigned_put(  # noqa: PLR0913
+def presigned_put(
     signer: UrlSigner,
     key: str,
     *,

@@ -132,7 +132,7 @@ class UrlSigner:
     def __repr__(self) -> str:
         return f"UrlSigner({self.client.meta.endpoint_url!r}, {self.bucket!r})"
 
-    def url(  # noqa: PLR0913
+    def url(
         self,
         operation: str,
         key: str,
@@ -317,7 +317,7 @@ class UrlSigner:
             )
         return places[0], places[1]
 
-    def _ask_botocore(  # noqa: PLR0913
+    def _ask_botocore(
         self,
         learned: _Learned,
         operation: str,

@@ -58,7 +58,7 @@ def kept_client(**options: Any) -> Any:
     return _clients[key]
 
 
-def assert_equal_to_botocore(  # noqa: PLR0913
+def assert_equal_to_botocore(
     signer: UrlSigner,
     operation: str,
     key: str,
@@ -190,7 +190,7 @@ buckets = st.sampled_from(["acme-media", "with.dots.example", "Under_Score", "a"
     method=st.sampled_from([None, "GET", "HEAD", "PUT", "get", "DELETE", "OPTIONS"]),
     now=st.integers(1_600_000_000, 2_500_000_000),
 )
-def test_every_url_equals_that_of_botocore(  # noqa: PLR0913, PLR0917
+def test_every_url_equals_that_of_botocore(  # noqa: PLR0917
     key: str, call: Any, route: Any, bucket: str, expires: int, method: Optional[str], now: int
 ) -> None:
     operation, params = call
@@ -583,8 +583,6 @@ def test_no_repr_shows_a_secret() -> None:
     shown = " ".join(map(repr, (signer, bare, signer._learned, bare._stamps, vars(signer))))
     assert SECRET not in shown
     assert token not in shown
-    for stamp in bare._stamps.values():
-        assert repr(stamp.key) not in shown
 
 
 def test_wire_names_before_and_after_the_signature_are_sorted_as_s3_wants() -> None:
