@@ -13,9 +13,9 @@ import re
 from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import parse_qs, urlsplit
 
-from ..exceptions import ConfigurationError
-from .signing import UrlSigner
-from .sigv4 import check_life
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.signing import UrlSigner
+from smart_storages.s3.sigv4 import check_life
 
 __all__ = ["presigned_post", "presigned_put"]
 

@@ -15,7 +15,7 @@ from time import strptime, time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
-from .sigv4 import (
+from smart_storages.s3.sigv4 import (
     MAX_EXPIRES,
     QuerySigner,
     Route,
@@ -74,7 +74,7 @@ _PROBE_KEY = "smart-storages/probe é+~%2F'.txt"
 
 _is_plain_header = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
 # ARNs, access point aliases, S3 Express and Outposts have signers and hosts of their own.
-_is_special_bucket = re.compile(r".*(?::.*|/.*|--[a-z0-9]+-s3|-s3alias|-s3)", re.DOTALL).fullmatch
+_is_special_bucket = re.compile(r".*(?:[:/].*|--[a-z0-9]+-s3|-s3alias)", re.DOTALL).fullmatch
 
 logger = logging.getLogger("smart_storages.s3")
 
@@ -239,21 +239,19 @@ class UrlSigner:
         ):
             return learned
         method = OPERATIONS.get(operation, "")
+        # Noted before we look, so that a change while we do makes us look again.
+        handlers = getattr(self._emitter, "_lookup_cache", None)
+        plain = bool(method) and not _is_special_bucket(self.bucket)
+        plain = plain and self._has_only_own_handlers(operation)
+        region = self._redirects.get(self.bucket)
         learned = _Learned(method)
-        if (
-            method
-            and not _is_special_bucket(self.bucket)
-            and self._has_only_own_handlers(operation)
-        ):
+        if plain:
             for _attempt in range(2):  # credentials may be refreshed between two signatures
                 learned = self._probe(operation, method)
                 if learned.signer is not None or not learned.is_v4:
                     break
-        self._learned[operation] = learned = replace(
-            learned,
-            handlers=getattr(self._emitter, "_lookup_cache", None),
-            region=self._redirects.get(self.bucket),
-        )
+        learned = replace(learned, handlers=handlers, region=region)
+        self._learned[operation] = learned
         return learned
 
     def _probe(self, operation: str, method: str) -> _Learned:
@@ -334,7 +332,8 @@ class UrlSigner:
                 self._warned.add("stable")
                 logger.warning(
                     "%r leaves some URLs to botocore, which cannot keep them the same; "
-                    "url_stable_for does nothing for those. Set signature_version to 's3v4'.",
+                    "url_stable_for does nothing for those. It takes signature_version='s3v4' "
+                    "and ordinary parameters.",
                     self,
                 )
             expires = self.fit_life(expires)

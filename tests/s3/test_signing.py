@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import string
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -271,6 +272,13 @@ def test_ordinary_urls_are_signed_here(options: Any, operation: str) -> None:
     signer = UrlSigner(kept_client(**options), "acme-media")
     assert signer.can_sign(operation, "a é.txt")
     assert_equal_to_botocore(signer, operation, "a é.txt")
+
+
+@pytest.mark.parametrize("bucket", ["backup-s3", "my-s3-bucket", "x--s3", "s3alias"])
+def test_a_name_that_only_looks_special_is_ordinary(bucket: str) -> None:
+    signer = UrlSigner(kept_client(signature_version="s3v4"), bucket)
+    assert signer.can_sign("get_object", "a")
+    assert_equal_to_botocore(signer, "get_object", "a")
 
 
 @pytest.mark.parametrize(
@@ -602,3 +610,22 @@ def test_wire_names_before_and_after_the_signature_are_sorted_as_s3_wants() -> N
 
 def test_the_query_signer_of_an_unusual_bucket_is_none() -> None:
     assert UrlSigner(kept_client(signature_version="s3"), "acme").query_signer() is None
+
+
+def test_threads_that_share_a_signer_get_their_own_urls() -> None:
+    signer = UrlSigner(kept_client(signature_version="s3v4", token="t"), "acme")
+
+    def sign(number: int) -> str:
+        window = (0, 60, 3600)[number % 3]
+        moment = NOW + number % 7 * 40_000
+        return signer.url("get_object", f"{number % 50}", stable_for=window, now=moment)
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(sign, range(2000)))
+    assert together == [sign(number) for number in range(2000)]
+
+
+def test_making_a_signer_asks_nobody() -> None:
+    client = make_client(signature_version="s3v4")
+    client._request_signer._credentials = None
+    assert "acme" in repr(UrlSigner(client, "acme"))
