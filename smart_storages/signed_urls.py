@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from smart_storages.s3.presigned import presigned_post, presigned_put
-from smart_storages.s3.signing import UrlSigner
 
 if TYPE_CHECKING:
     from smart_storages.s3.clients import Connection
+    from smart_storages.s3.signing import UrlSigner
 
 __all__ = ["SignedUrls"]
 
@@ -27,10 +28,7 @@ class SignedUrls:
 
         def get_key(self, name: str) -> str: ...
         def get_connection(self) -> Connection: ...
-        def get_pooled_client(self, connection: Connection) -> Any: ...
-
-    # One for signed and one for public URLs, each with the connection it was made for.
-    _signers: Dict[bool, Tuple[Connection, UrlSigner]]
+        def get_pooled_signer(self, connection: Connection) -> UrlSigner: ...
 
     def url(
         self,
@@ -153,15 +151,12 @@ class SignedUrls:
 
     def _get_signer(self, signed: bool) -> UrlSigner:
         connection = self.get_connection()
-        made = self._signers.get(signed)
-        reached = made[0] if made is not None else self._reach_browsers(connection, signed)
-        # From the pool each time: it may have dropped the client, and a forked child has its own.
-        client = self.get_pooled_client(reached)
-        if made is None or made[1].client is not client:
-            made = (reached, UrlSigner(client, self.bucket_name))
-            self._signers[signed] = made
-        return made[1]
+        endpoint = self.public_endpoint_url
+        if endpoint or not signed:
+            connection = _reach(connection, endpoint or connection.endpoint_url, signed)
+        return self.get_pooled_signer(connection)
 
-    def _reach_browsers(self, connection: Connection, signed: bool) -> Connection:
-        endpoint = self.public_endpoint_url or connection.endpoint_url
-        return replace(connection, endpoint_url=endpoint, signed=signed)
+
+@lru_cache(maxsize=1024)
+def _reach(connection: Connection, endpoint: Optional[str], signed: bool) -> Connection:
+    return replace(connection, endpoint_url=endpoint, signed=signed)

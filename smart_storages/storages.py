@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
     from mypy_boto3_s3.service_resource import Bucket
 
+    from smart_storages.s3.signing import UrlSigner
+
 __all__ = [
     "DocumentStorage",
     "MediaStorage",
@@ -133,7 +135,6 @@ class SmartS3Storage(SignedUrls, S3Boto3Storage):  # type: ignore[misc]
         self._withheld = tuple(withheld_options)
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
-        self._signers = {}
         try:
             self._configure(options)
         except ConfigurationError as error:
@@ -267,10 +268,10 @@ class SmartS3Storage(SignedUrls, S3Boto3Storage):  # type: ignore[misc]
             self._connection = self._describe_connection()
         return self._connection
 
-    def get_pooled_client(self, connection: Connection) -> S3Client:
-        """Return the shared client of a connection; its errors name the module."""
+    def get_pooled_signer(self, connection: Connection) -> UrlSigner:
+        """Return the shared signer of this bucket for a connection; its errors name the module."""
         try:
-            return client_pool.client(connection)
+            return client_pool.signer(connection, self.bucket_name)
         except ConfigurationError as error:
             raise self._named(error) from error
 
@@ -453,13 +454,13 @@ class SmartS3Storage(SignedUrls, S3Boto3Storage):  # type: ignore[misc]
     def __deepcopy__(self, memo: Any) -> SmartS3Storage:
         twin = copy.copy(self)
         for name, value in self.__dict__.items():
-            if isinstance(value, (dict, list)) and name != "_signers":
+            if isinstance(value, (dict, list)):
                 twin.__dict__[name] = copy.deepcopy(value, memo)
         return twin
 
     def __copy__(self) -> SmartS3Storage:
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _signers={})
+        twin.__dict__.update(self.__dict__)
         return twin
 
     def __repr__(self) -> str:
