@@ -34,7 +34,7 @@ from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
-from smart_storages.signed_urls import SignedUrls
+from smart_storages.signed_urls import SignedUrlsMixin
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -91,7 +91,7 @@ def _is_special(bucket: str) -> bool:
     return bucket.startswith("arn:") or bucket.endswith("--x-s3")
 
 
-class SmartS3Storage(SignedUrls, S3Boto3Storage):  # type: ignore[misc]
+class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of
