@@ -100,7 +100,7 @@ class TestCallables:
         "expiry",
         [
             datetime(2099, 1, 1, tzinfo=timezone.utc),
-            datetime(2099, 1, 1),  # noqa: DTZ001 - naive on purpose
+            datetime(2099, 1, 1),
             "2099-01-01T00:00:00Z",
             4070908800,
         ],
