@@ -25,6 +25,7 @@ from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
+from smart_storages.writing import WritingMixin
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -64,7 +65,7 @@ def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
+class SmartS3Storage(WritingMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of

@@ -39,6 +39,7 @@ ROOMS: Dict[str, Room] = {
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
     "storages": Room(3, "storages"),
+    "writing": Room(3, "storages"),
     "utils": Room(4, "utils"),
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),

@@ -101,6 +101,7 @@ def checksum_of(
     if isinstance(data, bytes):
         digest.update(data)
     else:
+        data.seek(0)
         for piece in iter(lambda: data.read(1024**2), b""):
             digest.update(piece)
         data.seek(0)

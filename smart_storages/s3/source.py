@@ -11,12 +11,12 @@ __all__ = ["Source", "read_exactly"]
 #: The beginning of the content is held in memory up to here, on disk above.
 _IN_MEMORY = 16 * 1024**2
 
-#: A part of an upload has at least 5 MiB, the last aside, and an upload 10,000 parts.
+#: A part of an upload has at least 5 MiB, the last one aside.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MIN_PART = 5 * 1024**2
-MAX_PARTS = 10_000
 
-#: Where the size is not known beforehand, the parts double after this many.
+#: An upload has at most 10,000 parts, and how long a stream is shows at its end: parts double after
+#: each 1,000, so that parts of 8 MiB are enough for 8 TiB.
 _PARTS_BEFORE_GROWTH = 1_000
 
 
@@ -82,9 +82,6 @@ class Source:
         """
         reader = self._reader(repeatable=repeatable)
         size = max(size, MIN_PART)
-        known = getattr(self._content, "size", None)
-        if isinstance(known, int):
-            size = max(size, -(-known // MAX_PARTS))
         number = 0
         while True:
             part = read_exactly(reader, size)
@@ -93,7 +90,7 @@ class Source:
             yield part
             del part  # or it would stay in memory while the next one is read
             number += 1
-            if number % _PARTS_BEFORE_GROWTH == 0 and not isinstance(known, int):
+            if number % _PARTS_BEFORE_GROWTH == 0:
                 size *= 2
 
     def close(self) -> None:
