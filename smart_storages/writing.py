@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 from django.core.files.storage import Storage
 from storages.backends.s3 import _filter_download_params
-from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.calls import CALL_ERRORS, error_code
 from smart_storages.s3.source import Source
 from smart_storages.s3.target import Target
-from smart_storages.s3.writer import S3WriteFile, put
+from smart_storages.s3.write_file import S3WriteFile
+from smart_storages.s3.writer import put
 
 if TYPE_CHECKING:
-    _Base = S3Boto3Storage
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
 else:
     _Base = object
 
@@ -138,24 +138,21 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """
         saving = _saving.get()
         if saving is None or saving.storage is not self or self.file_overwrite:
-            available: str = super().get_available_name(name, max_length)
-            return available
+            asked: str = super().get_available_name(name, max_length)
+            return asked
         saving.is_named = True
-        if not self._names_are_ours():
-            available = super().get_available_name(name, max_length)
-            return available
-        # Nothing is asked: whether the name is free, the write itself will tell.
-        ask: Any = Storage.get_available_name
-        available = ask(saving.names, clean_name(name), max_length)
-        return available
+        if self._names_are_ours():
+            # Nothing is asked: whether the name is free, the write itself will tell.
+            find: Any = Storage.get_available_name
+            found: str = find(saving.names, clean_name(name), max_length)
+        else:
+            found = super().get_available_name(name, max_length)
+        return found
 
     def _names_are_ours(self) -> bool:
         # Somebody's own exists() or is_name_available() may know of more than one bucket.
         asked = (type(self).exists, getattr(type(self), "is_name_available", None))
-        return all(
-            method is None or method.__module__.startswith(_LIBRARIES)
-            for method in asked
-        )
+        return all(method is None or method.__module__.startswith(_LIBRARIES) for method in asked)
 
     def _save(self, name: str, content: Any) -> str:
         cleaned: str = clean_name(name)

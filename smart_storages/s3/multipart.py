@@ -124,9 +124,9 @@ class MultipartUpload:
                 conditions["IfNoneMatch"] = "*"
             elif exists(self._target, self._key, self._params):
                 raise self._taken()
-        client = self._target.client
+        client: Any = self._target.client
         try:
-            answer: Dict[str, Any] = client.complete_multipart_upload(  # type: ignore[assignment]
+            answer = client.complete_multipart_upload(
                 **accepted(client, "CompleteMultipartUpload", self._params),
                 **self._name(),
                 MultipartUpload={"Parts": [self._parts[n] for n in sorted(self._parts)]},
@@ -178,7 +178,7 @@ class MultipartUpload:
         try:
             if self._error is None:
                 self._parts[number] = self._upload_part(number, data)
-        except BaseException as error:  # noqa: BLE001 - raised to the caller by _raise_error
+        except BaseException as error:
             self._error = self._error or error
         finally:
             del data
@@ -217,7 +217,7 @@ class MultipartUpload:
             raise self._taken() from error
         if error_code(error) == "ConditionalRequestConflict":
             raise ConflictError from error
-        self._target.fail(error, self._key)
+        return self._target.fail(error, self._key)
 
     def _abort(self, upload_id: str) -> None:
         client = self._target.client

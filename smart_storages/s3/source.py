@@ -107,7 +107,7 @@ class Source:
             self._content.seek(self._start)
             return self._content
         self._consumed = True
-        joined = _Joined(self.head, self._peeked, self._content)
+        joined: Any = _Joined(self.head, self._peeked, self._content)
         if repeatable and self._start is None:
             # Cannot be read twice: keep it where there is room for it.
             self._spool = tempfile.TemporaryFile()  # noqa: SIM115
