@@ -20,6 +20,7 @@ from storages.backends.s3boto3 import S3Boto3Storage
 from smart_storages import config
 from smart_storages.compat import cache
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.many import ManyMixin
 from smart_storages.options import OPTIONS, OWN_OPTIONS, guard, holds_secret, known_options
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
@@ -65,7 +66,7 @@ def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-class SmartS3Storage(WritingMixin, S3Boto3Storage):  # type: ignore[misc]
+class SmartS3Storage(ManyMixin, WritingMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of

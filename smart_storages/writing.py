@@ -7,12 +7,14 @@ import posixpath
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
+from boto3.s3.transfer import TransferConfig
 from django.core.files.storage import Storage
 from storages.backends.s3 import _filter_download_params
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages.exceptions import ObjectExistsError
-from smart_storages.s3.calls import CALL_ERRORS, error_code
+from smart_storages.s3.bulk import delete_one
+from smart_storages.s3.calls import CALL_ERRORS
 from smart_storages.s3.source import Source
 from smart_storages.s3.target import Target
 from smart_storages.s3.write_file import S3WriteFile
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["WritingMixin"]
+__all__ = ["WritingMixin", "is_one_of_many"]
 
 #: Alternative names are random, so a second try is rare; a hundredth means that something else
 #: chooses the names, always the same one.
@@ -64,6 +66,9 @@ class _Saving:
         #: The next ``_save()`` is ours, and must not overwrite.
         self.is_named = False
 
+
+#: Whoever saves many files at a time uploads the parts of each one after another.
+is_one_of_many: ContextVar[bool] = ContextVar("smart_storages_one_of_many", default=False)
 
 _saving: ContextVar[Optional[_Saving]] = ContextVar("smart_storages_saving", default=None)
 
@@ -188,8 +193,14 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return Source(readable, self.transfer_config.multipart_threshold), extra
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
-        target = self.s3_target(key)
-        put(target, key, source, params, overwrite=overwrite, transfer=self.transfer_config)
+        transfer = self.transfer_config
+        if is_one_of_many.get():
+            transfer = TransferConfig(
+                multipart_threshold=transfer.multipart_threshold,
+                multipart_chunksize=transfer.multipart_chunksize,
+                use_threads=False,
+            )
+        put(self.s3_target(key), key, source, params, overwrite=overwrite, transfer=transfer)
 
     # Opening for writing
 
@@ -219,12 +230,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         Source: ``S3Storage.delete`` of django-storages.
         """
         key = self._normalize_name(clean_name(name))
-        target = self.s3_target(key)
-        try:
-            target.client.delete_object(Bucket=target.bucket, Key=key)
-        except CALL_ERRORS as error:
-            if error_code(error) not in ("NoSuchKey", "404"):
-                target.fail(error, key)
+        delete_one(self.s3_target(key), key)
 
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
         """Return the names of the folders and of the files in a folder.

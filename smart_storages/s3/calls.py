@@ -11,6 +11,8 @@ from botocore.compat import MD5_AVAILABLE, get_md5
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.s3.errors import translate_error
 from smart_storages.s3.target import Target
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "error_code",
     "exists",
     "has_token",
+    "head",
     "new_token",
     "retries_of",
     "with_token",
@@ -33,8 +36,6 @@ CALL_ERRORS = (BotoCoreError, ClientError, HTTPError)
 #: Metadata that marks which write an object came from. When the answer to a write is lost,
 #: botocore sends it again, and "that key is taken" may then mean: by the first try.
 WRITE_ID = "write-id"
-
-_NOT_FOUND = 404
 
 # These describe one whole body; sent with a part they would be wrong.
 _OF_WHOLE_BODY = frozenset({"Body", "ContentLength", "ContentMD5", "IfMatch", "IfNoneMatch"})
@@ -142,6 +143,19 @@ def _head(target: Target, key: str, params: Dict[str, Any]) -> Dict[str, Any]:
     return dict(answer)
 
 
+def head(target: Target, key: str) -> Dict[str, Any]:
+    """Return boto3's answer to a HEAD.
+
+    Raises:
+        ObjectNotFoundError: there is no such object.
+        S3Error: S3 says neither yes nor no.
+    """
+    try:
+        return _head(target, key, {})
+    except CALL_ERRORS as error:
+        return target.fail(error, key, head=True)
+
+
 def exists(target: Target, key: str, params: Dict[str, Any]) -> bool:
     """Tell whether there is an object under a key.
 
@@ -156,10 +170,10 @@ def exists(target: Target, key: str, params: Dict[str, Any]) -> bool:
     try:
         _head(target, key, params)
     except CALL_ERRORS as error:
-        answer = getattr(error, "response", {}).get("ResponseMetadata", {})
-        if answer.get("HTTPStatusCode") == _NOT_FOUND:
+        ours = translate_error(error, head=True, **target.places(key))
+        if isinstance(ours, ObjectNotFoundError):
             return False
-        target.fail(error, key, head=True)
+        raise ours from error
     return True
 
 

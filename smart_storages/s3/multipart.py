@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from queue import SimpleQueue
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
@@ -93,17 +93,32 @@ class MultipartUpload:
         Raises:
             S3Error: this part, or one sent before, was refused or did not arrive.
         """
+        self._next(len(data), lambda number: self._upload_part(number, data))
+
+    def copy(self, size: int, **parameters: Any) -> None:
+        """Have the server take the next part from another object; waits as :meth:`send` does.
+
+        Args:
+            size: Bytes of the part.
+            parameters: ``CopySource``, ``CopySourceRange`` and the like, of ``upload_part_copy``.
+
+        Raises:
+            S3Error: this part, or one taken before, was refused.
+        """
+        self._next(size, lambda number: self._copy_part(number, parameters))
+
+    def _next(self, size: int, make_part: Callable[[int], Dict[str, Any]]) -> None:
         self._slots.acquire()
         self._raise_error()
         self._count += 1
-        self._size += len(data)
+        self._size += size
         if self._workers == 1:
-            self._upload(self._count, data)
+            self._run(self._count, make_part)
             self._raise_error()
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._workers, "smart-storages-part")
-        self._executor.submit(self._upload, self._count, data)
+        self._executor.submit(self._run, self._count, make_part)
 
     def complete(self, *, overwrite: bool) -> Written:
         """Publish the object, once every part has arrived.
@@ -174,24 +189,28 @@ class MultipartUpload:
     def _name(self) -> Dict[str, Any]:
         return {"Bucket": self._target.bucket, "Key": self._key, "UploadId": self._upload_id}
 
-    def _upload(self, number: int, data: bytes) -> None:
+    def _run(self, number: int, make_part: Callable[[int], Dict[str, Any]]) -> None:
         try:
             if self._error is None:
-                self._parts[number] = self._upload_part(number, data)
+                self._parts[number] = make_part(number)
         except BaseException as error:
             self._error = self._error or error
         finally:
-            del data
+            del make_part  # the bytes of the part hang on it
             self._slots.release()
 
     def _upload_part(self, number: int, data: bytes) -> Dict[str, Any]:
-        client = self._target.client
+        client: Any = self._target.client
         params = accepted(client, "UploadPart", self._params)
         params.update(checksum_of(data, self._target, self._algorithm))
         answer = client.upload_part(**params, **self._name(), PartNumber=number, Body=data)
-        sums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
-        sums.pop("ChecksumType", None)
-        return {"PartNumber": number, "ETag": answer["ETag"], **sums}
+        return _describe_part(number, answer)
+
+    def _copy_part(self, number: int, parameters: Dict[str, Any]) -> Dict[str, Any]:
+        client: Any = self._target.client
+        params = {**accepted(client, "UploadPartCopy", self._params), **parameters}
+        answer = client.upload_part_copy(**params, **self._name(), PartNumber=number)
+        return _describe_part(number, answer["CopyPartResult"])
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -280,6 +299,12 @@ class MultipartUpload:
                 continue
             if not answer.get("Parts"):
                 self._abort(upload_id)
+
+
+def _describe_part(number: int, answer: Dict[str, Any]) -> Dict[str, Any]:
+    sums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+    sums.pop("ChecksumType", None)
+    return {"PartNumber": number, "ETag": answer["ETag"], **sums}
 
 
 def _now() -> datetime:
