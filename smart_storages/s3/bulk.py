@@ -37,7 +37,8 @@ _WORTH_A_PAGE = 4
 def count_threads(target: Target) -> int:
     """Return how many requests may be under way: no more than the client keeps sockets for."""
     config: Any = target.client.meta.config
-    return max(1, min(_THREADS, config.max_pool_connections))
+    sockets: int = config.max_pool_connections
+    return max(1, min(_THREADS, sockets))
 
 
 def run_many(
