@@ -39,6 +39,7 @@ ROOMS: Dict[str, Room] = {
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
     "many": Room(3, "storages"),
+    "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "writing": Room(3, "storages"),
     "utils": Room(4, "utils"),
