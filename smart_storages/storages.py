@@ -18,10 +18,12 @@ from django.utils.module_loading import import_string
 from storages.backends.s3boto3 import S3Boto3Storage
 
 from smart_storages import config
+from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import OPTIONS, OWN_OPTIONS, guard, holds_secret, known_options
 from smart_storages.providers import Provider, get_provider
+from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
@@ -45,6 +47,21 @@ __all__ = [
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
+#: Methods that have an async twin of the same name with an ``a`` in front.
+ASYNC_TWINS = (
+    "delete",
+    "exists",
+    "get_accessed_time",
+    "get_created_time",
+    "get_modified_time",
+    "listdir",
+    "open",
+    "save",
+    "size",
+    "stat",
+    "url",
+)
+
 #: The clients of every storage of this process.
 client_pool = ClientPool(limit=config.get_max_clients)
 
@@ -64,7 +81,8 @@ def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
+@with_twins(ASYNC_TWINS)
+class SmartS3Storage(ReadingMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of
@@ -292,6 +310,11 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         return Config(**options)
 
     # What differs from django-storages
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if set(mode) & set("wax+"):
+            return super()._open(name, mode)
+        return self._open_for_reading(name, mode)
 
     def _create_session(self) -> Session:
         """Return a boto3 session of its own, as django-storages does, for code that calls this."""

@@ -27,6 +27,7 @@ class Room(NamedTuple):
 
 # The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
 ROOMS: Dict[str, Room] = {
+    "aio": Room(0, "basics"),
     "compat": Room(0, "basics"),
     "exceptions": Room(0, "basics"),
     "secrets": Room(0, "basics"),
@@ -38,6 +39,7 @@ ROOMS: Dict[str, Room] = {
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
+    "reading": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "utils": Room(4, "utils"),
     "dispatcher": Room(5, "routing"),
