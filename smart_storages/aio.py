@@ -11,9 +11,24 @@ import contextvars
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, Type, TypeVar
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, Type, TypeVar
 
-__all__ = ["THREADS", "iterate", "run", "with_twins"]
+__all__ = ["THREADS", "TWINS", "iterate", "run", "with_twins"]
+
+#: Methods of a storage that have an async twin.
+TWINS = (
+    "delete",
+    "exists",
+    "get_accessed_time",
+    "get_created_time",
+    "get_modified_time",
+    "listdir",
+    "open",
+    "save",
+    "size",
+    "stat",
+    "url",
+)
 
 #: Calls under way at once. Most of their time is spent waiting for S3.
 THREADS = 32
@@ -60,26 +75,21 @@ async def iterate(items: Iterator[Any]) -> AsyncIterator[Any]:
         yield item
 
 
-def with_twins(names: Iterable[str]) -> Callable[[_Class], _Class]:
-    """Give a class an async twin, ``aname``, of each method named, unless it has one.
+def with_twins(cls: _Class) -> _Class:
+    """Give a storage class an async twin, ``aname``, of each method in :data:`TWINS`.
 
-    Args:
-        names: Names of sync methods.
+    A twin that the class has already stays.
 
     Example::
 
-        @with_twins(["size"])
+        @with_twins
         class Sizes(Storage):
             def size(self, name): ...
     """
-
-    def decorate(cls: _Class) -> _Class:
-        for name in names:
-            if not hasattr(cls, f"a{name}"):
-                setattr(cls, f"a{name}", _make_twin(cls, name))
-        return cls
-
-    return decorate
+    for name in TWINS:
+        if hasattr(cls, name) and not hasattr(cls, f"a{name}"):
+            setattr(cls, f"a{name}", _make_twin(cls, name))
+    return cls
 
 
 def _make_twin(cls: Type[Any], name: str) -> Any:

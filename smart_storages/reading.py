@@ -21,8 +21,11 @@ from smart_storages.s3.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
     from smart_storages.providers import Provider
+else:
+    _Base = object
 
 __all__ = ["ReadingMixin", "S3ReadFile"]
 
@@ -144,8 +147,8 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         await self.aclose()
 
 
-class ReadingMixin:
-    """The reading half of a storage; the other half names bucket, client and provider."""
+class ReadingMixin(_Base):  # type: ignore[misc]
+    """``open`` for reading, and what a HEAD answers, of a storage."""
 
     if TYPE_CHECKING:
         bucket_name: str
@@ -185,7 +188,9 @@ class ReadingMixin:
     def _get_client(self) -> S3Client:
         return self.client
 
-    def _open_for_reading(self, name: Any, mode: str) -> S3ReadFile:
+    def _open(self, name: Any, mode: str = "rb") -> Any:
+        if set(mode) & set("wax+"):
+            return super()._open(name, mode)
         key = self._get_key(name)
         relative = key[len(self.location) :].lstrip("/")
         target = self.s3_target(relative)

@@ -40,6 +40,7 @@ ROOMS: Dict[str, Room] = {
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
     "reading": Room(3, "storages"),
+    "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "utils": Room(4, "utils"),
     "dispatcher": Room(5, "routing"),

@@ -41,6 +41,10 @@ _KEPT_STAMPS = 8
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
+# What each byte becomes in a path and in a value: half the time of urllib's quote for a short text.
+_IN_PATH = tuple(quote(bytes([byte]), safe="/~") for byte in range(256))
+_IN_VALUE = tuple(quote(bytes([byte]), safe="~") for byte in range(256))
+
 _is_unreserved = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
 
 logger = logging.getLogger("smart_storages.s3")
@@ -164,7 +168,7 @@ class QuerySigner:
             life = max(lifetime, 1)
             self._warn_if_short(expires, life - (clock % stable_for if stable_for else 0))
         if not _is_unreserved(key):
-            key = quote(key, "/~")
+            key = "".join([_IN_PATH[byte] for byte in key.encode()])
         if params or headers:
             query, signed = self._describe(f"{start}{life}", token, params or {}, headers or {})
             request = f"{method}\n{self._path}{key}\n{signed}"
@@ -187,14 +191,10 @@ class QuerySigner:
             clock=clock,
             before_expires=(
                 "X-Amz-Algorithm=AWS4-HMAC-SHA256"
-                f"&X-Amz-Credential={quote(f'{frozen.access_key}/{scope}', safe='-_.~')}"
+                f"&X-Amz-Credential={_quote(f'{frozen.access_key}/{scope}')}"
                 f"&X-Amz-Date={date}&X-Amz-Expires="
             ),
-            token=(
-                ""
-                if frozen.token is None
-                else f"&X-Amz-Security-Token={quote(frozen.token, safe='-_.~')}"
-            ),
+            token=("" if frozen.token is None else f"&X-Amz-Security-Token={_quote(frozen.token)}"),
             inner=sha256(key.translate(_INNER) + f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode()),
             outer=sha256(key.translate(_OUTER)),
             lifetime=_seconds_until(ends_at, start),
@@ -219,7 +219,7 @@ class QuerySigner:
         query = f"{start}&X-Amz-SignedHeaders={listed}{token}"
         in_order = f"{start}{token}&X-Amz-SignedHeaders={listed}"
         if params:
-            pairs = [(_quote(name), _quote(value)) for name, value in params.items()]
+            pairs = [(_quote_name(name), _quote(value)) for name, value in params.items()]
             query = f"{_join(pairs)}&{query}"
             pairs.sort()
             if pairs[0][0] > "X-Amz-":  # S3's own names, all in lower case, are
@@ -248,7 +248,10 @@ def warn_of_shorter_life(where: str, expires: int, rest: int) -> None:
 
 
 def _quote(text: str) -> str:
-    return text if _is_unreserved(text) and "/" not in text else quote(text, safe="-_.~")
+    return "".join([_IN_VALUE[byte] for byte in text.encode()])
+
+
+_quote_name = lru_cache(maxsize=64)(_quote)
 
 
 def _join(pairs: List[Tuple[str, str]]) -> str:
