@@ -20,6 +20,7 @@ from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
 from smart_storages import config
+from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
@@ -32,6 +33,7 @@ from smart_storages.options import (
     known_options,
 )
 from smart_storages.providers import Provider, get_provider
+from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
@@ -93,7 +95,10 @@ def _is_special(bucket: str) -> bool:
     return bucket.startswith("arn:") or bucket.endswith("--x-s3")
 
 
-class SmartS3Storage(ManyMixin, WritingMixin, SignedUrls, S3Boto3Storage):  # type: ignore[misc]
+@with_twins
+class SmartS3Storage(
+    ManyMixin, WritingMixin, ReadingMixin, SignedUrls, S3Boto3Storage  # type: ignore[misc]
+):
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of

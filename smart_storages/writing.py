@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 from boto3.s3.transfer import TransferConfig
 from django.core.files.storage import Storage
-from storages.backends.s3 import _filter_download_params
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.bulk import delete_one
 from smart_storages.s3.calls import CALL_ERRORS
 from smart_storages.s3.source import Source
-from smart_storages.s3.target import Target
 from smart_storages.s3.write_file import S3WriteFile
 from smart_storages.s3.writer import put
 
@@ -75,15 +73,6 @@ _saving: ContextVar[Optional[_Saving]] = ContextVar("smart_storages_saving", def
 
 class WritingMixin(_Base):  # type: ignore[misc]
     """``save``, ``open`` for writing, ``delete`` and ``listdir`` of a storage."""
-
-    def s3_target(self, key: str = "") -> Target:
-        return Target(
-            bucket=self.bucket_name,
-            get_client=lambda: self.client,
-            module=self.module_name,
-            provider=self.s3_provider,
-            read_parameters=_filter_download_params(self.get_object_parameters(key)),
-        )
 
     # Saving
 
