@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Dict, Optional, Tuple
+from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
 from django.core.exceptions import (
@@ -11,6 +12,7 @@ from django.core.exceptions import (
     SuspiciousFileOperation,
     SuspiciousOperation,
 )
+from django.core.signals import setting_changed
 from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
@@ -53,6 +55,11 @@ MAX_KEY_BYTES = 1024
 _is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
 # So short that no character can make the key longer than S3 takes.
 _SHORT = MAX_KEY_BYTES // 4 - 2
+
+
+_instances: WeakSet[SmartS3Storage] = WeakSet()
+# How many settings are overridden now, in a list for the receiver to change.
+_overrides = [0]
 
 
 @cache
@@ -121,13 +128,32 @@ class SmartS3Storage(
             )
         config.raise_for_unknown_options(type(self).__name__, options)
         self._withheld = tuple(withheld_options)
+        self._options = options
+        self._take_settings()
+        self._remember()
+
+    def _remember(self) -> None:
+        self._made_within = _overrides[0]
+        _instances.add(self)
+
+    def _take_settings(self) -> None:
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         try:
-            self._configure(options)
+            self._configure(self._options)
         except ConfigurationError as error:
             self._problem = error
             self._set_library_defaults()
+
+    def retake_settings(self) -> None:
+        """Look every option up again, as if the storage were made now.
+
+        Tests change settings, and the storage of a model's field is made once, at import: without
+        this it would go on writing to the bucket of the settings before.
+        """
+        for name in known_options():
+            self.__dict__.pop(name, None)
+        self._take_settings()
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
@@ -289,6 +315,19 @@ class SmartS3Storage(
             f"<{type(self).__name__} module={self.module_name!r} "
             f"bucket={self.bucket_name!r} location={self.location!r}>"
         )
+
+
+def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
+    if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
+        return
+    _overrides[0] += 1 if enter else -1
+    for storage in list(_instances):
+        # One that was made for the settings of a test keeps them when the test ends.
+        if storage._made_within <= _overrides[0]:
+            storage.retake_settings()
+
+
+setting_changed.connect(_follow_settings, dispatch_uid="smart_storages.storages.follow_settings")
 
 
 class MediaStorage(SmartS3Storage):
