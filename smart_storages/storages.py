@@ -24,6 +24,7 @@ from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
+from smart_storages.metadata_cache import CachedMetadata
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
@@ -38,6 +39,7 @@ from smart_storages.s3.clients import ClientPool, Connection, freeze_client_conf
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrls
+from smart_storages.workspace import LocalWorkspace
 from smart_storages.writing import WritingMixin
 
 if TYPE_CHECKING:
@@ -97,7 +99,13 @@ def _is_special(bucket: str) -> bool:
 
 @with_twins
 class SmartS3Storage(
-    ManyMixin, WritingMixin, ReadingMixin, SignedUrls, S3Boto3Storage  # type: ignore[misc]
+    LocalWorkspace,
+    ManyMixin,
+    WritingMixin,
+    CachedMetadata,
+    ReadingMixin,
+    SignedUrls,
+    S3Boto3Storage,  # type: ignore[misc]
 ):
     """django-storages' S3 storage with the bucket, and all else, of one module.
 

@@ -40,6 +40,8 @@ ROOMS: Dict[str, Room] = {
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
     "many": Room(3, "storages"),
+    "metadata_cache": Room(3, "storages"),
+    "workspace": Room(3, "storages"),
     "reading": Room(3, "storages"),
     "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
