@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["CachedMetadata"]
+__all__ = ["MetadataCacheMixin"]
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class _Change:
         self.kind = _MISSING
 
 
-class CachedMetadata(_Base):  # type: ignore[misc]
+class MetadataCacheMixin(_Base):  # type: ignore[misc]
     """``exists``, ``size``, ``get_modified_time`` and ``stat`` from Django's cache.
 
     Off without the option ``metadata_cache_seconds``.

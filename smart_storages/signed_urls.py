@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from smart_storages.s3.clients import Connection
     from smart_storages.s3.signing import UrlSigner
 
-__all__ = ["SignedUrls"]
+__all__ = ["SignedUrlsMixin"]
 
 
-class SignedUrls:
+class SignedUrlsMixin:
     """The part of a storage that makes URLs. None of them sends a request."""
 
     if TYPE_CHECKING:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["LocalWorkspace"]
+__all__ = ["WorkspaceMixin"]
 
 _CHUNK = 1024**2
 
 
-class LocalWorkspace(_Base):  # type: ignore[misc]
+class WorkspaceMixin(_Base):  # type: ignore[misc]
     """``local_copy`` and ``workspace``: real paths for work that needs them."""
 
     @contextmanager

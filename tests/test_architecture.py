@@ -43,6 +43,8 @@ ROOMS: Dict[str, Room] = {
     "metadata_cache": Room(3, "storages"),
     "workspace": Room(3, "storages"),
     "reading": Room(3, "storages"),
+    "connecting": Room(3, "storages"),
+    "portable": Room(3, "storages"),
     "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "writing": Room(3, "storages"),
