@@ -69,14 +69,14 @@ def _plain_transfer_config() -> TransferConfig:
 
 @with_twins
 class SmartS3Storage(
-    PortableMixin,
-    ConnectingMixin,
     WorkspaceMixin,
     ManyMixin,
     WritingMixin,
     MetadataCacheMixin,
     ReadingMixin,
     SignedUrlsMixin,
+    ConnectingMixin,
+    PortableMixin,
     S3Boto3Storage,  # type: ignore[misc]
 ):
     """django-storages' S3 storage with the bucket, and all else, of one module.
