@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
 import weakref
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BytesIO
+from time import sleep
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
@@ -190,7 +190,7 @@ def pause(failures: int, error: Optional[BaseException] = None) -> None:
         failures: Tries that failed so far.
         error: What the last one said, for its ``Retry-After``.
     """
-    time.sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
+    sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
 
 
 def _retry_after(error: Optional[BaseException]) -> float:
