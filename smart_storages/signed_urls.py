@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from time import time
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from smart_storages.s3.presigned import presigned_post, presigned_put
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from smart_storages.s3.clients import Connection
     from smart_storages.s3.signing import UrlSigner
 
-__all__ = ["SignedUrls"]
+__all__ = ["SignedUrlsMixin"]
 
 
-class SignedUrls:
+class SignedUrlsMixin:
     """The part of a storage that makes URLs. None of them sends a request."""
 
     if TYPE_CHECKING:
@@ -58,16 +59,18 @@ class SignedUrls:
 
         Source: ``S3Storage.url`` of django-storages.
         """
+        life = self.querystring_expire if expire is None else expire
         if self.custom_domain:
             # A domain of one's own, and CloudFront's signature, which is not S3's.
-            url: str = super().url(name, parameters, expire, http_method)  # type: ignore[misc]
+            within = _life_within(self.url_stable_for, life)
+            url: str = super().url(name, parameters, within, http_method)  # type: ignore[misc]
             return url
         key = self.get_key(name)
         return self._get_signer(self.querystring_auth).url(
             "get_object",
             key,
             parameters,
-            expires=self.querystring_expire if expire is None else expire,
+            expires=life,
             http_method=http_method,
             stable_for=self.url_stable_for,
         )
@@ -155,6 +158,15 @@ class SignedUrls:
         if endpoint or not signed:
             connection = _reach(connection, endpoint or connection.endpoint_url, signed)
         return self.get_pooled_signer(connection)
+
+
+def _life_within(window: int, life: int) -> float:
+    # CloudFront's policy holds the second of the end: the same one for the whole window. The half
+    # second is for the clock that django-storages reads after this one.
+    if not window:
+        return life
+    now = time()
+    return now // window * window + window + life - now + 0.5
 
 
 @lru_cache(maxsize=1024)

@@ -1,8 +1,11 @@
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.test import override_settings
@@ -73,6 +76,47 @@ def test_a_stable_url_stays_the_same_for_its_window():
     assert query(storage.url("a.txt"))["X-Amz-Expires"] == str(86400 * 3 + 60)
     stamp = query(storage.url("a.txt"))["X-Amz-Date"]
     assert stamp.endswith("T000000Z")
+
+
+@pytest.fixture(scope="module")
+def pem():
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return key.private_bytes(*private)
+
+
+class TestCloudFront:
+    def storage(self, pem, **options):
+        keys = {"cloudfront_key_id": "K1", "cloudfront_key": pem}
+        return SmartS3Storage("m", custom_domain="cdn.example.com", **keys, **options)
+
+    def test_a_url_is_signed_as_django_storages_does(self, pem):
+        asked = query(self.storage(pem).url("a.txt", expire=60))
+        assert asked["Key-Pair-Id"] == "K1"
+        assert 55 <= int(asked["Expires"]) - time.time() <= 60
+        assert asked["Signature"]
+
+    def test_a_stable_url_stays_the_same_and_lives_long_enough(self, pem):
+        storage = self.storage(pem, url_stable_for=86400 * 30, querystring_expire=60)
+        urls = {storage.url("a.txt") for _ in range(20)}
+        assert len(urls) == 1
+        (url,) = urls
+        assert (int(query(url)["Expires"]) - 60) % (86400 * 30) == 0
+        assert int(query(url)["Expires"]) >= time.time() + 60
+
+    def test_two_keys_never_share_a_signer(self, pem):
+        other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        one, two = self.storage(pem), self.storage(other)
+        assert one.cloudfront_signer is not two.cloudfront_signer
+        assert "PRIVATE" not in repr(vars(one))
 
 
 def test_the_host_that_browsers_see_is_signed():

@@ -96,13 +96,14 @@ class Answer:
         body: What the body is read from; ``None`` for a HEAD.
     """
 
-    __slots__ = ("_body", "_is_ours", "_source", "headers", "left", "status")
+    __slots__ = ("_body", "_is_fresh", "_is_ours", "_source", "headers", "left", "status")
 
     def __init__(self, status: int, headers: Dict[str, str], body: Any, is_ours: bool) -> None:
         self.status = status
         self.headers = headers
         self._body = body
         self._is_ours = is_ours
+        self._is_fresh = is_ours
         # What urllib3 reads from itself. It reads into a buffer of ours, urllib3 copies twice.
         self._source = getattr(body, "_fp", body) if is_ours else body
         length = headers.get("content-length")
@@ -122,7 +123,14 @@ class Answer:
             data = self.read(len(view))
             view[: len(data)] = data
             return len(data)
-        count: int = self._source.readinto(view)
+        if self._is_fresh and self.left is not None and len(view) < self.left:
+            # Who wants the first bytes gets what is there, and waits for no full buffer.
+            data = self._source.read1(len(view))
+            view[: len(data)] = data
+            count = len(data)
+        else:
+            count = self._source.readinto(view)
+        self._is_fresh = False
         if self.left is not None:
             self.left -= count
         return count
