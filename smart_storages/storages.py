@@ -19,6 +19,7 @@ from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.many import ManyMixin
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
@@ -31,6 +32,7 @@ from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
+from smart_storages.writing import WritingMixin
 
 __all__ = [
     "DocumentStorage",
@@ -65,10 +67,12 @@ def _plain_transfer_config() -> TransferConfig:
 
 @with_twins
 class SmartS3Storage(
-    PortableMixin,
+    ManyMixin,
+    WritingMixin,
     ReadingMixin,
-    ConnectingMixin,
     SignedUrlsMixin,
+    ConnectingMixin,
+    PortableMixin,
     S3Boto3Storage,  # type: ignore[misc]
 ):
     """django-storages' S3 storage with the bucket, and all else, of one module.
