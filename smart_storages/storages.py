@@ -22,6 +22,7 @@ from smart_storages.compat import cache
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
+from smart_storages.metadata_cache import MetadataCacheMixin
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
@@ -34,6 +35,7 @@ from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
+from smart_storages.workspace import WorkspaceMixin
 from smart_storages.writing import WritingMixin
 
 __all__ = [
@@ -74,8 +76,10 @@ def _plain_transfer_config() -> TransferConfig:
 
 @with_twins
 class SmartS3Storage(
+    WorkspaceMixin,
     ManyMixin,
     WritingMixin,
+    MetadataCacheMixin,
     ReadingMixin,
     SignedUrlsMixin,
     ConnectingMixin,
