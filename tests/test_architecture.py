@@ -28,13 +28,17 @@ class Room(NamedTuple):
 # The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
 ROOMS: Dict[str, Room] = {
     "compat": Room(0, "basics"),
+    "content": Room(0, "basics"),
     "exceptions": Room(0, "basics"),
+    "names": Room(0, "basics"),
     "secrets": Room(0, "basics"),
     "signals": Room(0, "basics"),
     "config": Room(1, "configuration"),
+    "health": Room(1, "health"),
     "options": Room(1, "configuration"),
     "providers": Room(1, "configuration"),
     "forwarding": Room(2, "forwarding"),
+    "references": Room(2, "forwarding"),
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
@@ -46,6 +50,8 @@ ROOMS: Dict[str, Room] = {
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),
     "mirror": Room(5, "routing"),
+    "routing": Room(5, "routing"),
+    "wrappers": Room(5, "routing"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
     "queued": Room(6, "queue"),
@@ -73,6 +79,7 @@ PUBLIC = [
     "tenancy",
     "testing",
     "utils",
+    "wrappers",
 ]
 
 
