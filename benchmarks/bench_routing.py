@@ -58,6 +58,7 @@ def _make_contests() -> List[Contest]:
     from smart_storages.resolvers import (
         ByExtension,
         ByPathPrefix,
+        BySize,
         ByTenant,
         FirstMatch,
         RendezvousHash,
@@ -66,7 +67,7 @@ def _make_contests() -> List[Contest]:
 
     nothing = _make_nothing()
     by_hand = _make_router_by_hand(nothing)
-    aliases = dict.fromkeys(("a", "b", "c", "d", "tenant_acme"), nothing)
+    aliases = dict.fromkeys(("a", "b", "c", "d", "tenant_acme", "tenants"), nothing)
 
     def dispatcher(rule: Any, **options: Any) -> Any:
         return StorageDispatcher(rule, storages=aliases, **options)
@@ -85,6 +86,7 @@ def _make_contests() -> List[Contest]:
         "first of two rules": dispatcher(
             FirstMatch(ByPathPrefix({"media": "b"}), ByExtension({"pdf": "a"}))
         ),
+        "recorded alias": dispatcher(BySize(1, small="tenants", large="a")),
         "ReadOnlyStorage": ReadOnlyStorage(nothing),
         "ScopedStorage": ScopedStorage(nothing, "scope"),
         "FallbackStorage, first has it": FallbackStorage([nothing, nothing]),

@@ -97,7 +97,7 @@ class StorageDispatcher(ChoosingStorage):
         self._records = False
         self._by_name = self._by_whole_name = False
         self._unknown_alias = unknown_alias
-        self._choices: Dict[str, Choice] = {}
+        self._choices: Dict[Optional[str], Choice] = {}
         self.storages = KnownStorages(storages)
 
     def _get_resolver(self) -> Any:
@@ -349,7 +349,7 @@ class StorageDispatcher(ChoosingStorage):
             resolver = self._resolver or self._get_resolver()
             answer = resolver(self.storages, method, filename, params)
         except ResolutionError as error:
-            return self._choose_fallback(error)
+            return self._choices.get(None) or self._choose_fallback(error)
         try:
             return self._choices[answer]
         except (KeyError, TypeError):
@@ -382,7 +382,9 @@ class StorageDispatcher(ChoosingStorage):
             raise ResolutionError(
                 f"{describe(self._resolver)} gave no storage, and STORAGES has no 'fallback'."
             ) from error
-        return self._checked(Choice(FALLBACK, self.storages[FALLBACK], True))
+        choice = self._checked(Choice(FALLBACK, self.storages[FALLBACK], True))
+        self._choices[None] = choice
+        return choice
 
     def _checked(self, choice: Choice) -> Choice:
         if choice.storage is self:
@@ -408,10 +410,13 @@ class StorageDispatcher(ChoosingStorage):
         alias, _, rest = name.partition("/")
         if not rest and method not in _OF_PATHS:
             return None
-        if alias not in self.storages or not self._accepts(alias, name):
+        choice = self._choices.get(alias)
+        if choice is None and alias not in self.storages:
+            return None
+        if not self._accepts(alias, name):
             return None
         check_path(rest) if method in _OF_PATHS else check_name(rest)
-        return self._choices.get(alias) or self._look_up(alias), rest
+        return choice or self._look_up(alias), rest
 
     def _accepts(self, alias: str, name: str) -> bool:
         accepts = getattr(self._resolver, "accepts", None)

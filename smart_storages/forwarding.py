@@ -17,7 +17,8 @@ from contextvars import copy_context
 from copy import deepcopy
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any, Callable, ClassVar, Dict, Generator, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Generator, List, Optional, Tuple, Type
+from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
 from django.core.files import File
@@ -270,6 +271,18 @@ def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
     return method in ("save", "delete")
 
 
+#: Settings after whose change in a test every storage is looked up again.
+_WATCHED_SETTINGS = (
+    "AWS_",
+    "DEFAULT_FILE_STORAGE",
+    "FALLBACK_STORAGES",
+    "SMART_STORAGE",
+    "STORAGES",
+)
+# One receiver for all: a storage made for each request should cost no signal connection.
+_living: WeakSet[Any] = WeakSet()
+
+
 class ForwardingStorage(Storage):
     """Base of the storages that hold no files of their own.
 
@@ -278,16 +291,12 @@ class ForwardingStorage(Storage):
     """
 
     _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
-    #: Settings after whose change in a test every storage is looked up again.
-    _watched_settings: ClassVar[Tuple[str, ...]] = (
-        "STORAGES", "SMART_STORAGE", "AWS_", "FALLBACK_STORAGES", "DEFAULT_FILE_STORAGE",
-    )  # fmt: skip
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         storage = super().__new__(cls)
         storage._constructor_args = (args, kwargs)
         storage._references = []
-        setting_changed.connect(storage._on_setting_changed)
+        _living.add(storage)
         return storage
 
     _references: List[Reference]
@@ -298,10 +307,6 @@ class ForwardingStorage(Storage):
         made = Reference(reference, build, label)
         self._references.append(made)
         return made
-
-    def _on_setting_changed(self, setting: str, **kwargs: Any) -> None:
-        if setting.startswith(self._watched_settings):
-            self._forget()
 
     def _forget(self) -> None:
         for reference in self._references:
@@ -380,6 +385,15 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
             return True
         yield storage, "delete", (saved,), {}  # another writer was faster
     return False
+
+
+def _forget_storages(*, setting: str, **kwargs: Any) -> None:
+    if setting.startswith(_WATCHED_SETTINGS):
+        for storage in list(_living):
+            storage._forget()
+
+
+setting_changed.connect(_forget_storages, dispatch_uid="smart_storages.forwarding.forget_storages")
 
 
 def _rebuild(cls: Type[Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 from typing import Any, Callable, Mapping, Optional
 
 from django.utils.module_loading import import_string
@@ -30,7 +30,7 @@ class Reference:
         self.reference = reference
         self.label = label or describe(reference)
         self._build = build
-        self._lock = Lock()
+        self._lock = RLock()
         self._storage: Any = None
 
     @property

@@ -17,6 +17,7 @@ from smart_storages.utils import resolve_storage
 __all__ = ["BeforeContent", "Choice", "ContentNeeded", "Explanation", "KnownStorages", "Watched"]
 
 _MOST_LAYERS = 30
+_MOST_ANSWERS = 10_000
 
 #: The dispatchers that the current call has come through, to notice when it goes in a circle.
 _trail: ContextVar[Tuple[Any, ...]] = ContextVar("smart_storages_trail", default=())
@@ -76,6 +77,8 @@ class KnownStorages(Mapping[str, Any]):
     """
 
     def __init__(self, own: Optional[Mapping[str, Any]] = None) -> None:
+        # Asked on every read of a recorded name, and settings take microseconds to look through.
+        self._answers: Dict[str, bool] = {}
         self._own = own and {key: Reference(value, resolve_storage) for key, value in own.items()}
 
     def __getitem__(self, alias: str) -> Any:
@@ -89,7 +92,13 @@ class KnownStorages(Mapping[str, Any]):
             return False
         if self._own:
             return alias in self._own
-        return alias in config.get_storages() or config.find_key(alias) is not None
+        is_known = self._answers.get(alias)
+        if is_known is None:
+            is_known = alias in config.get_storages() or config.find_key(alias) is not None
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[alias] = is_known
+        return is_known
 
     def __iter__(self) -> Iterator[str]:
         if self._own:
@@ -101,6 +110,7 @@ class KnownStorages(Mapping[str, Any]):
         return len(list(iter(self)))
 
     def forget(self) -> None:
+        self._answers.clear()
         for reference in (self._own or {}).values():
             reference.forget()
 
