@@ -9,20 +9,13 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
 from smart_storages import config
+from smart_storages.calls import Steps, run, run_async
 from smart_storages.content import LentContent, make_rewindable
 from smart_storages.exceptions import ConfigurationError, ResolutionError
-from smart_storages.forwarding import (
-    OPERATIONS,
-    ChoosingStorage,
-    ForwardingStorage,
-    Steps,
-    put_steps,
-    run,
-    run_async,
-)
+from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage, put_steps
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers import FALLBACK, StorageResolver, as_resolver
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver
 from smart_storages.routing import (
     BeforeContent,
     Choice,

@@ -6,28 +6,20 @@ import logging
 import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from django.utils.module_loading import import_string
-
 from smart_storages import config
+from smart_storages.calls import Call, Steps, call_now, call_within, call_within_async
 from smart_storages.content import LentContent, make_rewindable, spool
-from smart_storages.exceptions import (
-    BackendsFailedError,
-    BackendsUnreachableError,
-    ConfigurationError,
-    NoBackendMethodError,
-    NotFoundInBackendsError,
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.failures import (
+    NO_METHOD,
+    Failures,
+    make_error,
+    none_has_method,
+    sort,
+    split_errors,
 )
-from smart_storages.forwarding import (
-    Call,
-    CombiningStorage,
-    Steps,
-    call_now,
-    call_within,
-    call_within_async,
-    is_changing,
-    put_steps,
-)
-from smart_storages.health import DENIED, FULL, NOT_FOUND, OTHER, UNREACHABLE, Breaker, kind_of
+from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
+from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.names import PreparedName, alternatives, check_name
 from smart_storages.references import Reference, describe
 from smart_storages.signals import backend_answered, file_copied
@@ -38,7 +30,6 @@ __all__ = ["FallbackStorage"]
 logger = logging.getLogger(__name__)
 
 _NOTHING: Any = object()
-_NO_METHOD = "no_method"
 _OWN_STEPS = {
     method: f"_{method}_steps"
     for method in (
@@ -53,7 +44,6 @@ _OWN_STEPS = {
         "url",
     )
 }
-Failures = List[Tuple[str, BaseException]]
 
 
 class _Backend:
@@ -144,7 +134,7 @@ class FallbackStorage(CombiningStorage):
         ):
             if chosen is not None:
                 _flag(backends, option, chosen, flag)
-        self._kinds, self._classes = _split_errors(self._fall_through)
+        self._kinds, self._classes = split_errors(self._fall_through)
         self._ready = backends
         return backends
 
@@ -190,6 +180,10 @@ class FallbackStorage(CombiningStorage):
             failures.append((backend.label, error))
             return _NOTHING
         except Exception as error:
+            if isinstance(error, AttributeError) and str(error).endswith(f"'{method}'"):
+                # A composed backend has every method; the storage it chose may lack this one.
+                failures.append((backend.label, NotImplementedError(str(error))))
+                return _NOTHING
             kind = kind_of(error)
             if kind == UNREACHABLE:
                 breaker.failed()
@@ -212,7 +206,7 @@ class FallbackStorage(CombiningStorage):
             if answer is not _NOTHING:
                 self._announce(backend, method, args[0], failures)
                 return answer
-        raise _failure(method, args[0], failures)
+        raise make_error(method, args[0], failures)
 
     def _open_steps(self, name: str, mode: str = "rb") -> Steps:
         if is_changing("open", (mode,)):
@@ -225,7 +219,7 @@ class FallbackStorage(CombiningStorage):
                 if self._copy_on_read and failures:
                     yield from self._copy_up_steps(backend, name)
                 return file
-        raise _failure("open", name, failures)
+        raise make_error("open", name, failures)
 
     def _exists_steps(self, name: str) -> Steps:
         return (yield from self._holder_steps(self._backends, "exists", name)) is not None
@@ -238,9 +232,9 @@ class FallbackStorage(CombiningStorage):
             if has_it is not _NOTHING and has_it:
                 self._announce(backend, method, name, failures)
                 return backend
-        unsure = [pair for pair in failures if _sort(pair[1]) not in (NOT_FOUND, _NO_METHOD)]
-        if unsure or (failures and len(failures) == len(backends) and _none_has_method(failures)):
-            raise _failure(method, name, unsure or failures)
+        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+        if unsure or (failures and len(failures) == len(backends) and none_has_method(failures)):
+            raise make_error(method, name, unsure or failures)
         return None
 
     def _listdir_steps(self, path: str) -> Steps:
@@ -253,9 +247,9 @@ class FallbackStorage(CombiningStorage):
                 directories.update(answer[0])
                 files.update(answer[1])
         # A list without what an unreachable backend holds would say that it does not exist.
-        unsure = [pair for pair in failures if _sort(pair[1]) not in (NOT_FOUND, _NO_METHOD)]
+        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
         if unsure or len(failures) == len(self._backends):
-            raise _failure("listdir", path, unsure or failures)
+            raise make_error("listdir", path, unsure or failures)
         return sorted(directories), sorted(files)
 
     def _url_steps(self, name: str, *args: Any, **kwargs: Any) -> Steps:
@@ -285,7 +279,7 @@ class FallbackStorage(CombiningStorage):
                 return path
             found.append(path)
         if not found:
-            raise _failure("path", name, failures)
+            raise make_error("path", name, failures)
         return found[0]
 
     def _delete_steps(self, name: str) -> Steps:
@@ -295,16 +289,16 @@ class FallbackStorage(CombiningStorage):
             if holder is not None:
                 failures: Failures = []
                 if (yield from self._ask(holder, "delete", (name,), failures)) is _NOTHING:
-                    raise _failure("delete", name, failures)
+                    raise make_error("delete", name, failures)
             return None
         # What was copied is in several, and would come back from the others. The deepest first:
         # a copy under way looks at its source last, and removes itself when that is gone.
         failures = []
         for backend in reversed(deleters):
             yield from self._ask(backend, "delete", (name,), failures)
-        unsure = [pair for pair in failures if _sort(pair[1]) != NOT_FOUND]
+        unsure = [pair for pair in failures if sort(pair[1]) != NOT_FOUND]
         if unsure:
-            raise _failure("delete", name, unsure)
+            raise make_error("delete", name, unsure)
         return None
 
     # Names and writing
@@ -339,9 +333,9 @@ class FallbackStorage(CombiningStorage):
                     break
             else:
                 if len(failures) == len(self._backends):
-                    raise _failure("get_available_name", name, failures)
+                    raise make_error("get_available_name", name, failures)
                 # One that does not answer may have the name, but hardly a random one.
-                if is_random or not any(_sort(error) == UNREACHABLE for _, error in failures):
+                if is_random or not any(sort(error) == UNREACHABLE for _, error in failures):
                     return candidate
             is_random = True
         raise AssertionError("alternatives() ends by raising")  # pragma: no cover
@@ -367,11 +361,11 @@ class FallbackStorage(CombiningStorage):
             if lent is not content:
                 lent.revoke()
                 content.seek(0)
-            if _sort(failures[-1][1]) == FULL:
+            if sort(failures[-1][1]) == FULL:
                 # A full disk keeps the piece that fitted, and would answer with it.
                 yield from self._ask(backend, "delete", (str(free),), [])
             free = str(free)
-        raise _failure("save", name, failures)
+        raise make_error("save", name, failures)
 
     def _copy_up_steps(self, source: _Backend, name: str) -> Steps:
         """Write a file to the first writer; a failure is logged, for the read has succeeded."""
@@ -462,41 +456,3 @@ def _flag(backends: List[_Backend], option: str, chosen: Iterable[Any], flag: st
                 f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
             )
         setattr(backends[matching[0]], flag, True)
-
-
-def _split_errors(wanted: Iterable[Any]) -> Tuple[frozenset[str], Tuple[type, ...]]:
-    kinds, classes = set(), []
-    for each in [wanted] if isinstance(wanted, (str, type)) else wanted:
-        if each in (NOT_FOUND, UNREACHABLE, DENIED, FULL, OTHER):
-            kinds.add(each)
-            continue
-        found = import_string(each) if isinstance(each, str) and "." in each else each
-        if not (isinstance(found, type) and issubclass(found, Exception)):
-            raise ConfigurationError(
-                f"FallbackStorage: fall_through names {each!r}; it takes 'not_found', "
-                "'unreachable', 'denied', 'full', 'other', and exception classes."
-            )
-        classes.append(found)
-    return frozenset(kinds), tuple(classes)
-
-
-def _sort(error: BaseException) -> str:
-    return _NO_METHOD if isinstance(error, NotImplementedError) else kind_of(error)
-
-
-def _none_has_method(failures: Failures) -> bool:
-    return all(_sort(error) == _NO_METHOD for _, error in failures)
-
-
-def _failure(method: str, name: Any, failures: Failures) -> BackendsFailedError:
-    kinds = {_sort(error) for _, error in failures}
-    made: type = BackendsFailedError
-    if kinds == {_NO_METHOD} or not kinds:
-        made = NoBackendMethodError
-    elif UNREACHABLE in kinds:
-        made = BackendsUnreachableError
-    elif kinds <= {NOT_FOUND, _NO_METHOD}:
-        made = NotFoundInBackendsError
-    error: BackendsFailedError = made(f"No backend could {method}({str(name)!r}).", failures)
-    error.__cause__ = failures[-1][1] if failures else None
-    return error

@@ -15,19 +15,14 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 from django.core.files import File
 from django.db import connections
 
+from smart_storages.calls import Steps, run
 from smart_storages.content import LentContent, make_rewindable, spool
 from smart_storages.exceptions import (
     BackendsFailedError,
     BackendsUnreachableError,
     ConfigurationError,
 )
-from smart_storages.forwarding import (
-    CombiningStorage,
-    Steps,
-    is_changing,
-    put_steps,
-    run,
-)
+from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
 from smart_storages.health import UNREACHABLE, Breaker, kind_of
 from smart_storages.names import PreparedName, check_name, check_path
 from smart_storages.signals import mirror_diverged

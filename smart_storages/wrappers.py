@@ -6,7 +6,8 @@ from typing import Any, Dict, Optional, Tuple
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from smart_storages.forwarding import ChoosingStorage, Steps, is_changing
+from smart_storages.calls import Steps
+from smart_storages.forwarding import ChoosingStorage, is_changing
 from smart_storages.names import PreparedName, check_name
 from smart_storages.utils import resolve_storage
 

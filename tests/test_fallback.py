@@ -25,6 +25,7 @@ from smart_storages.exceptions import (
 )
 from smart_storages.fallback import FallbackStorage
 from smart_storages.signals import backend_answered, file_copied
+from smart_storages.wrappers import ReadOnlyStorage
 from tests.routing_models import RecordingStorage
 
 
@@ -170,6 +171,13 @@ def test_a_method_that_none_has_is_an_attribute_error():
             getattr(FallbackStorage([WithoutPath(), WithoutPath()]), method)("a.txt")
         assert isinstance(caught.value, AttributeError)
         assert isinstance(caught.value, NotImplementedError)  # which FieldFile.path expects
+
+
+def test_a_composed_backend_whose_storage_lacks_the_method_is_skipped(two):
+    storage = FallbackStorage([ReadOnlyStorage(two[0]), RecordingStorage("has it")])
+    assert storage.accessed_time("a.txt") == "has it"
+    with pytest.raises(NoBackendMethodError):
+        FallbackStorage([ReadOnlyStorage(two[0])]).accessed_time("a.txt")
 
 
 def test_if_all_fail_the_error_carries_each(two):

@@ -23,8 +23,8 @@ from smart_storages.resolvers import (
     FirstMatch,
     RendezvousHash,
     StorageResolver,
-    as_resolver,
 )
+from smart_storages.resolvers.base import as_resolver
 from smart_storages.tenancy import use_region, use_tenant
 from tests.routing_models import ByCountry, to_europe
 
