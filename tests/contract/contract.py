@@ -140,7 +140,7 @@ class StorageContract:
 
     def test_a_url_leads_to_the_name(self, storage):
         name = storage.save("docs/url.txt", ContentFile(b"x"))
-        assert "url.txt" in storage.url(name)
+        assert os.path.basename(name) in storage.url(name)
 
     def test_the_times_are_now(self, storage):
         name = storage.save("docs/time.txt", ContentFile(b"x"))
