@@ -14,7 +14,19 @@ Credentials are looked up as one set: the first of these that names any of them 
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Pattern, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Pattern,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from django.conf import settings
 
@@ -55,6 +67,8 @@ _CHECKED_UPSTREAM = (
 )
 
 BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
+FALLBACK_SETTING = "FALLBACK_STORAGES"
+TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 DEFAULT_MAX_CLIENTS = 256
@@ -413,3 +427,19 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
 def iter_module_keys() -> Iterator[str]:
     """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
     yield from get_buckets()
+
+
+def get_fallback_backends() -> Sequence[Any]:
+    """Return ``FALLBACK_STORAGES``: references to storages, in the order they are tried."""
+    backends = getattr(settings, FALLBACK_SETTING, None)
+    if not backends or isinstance(backends, (str, Mapping)):
+        raise ConfigurationError(
+            f"FallbackStorage has no backends: pass some, or set {FALLBACK_SETTING} to a tuple "
+            "of aliases, modules, dotted paths or dicts."
+        )
+    return tuple(backends)
+
+
+def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
+    """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
+    return getattr(settings, TENANT_SETTING, None)
