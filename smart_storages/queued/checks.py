@@ -1,0 +1,2 @@
+"""System checks of the queue."""
+from __future__ import annotations
