@@ -100,6 +100,8 @@ class QueuedStorage(CombiningStorage):
         self.durable = durable
         self.max_local_bytes = max_local_bytes
         self.key = key or registry.make_key((local, local_options), (remote, remote_options))
+        #: Which remote it is, for the check that no two storages share one.
+        self.remote_key = registry.make_key((remote, remote_options))
         #: What the engine returned for the last file, such as Celery's ``AsyncResult``.
         self.result: Any = None
         registry.enter(self)

@@ -29,8 +29,14 @@ def enter(storage: Any) -> None:
     _storages[storage.key] = storage
 
 
-def known_storages() -> List[Any]:
-    """Return the queued storages that this process has made."""
+def known_storages(*, with_settings: bool = False) -> List[Any]:
+    """Return the queued storages that this process has made.
+
+    Args:
+        with_settings: Whether to make those of ``STORAGES`` first.
+    """
+    if with_settings:
+        _make_those_of_the_settings()
     return list(_storages.values())
 
 

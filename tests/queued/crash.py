@@ -228,8 +228,10 @@ class Harness:
                 "sweeper": ("sweep:",),
             }[kind]
             steps = [each for each in STEPS if each.startswith(prefixes)]
-            # The rarest step so far is the one to try.
-            step = min(steps, key=lambda each: (self.killed_at.get(each, 0), self.random.random()))
+            # Every other time the one that was reached least often so far.
+            step = self.random.choice(steps)
+            if self.random.random() < 0.5:
+                step = min(steps, key=lambda each: (self.killed_at.get(each, 0), each))
             after = self.random.choice([1, 2, 3] if kind == "worker" else [1, 5, 20, 40])
         stop = kind == "worker" and step is None and self.random.random() < 0.3
         life = 1.5 if step else self.random.uniform(0.02, 0.4)
