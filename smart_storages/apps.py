@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 from smart_storages import config
+from smart_storages.compat import FILES_TAG
 
 __all__ = ["SmartStoragesConfig"]
 
@@ -17,6 +19,10 @@ class SmartStoragesConfig(AppConfig):
     verbose_name = "Smart storages"
 
     def ready(self) -> None:
+        from smart_storages.checks import check_buckets, check_storages
+
+        register(check_buckets, FILES_TAG)
+        register(check_storages, FILES_TAG)
         config.adopt_storages_setting(
             default="smart_storages.utils.make_default_storage",
             staticfiles="smart_storages.utils.make_staticfiles_storage",

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 __all__ = [
+    "FILES_TAG",
     "HAS_STORAGES",
     "InvalidStorageError",
     "StorageHandler",
@@ -21,6 +22,9 @@ __all__ = [
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)
+
+#: Django names it ``Tags.files`` since 4.0. Goes with Django 3.2.
+FILES_TAG = "files"
 
 if sys.version_info >= (3, 9):  # goes with Python 3.8: it can then be imported directly
     from functools import cache

@@ -134,7 +134,8 @@ def merge_options(
         merge_options("media", arguments={"location": "a/"}, presets={"location": "media"})
     """
     entry = get_module_entry(module_name)
-    layers = [guard(layer) for layer in (arguments or {}, defaults or {}, entry, presets or {})]
+    given = (arguments or {}, defaults or {}, entry, presets or {})
+    layers = [fill_in(module_name, guard(layer)) for layer in given]
     upstream = get_upstream_options() if upstream is None else upstream
     merged = {key: upstream[key] for key in DEFAULT_KEYS}
     for layer in reversed(layers):
@@ -224,7 +225,7 @@ def get_module_entry(module_name: str) -> Dict[str, Any]:
         validate_module_name(module_name, key)
     for problem in find_entry_problems(entry):
         raise configuration_error(key, problem)
-    return {name: _fill_in(name, value, module_name) for name, value in entry.items()}
+    return fill_in(module_name, entry)
 
 
 def configuration_error(module_key: str, problem: Problem) -> ConfigurationError:
@@ -234,17 +235,32 @@ def configuration_error(module_key: str, problem: Problem) -> ConfigurationError
     )
 
 
-def _fill_in(name: str, value: Any, module_name: str) -> Any:
+def fill_in(module_name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return options with the module's name in the place of ``{module}``.
+
+    Raises:
+        InvalidModuleNameError: the name could climb out of what is made of it.
+    """
+    return {
+        name: value if name in SECRET_OPTIONS else _fill_in(value, module_name)
+        for name, value in options.items()
+    }
+
+
+def _fill_in(value: Any, module_name: str) -> Any:
     if isinstance(value, str):
-        return value if name in SECRET_OPTIONS else value.replace("{module}", module_name)
+        if "{module}" not in value:
+            return value
+        validate_module_name(module_name)
+        return value.replace("{module}", module_name)
     if isinstance(value, dict):
-        return {key: _fill_in(str(key), each, module_name) for key, each in value.items()}
+        return {key: _fill_in(each, module_name) for key, each in value.items()}
     if type(value) in (list, tuple, set):
-        return type(value)(_fill_in(name, each, module_name) for each in value)
+        return type(value)(_fill_in(each, module_name) for each in value)
     return value
 
 
-def validate_module_name(module_name: str, pattern: str) -> None:
+def validate_module_name(module_name: str, pattern: Optional[str] = None) -> None:
     """Refuse a name that could climb out of the key or location which a pattern makes of it.
 
     Raises:
@@ -260,12 +276,13 @@ def validate_module_name(module_name: str, pattern: str) -> None:
         reason = "holds '..'"
     elif not module_name.isprintable():
         reason = "holds a control character"
-    elif any(not part for part in _wildcard_parts(pattern, module_name)):
+    elif pattern and any(not part for part in _wildcard_parts(pattern, module_name)):
         reason = "has nothing in the place of '*'"
     if reason:
+        where = f"{BUCKETS_SETTING}[{pattern!r}]" if pattern else "a {module} placeholder"
         raise InvalidModuleNameError(
-            f"The module name {module_name!r} {reason}; it reached the pattern "
-            f"{BUCKETS_SETTING}[{pattern!r}]. Use letters, digits, '-' and '_'."
+            f"The module name {module_name!r} {reason}; it reached {where}. "
+            "Use letters, digits, '-' and '_'."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Any, Collection, Dict, FrozenSet, Iterator, Mapping, Optional, Tuple
 
@@ -90,6 +91,8 @@ CREDENTIAL_OPTIONS: FrozenSet[str] = frozenset(
 SECRET_OPTIONS: FrozenSet[str] = frozenset(
     {"access_key", "secret_key", "security_token", "cloudfront_key"}
 )
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}?")
 
 _CANNED_ACLS = (
     "private",
@@ -203,6 +206,13 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
                 "Give a function that returns access_key, secret_key and, optionally, "
                 "security_token and expiry.",
             )
+        elif isinstance(value, str) and _find_placeholder(key, value):
+            yield Problem(
+                "unknown-placeholder",
+                key,
+                f"holds the placeholder {_find_placeholder(key, value)}",
+                "The only placeholder is {module}.",
+            )
         elif key in _CHOICES and value is not None and value not in _CHOICES[key]:
             choices = _CHOICES[key]
             yield Problem(
@@ -211,6 +221,13 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
                 f"is {value!r}, which is not one of {', '.join(choices)}",
                 _did_you_mean(value, choices),
             )
+
+
+def _find_placeholder(key: str, value: str) -> Optional[str]:
+    # Left as it is, an unknown one would be the same location for every tenant.
+    if key in SECRET_OPTIONS:
+        return None
+    return next((found for found in _PLACEHOLDER.findall(value) if found != "{module}"), None)
 
 
 @cache

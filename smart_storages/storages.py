@@ -115,7 +115,7 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
             self._set_library_defaults()
 
     def _configure(self, options: Dict[str, Any]) -> None:
-        presets, computed = self._find_presets()
+        presets = self.find_presets()
         upstream = config.get_upstream_options()
         merged = config.merge_options(
             self.module_name,
@@ -130,7 +130,9 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         self._share_configs(merged, upstream)
         self._upstream = upstream
         try:
-            super().__init__(**{name: merged[name] for name in merged if name not in computed})
+            super().__init__(
+                **{name: merged[name] for name in merged if not self._is_computed(name)}
+            )
         except ImproperlyConfigured as error:
             raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
         # The parent's per-thread sessions and shared resource; ours come from the pool.
@@ -155,12 +157,26 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         if chosen["transfer_config"] is None and chosen["use_threads"]:
             upstream["transfer_config"] = _plain_transfer_config()
 
-    def _find_presets(self) -> Tuple[Dict[str, Any], List[str]]:
-        # A property is somebody's way to choose at run time: it is neither a value nor settable.
-        named = [name for name in known_options() if hasattr(type(self), name)]
-        computed = [name for name in named if isinstance(getattr(type(self), name), property)]
-        presets = {name: getattr(type(self), name) for name in named if name not in computed}
-        return presets, computed
+    @classmethod
+    def find_presets(cls) -> Dict[str, Any]:
+        """Return the options that the class presets: its attributes named like one."""
+        named = [name for name in known_options() if hasattr(cls, name)]
+        return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
+
+    @classmethod
+    def class_defaults(cls) -> Dict[str, Any]:
+        """Return the options that ``create_storage_class`` was given."""
+        return dict(cls._class_defaults)
+
+    @classmethod
+    def _is_computed(cls, name: str) -> bool:
+        # A property is somebody's way to choose at run time: neither a value nor settable.
+        return isinstance(getattr(cls, name, None), property)
+
+    @property
+    def configuration_problem(self) -> Optional[ConfigurationError]:
+        """What the first use of this storage will raise because of a wrong setting, if anything."""
+        return self._problem
 
     def _set_library_defaults(self) -> None:
         for name, option in OPTIONS.items():

@@ -43,6 +43,12 @@ _READY_MADE: Dict[str, Type[SmartS3Storage]] = {
     )
 }
 
+
+def ready_made_class(module_name: str) -> Optional[Type[SmartS3Storage]]:
+    """Return the ready-made class of a module, ``None`` if it has none."""
+    return _READY_MADE.get(module_name)
+
+
 _classes: Dict[Any, Type[SmartS3Storage]] = {}
 _shared: Dict[str, SmartS3Storage] = {}
 
@@ -215,7 +221,7 @@ def get_storage(module_name: str) -> SmartS3Storage:
     try:
         return _shared[module_name]
     except KeyError:
-        storage_class = _READY_MADE.get(module_name) or create_storage_class(module_name)
+        storage_class = ready_made_class(module_name) or create_storage_class(module_name)
         return _shared.setdefault(module_name, storage_class())
 
 

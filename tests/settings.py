@@ -1,4 +1,4 @@
-"""Django settings of the test suite; a test states what else it needs with ``override_settings``."""
+"""Django settings of the test suite; a test overrides what else it needs."""
 
 SECRET_KEY = "tests"
 USE_TZ = True

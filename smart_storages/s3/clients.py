@@ -75,7 +75,7 @@ class Connection:
 
 
 def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
-    """Return what differs from botocore's defaults, the later config winning, as a hashable value.
+    """Return what configs set, the later one winning, as a hashable value.
 
     Args:
         configs: Objects of ``botocore.config.Config``, or ``None``.
@@ -89,14 +89,14 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
     for config in configs:
         if config is None:
             continue
-        for name, default in type(config).OPTION_DEFAULTS.items():
-            value = getattr(config, name)
+        # What Config.merge() itself goes by; the attributes hold defaults as well.
+        for name, value in config._user_provided_options.items():
             if name == "s3" and value:
                 styles = {key: each for key, each in value.items() if each is not None}
                 merged[name] = {**merged.get(name, {}), **styles}
-            elif value is not None and value != default:
+            elif value is not None:
                 merged[name] = value
-    return tuple(sorted((name, _freeze(value)) for name, value in merged.items() if value))
+    return tuple(sorted((name, _freeze(value)) for name, value in merged.items() if value != {}))
 
 
 def _freeze(value: Any) -> Any:

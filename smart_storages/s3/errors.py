@@ -7,12 +7,11 @@ from typing import Any, Dict, Optional, Tuple, Type
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
-    ReadTimeoutError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError as Urllib3Error
 
 from smart_storages.exceptions import (
@@ -90,6 +89,8 @@ _BY_STATUS: Dict[int, _Row] = {
     503: _THROTTLED,
 }
 
+_SERVER_FAILED = (500, 502, 504)
+
 _UNREACHABLE = "S3 did not answer, also after every retry. Check the endpoint_url and the network."
 _HEAD_DENIED = (
     "S3 denied the request. To a HEAD it gives this answer for a missing file as well, when the "
@@ -114,7 +115,7 @@ def translate_answer(
     """
     row = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
     if row is None:
-        kind = UnreachableError if status >= 500 else S3Error  # noqa: PLR2004
+        kind = UnreachableError if status in _SERVER_FAILED else S3Error
         row = (kind, f"S3 answered {status} {code or ''}".rstrip() + ".")
     kind, what = row
     if head and row is _DENIED:
@@ -146,7 +147,7 @@ def translate_error(error: BaseException, *, head: bool = False, **places: Any) 
         return ConfigurationError(
             f"The module {places.get('module')!r} has no complete credentials: {error}."
         )
-    unreachable = (HTTPClientError, ConnectTimeoutError, ReadTimeoutError, Urllib3Error)
+    unreachable = (HTTPClientError, BotoConnectionError, Urllib3Error)
     if isinstance(error, unreachable):
         return UnreachableError(_UNREACHABLE, **places)
     if isinstance(error, BotoCoreError):

@@ -1,0 +1,64 @@
+# Needs Python 3.8 or newer and nothing else; everything is installed into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo site test soak lint matrix bench build clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ARGS are handed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
+
+demo: $(VENV)/.demo ## Upload to four buckets through the example site and fetch all back
+	$(PY) example/demo.py $(ARGS)
+
+site: $(VENV)/.demo ## The same, then leave the site running and print its address
+	$(PY) example/demo.py --serve $(ARGS)
+
+test: $(VENV)/.test ## Run the suite; with Ceph installed, against a real S3 server too
+	$(PY) -m pytest $(ARGS)
+
+soak: $(VENV)/.test ## Run the tests that repeat for many minutes
+	SOAK=1 $(PY) -m pytest -m soak $(ARGS)
+
+lint: $(VENV)/.test $(VENV)/.lint ## Check style, types and the direction of imports
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/test_architecture.py
+
+matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newest versions
+	$(PY) -m nox $(ARGS)
+
+bench: $(VENV)/.bench ## Measure beside django-storages; figures and plots to docs/benchmarks
+	$(PY) -m benchmarks $(ARGS)
+
+build: $(VENV)/.test ## Make sdist and wheel in dist/
+	rm -rf dist build
+	$(PY) -m build
+
+clean: ## Remove everything that was made, .venv too
+	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis example/run
+
+# One stamp for each extra of pyproject.toml: a second run installs nothing.
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { \
+		echo "Python 3.8 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "This Python has no venv or ensurepip. Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		echo "Elsewhere, choose another: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.%: $(VENV)/.made pyproject.toml setup.py
+	$(PY) -m pip install --quiet --editable '.[$*]'
+	touch $@

@@ -1,0 +1,248 @@
+"""System checks: what is wrong with the settings, before anybody uploads a file.
+
+Every id is stable and documented in ``docs/checks.md``; an id that is retired is never used again.
+Checks do no network I/O and show no secret.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Type
+
+from django.apps import apps
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from smart_storages import config
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.options import Problem, find_entry_problems, find_problems
+from smart_storages.storages import SmartS3Storage, StaticStorage
+from smart_storages.utils import ready_made_class, storages
+
+__all__ = ["check_buckets", "check_storages"]
+
+_PREFIX = "smart_storages"
+
+#: The number of each problem; docs/checks.md has a paragraph for each.
+_IDS = {
+    "bad-setting": "E001",
+    "unknown-key": "E002",
+    "wrong-type": "E003",
+    "unknown-choice": "E004",
+    "no-bucket": "E005",
+    "half-credentials": "E006",
+    "mixed-credentials": "E007",
+    "bad-location": "E008",
+    "bad-endpoint": "E009",
+    "public-private": "E010",
+    "unknown-placeholder": "E011",
+    "shared-location": "W001",
+    "signed-static": "W002",
+}
+
+_PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
+_HINT_BUCKET = (
+    f"Set 'bucket_name' in {config.BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
+)
+
+
+class _Module(NamedTuple):
+    """A module as a storage of it would see it; ``name`` may be a pattern."""
+
+    name: str
+    label: str
+    options: Dict[str, Any]
+    storage_class: Type[SmartS3Storage]
+
+
+def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
+    try:
+        buckets = config.get_buckets()
+        config.get_upstream_options()
+        config.get_max_clients()
+    except ConfigurationError as error:
+        return [_message("bad-setting", str(error), "Correct the setting.")]
+    messages: List[checks.CheckMessage] = []
+    modules: List[_Module] = []
+    for key, entry in buckets.items():
+        label = f"{config.BUCKETS_SETTING}[{key!r}]"
+        problems = list(_find_entry_problems(key, entry))
+        messages += [_from_problem(label, problem) for problem in problems]
+        if not problems:
+            modules.append(_describe(key, label))
+    for module in modules:
+        messages += _check_module(module)
+    messages += _check_pairs(modules)
+    return messages
+
+
+def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
+    if any(message.is_serious() for message in check_buckets()):
+        return []  # one mistake, one message
+    messages: List[checks.CheckMessage] = []
+    seen = set(config.get_buckets())
+    for alias, params in storages.backends.items():
+        label = f"STORAGES[{alias!r}]"
+        try:
+            storage = _build(params)
+        except ImproperlyConfigured as error:
+            messages.append(_message("bad-setting", f"{label}: {error}", "Correct the alias."))
+            continue
+        if storage is not None:
+            messages += _check_storage(label, storage, seen, static=alias == "staticfiles")
+    for label, storage in _iter_field_storages():
+        messages += _check_storage(label, storage, seen)
+    return messages
+
+
+def _check_storage(
+    label: str, storage: SmartS3Storage, seen: Set[str], static: bool = False
+) -> List[checks.CheckMessage]:
+    problem = storage.configuration_problem
+    if problem is not None:
+        return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
+    names = ("bucket_name", "default_acl", "querystring_auth")
+    options = {name: getattr(storage, name) for name in names}
+    module = _Module(storage.module_name, label, options, type(storage))
+    # A module's own mistakes are told of once, not again for each field that uses it.
+    key = config.find_key(storage.module_name) or storage.module_name
+    known = key in seen
+    seen.add(key)
+    messages = [] if known and options["bucket_name"] else _check_module(module)
+    if known and options["bucket_name"]:
+        messages += _check_private(module)
+    if static and not isinstance(storage, StaticStorage):
+        messages += _check_static(module)
+    return messages
+
+
+def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            storage: Any = getattr(field, "storage", None)
+            if issubclass(type(storage), SmartS3Storage):  # asks no lazy object to build itself
+                yield f"{model._meta.label}.{field.name}", storage
+
+
+def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
+    # Making one of ours does no I/O; making somebody else's might, so it is left alone.
+    try:
+        backend = import_string(params["BACKEND"])
+    except (ImportError, KeyError, TypeError):
+        return None  # Django's own error says it best, when the alias is used
+    if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):
+        return None
+    return backend(**(params.get("OPTIONS") or {}))
+
+
+def _describe(key: str, label: str) -> _Module:
+    name = _sample_name(key)
+    storage_class = ready_made_class(name) or SmartS3Storage
+    presets = storage_class.find_presets()
+    return _Module(key, label, config.merge_options(name, presets=presets), storage_class)
+
+
+def _sample_name(key: str) -> str:
+    # A name that fits the pattern and no other key, for it holds a sign nobody types.
+    return key.replace("*", "\u2217")
+
+
+def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
+    if not isinstance(key, str) or not key:
+        yield Problem("bad-setting", str(key), "is not the name of a module", "Use text.")
+    elif not isinstance(entry, Mapping):
+        kind = type(entry).__name__
+        yield Problem("bad-setting", key, f"must be a dict of options, not {kind}", "Use a dict.")
+    else:
+        yield from find_entry_problems(entry)
+
+
+def _check_module(module: _Module) -> List[checks.CheckMessage]:
+    problems = list(find_problems(module.options))
+    if not module.options.get("bucket_name"):
+        message = "is set neither for the module nor as AWS_STORAGE_BUCKET_NAME"
+        problems.append(Problem("no-bucket", "bucket_name", message, _HINT_BUCKET))
+    messages = [_from_problem(module.label, problem) for problem in problems]
+    messages += _check_private(module)
+    if issubclass(module.storage_class, StaticStorage):
+        messages += _check_static(module)
+    return messages
+
+
+def _check_private(module: _Module) -> List[checks.CheckMessage]:
+    acl = module.options.get("default_acl")
+    preset = {**module.storage_class.find_presets(), **module.storage_class.class_defaults()}
+    if preset.get("default_acl") != "private" or acl not in _PUBLIC_ACLS:
+        return []
+    problem = Problem(
+        "public-private",
+        "default_acl",
+        f"is {acl!r} although {module.storage_class.__name__} is a private class",
+        "Remove this default_acl, or use a class that is public.",
+    )
+    return [_from_problem(module.label, problem)]
+
+
+def _check_static(module: _Module) -> List[checks.CheckMessage]:
+    # A missing option is django-storages' default, which signs; so does a signed CDN.
+    if module.options.get("querystring_auth", True) is False:
+        return []
+    problem = Problem(
+        "signed-static",
+        "querystring_auth",
+        "gives static files signed URLs, which expire and which browsers cannot cache",
+        "Set querystring_auth to False.",
+    )
+    return [_from_problem(module.label, problem)]
+
+
+def _check_pairs(modules: List[_Module]) -> List[checks.CheckMessage]:
+    messages = []
+    for one, other in combinations(modules, 2):
+        if not _share_bucket(one, other) or not _overlap(one, other):
+            continue
+        acls = [_effective_acl(module) for module in (one, other)]
+        if acls[0] != acls[1]:
+            problem = Problem(
+                "shared-location",
+                "location",
+                f"overlaps that of {other.label} in the bucket {one.options['bucket_name']!r}, "
+                f"with the ACL {acls[0]!r} here and {acls[1]!r} there",
+                "Give each a location or a bucket of its own: the last one to save a file "
+                "decides who may read it.",
+            )
+            messages.append(_from_problem(one.label, problem))
+    return messages
+
+
+def _share_bucket(one: _Module, other: _Module) -> bool:
+    names = ("bucket_name", "endpoint_url")
+    pairs = [(one.options.get(name), other.options.get(name)) for name in names]
+    return bool(pairs[0][0]) and all(mine == theirs for mine, theirs in pairs)
+
+
+def _overlap(one: _Module, other: _Module) -> bool:
+    first, second = (_segments(module) for module in (one, other))
+    return all(mine == theirs for mine, theirs in zip(first, second))
+
+
+def _segments(module: _Module) -> Tuple[str, ...]:
+    location = str(module.options.get("location") or "").strip("/")
+    return tuple(location.split("/")) if location else ()
+
+
+def _effective_acl(module: _Module) -> str:
+    return module.options.get("default_acl") or "private"
+
+
+def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:
+    return _message(problem.code, f"{label}[{problem.key!r}] {problem.message}.", problem.hint)
+
+
+def _message(code: str, text: str, hint: str) -> checks.CheckMessage:
+    number = _IDS[code]
+    kind = checks.Warning if number.startswith("W") else checks.Error
+    return kind(text, hint=hint, id=f"{_PREFIX}.{number}")

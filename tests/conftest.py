@@ -1,0 +1,193 @@
+"""What every test can ask for: S3 servers, buckets, settings, and a count of real requests."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, ContextManager, Iterator, List
+
+import pytest
+
+from tests.servers import (
+    CephGateway,
+    CephUnavailableError,
+    Exchange,
+    MotoServer,
+    S3Proxy,
+    S3Server,
+)
+from tests.servers.ceph import INSTALL, missing_programs
+
+REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
+
+
+def _isolate_environment() -> None:
+    """Nothing of the machine's AWS account may reach a test, nor a test reach an AWS account.
+
+    Runs when this file is imported: processes that tests start inherit it.
+    """
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name in ("BOTO_CONFIG", "S3_ENDPOINT_URL"):
+            del os.environ[name]
+    nowhere = str(Path(tempfile.gettempdir()) / "no-such-aws-configuration")
+    os.environ["AWS_CONFIG_FILE"] = nowhere
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = nowhere
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # A proxy of the machine's must not be asked for servers on loopback.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(
+            filter(None, [os.environ.get(name), "127.0.0.1", "localhost", ".localhost"])
+        )
+
+
+_isolate_environment()
+
+
+# Servers, one of each for the whole run
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """moto's S3 mock over HTTP, in a process of its own. Checks no signatures."""
+    with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph_gateway() -> Iterator[CephGateway]:
+    """The running `CephGateway`, for ``create_user``. Skips where Ceph is not installed."""
+    if missing_programs() and not REQUIRE_REAL_S3:
+        pytest.skip(f"Ceph is not installed (lacks {missing_programs()}): {INSTALL}")
+    gateway = CephGateway()
+    try:
+        gateway.start()
+    except CephUnavailableError as error:
+        pytest.fail(f"REQUIRE_REAL_S3={REQUIRE_REAL_S3:d}: {error}", pytrace=False)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def ceph(ceph_gateway: CephGateway) -> S3Server:
+    """Ceph's S3 gateway: enforces signatures, policies, ACLs and conditions.
+
+    Skips where Ceph is not installed; with ``REQUIRE_REAL_S3=1`` that is a failure.
+    """
+    return ceph_gateway.server
+
+
+@pytest.fixture(params=["moto", pytest.param("ceph", marks=pytest.mark.real_s3)])
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """Each S3 server in turn: a test that takes this runs against moto and against Ceph."""
+    name = {"moto": "moto_server", "ceph": "ceph"}[request.param]
+    server: S3Server = request.getfixturevalue(name)
+    return server
+
+
+# A bucket, and Django settings that lead to it
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of the test's own. ``client`` is plain boto3, to prepare and to judge with."""
+
+    name: str
+    server: S3Server
+    client: Any
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.server.endpoint_url
+
+    @property
+    def access_key(self) -> str:
+        return self.server.access_key
+
+    @property
+    def secret_key(self) -> str:
+        return self.server.secret_key
+
+    @property
+    def region_name(self) -> str:
+        return self.server.region_name
+
+    def put(self, key: str, body: bytes, **arguments: Any) -> None:
+        self.client.put_object(Bucket=self.name, Key=key, Body=body, **arguments)
+
+    def get(self, key: str) -> bytes:
+        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content
+
+    def keys(self, prefix: str = "") -> List[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server) -> Bucket:
+    """A fresh bucket on each S3 server in turn."""
+    name = s3_server.create_bucket()
+    return Bucket(name, s3_server, s3_server.client())
+
+
+@pytest.fixture
+def moto_bucket(moto_server: S3Server) -> Bucket:
+    """A fresh bucket on moto, where a second server would show nothing new."""
+    name = moto_server.create_bucket()
+    return Bucket(name, moto_server, moto_server.client())
+
+
+@pytest.fixture
+def s3_settings(settings: Any, s3_bucket: Bucket) -> Any:
+    """pytest-django's ``settings`` with the ``AWS_*`` settings of `s3_bucket` in force."""
+    for name, value in s3_bucket.server.django_settings().items():
+        setattr(settings, name, value)
+    settings.AWS_STORAGE_BUCKET_NAME = s3_bucket.name
+    return settings
+
+
+# The wire
+
+
+@pytest.fixture
+def s3_proxy(s3_bucket: Bucket, s3_settings: Any) -> Iterator[S3Proxy]:
+    """A recording proxy before the server of `s3_bucket`; the settings lead through it."""
+    with S3Proxy(s3_bucket.endpoint_url) as proxy:
+        s3_settings.AWS_S3_ENDPOINT_URL = proxy.endpoint_url
+        yield proxy
+
+
+@pytest.fixture
+def count_requests(s3_proxy: S3Proxy) -> Callable[[], ContextManager[List[Exchange]]]:
+    """Counts real HTTP requests of storages made with the settings in force.
+
+    Example:
+        with count_requests() as requests:
+            storage.open("a.txt").read()
+        assert [request.method for request in requests] == ["GET"]
+    """
+    return s3_proxy.recording
+
+
+# Said aloud: a run without a real S3 server proves less
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "real_s3" in report.keywords
+    ]
+    if skipped:
+        terminalreporter.write_sep(
+            "!",
+            f"{len(skipped)} tests against a real S3 server were SKIPPED: {INSTALL}",
+            red=True,
+            bold=True,
+        )

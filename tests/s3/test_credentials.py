@@ -1,0 +1,141 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from botocore.session import Session
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.clients import ClientPool, Connection
+from smart_storages.s3.credentials import CredentialSource, load_source, takes_argument
+from smart_storages.secrets import Secret
+
+
+def frozen(credentials):
+    return tuple(credentials.get_frozen_credentials())[:3]
+
+
+class TestKeys:
+    def test_they_reach_botocore_as_plain_text(self):
+        source = CredentialSource(access_key=Secret("a"), secret_key=Secret("b"))
+        access_key, secret_key, token = frozen(load_source(source, Session()))
+        assert (access_key, secret_key, token) == ("a", "b", None)
+        assert type(secret_key) is str
+
+    def test_a_profile_comes_from_the_configuration_files(self, tmp_path, monkeypatch):
+        path = tmp_path / "credentials"
+        path.write_text("[acme]\naws_access_key_id = file-key\naws_secret_access_key = file-secret")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment-key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "environment-secret")
+        source = CredentialSource(session_profile="acme")
+        client = ClientPool().client(Connection(credentials=source, region_name="eu-west-1"))
+        assert frozen(client._request_signer._credentials)[0] == "file-key"
+
+    def test_a_profile_that_does_not_exist_is_our_error(self):
+        source = CredentialSource(session_profile="missing")
+        with pytest.raises(ConfigurationError, match="missing"):
+            ClientPool().client(Connection(credentials=source))
+
+    def test_a_source_shows_nothing_but_whether_it_is_empty(self):
+        assert repr(CredentialSource(access_key="a", secret_key="hunter2")) == (
+            "CredentialSource(***)"
+        )
+        assert repr(CredentialSource()) == "CredentialSource()"
+
+
+class TestCallables:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"access_key": "a", "secret_key": "b", "security_token": "c"},
+            {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"},
+            {
+                "aws_access_key_id": Secret("a"),
+                "aws_secret_access_key": Secret("b"),
+                "aws_session_token": Secret("c"),
+            },
+        ],
+    )
+    def test_every_usual_spelling_is_understood(self, answer):
+        source = CredentialSource(supplier=lambda: answer)
+        assert frozen(load_source(source, None)) == ("a", "b", "c")
+
+    def test_keys_without_an_expiry_are_asked_for_once(self):
+        calls = []
+
+        def supply():
+            calls.append(1)
+            return {"access_key": "a", "secret_key": "b"}
+
+        credentials = load_source(CredentialSource(supplier=supply), None)
+        assert [frozen(credentials) for _ in range(3)] == [("a", "b", None)] * 3
+        assert len(calls) == 1
+
+    @pytest.mark.parametrize("left", [-60, 0, 10])
+    def test_keys_that_are_about_to_expire_are_asked_for_again(self, left):
+        expiries = iter([left, 3600, 3600])
+        answers = iter("abc")
+
+        def supply():
+            expiry = datetime.now(timezone.utc) + timedelta(seconds=next(expiries))
+            return {"access_key": next(answers), "secret_key": "s", "expiry": expiry}
+
+        credentials = load_source(CredentialSource(supplier=supply), None)
+        assert frozen(credentials)[0] == "b"
+        assert frozen(credentials)[0] == "b"
+
+    def test_keys_that_live_five_minutes_are_not_asked_for_at_every_request(self):
+        calls = []
+
+        def supply():
+            calls.append(1)
+            expiry = datetime.now(timezone.utc) + timedelta(minutes=5)
+            return {"access_key": "a", "secret_key": "s", "expiry": expiry}
+
+        credentials = load_source(CredentialSource(supplier=supply), None)
+        for _ in range(5):
+            frozen(credentials)
+        assert len(calls) == 1
+
+    @pytest.mark.parametrize(
+        "expiry",
+        [
+            datetime(2099, 1, 1, tzinfo=timezone.utc),
+            datetime(2099, 1, 1),  # noqa: DTZ001 - naive on purpose
+            "2099-01-01T00:00:00Z",
+            4070908800,
+        ],
+        ids=["aware", "naive", "text", "seconds"],
+    )
+    def test_every_form_of_an_expiry_means_the_same_moment(self, expiry):
+        answer = {"access_key": "a", "secret_key": "b", "expiry": expiry}
+        credentials = load_source(CredentialSource(supplier=lambda: answer), None)
+        assert credentials._expiry_time.timestamp() == 4070908800
+
+    @pytest.mark.parametrize(
+        "answer",
+        [None, "keys", {}, {"access_key": "a"}, {"secret_key": "b"}, {"access_key": 1}],
+    )
+    def test_an_answer_that_is_no_set_of_keys_is_our_error(self, answer):
+        def supply():
+            return answer
+
+        with pytest.raises(ConfigurationError, match="supply"):
+            load_source(CredentialSource(supplier=supply), None)
+
+    def test_a_callable_may_ask_for_the_module(self):
+        assert takes_argument(lambda module: None)
+        assert takes_argument(lambda module=None: None)
+        assert not takes_argument(lambda: None)
+        assert not takes_argument(lambda one, two: None)
+
+    def test_it_is_not_called_under_the_lock_of_the_pool(self):
+        pool = ClientPool()
+
+        def supply():
+            other = CredentialSource(access_key="a", secret_key="b")
+            pool.client(Connection(credentials=other, region_name="eu-west-1"))
+            return {"access_key": "c", "secret_key": "d"}
+
+        source = CredentialSource(supplier=supply)
+        client = pool.client(Connection(credentials=source, region_name="eu-west-1"))
+        assert frozen(client._request_signer._credentials)[0] == "c"

@@ -1,0 +1,79 @@
+"""moto's S3 mock as a real HTTP server in a process of its own.
+
+A process, not a thread: the code under test may fork, and shares no interpreter lock with the
+server. The child ends when its standard input closes, so it cannot outlive the tests.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import Any, Optional, Type
+
+from tests.servers.base import S3Server
+
+_CHILD = """
+import logging, sys
+from moto.server import ThreadedMotoServer
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+class MotoServer:
+    """Start with ``with MotoServer() as server`` (an `S3Server`) or ``start()`` and ``stop()``.
+
+    moto checks neither signatures nor expiry nor policies: tests of security need Ceph.
+    """
+
+    def __init__(self) -> None:
+        self._process: Optional[subprocess.Popen[str]] = None
+        self._errors: Any = None
+
+    def start(self) -> S3Server:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in stop)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            universal_newlines=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line.isdigit():
+            self._errors.seek(0)
+            message = self._errors.read()
+            self.stop()
+            raise RuntimeError(f"moto's server did not start:\n{message}")
+        return S3Server(
+            name="moto",
+            endpoint_url=f"http://127.0.0.1:{line}",
+            access_key="testaccesskey",
+            secret_key="testsecretkey0123456789",
+        )
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+        if self._errors is not None:
+            self._errors.close()
+
+    def __enter__(self) -> S3Server:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.stop()
