@@ -410,7 +410,7 @@ def get_queue_settings() -> QueueSettings:
     Raises:
         ConfigurationError: A number is not one, is negative, or text is not text.
     """
-    found = {}
+    found: Dict[str, Any] = {}
     for field, setting in _QUEUE_SETTINGS.items():
         value = getattr(settings, setting, None)
         if value is None:

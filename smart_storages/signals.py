@@ -4,11 +4,11 @@ Each signal of a queued transfer is sent with the class of the queued storage as
 and ``storage`` (the storage), ``name`` (of the file) and ``transfer`` (its row of the ledger).
 A receiver that raises is logged and disturbs nothing.
 
-Example:
-    >>> from django.dispatch import receiver
-    >>> @receiver(transfer_failed)
-    ... def tell_somebody(sender, storage, name, transfer, **kwargs):
-    ...     print(name, transfer.last_error)
+Example::
+
+    @receiver(transfer_failed)
+    def tell_somebody(sender, storage, name, transfer, **kwargs):
+        mail_admins(f"{name} is not transferred", transfer.last_error)
 """
 
 from __future__ import annotations

@@ -30,12 +30,10 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "last_error")
     ordering = ("-saved_at",)
     actions = ("retry_transfers",)
-    fields = tuple(
-        field.name
-        for field in QueuedFile._meta.fields
-        if field.name not in ("key", "lease_token")
+    exclude = ("key", "lease_token")
+    readonly_fields = tuple(
+        field.name for field in QueuedFile._meta.fields if field.name not in ("key", "lease_token")
     )
-    readonly_fields = fields
 
     @admin.display(description=_("age"), ordering="saved_at")
     def shown_age(self, row: QueuedFile) -> str:

@@ -16,6 +16,6 @@ class QueuedConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, engines  # noqa: F401, PLC0415
+        from . import checks, engines  # noqa: F401 - the checks register themselves
 
         engines.prepare()

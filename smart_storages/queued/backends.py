@@ -6,22 +6,14 @@
 from __future__ import annotations
 
 import inspect
-import logging
-from functools import partial
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
-from django.core.files.storage import Storage
-from django.db import transaction
-
-from smart_storages import signals
 from smart_storages.forwarding import CombiningStorage, Steps
-from smart_storages.names import check_name
 from smart_storages.utils import resolve_storage
 
-from . import copies, engines, hints, ledger, names, registry
-from .models import QueuedFile, State
-from .steps import reached
-from .tasks import Transfer, TransferAndDelete, get_task
+from . import hints, ledger, names, registry, saving
+from .models import QueuedFile
+from .tasks import Transfer
 
 __all__ = [
     "DelayedStorage",
@@ -29,10 +21,7 @@ __all__ = [
     "QueuedRemoteStorage",
     "QueuedStorage",
     "S3Storage",
-    "TransferAndDelete",
 ]
-
-logger = logging.getLogger("smart_storages.queued")
 
 _FILESYSTEM = "django.core.files.storage.FileSystemStorage"
 _DEFAULT_BUCKET = "smart_storages.storages.SmartS3Storage"
@@ -76,7 +65,10 @@ class QueuedStorage(CombiningStorage):
         'scratch>media'
     """
 
-    def __init__(
+    #: What the registry knows a queued storage by, before it is made.
+    enters_registry = True
+
+    def __init__(  # noqa: PLR0917 - the order that django-queued-storage had
         self,
         local: Any = _FILESYSTEM,
         remote: Any = _DEFAULT_BUCKET,
@@ -246,7 +238,8 @@ class QueuedStorage(CombiningStorage):
     def _available_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        return (yield self, "_find_available", (name, *args), {})
+        return saving.find_available(self, name, *args)
+        yield  # a generator, as all of them are
 
     def _is_available_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
@@ -255,77 +248,14 @@ class QueuedStorage(CombiningStorage):
         taken = yield self, "exists", (name,), {}
         return not (too_long or taken)
 
-    def _find_available(self, name: str, max_length: Optional[int] = None) -> str:
-        name = names.clean(name)
-        if self.replaces and not (max_length and len(name) > max_length):
-            return name
-        if self.ask_remote:
-            try:
-                return Storage.get_available_name(self, name, max_length=max_length)
-            except OSError:  # every error of S3 and of a disk that means "no answer"
-                logger.warning("the remote was not asked about %s", name, exc_info=True)
-        return names.make_unique(self, name, max_length)
-
-    # Saving
+    # Writing
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        # The ledger is asked in a thread when the caller is async.
         return (yield self, "_store", (name, content, max_length), {})
 
     def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
-        name = self._find_available(name, max_length)
-        check_name(name)
-        if self._is_full(content):
-            saved = self._store_remotely(name, content, max_length)
-            if saved is not None:
-                return saved
-        copy = copies.keep(self.local, self.key, name, content, durable=self.durable)
-        reached("save:local-written")
-        state = State.HELD if self.delayed else State.QUEUED
-        hints.forget(self.key, name)
-        while True:
-            try:
-                row, replaced = ledger.record_save(
-                    self.key, name, copy, task=self.task, state=state, overwrite=self.replaces
-                )
-                break
-            except ledger.NameTakenError:
-                name = names.make_unique(self, name, max_length)
-            except BaseException:
-                copies.delete_quietly(self.local, copy.name)
-                raise
-        reached("save:row-written")
-        self._on_commit(row, replaced, "save", work=not self.delayed)
-        return name
-
-    def _is_full(self, content: Any) -> bool:
-        if self.max_local_bytes is None:
-            return False
-        try:
-            size = content.size
-        except (AttributeError, OSError):
-            size = 0
-        return ledger.local_bytes(self.key) + size > self.max_local_bytes
-
-    def _store_remotely(self, name: str, content: Any, max_length: Optional[int]) -> Optional[str]:
-        if ledger.find(self.key, name) is not None:
-            return None  # a row is there to be waited for: an attempt may be running
-        body, size, sha256, md5 = copies.measure(content)
-        copy = ledger.LocalCopy("", size, sha256, md5, "")
-        try:
-            saved = self.remote.save(name, body, max_length=max_length)
-            sound = copies.holds(self.remote, saved, copy)
-        except OSError:
-            logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
-            return None
-        if not sound:
-            return None
-        saved = names.clean(saved)
-        row, replaced = ledger.record_save(
-            self.key, saved, copy, task=self.task, state=State.DONE, overwrite=True,
-            remote_name=saved,
-        )
-        self._on_commit(row, replaced, "save", work=False)
-        return saved
+        return saving.store(self, name, content, max_length)
 
     def _delete_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
@@ -333,31 +263,7 @@ class QueuedStorage(CombiningStorage):
         return (yield self, "_bury", (name,), {})
 
     def _bury(self, name: str) -> None:
-        name = names.clean(name)
-        hints.forget(self.key, name)
-        row, replaced = ledger.record_delete(self.key, name, self.task)
-        reached("delete:row-written")
-        self._on_commit(row, replaced, "delete", work=True)
-
-    def _on_commit(self, row: QueuedFile, replaced: str, what: str, *, work: bool) -> None:
-        done = partial(self._committed, row, replaced, what, work)
-        transaction.on_commit(done, using=ledger.database())
-
-    def _committed(self, row: QueuedFile, replaced: str, what: str, work: bool) -> None:
-        # The row is safe: whatever fails from here on, the sweep makes up for.
-        reached(f"{what}:committed")
-        hints.forget(self.key, row.name)
-        if work:
-            self.result = engines.enqueue(row.pk)
-            reached(f"{what}:enqueued")
-        if replaced:
-            copies.delete_quietly(self.local, replaced)
-            reached("save:old-copy-deleted")
-        if what == "save":
-            logger.info("saved %s locally (%d bytes)", row.name, row.size)
-            signals.file_queued.send_robust(
-                sender=type(self), storage=self, name=row.name, transfer=row
-            )
+        saving.bury(self, name)
 
     def transfer(self, name: str) -> Any:
         """Ask for the transfer of a file that waits for it, or whose transfer has failed.
@@ -372,15 +278,7 @@ class QueuedStorage(CombiningStorage):
         Raises:
             FileNotFoundError: The ledger does not know the file.
         """
-        row = ledger.find(self.key, names.clean(name))
-        if row is None or not row.is_live:
-            raise FileNotFoundError(f"The ledger of {self.key!r} has no file {name!r}.")
-        if row.state in (State.HELD, State.FAILED, State.QUEUED):
-            self.result = None
-            ledger.requeue(row, reset=True)
-            self._on_commit(row, "", "transfer", work=True)
-            return self.result
-        return None
+        return saving.ask_for_transfer(self, name)
 
     # Migrations, pickles and copies
 
@@ -420,8 +318,8 @@ class QueuedStorage(CombiningStorage):
 
 def _rebuild(cls: Type[QueuedStorage], arguments: Dict[str, Any], key: str) -> QueuedStorage:
     # The one that this process has made itself has its credentials.
-    made = cls(**arguments)
-    return made
+    made = registry.get(key)
+    return made if type(made) is cls else cls(**arguments)
 
 
 def _with_options(reference: Any, options: Optional[Mapping[str, Any]]) -> Any:
@@ -479,8 +377,8 @@ class S3Storage(QueuedStorage):
         **options: As for :class:`QueuedStorage`.
 
     Example:
-        >>> S3Storage({"location": "/fast"}).using_local
-        <bound method ...>
+        >>> S3Storage({"location": "/fast"}).local.location
+        '/fast'
     """
 
     def __init__(

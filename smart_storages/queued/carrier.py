@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Any, Optional, Type
+from contextlib import suppress
+from typing import Any, Callable, Optional, Type
 
 from django.dispatch import Signal
-from django.utils import timezone
 
 from smart_storages import signals
 from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import TransferError
 
-from . import copies, engines, ledger, registry
+from . import copies, ledger, registry
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile, State
 from .steps import reached
@@ -47,11 +47,16 @@ class Outcome:
     SUPERSEDED = "superseded"
 
 
-def carry(pk: int) -> Optional[str]:
+#: Asks an engine to come back to a row, after so many seconds.
+Again = Callable[[int, float], Any]
+
+
+def carry(pk: int, again: Again) -> Optional[str]:
     """Do what a row asks for, if it asks for anything; the body of every queued task.
 
     Args:
         pk: The row. It may be gone, finished, or in other hands: then nothing happens.
+        again: Called with a row and seconds when there will be more to do for it.
 
     Returns:
         How the last attempt ended, ``None`` if there was nothing to do.
@@ -61,7 +66,7 @@ def carry(pk: int) -> Optional[str]:
         row = ledger.claim(pk)
         if row is None:
             return outcome
-        outcome = _Attempt(row).run()
+        outcome = _Attempt(row, again).run()
         if outcome != Outcome.SUPERSEDED:
             return outcome
         # A save or delete came in meanwhile and waits for the lease that was just given back.
@@ -74,8 +79,9 @@ def retry_delay(attempts: int) -> float:
 
 
 class _Attempt:
-    def __init__(self, row: QueuedFile) -> None:
+    def __init__(self, row: QueuedFile, again: Again) -> None:
         self.row = row
+        self.again = again
         self.lease = Lease(row)
         self.storage: Any = None
         self.task: Type[Transfer] = Transfer
@@ -110,7 +116,11 @@ class _Attempt:
             target = RemoteView(remote, row, self.lease, overwrite=self.storage.overwrites)
             source = LocalView(self.storage.local, row, self.lease)
             done = self.task().transfer(
-                row.name, source, target, size=row.size, generation=row.generation,
+                row.name,
+                source,
+                target,
+                size=row.size,
+                generation=row.generation,
                 attempt=row.attempts,
             )
             if not isinstance(done, bool):
@@ -165,7 +175,7 @@ class _Attempt:
         reached("transfer:recorded")
         if state == State.SETTLING:
             # Doubt lasts at most one lease.
-            engines.enqueue(row.pk, delay=get_queue_settings().lease)
+            self.again(row.pk, get_queue_settings().lease)
             return Outcome.SETTLING
         if self.task.delete_local and copies.delete_quietly(self.storage.local, row.local_name):
             reached("transfer:local-deleted")
@@ -179,10 +189,8 @@ class _Attempt:
     def _remove(self) -> str:
         row = self.row
         reached("remove:claimed")
-        try:
+        with suppress(FileNotFoundError):
             self.storage.remote.delete(self._remote_name)
-        except FileNotFoundError:
-            pass
         reached("remove:remote-deleted")
         self.lease.check()
         if ledger.remove(row):
@@ -193,7 +201,7 @@ class _Attempt:
             return Outcome.DELETED
         if ledger.release(row):  # still ours: a save came in meanwhile
             return self._superseded()
-        engines.enqueue(row.pk, delay=get_queue_settings().lease)
+        self.again(row.pk, get_queue_settings().lease)
         return Outcome.SETTLING
 
     # The ways to end early
@@ -211,7 +219,7 @@ class _Attempt:
         logger.warning("the attempt on %s lost its lease; it changes nothing", row.name)
         if self.lease.sent or row.state == State.DELETING:
             for pk in ledger.hold_doubt(row):
-                engines.enqueue(pk, delay=get_queue_settings().lease)
+                self.again(pk, get_queue_settings().lease)
         return Outcome.LATE
 
     def _end_failed(
@@ -223,15 +231,13 @@ class _Attempt:
         if delay is None:
             delay = retry_delay(row.attempts)
         text = f"{type(error).__name__}: {error}"
-        if not ledger.fail(
-            row, text, retry_in=delay if retry else None, sent=self.lease.sent
-        ):
+        if not ledger.fail(row, text, retry_in=delay if retry else None, sent=self.lease.sent):
             return self._end_superseded()
         row.last_error = text
         if retry or row.state == State.DELETING:
             logger.warning("%s: attempt %d failed: %s", row.name, row.attempts, text)
             self._send(signals.transfer_retried)
-            engines.enqueue(row.pk, delay=delay)
+            self.again(row.pk, delay)
             return Outcome.RETRY
         logger.error("%s: given up after %d attempts: %s", row.name, row.attempts, text)
         self._send(signals.transfer_failed)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List
 
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import ConfigurationError
@@ -42,7 +43,7 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
         ]
     if not name:
         return [
-            Warning(
+            checks.Warning(
                 "SMART_STORAGE_TASKS is not set: transfers run inside the request that saves.",
                 hint="Set it to 'celery' or 'django'; or to 'inline', if that is what you want.",
                 id="smart_storages.Q003",
@@ -50,7 +51,7 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
         ]
     if inline and name != "inline":
         return [
-            Warning(
+            checks.Warning(
                 "The default backend of TASKS runs a task inside the request that enqueues it.",
                 hint="Use one with a worker, such as django_tasks_db.DatabaseBackend.",
                 id="smart_storages.Q004",
@@ -96,7 +97,7 @@ def _is_disk(storage: Any) -> bool:
 
 
 def _warn_of_disk(storage: Any) -> CheckMessage:
-    return Warning(
+    return checks.Warning(
         f"The local storage of {storage.key!r} is a disk: a worker on another host does not see "
         "the files.",
         hint=(
@@ -112,7 +113,7 @@ def _find_shared_remotes(sound: List[Any]) -> Iterator[CheckMessage]:
     for storage, _, _ in sound:
         other = first.setdefault(storage.remote_key, storage)
         if other.key != storage.key:
-            yield Warning(
+            yield checks.Warning(
                 f"The queued storages {other.key!r} and {storage.key!r} have the same remote, and "
                 "neither knows what the other has under a name.",
                 hint="Give each a location of its own, or give both the same local and key.",

@@ -25,6 +25,7 @@ logger = logging.getLogger("smart_storages.queued")
 
 _CHUNK = 256 * 1024
 _SHARDS = 256
+_SPOOL = 8 * 1024 * 1024
 
 
 def orphan_prefix(storage: str) -> str:
@@ -69,12 +70,13 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
     return LocalCopy(local_name, size, sha256, md5sum, socket.gethostname())
 
 
-def measure(content: Any) -> Tuple[File, int, str, str]:
+def measure(content: Any) -> Tuple[File[Any], int, str, str]:
     """Read ``content`` once, and return it rewound, with its size, SHA-256 and MD5."""
     sha256, md5sum, size = hashlib.sha256(), md5(), 0
     spool: Optional[BinaryIO] = None
     if not _is_seekable_binary(content):
-        spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024))
+        # Closed with the file that wraps it.
+        spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115
     for chunk in _chunks(content):
         size += len(chunk)
         sha256.update(chunk)

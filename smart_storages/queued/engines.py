@@ -20,7 +20,9 @@ from django.utils.module_loading import import_string
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["Engine", "enqueue", "get_engine", "prepare"]
+from .carrier import carry
+
+__all__ = ["Engine", "enqueue", "get_engine", "prepare", "run"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -57,9 +59,7 @@ class Engine:
 
 def run(pk: int) -> Optional[str]:
     """Do the work of a row; the body of every task, in every engine."""
-    from .carrier import carry  # noqa: PLC0415 - it enqueues, through this module
-
-    return carry(int(pk))
+    return carry(int(pk), enqueue)
 
 
 class InlineEngine(Engine):
@@ -78,7 +78,7 @@ class CeleryEngine(Engine):
         self._task()
 
     def _task(self) -> Any:
-        from celery import shared_task  # noqa: PLC0415
+        from celery import shared_task
 
         # Acknowledged when done: a broker that notices the death of a worker delivers again.
         return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
@@ -97,7 +97,7 @@ class DjangoEngine(Engine):
     """``django.tasks`` of Django 6, or the ``django-tasks`` backport, as ``TASKS`` is set up."""
 
     def _task(self) -> Any:
-        return getattr(importlib.import_module(__name__), "carry_queued_file")
+        return importlib.import_module(__name__).carry_queued_file
 
     @property
     def runs_inline(self) -> bool:  # type: ignore[override]

@@ -25,10 +25,12 @@ class QueuedFieldFile(FieldFile):
 class QueuedFileField(FileField):
     """Django's ``FileField`` for a queued storage.
 
-    Example:
-        >>> class Scan(models.Model):
-        ...     raw = QueuedFileField(storage=DelayedStorage(local="scratch", remote="documents"))
-        >>> scan.raw.transfer()
+    Example::
+
+        class Scan(models.Model):
+            raw = QueuedFileField(storage=DelayedStorage(local="scratch", remote="documents"))
+
+        scan.raw.transfer()
     """
 
     attr_class = QueuedFieldFile

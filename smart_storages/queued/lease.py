@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from types import TracebackType
-from typing import Optional, Type
+from typing import Optional, Tuple, Type
 
 from smart_storages.config import get_queue_settings
 
@@ -42,7 +42,7 @@ class Lease:
         self._extend(*self._clocks())
 
     @staticmethod
-    def _clocks() -> tuple:  # type: ignore[type-arg]
+    def _clocks() -> Tuple[float, float]:
         # A suspended machine stops the first clock, a corrected one moves the second.
         return time.monotonic(), time.time()
 

@@ -271,8 +271,10 @@ def finish(row: QueuedFile) -> Optional[str]:
     # The doubt is judged by the statement itself: a late worker may just be reporting it. Doubt
     # about the same generation is none, since the same bytes again would spoil nothing.
     certain = _no_doubt(now) | Q(dirty_generation=row.generation)
-    if _still(row).filter(certain).update(
-        state=State.DONE, finished_at=now, not_before=now, **values
+    if (
+        _still(row)
+        .filter(certain)
+        .update(state=State.DONE, finished_at=now, not_before=now, **values)
     ):
         row.state = State.DONE
     elif _still(row).update(state=State.SETTLING, not_before=F("dirty_until"), **values):
@@ -337,9 +339,7 @@ def remove(row: QueuedFile) -> bool:
 def forget_local(row: QueuedFile) -> bool:
     """Write that the local copy of a finished row is deleted."""
     return bool(
-        rows()
-        .filter(pk=row.pk, generation=row.generation, state=State.DONE)
-        .update(local_name="")
+        rows().filter(pk=row.pk, generation=row.generation, state=State.DONE).update(local_name="")
     )
 
 

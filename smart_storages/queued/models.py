@@ -71,7 +71,7 @@ class QueuedFile(models.Model):
     class Meta:
         verbose_name = _("queued file")
         verbose_name_plural = _("queued files")
-        indexes = [  # noqa: RUF012
+        indexes = [
             models.Index(fields=["state", "not_before"], name="queuedfile_due"),
             models.Index(fields=["storage", "state"], name="queuedfile_storage_state"),
         ]

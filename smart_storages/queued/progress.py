@@ -19,7 +19,8 @@ class Progress:
         quiet: Whether to draw nothing at all.
 
     Example:
-        >>> with Progress(sys.stderr) as progress:
+        >>> import sys
+        >>> with Progress(sys.stdout) as progress:
         ...     progress("retry", 4, 10)
     """
 

@@ -18,15 +18,25 @@ from smart_storages.forwarding import describe
 from smart_storages.options import holds_secret
 from smart_storages.utils import storages
 
-__all__ = ["enter", "find_storage", "known_storages", "make_key", "without_secrets"]
+__all__ = ["enter", "find_storage", "get", "known_storages", "make_key", "without_secrets"]
 
 _storages: Dict[str, Any] = {}
 _MAX_KEY = 100
 
 
 def enter(storage: Any) -> None:
-    """Enter a storage under its key; the newest of a key counts."""
-    _storages[storage.key] = storage
+    """Enter a storage under its key; the newest counts.
+
+    Of equal ones the oldest counts: those that migrations make lack the credentials.
+    """
+    known = _storages.get(storage.key)
+    if known is None or known != storage:
+        _storages[storage.key] = storage
+
+
+def get(key: str) -> Any:
+    """Return the storage that this process has made under a key, or ``None``."""
+    return _storages.get(key)
 
 
 def known_storages(*, with_settings: bool = False) -> List[Any]:
@@ -59,15 +69,13 @@ def find_storage(key: str) -> Any:
 
 
 def _make_those_of_the_settings() -> None:
-    from .backends import QueuedStorage  # noqa: PLC0415 - it enters itself here
-
     for alias, params in storages.backends.items():
         backend = params.get("BACKEND")
         try:
             backend = import_string(backend) if isinstance(backend, str) else backend
         except ImportError:  # not ours to report: Django does when the alias is used
             continue
-        if isinstance(backend, type) and issubclass(backend, QueuedStorage):
+        if getattr(backend, "enters_registry", False):
             enter(storages[alias])
 
 
@@ -123,6 +131,5 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
 def _looks_secret(name: str) -> bool:
     # A third party's storage has option names of its own.
     lowered = name.lower()
-    return any(word in lowered for word in ("secret", "password", "token", "credential")) or (
-        lowered.endswith("key") or lowered.endswith("key_id")
-    )
+    words = ("secret", "password", "token", "credential")
+    return any(word in lowered for word in words) or lowered.endswith(("key", "key_id"))

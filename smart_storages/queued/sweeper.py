@@ -17,7 +17,6 @@ from django.utils import timezone
 from smart_storages.config import get_queue_settings
 
 from . import copies, engines, ledger, registry
-from .carrier import carry
 from .models import WORK_STATES, QueuedFile, State
 from .steps import reached
 from .tasks import get_task
@@ -81,18 +80,18 @@ def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> 
     settings = get_queue_settings()
     age = settings.lease if age is None else age
     total = _due(age).count()
-    last: Optional[int] = 0
-    done = 0
+    done = last = 0
     while True:
-        batch, last = _take_batch(age, last)
-        if last is None:
+        batch, end = _take_batch(age, last)
+        if end is None:
             return
+        last = end
         for pk in batch:
             done += 1
             progress("requeue", done, max(done, total))
             reached("sweep:requeued")
             if run:
-                outcome = carry(pk) or "nothing to do"
+                outcome = engines.run(pk) or "nothing to do"
                 report.carried[outcome] = report.carried.get(outcome, 0) + 1
             else:
                 engines.enqueue(pk)
@@ -169,10 +168,11 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
             known = set(ledger.known_local(batch))
             for done, name in enumerate(batch, start + 1):
                 progress("orphans", done, len(found))
-                if name not in known and _is_old(storage.local, name, before):
-                    if copies.delete_quietly(storage.local, name):
-                        reached("sweep:orphan-deleted")
-                        report.orphans += 1
+                if name in known or not _is_old(storage.local, name, before):
+                    continue
+                if copies.delete_quietly(storage.local, name):
+                    reached("sweep:orphan-deleted")
+                    report.orphans += 1
 
 
 def _storages() -> List[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, Optional, Tuple
+from typing import IO, Any, Dict, Optional, Tuple, cast
 
 from django.core.files import File
 
@@ -41,7 +41,7 @@ class LocalView(ChoosingStorage):
         """Return what the storage calls a file."""
         return self._row.local_name if name == self._row.name else name
 
-    def open(self, name: str, mode: str = "rb") -> File:
+    def open(self, name: str, mode: str = "rb") -> File[Any]:
         """Open the local copy; each read makes sure that the lease still holds."""
         try:
             content = self.inner.open(self.name_of(name), mode)
@@ -50,7 +50,7 @@ class LocalView(ChoosingStorage):
                 f"The local copy of {name!r} is not here; it was saved on {self._row.host!r}. "
                 "Run a worker there, or make local a bucket that every host reaches."
             ) from error
-        return File(_Watched(content, self._lease), name=name)
+        return File(cast(IO[bytes], _Watched(content, self._lease)), name=name)
 
 
 class _Watched:

@@ -11,5 +11,5 @@ class Document(models.Model):
     name = models.CharField(max_length=200, unique=True)
     sha256 = models.CharField(max_length=64)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name

@@ -5,44 +5,113 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='QueuedFile',
+            name="QueuedFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(editable=False, max_length=64, unique=True)),
-                ('storage', models.CharField(editable=False, max_length=100, verbose_name='storage')),
-                ('name', models.CharField(editable=False, max_length=1024, verbose_name='name')),
-                ('generation', models.BigIntegerField(default=1, editable=False, verbose_name='generation')),
-                ('state', models.CharField(choices=[('held', 'held'), ('queued', 'queued'), ('transferring', 'transferring'), ('settling', 'settling'), ('done', 'done'), ('failed', 'failed'), ('deleting', 'deleting')], editable=False, max_length=16, verbose_name='state')),
-                ('task', models.CharField(editable=False, max_length=200, verbose_name='task')),
-                ('local_name', models.CharField(blank=True, db_index=True, editable=False, max_length=300)),
-                ('remote_name', models.CharField(blank=True, editable=False, max_length=1024)),
-                ('size', models.BigIntegerField(default=0, editable=False, verbose_name='size')),
-                ('checksum', models.CharField(blank=True, editable=False, max_length=64, verbose_name='SHA-256')),
-                ('md5', models.CharField(blank=True, editable=False, max_length=32, verbose_name='MD5')),
-                ('host', models.CharField(blank=True, editable=False, max_length=255, verbose_name='saved on')),
-                ('attempts', models.PositiveIntegerField(default=0, editable=False, verbose_name='attempts')),
-                ('last_error', models.TextField(blank=True, editable=False, verbose_name='last error')),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='not before')),
-                ('enqueued_at', models.DateTimeField(editable=False, null=True, verbose_name='enqueued')),
-                ('saved_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='saved')),
-                ('finished_at', models.DateTimeField(editable=False, null=True, verbose_name='finished')),
-                ('lease_token', models.CharField(blank=True, editable=False, max_length=32)),
-                ('lease_until', models.DateTimeField(editable=False, null=True, verbose_name='lease until')),
-                ('dirty_until', models.DateTimeField(editable=False, null=True)),
-                ('dirty_generation', models.BigIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "storage",
+                    models.CharField(editable=False, max_length=100, verbose_name="storage"),
+                ),
+                ("name", models.CharField(editable=False, max_length=1024, verbose_name="name")),
+                (
+                    "generation",
+                    models.BigIntegerField(default=1, editable=False, verbose_name="generation"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("held", "held"),
+                            ("queued", "queued"),
+                            ("transferring", "transferring"),
+                            ("settling", "settling"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("deleting", "deleting"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("task", models.CharField(editable=False, max_length=200, verbose_name="task")),
+                (
+                    "local_name",
+                    models.CharField(blank=True, db_index=True, editable=False, max_length=300),
+                ),
+                ("remote_name", models.CharField(blank=True, editable=False, max_length=1024)),
+                ("size", models.BigIntegerField(default=0, editable=False, verbose_name="size")),
+                (
+                    "checksum",
+                    models.CharField(
+                        blank=True, editable=False, max_length=64, verbose_name="SHA-256"
+                    ),
+                ),
+                (
+                    "md5",
+                    models.CharField(blank=True, editable=False, max_length=32, verbose_name="MD5"),
+                ),
+                (
+                    "host",
+                    models.CharField(
+                        blank=True, editable=False, max_length=255, verbose_name="saved on"
+                    ),
+                ),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, editable=False, verbose_name="attempts"),
+                ),
+                (
+                    "last_error",
+                    models.TextField(blank=True, editable=False, verbose_name="last error"),
+                ),
+                (
+                    "not_before",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="not before"
+                    ),
+                ),
+                (
+                    "enqueued_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="enqueued"),
+                ),
+                (
+                    "saved_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="saved"
+                    ),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="finished"),
+                ),
+                ("lease_token", models.CharField(blank=True, editable=False, max_length=32)),
+                (
+                    "lease_until",
+                    models.DateTimeField(editable=False, null=True, verbose_name="lease until"),
+                ),
+                ("dirty_until", models.DateTimeField(editable=False, null=True)),
+                ("dirty_generation", models.BigIntegerField(default=0, editable=False)),
             ],
             options={
-                'verbose_name': 'queued file',
-                'verbose_name_plural': 'queued files',
-                'indexes': [models.Index(fields=['state', 'not_before'], name='queuedfile_due'), models.Index(fields=['storage', 'state'], name='queuedfile_storage_state')],
+                "verbose_name": "queued file",
+                "verbose_name_plural": "queued files",
+                "indexes": [
+                    models.Index(fields=["state", "not_before"], name="queuedfile_due"),
+                    models.Index(fields=["storage", "state"], name="queuedfile_storage_state"),
+                ],
             },
         ),
     ]

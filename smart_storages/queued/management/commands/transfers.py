@@ -114,9 +114,7 @@ class Command(BaseCommand):
         rows = _filtered(options).filter(state=State.DONE).order_by("pk")
         wrong: List[str] = []
         with self._progress(options) as progress:
-            checked = operations.verify(
-                rows, wrong.append, progress, repair=options["repair"]
-            )
+            checked = operations.verify(rows, wrong.append, progress, repair=options["repair"])
         for line in wrong:
             self.stderr.write(line)
         self.stdout.write(f"{checked} checked, {len(wrong)} wrong, {timezone.now():%F %T}.")
