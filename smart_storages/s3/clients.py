@@ -209,7 +209,7 @@ class ClientPool:
         try:
             session = self._session_for(connection.credentials)
             if options.get("signature_version") is not UNSIGNED:
-                credentials = session.complete(connection.credentials, credentials)
+                credentials = session.complete(connection, credentials)
             client: S3Client = session.make_client(
                 credentials,
                 region_name=connection.region_name,
@@ -259,8 +259,9 @@ class _SharedSession:
         finally:
             self.botocore.lent = None
 
-    def complete(self, source: CredentialSource, credentials: Any) -> Any:
+    def complete(self, connection: Connection, credentials: Any) -> Any:
         """Return what to sign with, given the callable's credentials where there is one."""
+        source = connection.credentials
         credentials = credentials or load_source(source, self.botocore)
         if credentials is None:
             raise ConfigurationError(
@@ -268,7 +269,7 @@ class _SharedSession:
                 "role_arn or credentials."
             )
         if source.role_arn is not None:
-            return assume_role(source, self.botocore, credentials)
+            return assume_role(source, self.botocore, credentials, connection.region_name)
         return credentials
 
     def make_resource(self) -> Any:

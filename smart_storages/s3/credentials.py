@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
 
 from botocore.credentials import (
@@ -151,13 +152,16 @@ def _name(supplier: Any) -> str:
     return getattr(supplier, "__qualname__", type(supplier).__qualname__)
 
 
-def assume_role(source: CredentialSource, session: Session, credentials: Any) -> Any:
+def assume_role(
+    source: CredentialSource, session: Session, credentials: Any, region_name: Optional[str]
+) -> Any:
     """Return credentials of the source's role, asked for at first use and renewed by themselves.
 
     Args:
         source: Names the role and, optionally, the external id.
         session: A botocore session, to make a client of the security token service.
         credentials: Who assumes the role.
+        region_name: Region whose security token service is asked, ``None`` for botocore's choice.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
@@ -165,7 +169,7 @@ def assume_role(source: CredentialSource, session: Session, credentials: Any) ->
     if source.external_id:
         extra["ExternalId"] = source.external_id
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=session.create_client,
+        client_creator=partial(session.create_client, region_name=region_name),
         source_credentials=credentials,
         role_arn=str(source.role_arn),
         extra_args=extra,

@@ -5,8 +5,14 @@ from botocore.session import Session
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.clients import ClientPool, Connection
-from smart_storages.s3.credentials import CredentialSource, load_source, takes_argument
+from smart_storages.s3.credentials import (
+    CredentialSource,
+    assume_role,
+    load_source,
+    takes_argument,
+)
 from smart_storages.secrets import Secret
+from tests.servers import S3Proxy
 
 
 def frozen(credentials):
@@ -100,7 +106,7 @@ class TestCallables:
         "expiry",
         [
             datetime(2099, 1, 1, tzinfo=timezone.utc),
-            datetime(2099, 1, 1),  # noqa: DTZ001 - naive on purpose
+            datetime(2099, 1, 1),
             "2099-01-01T00:00:00Z",
             4070908800,
         ],
@@ -139,3 +145,39 @@ class TestCallables:
         source = CredentialSource(supplier=supply)
         client = pool.client(Connection(credentials=source, region_name="eu-west-1"))
         assert frozen(client._request_signer._credentials)[0] == "c"
+
+
+class TestRoles:
+    """moto's security token service hands out keys; it checks neither policy nor signature."""
+
+    ROLE = "arn:aws:iam::123456789012:role/acme"
+
+    @pytest.fixture
+    def calls(self, moto_server, monkeypatch):
+        with S3Proxy(moto_server.endpoint_url) as proxy, proxy.recording() as requests:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.endpoint_url)
+            yield requests
+
+    def test_a_role_is_assumed_at_the_first_request_and_then_kept(self, calls, moto_server):
+        source = CredentialSource(access_key="a", secret_key="b", role_arn=self.ROLE)
+        connection = Connection(
+            credentials=source, region_name="us-east-1", endpoint_url=moto_server.endpoint_url
+        )
+        client = ClientPool().client(connection)
+        assert len(calls) == 0
+        for _ in range(3):
+            client.list_buckets()
+        assert len(calls) == 1
+        assert frozen(client._request_signer._credentials)[0] != "a"
+
+    def test_a_role_is_assumed_again_before_its_keys_expire(self, calls, monkeypatch):
+        source = CredentialSource(
+            access_key="a", secret_key="b", role_arn=self.ROLE, external_id="acme-press"
+        )
+        credentials = assume_role(source, Session(), load_source(source, None), "us-east-1")
+        first = frozen(credentials)[0]
+        soon = datetime.now(timezone.utc) + timedelta(minutes=59)
+        monkeypatch.setattr("botocore.credentials._local_now", lambda: soon)
+        monkeypatch.setattr(credentials, "_time_fetcher", lambda: soon)
+        assert frozen(credentials)[0] != first
+        assert len(calls) == 2

@@ -101,6 +101,7 @@ class Relay:
         self.exchange = exchange
         self.fault = exchange.fault or Fault()
         self.finished = finished
+        self._sent = 0
 
     def run(self) -> bool:
         """Whether the client's connection stays open for another request."""
@@ -145,25 +146,41 @@ class Relay:
                     return False
                 self._count_down(len(interim.raw), 0)
                 self.client.send(interim.raw)
-        limit = self.fault.cut_request_after
-        sent = 0
-        for raw, payload in self.client.read_body(self.head.body_framing()):
-            self.exchange.bytes_up += len(raw)
-            self.exchange.body_up += payload
-            if limit is not None and sent + len(raw) > limit:
-                self.upstream.send(raw[: limit - sent])
+        framing = self.head.body_framing()
+        pieces = self.client.read_body(framing)
+        more = framing.chunked or bool(framing.length)
+        while more and self._wait_for_piece():
+            raw, payload = next(pieces)
+            if not self._send_piece(raw, payload):
                 return False
-            sent += len(raw)
-            try:
-                self.upstream.send(raw)
-            except OSError:
-                # It may have answered and gone; the answer, if any, is still to be read.
-                return False
+            more = self.client.has_more_body()
+        return not more
+
+    def _wait_for_piece(self) -> bool:
+        """Wait for more of the body; False when the server begins its answer instead."""
+        while True:
+            # A client may well stop in the middle, and wait for the answer.
+            Connection.wait_for_any(self.client, self.upstream)
+            if not self.upstream.has_input():
+                return True
             # Werkzeug says 100 twice, the second time in the middle of the body.
-            while self.client.has_more_body() and self.upstream.has_input():
-                if self._read_interim() is None:
-                    return False
-        return True
+            if self._read_interim() is None:
+                return False
+
+    def _send_piece(self, raw: bytes, payload: int) -> bool:
+        """Pass a piece on; False when it was cut, or the server takes no more."""
+        room = self.fault.cut_request_after
+        cut = room is not None and self._sent + len(raw) > room
+        kept = raw[: room - self._sent] if cut and room is not None else raw
+        self._sent += len(kept)
+        self.exchange.bytes_up += len(raw)
+        self.exchange.body_up += payload
+        try:
+            self.upstream.send(kept)
+        except OSError:
+            # It may have answered and gone; the answer, if any, is still to be read.
+            return False
+        return not cut
 
     # Down
 

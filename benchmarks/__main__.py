@@ -1,0 +1,67 @@
+"""``python -m benchmarks [SUBJECT ...]``: measures, prints, and writes docs/benchmarks/."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Dict, List, Optional
+
+from benchmarks.harness import ROOT, Context, describe_machine, render_table
+
+HERE = Path(__file__).resolve().parent
+
+
+def find_subjects() -> Dict[str, str]:
+    """Subjects by name, each with its module's name."""
+    return {
+        path.stem[len("bench_") :]: f"benchmarks.{path.stem}"
+        for path in sorted(HERE.glob("bench_*.py"))
+    }
+
+
+def parse(arguments: Optional[List[str]], subjects: Dict[str, str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(subjects))
+    parser.add_argument("--repeat", type=int, default=3, help="measure so often, take the median")
+    parser.add_argument("--quick", action="store_true", help="small numbers, once; writes nothing")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.subjects) - set(subjects))
+    if unknown:
+        parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(subjects)}")
+    return options
+
+
+def run_subject(name: str, module: ModuleType, options: argparse.Namespace) -> None:
+    machine = describe_machine()
+    with Context(options.repeat, options.quick) as context:
+        rows = module.run(context)
+    print(f"\n{name}: {module.TITLE}\n\n{render_table(rows)}\n", flush=True)
+    if options.quick:
+        return
+    options.output.mkdir(parents=True, exist_ok=True)
+    record = {"title": module.TITLE, "repeat": options.repeat, "machine": machine, "rows": rows}
+    path = options.output / f"{name}.json"
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    try:
+        from benchmarks.plots import draw
+
+        draw(module.TITLE, rows, options.output / f"{name}.svg")
+    except ImportError as error:
+        print(f"no plot: {error}; `make bench` installs what it takes", file=sys.stderr)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    subjects = find_subjects()
+    options = parse(arguments, subjects)
+    for name in options.subjects or subjects:
+        run_subject(name, importlib.import_module(subjects[name]), options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

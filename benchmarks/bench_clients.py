@@ -1,0 +1,201 @@
+"""What many storages cost: their clients, their construction, the import."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from benchmarks import OURS, THEIRS
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Context, Row
+
+TITLE = "First use of many storages, their construction, and the import"
+
+IMPORTS = {OURS: "smart_storages.storages", THEIRS: "storages.backends.s3boto3"}
+MEGABYTE = 1024 * 1024
+
+
+def run(context: Context) -> List[Row]:
+    rows: List[Row] = []
+
+    def add(case: str, who: str, function: Any, **arguments: Any) -> None:
+        outcome = context.measure(function, who=who, **arguments)
+        rows.append({"case": case, "who": who, **outcome})
+
+    many = 1_000 if context.quick else 10_000
+    own = 100 if context.quick else 1_000
+    for who in (OURS, THEIRS):
+        add("50 tenants, 1 thread", who, first_use, tenants=50, threads=1)
+        add("10 tenants, 4 threads", who, first_use, tenants=10, threads=4)
+    add(f"{many:,} tenants over 8 threads", OURS, first_use, tenants=many, threads=8, share=True)
+
+    # 1,000 of theirs would take 12 GB; the cost of each does not depend on how many there are.
+    case = f"each of {own:,} tenants with own keys"
+    add(case, OURS, first_use_with_own_keys, tenants=own)
+    add(case, THEIRS, first_use_with_own_keys, tenants=30)
+    rows[-1]["note"] = "measured with 30"
+
+    for who in (OURS, THEIRS):
+        add("construct one storage", who, construct, number=200 if context.quick else 2_000)
+        add("import", who, import_it)
+    return rows
+
+
+def configure(buckets: Dict[str, Any], **more: Any) -> None:
+    import django
+    from django.conf import settings
+
+    settings.configure(
+        INSTALLED_APPS=["smart_storages"],
+        AWS_S3_ACCESS_KEY_ID="testaccesskey",
+        AWS_S3_SECRET_ACCESS_KEY="testsecretkey0123456789",
+        AWS_S3_REGION_NAME="eu-west-1",
+        AWS_STORAGE_BUCKET_NAME="acme",
+        SMART_STORAGE_BUCKETS=buckets,
+        SMART_STORAGE_MAX_CLIENTS=100_000,
+        **more,
+    )
+    django.setup()
+
+
+def storage_classes(who: str, options: List[Dict[str, Any]]) -> List[Any]:
+    """A class for each tenant, as each library wants it written."""
+    if who == OURS:
+        from smart_storages.utils import create_storage_class
+
+        return [create_storage_class(f"tenant_{number}") for number in range(len(options))]
+    from storages.backends.s3boto3 import S3Boto3Storage
+
+    return [
+        type(f"Tenant{number}Storage", (S3Boto3Storage,), each)
+        for number, each in enumerate(options)
+    ]
+
+
+def use(storage: Any) -> None:
+    """What a first read, write or link needs before anything goes over the wire."""
+    if storage.bucket.name != "acme-tenants" or storage.connection is None:
+        raise RuntimeError(f"{storage!r} leads elsewhere")
+    if "Signature=" not in storage.url("report.txt"):
+        raise RuntimeError(f"{storage!r} did not sign")
+
+
+def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
+    """Use each storage in each thread, or, if they share the storages, in one of them."""
+    from psutil import Process
+
+    process = Process()
+    gc.collect()
+    memory = process.memory_info().rss
+    started = time.perf_counter()
+    storages = [each() for each in classes]
+    constructed = time.perf_counter()
+    start, done, leave = (threading.Barrier(threads + 1) for _ in range(3))
+    failures: List[BaseException] = []
+
+    def work(mine: List[Any]) -> None:
+        start.wait()
+        try:
+            for storage in mine:
+                use(storage)
+        except Exception as error:
+            failures.append(error)
+        done.wait()
+        # What a library keeps for a thread goes with it: stay while it is counted.
+        leave.wait()
+
+    workers = [
+        threading.Thread(target=work, args=(storages[n::threads] if share else storages,))
+        for n in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
+    start.wait()
+    begun = time.perf_counter()
+    done.wait()
+    finished = time.perf_counter()
+    grown = process.memory_info().rss - memory
+    clients = count_clients()
+    leave.wait()
+    if failures:
+        raise failures[0]
+    return {
+        "construct_ms": (constructed - started) * 1000,
+        "first_use_ms": (finished - begun) * 1000,
+        "memory_mb": grown / MEGABYTE,
+        "clients": clients,
+    }
+
+
+def count_clients() -> int:
+    """The S3 clients that are alive in this process."""
+    # type() and not isinstance: the latter wakes the lazy objects that Django keeps around.
+    from botocore.client import BaseClient
+
+    return sum(1 for each in gc.get_objects() if issubclass(type(each), BaseClient))
+
+
+def first_use(who: str, tenants: int, threads: int, share: bool = False) -> Row:
+    """Storages with common credentials."""
+    configure({"tenant_*": {"bucket_name": "acme-tenants", "location": "{module}/"}})
+    options = [
+        {"bucket_name": "acme-tenants", "location": f"tenant_{number}/"}
+        for number in range(tenants)
+    ]
+    return measure_use(storage_classes(who, options), threads, share)
+
+
+def first_use_with_own_keys(who: str, tenants: int) -> Row:
+    """Storages that cannot share a client, before the bound on clients takes effect."""
+    options = [
+        {
+            "bucket_name": "acme-tenants",
+            "location": f"tenant_{number}/",
+            "access_key": f"key{number}",
+            "secret_key": f"secret{number}",
+        }
+        for number in range(tenants)
+    ]
+    configure({f"tenant_{number}": each for number, each in enumerate(options)})
+    # The first client of a process loads what all others share.
+    first, *others = storage_classes(who, options)
+    use(first())
+    outcome = measure_use(others, threads=1, share=True)
+    count = len(others)
+    return {
+        "construct_ms": outcome["construct_ms"] / count,
+        "first_use_ms": outcome["first_use_ms"] / count,
+        "memory_mb": outcome["memory_mb"] / count,
+    }
+
+
+def construct(who: str, number: int) -> Row:
+    configure({"tenant_*": {"bucket_name": "acme-tenants", "location": "{module}/"}})
+    options = [{"bucket_name": "acme-tenants", "location": "tenant_0/"}]
+    (storage_class,) = storage_classes(who, options)
+    storage_class()
+    started = time.perf_counter()
+    for _ in range(number):
+        storage_class()
+    return {"construct_us": (time.perf_counter() - started) / number * 1e6}
+
+
+def import_it(who: str) -> Row:
+    """The module with the storage class, in a process that has loaded Django already."""
+    import importlib
+
+    from django.conf import settings
+    from psutil import Process
+
+    settings.configure()
+    process = Process()
+    memory = process.memory_info().rss
+    started = time.perf_counter()
+    importlib.import_module(IMPORTS[who])
+    return {
+        "import_ms": (time.perf_counter() - started) * 1000,
+        "memory_mb": (process.memory_info().rss - memory) / MEGABYTE,
+    }

@@ -1,0 +1,108 @@
+"""How long a signed URL takes, beside django-storages and botocore. Needs no server.
+
+The contestants take turns within each round, and the best round of each counts: what else the
+machine does then slows all of them or none.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+TITLE = "Signed URLs"
+
+ROUNDS = 15
+URLS_PER_ROUND = 200
+
+_CREDENTIALS = {
+    "access_key": "AKIAIOSFODNN7EXAMPLE",
+    "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "region_name": "eu-central-1",
+    "endpoint_url": "https://s3.example.com",
+    "bucket_name": "acme-media",
+    "location": "media",
+    "signature_version": "s3v4",
+}
+_PLAIN = "2026/11/article-image_{:05d}.jpg"
+_ACCENTED = "2026/11/Überblick für {:05d}.jpg"
+_ATTACHMENT = {"ResponseContentDisposition": 'attachment; filename="report 7.pdf"'}
+
+Contest = Tuple[str, Dict[str, Callable[[str], str]], str]
+
+
+def run(context: Any = None) -> List[Dict[str, Any]]:
+    """Measure every contest.
+
+    Args:
+        context: What the harness gives every benchmark; not needed here.
+
+    Returns:
+        One row a contest: microseconds a URL of each contestant, and how many times faster the
+        storage of this package is than that of django-storages.
+    """
+    rows = []
+    for title, contestants, pattern in _make_contests():
+        best = _measure(contestants, pattern)
+        row: Dict[str, Any] = {"what": title}
+        row.update({f"{name} (us)": round(seconds * 1e6, 2) for name, seconds in best.items()})
+        row["times faster"] = round(best["django-storages"] / best["smart-storages"], 1)
+        rows.append(row)
+    return rows
+
+
+def _make_contests() -> List[Contest]:
+    from smart_storages.s3.signing import UrlSigner
+    from smart_storages.storages import S3Boto3Storage, SmartS3Storage
+
+    theirs, ours = S3Boto3Storage(**_CREDENTIALS), SmartS3Storage(**_CREDENTIALS)
+    client = ours.client
+    signer = UrlSigner(client, "acme-media")
+
+    def contest(title: str, pattern: str, parameters: Optional[Dict[str, str]] = None) -> Contest:
+        def botocore(name: str) -> str:
+            params = {"Bucket": "acme-media", "Key": f"media/{name}", **(parameters or {})}
+            url: str = client.generate_presigned_url("get_object", Params=params)
+            return url
+
+        contestants = {
+            "django-storages": lambda name: theirs.url(name, parameters=parameters),
+            "boto3": botocore,
+            "smart-storages": lambda name: ours.url(name, parameters=parameters),
+            "its signer alone": lambda name: signer.url("get_object", f"media/{name}", parameters),
+        }
+        return title, contestants, pattern
+
+    return [
+        contest("url() of a plain name", _PLAIN),
+        contest("url() of a name with accents and spaces", _ACCENTED),
+        contest("url() with a download file name", _PLAIN, _ATTACHMENT),
+    ]
+
+
+def _measure(contestants: Dict[str, Callable[[str], str]], pattern: str) -> Dict[str, float]:
+    names = [pattern.format(number) for number in range(URLS_PER_ROUND)]
+    best = dict.fromkeys(contestants, float("inf"))
+    for call in contestants.values():
+        call(names[0])
+    for _ in range(ROUNDS):
+        for contestant, call in contestants.items():
+            started = time.perf_counter()
+            for name in names:
+                call(name)
+            spent = (time.perf_counter() - started) / len(names)
+            best[contestant] = min(best[contestant], spent)
+    return best
+
+
+def _main() -> None:
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(USE_TZ=True)
+    print(TITLE)
+    for row in run():
+        print("  " + ", ".join(f"{name}: {value}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,13 @@
+"""Runs one measured function in this process: ``python -m benchmarks.child MODULE FUNCTION JSON``.
+
+Imports nothing of the project, nor of its dependencies: what an import costs is measured too.
+"""
+
+import importlib
+import json
+import sys
+
+if __name__ == "__main__":
+    module, function, arguments = sys.argv[1:]
+    measured = getattr(importlib.import_module(module), function)
+    print(json.dumps(measured(**json.loads(arguments))))

@@ -1,0 +1,178 @@
+"""What a benchmark works with: fresh processes, S3 servers, and tables of what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+from benchmarks import OURS
+from tests.servers import CephGateway, MotoServer, S3Proxy, S3Server, ceph_available
+
+ROOT = Path(__file__).resolve().parents[1]
+RESERVED = ("case", "who", "note")
+
+Row = Dict[str, Any]
+
+
+class Context:
+    """Handed to each benchmark's ``run``.
+
+    Args:
+        repeat: How often a measurement is repeated; the median counts.
+        quick: Whether smaller numbers will do, to see that a benchmark works.
+    """
+
+    def __init__(self, repeat: int = 3, quick: bool = False) -> None:
+        self.repeat = 1 if quick else repeat
+        self.quick = quick
+        self._stack = contextlib.ExitStack()
+        self._servers: Dict[str, S3Server] = {}
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def measure(self, function: Callable[..., Row], **arguments: Any) -> Row:
+        """Call ``function`` in fresh processes and return the median of each number it returns.
+
+        Args:
+            function: At the top level of a module that imports cheaply, since its imports are
+                part of the process that is measured.
+            arguments: What JSON can carry.
+        """
+        outcomes = [self._in_process(function, arguments) for _ in range(self.repeat)]
+        return {
+            name: statistics.median(outcome[name] for outcome in outcomes)
+            if isinstance(value, (int, float))
+            else value
+            for name, value in outcomes[0].items()
+        }
+
+    def _in_process(self, function: Callable[..., Row], arguments: Dict[str, Any]) -> Row:
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.child",
+                function.__module__,
+                function.__name__,
+                json.dumps(arguments),
+            ],
+            cwd=str(ROOT),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        outcome: Row = json.loads(result.stdout.splitlines()[-1])
+        return outcome
+
+    def moto(self) -> S3Server:
+        """moto's server, started once."""
+        if "moto" not in self._servers:
+            self._servers["moto"] = self._stack.enter_context(MotoServer())
+        return self._servers["moto"]
+
+    def ceph(self) -> S3Server:
+        """Ceph's gateway, started once; raises where it is not installed."""
+        if "ceph" not in self._servers:
+            self._servers["ceph"] = self._stack.enter_context(CephGateway())
+        return self._servers["ceph"]
+
+    def best_server(self) -> S3Server:
+        """Ceph where it is installed, else moto, whose own time then weighs on every figure."""
+        return self.ceph() if ceph_available() else self.moto()
+
+    def proxy(self, server: S3Server, latency: float = 0.0) -> S3Proxy:
+        """A proxy before the server which delays each request by so many seconds."""
+        proxy = self._stack.enter_context(S3Proxy(server.endpoint_url))
+        if latency:
+            proxy.inject(times=None, latency=latency)
+        return proxy
+
+
+def describe_machine() -> Dict[str, Any]:
+    """What a figure depends on, so that it can be judged later."""
+    packages = ("Django", "boto3", "botocore", "django-storages")
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+        "versions": {name: metadata.version(name) for name in packages},
+    }
+
+
+def measures_of(rows: List[Row]) -> List[str]:
+    """The names of all measures, in the order in which they first appear."""
+    names = {name: None for row in rows for name in row if name not in RESERVED}
+    return list(names)
+
+
+def contenders_of(rows: List[Row]) -> List[str]:
+    """Who takes part, we first."""
+    names = {str(row["who"]): None for row in rows}
+    return sorted(names, key=lambda name: name != OURS)
+
+
+def find_row(rows: List[Row], case: str, who: str) -> Row:
+    """The row of a contender in a case, empty if there is none."""
+    return next((row for row in rows if row["case"] == case and row["who"] == who), {})
+
+
+def format_number(value: Any) -> str:
+    if value is None:
+        return "-"
+    if not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def format_ratio(theirs: Any, ours: Any) -> str:
+    numbers = isinstance(theirs, (int, float)) and isinstance(ours, (int, float))
+    if not numbers or not ours or ours < 0:
+        return ""
+    return f"{theirs / ours:,.2f}x"
+
+
+def render_table(rows: List[Row]) -> str:
+    """Cases and measures down, contenders across, each with its ratio to ours."""
+    others = [name for name in contenders_of(rows) if name != OURS]
+    header = ["case", "measure", OURS]
+    for other in others:
+        header += [other, "ratio"]
+    lines = [header]
+    cases = list({str(row["case"]): None for row in rows})
+    for case in cases:
+        ours = find_row(rows, case, OURS)
+        present = [row for row in rows if row["case"] == case]
+        for measure in measures_of(present):
+            line = [case, measure, format_number(ours.get(measure))]
+            for other in others:
+                theirs = find_row(rows, case, other).get(measure)
+                line += [format_number(theirs), format_ratio(theirs, ours.get(measure))]
+            lines.append(line)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    text = []
+    for number, line in enumerate(lines):
+        cells = [
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ]
+        text.append("  ".join(cells).rstrip())
+        if number == 0:
+            text.append("  ".join("-" * width for width in widths))
+    notes = [f"{row['case']}, {row['who']}: {row['note']}" for row in rows if row.get("note")]
+    return "\n".join(text + [f"* {note}" for note in notes])

@@ -1,0 +1,295 @@
+"""The whole site in one run: start it, upload files to it, fetch every file back.
+
+``python example/demo.py`` prints a table and exits 0 only if every byte matched;
+``python example/demo.py --serve`` goes on serving the site afterwards.
+
+With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment
+the files go to that S3 server; without, to one in memory that lasts as long as the demo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+FEWEST_BUCKETS = 4
+START_SECONDS = 60
+FORBIDDEN = (401, 403)
+
+try:
+    import django
+    import urllib3
+    from botocore.exceptions import BotoCoreError, ClientError
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import CommandError, call_command
+
+    from samples import uploads
+    from smart_storages.exceptions import SmartStorageError
+    from visitor import VisitError, Visitor
+except ImportError as error:  # pragma: no cover
+    sys.exit(
+        f"The demo needs the package and its test tools: pip install -e . moto[server] ({error})"
+    )
+
+
+class DemoError(Exception):
+    """The demo cannot go on, or something it checked is wrong."""
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    file: str
+    module: str
+    bucket: str
+    key: str
+    access: str
+    url: str
+    result: str
+    good: bool
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    options.add_argument("--serve", action="store_true", help="serve the site until Ctrl-C")
+    arguments = options.parse_args()
+    # A terminated demo cleans up like one that was interrupted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    known = (BotoCoreError, ClientError, CommandError, DemoError, ImproperlyConfigured, OSError)
+    try:
+        return run(arguments.serve)
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
+    except (*known, SmartStorageError, VisitError, urllib3.exceptions.HTTPError) as error:
+        say(f"The demo stopped: {error}")
+        return 1
+
+
+def run(serve: bool) -> int:
+    with contextlib.ExitStack() as stack:
+        run_dir = prepare_run_dir()
+        if not os.environ.get("S3_ENDPOINT_URL"):
+            start_embedded_s3(stack)
+        else:
+            say(f"Using the S3 server at {os.environ['S3_ENDPOINT_URL']}")
+        prepare_site()
+        log = run_dir / "site.log"
+        site, address = start(stack, "the site", [str(HERE / "manage.py"), "serve"], log=log)
+        say(f"The site is up at {address}")
+        try:
+            rows = visit(address)
+        except VisitError as error:
+            raise DemoError(f"{error} The site's own log is {log}.") from error
+        code = report(rows)
+        if serve:
+            print_line(f"\nServing The Harbour Press Office at {address} (Ctrl-C stops)")
+            site.wait()
+            raise DemoError(f"The site ended by itself; its log is {log}.")
+        return code
+
+
+def prepare_run_dir() -> Path:
+    """An empty database and log; the buckets are left as they are."""
+    run_dir = Path(os.environ.setdefault("PRESS_RUN_DIR", str(HERE / "run")))
+    run_dir.mkdir(parents=True, exist_ok=True)
+    for name in ("db.sqlite3", "db.sqlite3-journal", "site.log"):
+        with contextlib.suppress(FileNotFoundError):
+            (run_dir / name).unlink()
+    return run_dir
+
+
+def start_embedded_s3(stack: contextlib.ExitStack) -> None:
+    say("Starting an S3 server in memory (moto)")
+    _, endpoint = start(stack, "moto's S3 server", [str(HERE / "embedded_s3.py")])
+    # Real credentials have no business at a server in memory.
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PII_ACCESS_KEY_ID", "PII_SECRET_ACCESS_KEY"):
+        os.environ.pop(name, None)
+    os.environ.update(
+        S3_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo-secret"
+    )
+
+
+def start(stack, what, command, log=None):
+    """Start a Python process that prints its address, and stop it when ``stack`` closes."""
+    with contextlib.ExitStack() as opened:
+        errors = opened.enter_context(log.open("w")) if log else None
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=os.environ,
+            universal_newlines=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends its processes
+        )
+    stack.callback(stop, process)
+    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    address = process.stdout.readline().strip() if ready else ""
+    if not address:
+        where = f"; its log is {log}" if log else ""
+        raise DemoError(f"Cannot start {what}{where}.")
+    return process, address
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Both servers end when their standard input does; the rest is for one that hangs."""
+    process.stdin.close()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+def prepare_site() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "pressoffice.settings"
+    os.environ["PRESS_DEBUG"] = "0"
+    django.setup()
+    say("Creating the buckets")
+    call_command("create_buckets", verbosity=0)
+    say("Creating the database")
+    call_command("migrate", verbosity=0, interactive=False)
+    say("Sending the stylesheet and its kin to the static bucket (collectstatic)")
+    call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def visit(address: str) -> List[Row]:
+    """Upload everything through the site's forms and fetch everything back."""
+    visitor = Visitor(address)
+    checks = server_checks_signatures()
+    rows = []
+    for upload in uploads():
+        names = ", ".join(name for name, _ in upload.files.values())
+        say(f"Uploading through {upload.page}: {names}")
+        shown = visitor.upload(upload.page, upload.fields, upload.files)
+        for field, (name, content) in upload.files.items():
+            rows.append(check_file(visitor, name, content, shown[field], checks))
+    rows.append(check_stylesheet(visitor))
+    if not checks:
+        say("Note: this S3 server takes any key and any signature, as moto does. Whom it lets in")
+        say("      proves nothing about access; set S3_ENDPOINT_URL to a server that checks.")
+    return rows
+
+
+def server_checks_signatures() -> bool:
+    """Ask for a private bucket with keys that nobody gave out."""
+    import boto3
+
+    from smart_storages.utils import get_storage
+
+    storage = get_storage("documents")
+    stranger = boto3.session.Session("AKIASTRANGER", "not-the-secret").client(
+        "s3",
+        endpoint_url=os.environ["S3_ENDPOINT_URL"],
+        region_name=storage.region_name,
+    )
+    try:
+        stranger.list_objects_v2(Bucket=storage.bucket_name, MaxKeys=1)
+    except ClientError:
+        return True
+    return False
+
+
+def check_file(visitor, name, content, file, checks) -> Row:
+    problems = []
+    status, received = visitor.fetch(file.url)
+    if status != 200:
+        problems.append(f"the link answered {status}")
+    elif received != content:
+        problems.append("the link gave other bytes")
+    if stored_bytes(file) != content:
+        problems.append("the bucket holds other bytes")
+    note = ""
+    if file.access == "signed":
+        status, _ = visitor.fetch(file.url.split("?")[0])
+        if status in FORBIDDEN:
+            note = f", {status} when unsigned"
+        elif checks:
+            problems.append(f"without its signature the link answered {status}")
+        else:
+            note = f", {status} when unsigned (not checked)"
+    elif urlsplit(file.url).query:
+        problems.append("a public link carries a signature")
+    result = "; ".join(problems) or f"{len(content):,} bytes match{note}"
+    place = (file.module, file.bucket, file.key, file.access, file.url)
+    return Row(name, *place, result, not problems)
+
+
+def stored_bytes(file) -> bytes:
+    """What the bucket holds under the key that the page shows, past the site and its links."""
+    from smart_storages.utils import get_storage
+
+    client = get_storage(file.module).client
+    return client.get_object(Bucket=file.bucket, Key=file.key)["Body"].read()
+
+
+def check_stylesheet(visitor) -> Row:
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    from visitor import ShownFile
+
+    name = "newsroom/press.css"
+    [url] = visitor.read("/").stylesheets
+    key = staticfiles_storage.location.strip("/") + "/" + name
+    place = (staticfiles_storage.module_name, staticfiles_storage.bucket_name, key)
+    shown = ShownFile("stylesheet", *place, access="public", url=url)
+    content = (HERE / "newsroom" / "static" / name).read_bytes()
+    return check_file(visitor, "press.css", content, shown, checks=True)
+
+
+def report(rows: List[Row]) -> int:
+    """Print the table; 0 if every file came back and they lie in enough buckets."""
+    # The address comes last: where the window is narrow, only its end wraps.
+    heads = ("File", "Module", "Bucket", "Key", "Access", "Result", "URL fetched")
+    lines = [
+        (row.file, row.module, row.bucket, row.key, row.access, row.result, short(row.url))
+        for row in rows
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *lines)]
+    print_line()
+    for line in (heads, ["-" * width for width in widths], *lines):
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    buckets = {row.bucket for row in rows}
+    bad = [row for row in rows if not row.good]
+    print_line()
+    if bad:
+        print_line(f"{len(bad)} of {len(rows)} files failed; their line says why.")
+    elif len(buckets) < FEWEST_BUCKETS:
+        print_line(f"Only {len(buckets)} buckets; there should be {FEWEST_BUCKETS} or more.")
+    else:
+        print_line(f"{len(rows)} files in {len(buckets)} buckets, every byte matched.")
+        return 0
+    return 1
+
+
+def short(url: str) -> str:
+    """A signed address without its 300 characters of signature."""
+    base, mark, _ = url.partition("?")
+    return base + (mark and "?X-Amz-...")
+
+
+def say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def print_line(line: str = "") -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What the pages say about a stored file. Asks the storage only for what costs no request."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import List
+
+IMAGE_SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file as a page shows it.
+
+    Args:
+        handle: Unique on the site, such as ``article-1-image``; ``demo.py`` finds files by it.
+        label: What the file is to a reader, such as ``Picture``.
+        module: The module whose configuration chose the bucket.
+        bucket: The bucket's name.
+        key: The object's key, location included.
+        url: An address that works now: plain for a public file, signed for a private one.
+        signed: Whether ``url`` carries a signature.
+        expires: Seconds that a signed ``url`` works, from the moment the page was made.
+    """
+
+    handle: str
+    label: str
+    module: str
+    bucket: str
+    key: str
+    url: str
+    signed: bool
+    expires: int
+
+    @classmethod
+    def at(cls, storage, name: str, handle: str, label: str) -> StoredFile:
+        return cls(
+            handle=handle,
+            label=label,
+            module=storage.module_name,
+            bucket=storage.bucket_name,
+            key=posixpath.join(storage.location, name).lstrip("/"),
+            url=storage.url(name),
+            signed=storage.querystring_auth,
+            expires=storage.querystring_expire,
+        )
+
+    @classmethod
+    def of_fields(cls, instance, *field_names: str) -> List[StoredFile]:
+        """The files that ``instance`` has in ``field_names``, empty fields left out."""
+        found = []
+        for field_name in field_names:
+            value = getattr(instance, field_name)
+            if value:
+                meta = instance._meta
+                handle = f"{meta.model_name}-{instance.pk}-{field_name}"
+                label = meta.get_field(field_name).verbose_name.capitalize()
+                found.append(cls.at(value.storage, value.name, handle, label))
+        return found
+
+    @property
+    def access(self) -> str:
+        return "signed" if self.signed else "public"
+
+    @property
+    def filename(self) -> str:
+        return posixpath.basename(self.key)
+
+    @property
+    def suffix(self) -> str:
+        return posixpath.splitext(self.key)[1].lstrip(".").lower()
+
+    @property
+    def is_image(self) -> bool:
+        return self.key.lower().endswith(IMAGE_SUFFIXES)
+
+    @property
+    def lifetime(self) -> str:
+        """How long the link works, in words."""
+        for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+            count, rest = divmod(self.expires, seconds)
+            if count and not rest:
+                return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+        return f"{self.expires} seconds"

@@ -1,0 +1,103 @@
+"""The upload forms."""
+
+from __future__ import annotations
+
+from django import forms
+
+from newsroom.models import Article, Bulletin, Person, Report
+
+
+class PressForm(forms.ModelForm):
+    """Says to assistive technology what the page says to the eye."""
+
+    required_css_class = "required"
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field.widget, forms.ClearableFileInput):
+                # The page lists the current file with its link; "Currently: ..." would repeat it.
+                field.widget = forms.FileInput()
+                field.widget.is_required = field.required
+                field.widget.attrs["accept"] = ",".join(self.accepted_types(name))
+            described = []
+            if field.help_text:
+                described.append(f"id_{name}_help")
+            if self.is_bound and name in self.errors:
+                described.append(f"id_{name}_error")
+                field.widget.attrs["aria-invalid"] = "true"
+            if described:
+                field.widget.attrs["aria-describedby"] = " ".join(described)
+
+    def accepted_types(self, name):
+        """Suffixes that the browser offers for the file field ``name``; the validator decides."""
+        validators = self._meta.model._meta.get_field(name).validators
+        return [suffix for each in validators for suffix in getattr(each, "types", ())]
+
+
+class ArticleForm(PressForm):
+    class Meta:
+        model = Article
+        fields = ("headline", "standfirst", "body", "image", "image_alt", "source", "kit")
+        widgets = {
+            "standfirst": forms.Textarea(attrs={"rows": 2}),
+            "body": forms.Textarea(attrs={"rows": 4}),
+        }
+
+
+class ArticleFilesForm(PressForm):
+    class Meta:
+        model = Article
+        fields = ("image", "source", "kit")
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # The story has a picture already; without a new one it keeps that.
+        self.fields["image"].required = False
+
+
+class PersonForm(PressForm):
+    class Meta:
+        model = Person
+        fields = ("name", "role", "avatar", "press_card")
+
+
+class RowStoredForm(PressForm):
+    """A form for a model that finds its storage row by row."""
+
+    upload = forms.FileField(label="File")
+
+    def accepted_types(self, name):
+        return self._meta.model.upload_validator.types
+
+    def clean_upload(self):
+        upload = self.cleaned_data["upload"]
+        self._meta.model.upload_validator(upload)
+        return upload
+
+    def save(self, commit=True):
+        self.instance.store(self.cleaned_data["upload"])
+        return super().save(commit)
+
+
+class ReportForm(RowStoredForm):
+    class Meta:
+        model = Report
+        fields = ("tenant", "title")
+        help_texts = {"tenant": "The report goes to this tenant's place and to no other."}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["tenant"].empty_label = "Choose a newspaper"
+
+
+class BulletinForm(RowStoredForm):
+    class Meta:
+        model = Bulletin
+        fields = ("region", "title")
+        help_texts = {"region": "The file stays in this region."}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["region"].choices = [("", "Choose a region"), *Bulletin.Region.choices]

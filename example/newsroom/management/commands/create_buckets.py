@@ -1,0 +1,74 @@
+"""``manage.py create_buckets``: makes every bucket that SMART_STORAGE_BUCKETS names."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from smart_storages.utils import get_storage
+
+# What servers answer that know one region only, whatever it is called.
+NO_SUCH_REGION = {"InvalidLocationConstraint", "IllegalLocationConstraintException"}
+
+
+class Command(BaseCommand):
+    help = "Creates the buckets of SMART_STORAGE_BUCKETS; those that exist are left alone."
+
+    def handle(self, *args, **options):
+        done = set()
+        for module in settings.SMART_STORAGE_BUCKETS:
+            # A pattern's bucket is the same for all names, so any name will do to learn it.
+            storage = get_storage(module.replace("*", "any"))
+            bucket = storage.bucket_name
+            if bucket in done:
+                continue
+            done.add(bucket)
+            try:
+                made = ensure_bucket(storage.client, bucket, storage.region_name)
+            except (BotoCoreError, ClientError) as error:
+                raise CommandError(
+                    f"Cannot create the bucket {bucket!r} of module {module!r}. {explain(error)}"
+                ) from error
+            if options["verbosity"]:
+                self.stdout.write(f"{bucket}: {'created' if made else 'exists'}")
+
+
+def explain(error):
+    """What S3 said, which may be nothing but a code, and what to try."""
+    if not isinstance(error, ClientError):
+        return f"{error} Check S3_ENDPOINT_URL."
+    code = error.response["Error"].get("Code")
+    return (
+        f"The server answered {code!r}. Check the keys; if the name is wrong or belongs to "
+        "somebody else, set PRESS_BUCKET_PREFIX."
+    )
+
+
+def ensure_bucket(client, bucket, region):
+    """Create ``bucket`` unless it exists; say whether it had to be created."""
+    try:
+        client.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+    else:
+        return False
+    # AWS creates a bucket in us-east-1 only when no region is asked for.
+    place = {} if region in (None, "us-east-1") else {"LocationConstraint": region}
+    arguments = {"Bucket": bucket}
+    if not settings.AWS_S3_ENDPOINT_URL:
+        # AWS disables ACLs in new buckets; this site's public files are public by ACL.
+        arguments["ObjectOwnership"] = "ObjectWriter"
+    try:
+        if place:
+            client.create_bucket(CreateBucketConfiguration=place, **arguments)
+        else:
+            client.create_bucket(**arguments)
+    except ClientError as error:
+        if not place or error.response["Error"]["Code"] not in NO_SUCH_REGION:
+            raise
+        client.create_bucket(**arguments)
+    if not settings.AWS_S3_ENDPOINT_URL:
+        client.delete_public_access_block(Bucket=bucket)
+    return True

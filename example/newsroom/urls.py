@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from newsroom.views.articles import ArticlePage, HomePage
+from newsroom.views.buckets import BucketsPage
+from newsroom.views.people import PeoplePage
+from newsroom.views.reports import ReportsPage
+from newsroom.views.wires import WiresPage
+
+urlpatterns = [
+    path("", HomePage.as_view(), name="home"),
+    path("stories/<int:pk>/", ArticlePage.as_view(), name="article"),
+    path("reports/", ReportsPage.as_view(), name="reports"),
+    path("wires/", WiresPage.as_view(), name="wires"),
+    path("people/", PeoplePage.as_view(), name="people"),
+    path("buckets/", BucketsPage.as_view(), name="buckets"),
+]

@@ -1,0 +1,33 @@
+"""Stories: the home page and one page a story."""
+
+from __future__ import annotations
+
+from django.views.generic import CreateView, UpdateView
+
+from newsroom.forms import ArticleFilesForm, ArticleForm
+from newsroom.models import Article
+from newsroom.views.pages import UploadMixin
+
+
+class HomePage(UploadMixin, CreateView):
+    form_class = ArticleForm
+    template_name = "newsroom/home.html"
+    stored_message = "“{}” is filed, and its files are in their buckets."
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(articles=Article.objects.all()[:20], **kwargs)
+
+
+class ArticlePage(UploadMixin, UpdateView):
+    model = Article
+    form_class = ArticleFilesForm
+    template_name = "newsroom/article.html"
+    stored_message = "The files of “{}” are in their buckets."
+
+    def form_invalid(self, form):
+        # The form has already put the refused files on the instance; show the stored ones.
+        self.object = self.get_object()
+        return super().form_invalid(form)
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(article=self.object, **kwargs)

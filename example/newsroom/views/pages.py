@@ -1,0 +1,26 @@
+"""What every page with an upload form does."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.contrib import messages
+
+from smart_storages.exceptions import SmartStorageError
+
+STORAGE_ERRORS = (SmartStorageError, BotoCoreError, ClientError)
+
+
+class UploadMixin:
+    """A page whose form stores files; to be mixed into a ``CreateView`` or ``UpdateView``."""
+
+    stored_message = "Stored."
+
+    def form_valid(self, form):
+        try:
+            response = super().form_valid(form)
+        except STORAGE_ERRORS as error:
+            # Nothing was written to the database: the storage comes first, the row after it.
+            form.add_error(None, f"The storage did not take the file. {error}")
+            return self.form_invalid(form)
+        messages.success(self.request, self.stored_message.format(self.object))
+        return response

@@ -1,0 +1,181 @@
+"""Settings of the example site, a press office whose files live in many buckets.
+
+The part to read is ``SMART_STORAGE_BUCKETS``. Everything that depends on where the site runs
+comes from the environment, so the same file serves a laptop, a test server and production:
+
+======================================  =========================================================
+``S3_ENDPOINT_URL``                     an S3 server that is not AWS, such as http://127.0.0.1:9000
+``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  who the site is
+``AWS_REGION``                          region of every bucket that names none (``us-east-1``)
+``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
+``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
+``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
+``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  a second identity, for personal data
+``PRESS_RUN_DIR``                       where the SQLite file lives (``example/run``)
+``PRESS_DEBUG``, ``PRESS_SECRET_KEY``   Django's ``DEBUG`` and ``SECRET_KEY``
+======================================  =========================================================
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+RUN_DIR = Path(os.environ.get("PRESS_RUN_DIR", str(BASE_DIR / "run")))
+RUN_DIR.mkdir(parents=True, exist_ok=True)  # SQLite makes the file, not the folder
+DEBUG = os.environ.get("PRESS_DEBUG", "1") == "1"
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+# Good enough for a site that only this machine reaches; a real one sets the variable.
+SECRET_KEY = os.environ.get("PRESS_SECRET_KEY", "the-harbour-press-office-example")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "smart_storages",
+    "newsroom",
+]
+
+# --- Where files go -------------------------------------------------------------------------
+
+# The AWS_* names of django-storages are the defaults of every module below. An option left at
+# None is an option not set.
+AWS_S3_ENDPOINT_URL = os.environ.get("S3_ENDPOINT_URL") or None
+AWS_S3_REGION_NAME = os.environ.get("AWS_REGION", "us-east-1")
+AWS_S3_SIGNATURE_VERSION = "s3v4"
+AWS_S3_ADDRESSING_STYLE = "path" if AWS_S3_ENDPOINT_URL else "auto"
+AWS_S3_ACCESS_KEY_ID = os.environ.get("AWS_ACCESS_KEY_ID")
+AWS_S3_SECRET_ACCESS_KEY = os.environ.get("AWS_SECRET_ACCESS_KEY")
+AWS_SESSION_TOKEN = os.environ.get("AWS_SESSION_TOKEN")
+
+# One set of buckets an environment: staging can never overwrite a file of production.
+ENVIRONMENT = os.environ.get("PRESS_ENV", "dev")
+PREFIX = os.environ.get("PRESS_BUCKET_PREFIX", f"harbour-{ENVIRONMENT}")
+
+SMART_STORAGE_BUCKETS = {
+    # Level 1, public: anybody who knows the address may read, browsers may keep it for a day.
+    "media": {
+        "bucket_name": f"{PREFIX}-media",
+        "location": "media/",
+        "default_acl": "public-read",
+        "object_parameters": {"CacheControl": "public, max-age=86400"},
+    },
+    "static": {
+        "bucket_name": f"{PREFIX}-static",
+        "location": "static/",
+        "default_acl": "public-read",
+    },
+    "avatars": {
+        "bucket_name": f"{PREFIX}-media",
+        "location": "avatars/",
+        "default_acl": "public-read",
+        "file_overwrite": False,
+    },
+    # Level 2, internal: private objects, links that work for an hour.
+    "documents": {
+        "bucket_name": f"{PREFIX}-documents",
+        "querystring_expire": 3600,
+    },
+    "kits": {
+        "bucket_name": f"{PREFIX}-kits",
+        "location": "kits/",
+        "default_acl": "private",
+        "file_overwrite": False,
+        "querystring_expire": 3600,
+    },
+    # Level 3, personal data: a bucket and an identity of its own, links that work for a minute.
+    "pii": {
+        "bucket_name": f"{PREFIX}-pii",
+        "location": "press-cards/",
+        "default_acl": "private",
+        "file_overwrite": False,
+        "querystring_expire": 60,
+        "object_parameters": {"CacheControl": "private, no-store"},
+        "access_key": os.environ.get("PII_ACCESS_KEY_ID", AWS_S3_ACCESS_KEY_ID),
+        "secret_key": os.environ.get("PII_SECRET_ACCESS_KEY", AWS_S3_SECRET_ACCESS_KEY),
+    },
+    # Tenants: one pattern for all of them, each confined to a folder of its own.
+    "tenant_*": {
+        "bucket_name": f"{PREFIX}-tenants",
+        "location": "{module}/",
+        "default_acl": "private",
+        "file_overwrite": False,
+        "querystring_expire": 900,
+    },
+    # An exact name wins over the pattern: this tenant's contract asks for a bucket of its own.
+    "tenant_tidewater": {
+        "bucket_name": f"{PREFIX}-tenant-tidewater",
+        "default_acl": "private",
+        "file_overwrite": False,
+        "querystring_expire": 900,
+    },
+    # Regions: what is written in Europe stays in Europe.
+    "wire-eu": {
+        "bucket_name": f"{PREFIX}-wire-eu",
+        "region_name": os.environ.get("PRESS_REGION_EU", "eu-central-1"),
+        "default_acl": "private",
+        "file_overwrite": False,
+    },
+    "wire-us": {
+        "bucket_name": f"{PREFIX}-wire-us",
+        "region_name": os.environ.get("PRESS_REGION_US", "us-east-1"),
+        "default_acl": "private",
+        "file_overwrite": False,
+    },
+}
+
+# Django reads this from 4.2 on; on older versions the package does.
+STORAGES = {
+    "default": {"BACKEND": "smart_storages.storages.MediaStorage"},
+    "staticfiles": {"BACKEND": "smart_storages.storages.StaticStorage"},
+    "kits": {
+        "BACKEND": "smart_storages.storages.SmartS3Storage",
+        "OPTIONS": {"module_name": "kits"},
+    },
+}
+# Addresses of static files come from the storage; Django only insists that this has a value.
+STATIC_URL = "/static/"
+
+# --- The rest is what startproject writes ---------------------------------------------------
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "pressoffice.urls"
+WSGI_APPLICATION = "pressoffice.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "newsroom.navigation.navigation",
+            ],
+        },
+    }
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": RUN_DIR / "db.sqlite3",
+        # The site's server answers in threads; wait for a lock rather than fail.
+        "OPTIONS": {"timeout": 20},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"

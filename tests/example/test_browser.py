@@ -1,0 +1,110 @@
+"""The example site in a real browser: Debian's Chromium, driven by its ChromeDriver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from tests.example.conftest import RunningSite
+
+NEEDS = "apt-get install chromium chromium-driver, and pip install selenium"
+# No sandbox, because CI runs as root; no calls home, because tests talk to loopback only.
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+def missing() -> str:
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return "selenium"
+    return ", ".join(name for name in ("chromium", "chromedriver") if not shutil.which(name))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """Chromium with an empty profile; skips where it is missing."""
+    lacks = missing()
+    if lacks:
+        if os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0"):
+            pytest.fail(f"The browser test cannot run without {lacks}: {NEEDS}", pytrace=False)
+        pytest.skip(f"The browser test cannot run without {lacks}: {NEEDS}")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def wait_for(browser: Any, script: str) -> Any:
+    """The value of ``script`` in the page, as soon as it is true."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, 60).until(lambda page: page.execute_script(f"return {script}"))
+
+
+def test_a_picture_uploaded_in_a_browser_is_listed_and_really_loads(
+    browser: Any, site: RunningSite
+) -> None:
+    from selenium.webdriver.common.by import By
+
+    from samples import PICTURES
+
+    browser.get(site.address)
+    known = [
+        file.get_attribute("data-file") for file in browser.find_elements(By.CLASS_NAME, "file")
+    ]
+    browser.find_element(By.NAME, "headline").send_keys("Seen in a browser")
+    browser.find_element(By.NAME, "standfirst").send_keys("A picture, from a form to a bucket.")
+    browser.find_element(By.NAME, "image").send_keys(str(PICTURES / "regatta.jpg"))
+    browser.find_element(By.CSS_SELECTOR, "main button").click()
+
+    wait_for(browser, "location.pathname.startsWith('/stories/')")
+    assert "Seen in a browser" in browser.find_element(By.TAG_NAME, "h1").text
+    assert browser.find_element(By.CSS_SELECTOR, "[role=status]").is_displayed()
+    file = browser.find_element(By.CLASS_NAME, "file")
+    assert file.get_attribute("data-file") not in known
+    assert file.get_attribute("data-module") == "media"
+    assert file.get_attribute("data-bucket") == "harbour-dev-media"
+    assert "media/articles/" in file.find_element(By.CLASS_NAME, "file-where").text
+    # The pictures come from the bucket, past the site: the browser fetched and decoded them.
+    wait_for(browser, "document.querySelector('.reading-picture').naturalWidth === 1200")
+    wait_for(browser, "document.querySelector('.file img').naturalWidth > 0")
+
+
+def test_the_stylesheet_of_the_static_bucket_dresses_the_page(
+    browser: Any, site: RunningSite
+) -> None:
+    browser.get(site.address)
+    columns = "getComputedStyle(document.querySelector('.columns')).display"
+    assert browser.execute_script(f"return {columns}") == "grid"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", ["", "stories/3/", "reports/", "wires/", "people/", "buckets/"])
+def test_no_page_is_wider_than_its_window(
+    browser: Any, site: RunningSite, page: str, width: int
+) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(site.address + page)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -1,0 +1,250 @@
+import pytest
+from django.core.checks import run_checks
+from django.db import models
+from django.test.utils import isolate_apps
+
+from smart_storages import checks
+from smart_storages.checks import check_buckets, check_storages
+from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storage, StaticStorage
+from smart_storages.utils import create_storage_class
+
+GOOD = {"bucket_name": "acme"}
+
+
+def ids(messages):
+    return sorted(message.id.split(".")[1] for message in messages)
+
+
+def with_buckets(settings, **entries):
+    settings.SMART_STORAGE_BUCKETS = entries
+    return check_buckets()
+
+
+class TestBuckets:
+    def test_settings_that_are_right_raise_nothing(self, settings):
+        assert not with_buckets(
+            settings,
+            media={"bucket_name": "a", "location": "media/", "default_acl": "public-read"},
+            static={"bucket_name": "a", "location": "static/", "default_acl": "public-read"},
+            documents={"bucket_name": "b", "region_name": "eu-central-1"},
+            pii={"bucket_name": "c", "access_key": "a", "secret_key": "b"},
+            **{"tenant_*": {"bucket_name": "d", "location": "{module}/"}},
+        )
+
+    def test_no_settings_at_all_raise_nothing(self, settings):
+        assert not check_buckets()
+
+    @pytest.mark.parametrize(
+        ("entry", "expected"),
+        [
+            ({"locaton": "a"}, "E002"),
+            ({"querystring_expire": "3600"}, "E003"),
+            ({"credentials": 3}, "E003"),
+            ({"default_acl": "publik"}, "E004"),
+            ({"provider": "azure"}, "E004"),
+            ({"bucket_name": None}, "E005"),
+            ({"access_key": "a"}, "E006"),
+            ({"secret_key": "a"}, "E006"),
+            ({"security_token": "a"}, "E006"),
+            ({"external_id": "a"}, "E006"),
+            ({"access_key": "a", "secret_key": "b", "session_profile": "c"}, "E007"),
+            ({"session_profile": "c", "credentials": "a.b"}, "E007"),
+            ({"location": "/media"}, "E008"),
+            ({"location": "media/../other"}, "E008"),
+            ({"location": "media\\..\\other"}, "E008"),
+            ({"endpoint_url": "s3.example.com"}, "E009"),
+        ],
+    )
+    def test_each_mistake_has_its_id(self, settings, entry, expected):
+        (message,) = with_buckets(settings, m={**GOOD, **entry})
+        assert message.id == f"smart_storages.{expected}"
+        assert "SMART_STORAGE_BUCKETS['m']" in message.msg
+        assert message.hint
+
+    def test_an_unknown_key_is_told_with_the_one_that_was_meant(self, settings):
+        (message,) = with_buckets(settings, m={**GOOD, "quertystring_auth": True})
+        assert "'querystring_auth'" in message.hint
+
+    @pytest.mark.parametrize("value", ["media", 3, [("media", {})]])
+    def test_a_setting_that_is_no_dict(self, settings, value):
+        settings.SMART_STORAGE_BUCKETS = value
+        assert ids(check_buckets()) == ["E001"]
+
+    @pytest.mark.parametrize("entries", [{"m": None}, {"m": "acme"}, {3: GOOD}, {"": GOOD}])
+    def test_an_entry_that_is_no_dict_or_has_no_name(self, settings, entries):
+        settings.SMART_STORAGE_BUCKETS = entries
+        assert ids(check_buckets()) == ["E001"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("AWS_LOCATION", None), ("SMART_STORAGE_MAX_CLIENTS", 0)]
+    )
+    def test_another_setting_that_is_wrong(self, settings, name, value):
+        setattr(settings, name, value)
+        (message,) = check_buckets()
+        assert message.id == "smart_storages.E001"
+        assert name in message.msg
+
+    def test_several_mistakes_are_all_told(self, settings):
+        messages = with_buckets(settings, a={"x": 1, "location": 3}, b={**GOOD, "location": "/"})
+        assert ids(messages) == ["E002", "E003", "E008"]
+
+    @pytest.mark.parametrize("name", ["documents", "private"])
+    def test_a_private_class_that_is_public(self, settings, name):
+        entry = {**GOOD, "default_acl": "public-read", "location": "a"}
+        (message,) = with_buckets(settings, **{name: entry})
+        assert message.id == "smart_storages.E010"
+
+    @pytest.mark.parametrize("field", ["tenant", "Module", "", "module!r"])
+    def test_a_pattern_with_an_unknown_placeholder(self, settings, field):
+        entry = {**GOOD, "location": f"{{{field}}}/"}
+        (message,) = with_buckets(settings, **{"tenant_*": entry})
+        assert message.id == "smart_storages.E011"
+        assert f"{{{field}}}" in message.msg
+
+    @pytest.mark.parametrize(
+        ("one", "other", "warned"),
+        [
+            ({}, {"default_acl": "public-read"}, True),
+            ({"location": "a"}, {"location": "a/b", "default_acl": "public-read"}, True),
+            ({"location": "a/"}, {"location": "a", "default_acl": "public-read"}, True),
+            ({"location": "a"}, {"location": "ab", "default_acl": "public-read"}, False),
+            ({"location": "a"}, {"location": "b", "default_acl": "public-read"}, False),
+            ({"default_acl": "private"}, {"default_acl": None}, False),
+            ({}, {"bucket_name": "other", "default_acl": "public-read"}, False),
+            ({}, {"endpoint_url": "http://localhost:1", "default_acl": "public-read"}, False),
+        ],
+    )
+    def test_overlapping_locations_with_different_acls(self, settings, one, other, warned):
+        messages = with_buckets(settings, one={**GOOD, **one}, other={**GOOD, **other})
+        assert ids(messages) == (["W001"] if warned else [])
+
+    def test_a_pattern_beside_a_module_it_fits_is_judged_by_its_own_entry(self, settings):
+        messages = with_buckets(
+            settings,
+            **{"tenant_*": {**GOOD, "location": "/{module}"}, "tenant_x": {**GOOD}},
+        )
+        assert ids(messages) == ["E008"]
+
+    def test_static_files_with_signed_urls(self, settings):
+        entry = {**GOOD, "querystring_auth": True}
+        assert ids(with_buckets(settings, static=entry)) == ["W002"]
+        assert ids(with_buckets(settings, static=GOOD)) == []
+
+
+def set_storages(settings, **aliases):
+    settings.STORAGES = {
+        alias: {"BACKEND": f"smart_storages.storages.{backend}", "OPTIONS": options}
+        for alias, (backend, options) in aliases.items()
+    }
+    return check_storages()
+
+
+class TestStorages:
+    def test_an_alias_without_a_bucket(self, settings):
+        messages = set_storages(settings, reports=("SmartS3Storage", {"module_name": "reports"}))
+        assert ids(messages) == ["E005"]
+        assert "STORAGES['reports']" in messages[0].msg
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"bucket": "acme"}, {"location": "/a"}, {"access_key": "a"}, {"default_acl": 3}],
+    )
+    def test_an_alias_with_a_wrong_option(self, settings, options):
+        messages = set_storages(settings, reports=("SmartS3Storage", {**GOOD, **options}))
+        assert ids(messages) == ["E001"]
+
+    def test_a_module_and_its_alias_are_told_of_once(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"media": {"location": "/a", "bucket_name": "acme"}}
+        assert ids(check_buckets()) == ["E008"]
+        assert set_storages(settings, default=("MediaStorage", {})) == []
+
+    def test_static_files_with_signed_urls(self, settings):
+        messages = set_storages(settings, staticfiles=("SmartS3Storage", GOOD))
+        assert ids(messages) == ["W002"]
+
+    def test_a_private_class_made_public_by_an_alias(self, settings):
+        options = {**GOOD, "default_acl": "public-read"}
+        assert ids(set_storages(settings, reports=("DocumentStorage", options))) == ["E010"]
+
+    def test_backends_of_others_are_left_alone(self, settings, tmp_path):
+        settings.STORAGES = {
+            "disk": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "broken": {"BACKEND": "no.such.Storage"},
+            "empty": {},
+        }
+        assert check_storages() == []
+
+    @isolate_apps("tests")
+    def test_a_field_whose_storage_has_no_bucket(self, settings, monkeypatch):
+        class Article(models.Model):
+            image = models.ImageField(storage=MediaStorage())
+            source = models.FileField(storage=DocumentStorage(bucket_name="acme"))
+            other = models.FileField()
+
+            class Meta:
+                app_label = "tests"
+
+        monkeypatch.setattr(checks.apps, "get_models", lambda: [Article])
+        (message,) = check_storages()
+        assert message.id == "smart_storages.E005"
+        assert "tests.Article.image" in message.msg
+
+    @isolate_apps("tests")
+    def test_a_field_of_a_generated_private_class_made_public(self, settings, monkeypatch):
+        made = create_storage_class("a", default_acl="private", bucket_name="acme")
+
+        class Report(models.Model):
+            file = models.FileField(storage=made(default_acl="public-read"))
+
+            class Meta:
+                app_label = "tests"
+
+        monkeypatch.setattr(checks.apps, "get_models", lambda: [Report])
+        assert ids(check_storages()) == ["E010"]
+
+
+class TestSafety:
+    def test_no_message_shows_a_secret(self, settings):
+        secrets = {"access_key": 31337, "secret_key": b"hunter2", "cloudfront_key": 31337}
+        messages = with_buckets(
+            settings,
+            a=secrets,
+            b={"access_key": "hunter2", "session_profile": "p", "location": "/x"},
+            c={"security_token": "hunter2"},
+        )
+        assert len(messages) >= 5
+        text = " ".join(f"{message.msg} {message.hint}" for message in messages)
+        assert "hunter2" not in text
+        assert "31337" not in text
+
+    def test_django_runs_them(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"m": {"nonsense": 1}}
+        assert "smart_storages.E002" in [message.id for message in run_checks()]
+
+    def test_every_id_is_given_once_and_documented(self):
+        from pathlib import Path
+
+        page = Path(__file__).parents[1].joinpath("docs", "checks.md").read_text("utf-8")
+        numbers = list(checks._IDS.values())
+        assert len(set(numbers)) == len(numbers)
+        for number in numbers:
+            assert f"## smart_storages.{number}" in page
+
+    def test_they_do_no_network_io(self, settings, monkeypatch):
+        def refuse(*args, **kwargs):
+            raise AssertionError("a check opened a connection")
+
+        monkeypatch.setattr("socket.socket.connect", refuse)
+        settings.SMART_STORAGE_BUCKETS = {"media": {**GOOD, "session_profile": "p"}}
+        settings.STORAGES = {"default": {"BACKEND": "smart_storages.storages.MediaStorage"}}
+        assert check_buckets() == []
+        assert check_storages() == []
+
+
+def test_a_static_storage_of_ones_own_is_checked_by_its_class():
+    class Assets(StaticStorage):
+        querystring_auth = True
+
+    assert issubclass(Assets, SmartS3Storage)
+    module = checks._Module("assets", "here", {**GOOD, "querystring_auth": True}, Assets)
+    assert ids(checks._check_module(module)) == ["W002"]
