@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import logging
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, ClassVar, Dict, Optional, Type
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -84,13 +84,25 @@ class CeleryEngine(Engine):
         return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
 
     def enqueue(self, pk: int, delay: float) -> Any:
-        options: Dict[str, Any] = {"retry": False}
+        options: Dict[str, Any] = {"retry_policy": self._AT_ONCE}
         if delay > 0:
             options["countdown"] = delay
         queue = get_queue_settings().tasks_queue
         if queue:
             options["queue"] = queue
-        return self._task().apply_async(args=(pk,), **options)
+        task = self._task()
+        with task.app.producer_pool.acquire(block=True) as producer:
+            # Else a broker that is down keeps a request waiting for seconds, file after file.
+            producer.connection.ensure_connection(**self._AT_ONCE)
+            return task.apply_async(args=(pk,), producer=producer, **options)
+
+    #: One more try, at once: a connection of the pool may be from before the broker's restart.
+    _AT_ONCE: ClassVar[Dict[str, int]] = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
 
 
 class DjangoEngine(Engine):

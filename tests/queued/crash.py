@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 NAMES = [f"dir{number % 3}/file{number}.bin" for number in range(40)]
-LEASE = 0.6
+LEASE = float(os.environ.get("CRASH_LEASE", "0.6"))
 
 messages = []
 
@@ -169,9 +169,10 @@ class RolledBackError(Exception):
 
 
 class Harness:
-    def __init__(self, root, kills, seed):
+    def __init__(self, root, kills, each_step, seed):
         self.root = root
         self.kills = kills
+        self.each_step = each_step
         self.random = random.Random(seed)  # noqa: S311
         self.slots = {}
         self.killed = 0
@@ -183,7 +184,7 @@ class Harness:
         kinds = ["web", "web", "worker", "worker", "worker", "sweeper"]
         for slot, kind in enumerate(kinds):
             self.spawn(slot, kind)
-        while self.killed < self.kills:
+        while not self.is_done():
             self.reap()
             now = time.monotonic()
             for slot, (pid, _, until, stop) in list(self.slots.items()):
@@ -203,6 +204,13 @@ class Harness:
         for pid, *_ in self.slots.values():
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+    def is_done(self):
+        from smart_storages.queued.steps import STEPS
+
+        return self.killed >= self.kills and all(
+            self.killed_at.get(step, 0) >= self.each_step for step in STEPS
+        )
 
     def reap(self):
         for slot, (pid, label, _, _) in list(self.slots.items()):
@@ -259,15 +267,18 @@ class Harness:
             from smart_storages.queued import steps
 
             left = [after]
+            pause = random.Random(seed)  # noqa: S311
 
             def hook(reached):
+                if reached.startswith("transfer:up"):
+                    time.sleep(pause.uniform(0, 0.01))  # saves and deletes come in between
                 if reached == step:
                     left[0] -= 1
                     if not left[0]:
                         Path(f"{self.root}/died-{os.getpid()}").write_text(step)
                         os.kill(os.getpid(), signal.SIGKILL)
 
-            steps.hook = hook if step else None
+            steps.hook = hook
             getattr(Actor(self.root, seed), kind)()
         except BaseException:
             import traceback
@@ -350,7 +361,8 @@ def walk(storage, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--each-step", type=int, default=0, help="kills at each named step")
     parser.add_argument("--root", required=True, help="an empty directory")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--database", default="", help="DATABASES['default'] as JSON")
@@ -379,7 +391,7 @@ def main():
     import smart_storages.queued.backends  # noqa: F401 - forks need not import it again
 
     started = time.monotonic()
-    harness = Harness(options.root, options.kills, seed)
+    harness = Harness(options.root, options.kills, options.each_step, seed)
     harness.run()
     killing = time.monotonic() - started
     actor, report = restart(options.root)

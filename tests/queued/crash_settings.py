@@ -10,7 +10,7 @@ DATABASES = {"default": json.loads(os.environ["CRASH_DATABASE"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Six tenths of a second stand for five minutes.
-QUEUED_STORAGE_LEASE = 0.6
+QUEUED_STORAGE_LEASE = float(os.environ.get("CRASH_LEASE", "0.6"))
 QUEUED_STORAGE_RETRY_DELAY = 0.05
 QUEUED_STORAGE_RETRIES = 1_000_000
 SMART_STORAGE_TASKS = "tests.queued.crash.broker"
