@@ -11,7 +11,7 @@ def main(command, *arguments):
     import django
 
     django.setup()
-    answer = {"migrate": migrate, "save": save, "wait": wait}[command](*arguments)
+    answer = {"migrate": migrate, "save": save, "wait": wait, "rate": rate}[command](*arguments)
     sys.stdout.write(json.dumps(answer))
 
 
@@ -63,6 +63,19 @@ def wait(count, seconds="60"):
         if storage.remote.open(row.remote_name).read() != expected:
             wrong.append(row.name)
     return {"states": {state: states.count(state) for state in set(states)}, "wrong": wrong}
+
+
+def rate(count):
+    """Wait until so many files are done, and say how many arrived each second."""
+    from smart_storages.queued.models import QueuedFile
+
+    done = QueuedFile.objects.filter(state="done")
+    until = time.monotonic() + 120
+    while done.count() < int(count) and time.monotonic() < until:
+        time.sleep(0.2)
+    times = sorted(done.values_list("finished_at", flat=True))
+    seconds = (times[-1] - times[0]).total_seconds()
+    return {"transfers_per_s": (len(times) - 1) / seconds, "files": len(times)}
 
 
 if __name__ == "__main__":
