@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Dict, List, Optional
+
+import django
 
 from benchmarks.harness import ROOT, Context, describe_machine, render_table
 
@@ -58,6 +61,9 @@ def run_subject(name: str, module: ModuleType, options: argparse.Namespace) -> N
 def main(arguments: Optional[List[str]] = None) -> int:
     subjects = find_subjects()
     options = parse(arguments, subjects)
+    # For subjects that measure in this process; those in a process of their own configure it.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
     for name in options.subjects or subjects:
         run_subject(name, importlib.import_module(subjects[name]), options)
     return 0

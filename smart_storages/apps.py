@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import register
 
-from smart_storages import config
 from smart_storages.compat import FILES_TAG
 
 __all__ = ["SmartStoragesConfig"]
@@ -20,10 +19,8 @@ class SmartStoragesConfig(AppConfig):
 
     def ready(self) -> None:
         from smart_storages.checks import check_buckets, check_storages
+        from smart_storages.utils import adopt_storages_setting
 
         register(check_buckets, FILES_TAG)
         register(check_storages, FILES_TAG)
-        config.adopt_storages_setting(
-            default="smart_storages.utils.make_default_storage",
-            staticfiles="smart_storages.utils.make_staticfiles_storage",
-        )
+        adopt_storages_setting()

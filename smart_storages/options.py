@@ -51,6 +51,8 @@ OPTIONS: Dict[str, Option] = {
     "external_id": Option((str,), None),
     "credentials": Option((), None),
     "provider": Option((str,), None),
+    "public_endpoint_url": Option((str,), None),
+    "url_stable_for": Option((int,), 0),
     "file_overwrite": Option((bool,), True, "AWS_S3_FILE_OVERWRITE"),
     "object_parameters": Option((dict,), {}, "AWS_S3_OBJECT_PARAMETERS"),
     "bucket_name": Option((str,), None, "AWS_STORAGE_BUCKET_NAME"),
@@ -80,7 +82,16 @@ OPTIONS: Dict[str, Option] = {
 }
 
 #: Options of this package, which django-storages does not know.
-OWN_OPTIONS: FrozenSet[str] = frozenset({"credentials", "external_id", "provider", "role_arn"})
+OWN_OPTIONS: FrozenSet[str] = frozenset(
+    {
+        "credentials",
+        "external_id",
+        "provider",
+        "public_endpoint_url",
+        "role_arn",
+        "url_stable_for",
+    }
+)
 
 #: Naming one of these names a whole set: none is then taken from anywhere else.
 CREDENTIAL_OPTIONS: FrozenSet[str] = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
 
@@ -16,19 +17,30 @@ from django.core.exceptions import (
 )
 from django.utils.module_loading import import_string
 from storages.backends.s3boto3 import S3Boto3Storage
+from storages.utils import clean_name, safe_join
 
 from smart_storages import config
 from smart_storages.compat import cache
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import OPTIONS, OWN_OPTIONS, guard, holds_secret, known_options
+from smart_storages.options import (
+    OPTIONS,
+    OWN_OPTIONS,
+    default_of,
+    guard,
+    holds_secret,
+    known_options,
+)
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
+from smart_storages.signed_urls import SignedUrlsMixin
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
     from mypy_boto3_s3.service_resource import Bucket
+
+    from smart_storages.s3.signing import UrlSigner
 
 __all__ = [
     "DocumentStorage",
@@ -45,8 +57,18 @@ __all__ = [
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
+# Names that cleaning and joining leave as they are: nine in ten, and eight microseconds each.
+_is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
+# So short that no character can make the key longer than S3 takes.
+_SHORT = MAX_KEY_BYTES // 4 - 2
+
 #: The clients of every storage of this process.
 client_pool = ClientPool(limit=config.get_max_clients)
+
+
+@cache
+def _prefix_of(location: str) -> str:
+    return str(safe_join(location, "a"))[:-1]
 
 
 @cache
@@ -64,7 +86,12 @@ def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
+def _is_special(bucket: str) -> bool:
+    # An access point's ARN and an S3 Express bucket have signatures of their own.
+    return bucket.startswith("arn:") or bucket.endswith("--x-s3")
+
+
+class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of
@@ -126,7 +153,7 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         )
         config.raise_for_problems(self.module_name, merged)
         for name in OWN_OPTIONS:
-            setattr(self, name, merged.pop(name, None))
+            setattr(self, name, merged.pop(name, default_of(name)))
         self._share_configs(merged, upstream)
         self._upstream = upstream
         try:
@@ -230,14 +257,33 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         )
         return bucket
 
-    def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
-        self._raise_without_bucket()
+    def get_connection(self) -> Connection:
+        """Return what the S3 client of this storage is made of.
+
+        Raises:
+            ConfigurationError: the storage has no bucket, or a setting of it is wrong.
+        """
+        if self._connection is None:
+            self._raise_without_bucket()
+            self._connection = self._describe_connection()
+        return self._connection
+
+    def get_pooled_signer(self, connection: Connection) -> UrlSigner:
+        """Return the shared signer of this bucket for a connection; its errors name the module."""
         try:
-            if self._connection is None:
-                self._connection = self._describe_connection()
-            return take(self._connection)
+            return client_pool.signer(connection, self.bucket_name)
         except ConfigurationError as error:
-            raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
+            raise self._named(error) from error
+
+    def _named(self, error: ConfigurationError) -> ConfigurationError:
+        return ConfigurationError(f"The module {self.module_name!r}: {error}")
+
+    def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
+        connection = self.get_connection()
+        try:
+            return take(connection)
+        except ConfigurationError as error:
+            raise self._named(error) from error
 
     def _describe_connection(self) -> Connection:
         return Connection(
@@ -257,7 +303,8 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
             try:
                 supplier = import_string(supplier)
             except ImportError as error:
-                raise ConfigurationError(f"'credentials' cannot be imported: {error}") from error
+                missing = ConfigurationError(f"'credentials' cannot be imported: {error}")
+                raise self._named(missing) from error
         named = supplier is not None and takes_argument(supplier)
         return CredentialSource(
             access_key=self.access_key,
@@ -285,6 +332,9 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
         options: Dict[str, Any] = {}
         if row.addressing_style:
             options["s3"] = {"addressing_style": row.addressing_style}
+        if not _is_special(self.bucket_name):
+            # botocore would sign URLs with SigV2 in older regions, which newer buckets refuse.
+            options["signature_version"] = "s3v4"
         if row.checksum != "crc32":
             # Since boto3 1.36 the default is "when_supported", which these servers refuse.
             options["request_checksum_calculation"] = "when_required"
@@ -333,6 +383,27 @@ class SmartS3Storage(S3Boto3Storage):  # type: ignore[misc]
                 f"S3 takes {MAX_KEY_BYTES} at most."
             )
         return key
+
+    def get_key(self, name: str) -> str:
+        """Return the key of a name: the location in front, and never outside of it.
+
+        Raises:
+            SuspiciousFileOperation: the name leaves the location, holds a NUL, or is too long.
+
+        Example:
+            >>> MediaStorage().get_key("a.txt")
+            'media/a.txt'
+        """
+        location = self.location
+        if (
+            type(name) is str
+            and len(location) + len(name) <= _SHORT
+            and _is_plain(name)
+            and type(self)._normalize_name is SmartS3Storage._normalize_name
+        ):
+            self._raise_for_problem()
+            return _prefix_of(location) + name
+        return self._normalize_name(clean_name(name))
 
     def _get_write_parameters(self, name: str, content: Any = None) -> Dict[str, Any]:
         params: Dict[str, Any] = super()._get_write_parameters(name, content)

@@ -237,6 +237,14 @@ def make_staticfiles_storage() -> Storage:
     return storage
 
 
+def adopt_storages_setting() -> None:
+    """Have Django before 4.2 take ``default_storage`` and static files from ``STORAGES``."""
+    config.adopt_storages_setting(
+        default=f"{__name__}.make_default_storage",
+        staticfiles=f"{__name__}.make_staticfiles_storage",
+    )
+
+
 def resolve_storage(reference: StorageReference) -> Storage:
     """Return the storage that a reference means.
 
@@ -318,6 +326,7 @@ def _forget_storages(*, setting: Optional[str] = None, **kwargs: Any) -> None:
         storages.clear()
         if setting == "STORAGES":
             forget_default_storages()
+            adopt_storages_setting()
 
 
 setting_changed.connect(_forget_storages, dispatch_uid="smart_storages.utils.forget_storages")

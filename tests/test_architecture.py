@@ -38,6 +38,7 @@ ROOMS: Dict[str, Room] = {
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
+    "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "utils": Room(4, "utils"),
     "dispatcher": Room(5, "routing"),

@@ -361,6 +361,20 @@ class TestNames:
         with pytest.raises(SuspiciousFileOperation):
             storage.url("../a")
 
+    @given(
+        name=st.text(alphabet="ab./ %~é", max_size=30),
+        location=st.sampled_from(["", "a", "a/", "a/b", "é/" * 60]),
+    )
+    def test_the_short_way_to_a_key_ends_where_the_long_one_does(self, name, location):
+        storage = SmartS3Storage("m", location=location, bucket_name="acme")
+        answers = []
+        for way in (storage.get_key, lambda name: storage._normalize_name(clean_name(name))):
+            try:
+                answers.append(way(name))
+            except SuspiciousFileOperation:
+                answers.append(None)
+        assert answers[0] == answers[1]
+
     def test_names_that_wander_inside_are_normalised_as_upstream_does(self):
         storage = SmartS3Storage("m", location="files", bucket_name="acme")
         upstream = UpstreamStorage(location="files", bucket_name="acme")

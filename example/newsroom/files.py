@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import List
 
 IMAGE_SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -29,7 +29,7 @@ class StoredFile:
     module: str
     bucket: str
     key: str
-    url: str
+    url: str = field(repr=False)  # signed, it is as good as a key for as long as it lives
     signed: bool
     expires: int
 

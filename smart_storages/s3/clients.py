@@ -21,6 +21,7 @@ from botocore.session import Session
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
+from smart_storages.s3.signing import UrlSigner
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -32,6 +33,9 @@ __all__ = ["ClientPool", "Connection", "freeze_client_config"]
 #: behind one client: the rest would be opened and closed for each request.
 _SOCKETS = 50
 
+
+#: Signers kept; one is a few kilobytes, and a millisecond to make.
+_SIGNERS = 4096
 
 _NOBODY = CredentialSource()
 
@@ -143,6 +147,7 @@ class ClientPool:
         A forked child starts with this, for sockets and locks must not be shared with its parent.
         """
         self._clients: OrderedDict[Connection, S3Client] = OrderedDict()
+        self._signers: OrderedDict[Tuple[Connection, str], UrlSigner] = OrderedDict()
         self._lock = threading.Lock()
         self._session: Optional[_SharedSession] = None
         self._resource_classes: Optional[Tuple[Any, Any]] = None
@@ -165,6 +170,28 @@ class ClientPool:
         except KeyError:  # not built yet, or dropped by another thread between the two lines
             return self._build_once(connection)
         return client
+
+    def signer(self, connection: Connection, bucket: str) -> UrlSigner:
+        """Return the signer of a bucket's URLs; storages of one bucket share it.
+
+        Args:
+            connection: What the URLs are for.
+            bucket: Name of the bucket.
+
+        Raises:
+            ConfigurationError: as :meth:`client`.
+        """
+        # The client from the pool each time: it may have been dropped and built anew.
+        client = self.client(connection)
+        key = (connection, bucket)
+        signer = self._signers.get(key)
+        if signer is None or signer.client is not client:
+            signer = UrlSigner(client, bucket)
+            with self._lock:
+                self._signers[key] = signer
+                while len(self._signers) > _SIGNERS:
+                    self._signers.popitem(last=False)
+        return signer
 
     def resource(self, connection: Connection) -> S3ServiceResource:
         """Return a new boto3 resource around the shared client; it belongs to its caller."""
@@ -197,9 +224,15 @@ class ClientPool:
                 client = self._build(connection, credentials)
                 limit = self._limit()
                 while len(self._clients) >= limit:
-                    self._clients.popitem(last=False)
+                    dropped, _ = self._clients.popitem(last=False)
+                    self._drop_signers(dropped)
                 self._clients[connection] = client
         return client
+
+    def _drop_signers(self, connection: Connection) -> None:
+        # A signer holds its client, which would live on.
+        for key in [key for key in self._signers if key[0] == connection]:
+            del self._signers[key]
 
     def _build(self, connection: Connection, credentials: Any) -> S3Client:
         options: Dict[str, Any] = {"max_pool_connections": _SOCKETS}

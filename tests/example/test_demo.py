@@ -11,9 +11,10 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
 from tests.example.conftest import start_site
-from tests.servers import S3Proxy, S3Server, free_port
+from tests.servers import CephGateway, S3Proxy, S3Server, free_port
 
 
 def read_table(output: str) -> List[Dict[str, str]]:
@@ -67,6 +68,21 @@ def test_the_same_site_runs_on_another_server_by_environment_alone(
         assert signed
         assert all(result.endswith("403 when unsigned") for result in signed)
         assert "proves nothing" not in demo.stderr
+
+
+@pytest.mark.real_s3
+def test_personal_data_belongs_to_an_identity_of_its_own(
+    run_demo: Callable[..., Any], ceph: S3Server, ceph_gateway: CephGateway
+) -> None:
+    other = ceph_gateway.create_user()
+    env = environment_of(ceph)
+    env.update(PII_ACCESS_KEY_ID=other.access_key, PII_SECRET_ACCESS_KEY=other.secret_key)
+    demo = run_demo(**env)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    card = next(row for row in read_table(demo.stdout) if row["Module"] == "pii")
+    assert other.client().get_object(Bucket=card["Bucket"], Key=card["Key"])["ContentLength"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        ceph.client().get_object(Bucket=card["Bucket"], Key=card["Key"])
 
 
 def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server: S3Server) -> None:

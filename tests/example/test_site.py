@@ -63,14 +63,14 @@ def test_tenants_share_a_bucket_and_no_folder_but_one_has_its_own(visitor: Any) 
 def test_a_wrong_file_is_refused_with_a_reason_and_not_stored(visitor: Any) -> None:
     from visitor import VisitError
 
-    before = visitor.read("/people/").files
+    before = visitor.read("/people/").files.keys()
     with pytest.raises(VisitError, match=r"called \.png but holds something else"):
         visitor.upload(
             "/people/",
             {"name": "A. Nobody", "role": "Impostor"},
             {"avatar": ("portrait.png", b"<script>alert(1)</script>")},
         )
-    assert visitor.read("/people/").files == before
+    assert visitor.read("/people/").files.keys() == before
 
 
 @pytest.mark.parametrize("name", ["page.html", "drawing.svg", "photo.jpg.exe"])

@@ -2,6 +2,7 @@ import gc
 import os
 import pickle
 import threading
+import weakref
 
 import pytest
 from botocore import UNSIGNED
@@ -107,6 +108,21 @@ class TestBound:
         pool.client(connect("b"))
         gc.collect()
         assert held.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+
+
+class TestSigners:
+    def test_storages_of_one_bucket_share_a_signer(self, pool):
+        assert pool.signer(connect(), "acme") is pool.signer(connect(), "acme")
+        assert pool.signer(connect(), "acme") is not pool.signer(connect(), "other")
+        assert pool.signer(connect(), "acme").client is pool.client(connect())
+
+    def test_a_signer_goes_with_its_client(self):
+        pool = ClientPool(limit=lambda: 1)
+        signer = weakref.ref(pool.signer(connect("a"), "acme"))
+        pool.signer(connect("b"), "acme")
+        gc.collect()
+        assert signer() is None
+        assert access_key(pool.signer(connect("a"), "acme").client) == "a"
 
 
 class TestResources:

@@ -261,6 +261,10 @@ FAST = [
     {"signature_version": "s3v4", "s3": {"use_dualstack_endpoint": True}},
     {"signature_version": "s3v4", "s3": {"use_accelerate_endpoint": True}},
     {"signature_version": "s3v4", "token": "token"},
+    {"signature_version": "s3v4", "endpoint_url": "https://S3.Example.com:443"},
+    {"signature_version": "s3v4", "endpoint_url": "http://s3.example.com:80"},
+    {"signature_version": "s3v4", "endpoint_url": "http://[::1]:9000"},
+    {"signature_version": "s3v4", "endpoint_url": "https://example.com/prefix/"},
     {"signature_version": botocore.UNSIGNED},
     {"region": "eu-central-1"},  # a region without SigV2: botocore's default is SigV4 there
 ]
@@ -295,6 +299,7 @@ def test_a_name_that_only_looks_special_is_ordinary(bucket: str) -> None:
         ({}, "acme", {"SSECustomerKey": "k" * 32, "SSECustomerAlgorithm": "AES256"}),
         ({}, "acme", {"VersionId": 3}),
         ({}, "acme", {"PartNumber": True}),
+        ({}, "acme", {"PartNumber": "3"}),
         ({}, "acme", {"Range": " bytes=0-1"}),
         ({}, "acme", {"Range": "bytes=0-1\r\nX-Evil: 1"}),
         ({}, "acme", {"Unheard": "of"}),
@@ -363,6 +368,15 @@ def test_a_handler_of_the_users_own_is_seen_when_it_comes_and_when_it_goes(event
     assert not signer.can_sign("get_object", "a")
     client.meta.events.unregister(event, handler)
     assert signer.can_sign("get_object", "a")
+
+
+def test_a_client_whose_urls_are_not_ours_makes_them_itself(monkeypatch: Any) -> None:
+    client = make_client(signature_version="s3v4")
+    sign = client.generate_presigned_url
+    monkeypatch.setattr(client, "generate_presigned_url", lambda *a, **k: sign(*a, **k) + "&x=1")
+    signer = UrlSigner(client, "acme")
+    assert not signer.can_sign("get_object", "a")
+    assert signer.url("get_object", "a").endswith("&x=1")
 
 
 def test_a_handler_that_changes_the_url_has_its_way() -> None:
@@ -536,6 +550,16 @@ def test_a_url_ends_with_the_temporary_credentials_and_says_so_once(
     assert "first" not in message
 
 
+def test_a_stable_url_that_is_cut_below_its_life_says_so(caplog: Any) -> None:
+    now = NOW - NOW % 600 + 500
+    signer = QuerySigner(ROUTE, make_temporary(Clock(now), 1000))
+    with caplog.at_level(logging.WARNING, logger="smart_storages.s3"):
+        # 1,500 seconds from the start of the window, but only 1,000 from now
+        url = signer.sign_query("GET", "a", expires=1200, stable_for=600, now=now)
+    assert ends_at(url) == now + 1000
+    assert "live 1000 seconds instead of 1200" in caplog.text
+
+
 def test_a_short_url_is_not_touched_by_temporary_credentials(caplog: Any) -> None:
     signer = QuerySigner(ROUTE, make_temporary(Clock(NOW), 2000))
     assert ends_at(signer.sign_query("GET", "a", expires=60, now=NOW)) == NOW + 60
@@ -593,19 +617,21 @@ def test_no_repr_shows_a_secret() -> None:
     assert token not in shown
 
 
-def test_wire_names_before_and_after_the_signature_are_sorted_as_s3_wants() -> None:
+def test_wire_names_are_sorted_and_headers_trimmed_as_s3_wants() -> None:
     # S3's rule: sorted by encoded name. "Z" and "a" come after X-Amz-, "A" before it.
     signer = QuerySigner(ROUTE, kept_client()._request_signer._credentials)
+    headers = {"Content-Type": " text/plain;  charset=utf-8 ", "X-Amz-Meta-A": "a  b"}
     params = {"partNumber": "2", "Z": "1", "A": "é", "uploadId": "x/y", "a-b": "1", "a": "2"}
     request = botocore.awsrequest.AWSRequest(
-        "PUT", "http://localhost:9000/acme/a%20b", params=params
+        "PUT", "http://localhost:9000/acme/a%20b", headers=headers, params=params
     )
     auth = botocore.auth.S3SigV4QueryAuth(
         kept_client()._request_signer._credentials, "s3", "us-east-1", 60
     )
     with botocore_clock_at(NOW):
         auth.add_auth(request)
-    assert signer.sign_query("PUT", "a b", params=params, expires=60, now=NOW) == request.url
+    ours = signer.sign_query("PUT", "a b", params=params, headers=headers, expires=60, now=NOW)
+    assert ours == request.url
 
 
 def test_the_query_signer_of_an_unusual_bucket_is_none() -> None:
