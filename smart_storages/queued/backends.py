@@ -257,6 +257,12 @@ class QueuedStorage(CombiningStorage):
     def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
         return saving.store(self, name, content, max_length)
 
+    def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
+        return (yield self, "_put", (name, content, replace), {})
+
+    def _put(self, name: str, content: Any, replace: bool) -> bool:
+        return saving.put(self, name, content, replace=replace)
+
     def _delete_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:

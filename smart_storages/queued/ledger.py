@@ -134,17 +134,25 @@ def record_save(
     }
     if remote_name:
         values["remote_name"] = remote_name
-    return _record(storage, name, values, replaceable=Q() if overwrite else Q(state=State.DELETING))
+    if not overwrite:
+        return _record(storage, name, values, replaceable=Q(state=State.DELETING))
+    # What the remote has under that name from before the ledger is replaced, not kept beside.
+    return _record(storage, name, values, replaceable=Q(), if_new={"remote_name": name})
 
 
 def record_delete(storage: str, name: str, task: str) -> Tuple[QueuedFile, str]:
     """Write a tombstone: the name is gone for readers, and stays so until a worker agreed."""
     values = {"state": State.DELETING, "local_name": "", "finished_at": None}
-    return _record(storage, name, values, replaceable=Q(), task=task)
+    return _record(storage, name, values, replaceable=Q(), if_new={"task": task})
 
 
 def _record(
-    storage: str, name: str, values: Dict[str, Any], *, replaceable: Q, **if_new: Any
+    storage: str,
+    name: str,
+    values: Dict[str, Any],
+    *,
+    replaceable: Q,
+    if_new: Optional[Dict[str, Any]] = None,
 ) -> Tuple[QueuedFile, str]:
     key = row_key(storage, name)
     existing = rows().filter(replaceable, key=key)
@@ -157,14 +165,15 @@ def _record(
     }
     with transaction.atomic(using=database()):
         # The update comes first: it locks the row (or all of SQLite) before anything is read.
-        if not existing.update(generation=F("generation") + 1):
+        while not existing.update(generation=F("generation") + 1):
+            new = QueuedFile(key=key, storage=storage, name=name, **{**(if_new or {}), **values})
             try:
                 with transaction.atomic(using=database()):
-                    row = QueuedFile(key=key, storage=storage, name=name, **{**if_new, **values})
-                    row.save(using=database(), force_insert=True)
-                    return row, ""
-            except IntegrityError:  # there is such a row, maybe only since a moment
-                if not existing.update(generation=F("generation") + 1):
+                    new.save(using=database(), force_insert=True)
+                    return new, ""
+            except IntegrityError:
+                # There is such a row, maybe only since a moment; or was, until a moment ago.
+                if replaceable and rows().filter(~replaceable, key=key).exists():
                     raise NameTakenError(name) from None
         row = rows().get(key=key)
         replaced = row.local_name

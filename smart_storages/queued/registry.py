@@ -14,8 +14,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from django.utils.module_loading import import_string
 
 from smart_storages.exceptions import TransferError
-from smart_storages.forwarding import describe
 from smart_storages.options import holds_secret
+from smart_storages.references import describe
 from smart_storages.utils import storages
 
 __all__ = ["enter", "find_storage", "get", "known_storages", "make_key", "without_secrets"]

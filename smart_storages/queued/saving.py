@@ -20,7 +20,7 @@ from . import copies, engines, hints, ledger, names
 from .models import QueuedFile, State
 from .steps import reached
 
-__all__ = ["ask_for_transfer", "bury", "find_available", "store"]
+__all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -46,29 +46,49 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
         saved = _store_remotely(storage, name, content, max_length)
         if saved is not None:
             return saved
-    copy = copies.keep(storage.local, storage.key, name, content, durable=storage.durable)
-    reached("save:local-written")
-    state = State.HELD if storage.delayed else State.QUEUED
-    hints.forget(storage.key, name)
+    copy = _keep(storage, name, content)
     while True:
         try:
-            row, replaced = ledger.record_save(
-                storage.key,
-                name,
-                copy,
-                task=storage.task,
-                state=state,
-                overwrite=storage.replaces,
-            )
-            break
+            _record(storage, name, copy, overwrite=storage.replaces)
+            return name
         except ledger.NameTakenError:
             name = names.make_unique(storage, name, max_length)
-        except BaseException:
-            copies.delete_quietly(storage.local, copy.name)
-            raise
+
+
+def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
+    """Save a file under exactly this name, and say whether that was possible."""
+    name = names.clean(name)
+    if not replace and storage.exists(name):
+        return False
+    copy = _keep(storage, name, content)
+    try:
+        _record(storage, name, copy, overwrite=replace)
+    except ledger.NameTakenError:
+        copies.delete_quietly(storage.local, copy.name)
+        return False
+    return True
+
+
+def _keep(storage: Any, name: str, content: Any) -> ledger.LocalCopy:
+    hints.forget(storage.key, name)
+    copy = copies.keep(storage.local, storage.key, name, content, durable=storage.durable)
+    reached("save:local-written")
+    return copy
+
+
+def _record(storage: Any, name: str, copy: ledger.LocalCopy, *, overwrite: bool) -> None:
+    state = State.HELD if storage.delayed else State.QUEUED
+    try:
+        row, replaced = ledger.record_save(
+            storage.key, name, copy, task=storage.task, state=state, overwrite=overwrite
+        )
+    except ledger.NameTakenError:
+        raise
+    except BaseException:
+        copies.delete_quietly(storage.local, copy.name)
+        raise
     reached("save:row-written")
     _on_commit(storage, row, replaced, "save", work=not storage.delayed)
-    return name
 
 
 def _is_full(storage: Any, content: Any) -> bool:

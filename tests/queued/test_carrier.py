@@ -205,7 +205,7 @@ def test_two_workers_at_once_carry_a_file_once(queue: Any) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    ["transfer:claimed", "transfer:named", "transfer:uploading", "transfer:uploaded",
+    ["transfer:claimed", "transfer:place-freed", "transfer:uploading", "transfer:uploaded",
      "transfer:verified", "transfer:recorded", "transfer:local-deleted"],
 )  # fmt: skip
 def test_a_save_during_the_transfer_wins(make_queue: Any, step: str) -> None:

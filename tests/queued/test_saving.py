@@ -285,3 +285,30 @@ def test_a_local_copy_is_flushed_to_the_disk(make_queue: Any, monkeypatch: Any) 
     queue.save("a.txt", ContentFile(b"hello"))
     (copy,) = local_files(queue)
     assert queue.local.path(copy) in synced
+
+
+def test_overwriting_replaces_what_was_there_before_the_queue(make_queue: Any) -> None:
+    queue = make_queue(overwrite=True)
+    queue.remote.save("a.txt", ContentFile(b"from before"))
+    queue.save("a.txt", ContentFile(b"new"))
+    broker.deliver()
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+    assert queue.remote.open("a.txt").read() == b"new"
+    queue.delete("a.txt")
+    broker.deliver()
+    assert queue.remote.listdir("") == ([], [])
+
+
+def test_a_copy_is_put_under_exactly_its_name(queue: Any) -> None:
+    from smart_storages.forwarding import put_steps, run
+
+    def put(body: bytes, *, replace: bool) -> bool:
+        return run(put_steps(queue, "a.txt", ContentFile(body), replace=replace))
+
+    assert put(b"1", replace=False)
+    assert not put(b"2", replace=False)
+    assert queue.open("a.txt").read() == b"1"
+    assert put(b"3", replace=True)
+    broker.deliver()
+    assert queue.remote.open("a.txt").read() == b"3"
+    assert local_files(queue) == []
