@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, Optional, Tuple
 
 from boto3.s3.transfer import TransferConfig
-from boto3.session import Session
-from botocore.config import Config
 from django.core.exceptions import (
     ImproperlyConfigured,
     SuspiciousFileOperation,
     SuspiciousOperation,
 )
-from django.utils.module_loading import import_string
 from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
 from smart_storages import config
 from smart_storages.compat import cache
+from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
     default_of,
     guard,
-    holds_secret,
     known_options,
 )
-from smart_storages.providers import Provider, get_provider
-from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
-from smart_storages.s3.credentials import CredentialSource, takes_argument
+from smart_storages.portable import PortableMixin
+from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client, S3ServiceResource
-    from mypy_boto3_s3.service_resource import Bucket
-
-    from smart_storages.s3.signing import UrlSigner
 
 __all__ = [
     "DocumentStorage",
@@ -62,9 +50,6 @@ _is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
 # So short that no character can make the key longer than S3 takes.
 _SHORT = MAX_KEY_BYTES // 4 - 2
 
-#: The clients of every storage of this process.
-client_pool = ClientPool(limit=config.get_max_clients)
-
 
 @cache
 def _prefix_of(location: str) -> str:
@@ -72,26 +57,11 @@ def _prefix_of(location: str) -> str:
 
 
 @cache
-def _plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...]) -> Config:
-    addressing: Any = {"addressing_style": style}
-    return Config(
-        s3=addressing,
-        signature_version=signature,
-        proxies={scheme: reveal(url) for scheme, url in proxies} or None,
-    )
-
-
-@cache
 def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-def _is_special(bucket: str) -> bool:
-    # An access point's ARN and an S3 Express bucket have signatures of their own.
-    return bucket.startswith("arn:") or bucket.endswith("--x-s3")
-
-
-class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
+class SmartS3Storage(PortableMixin, ConnectingMixin, SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of
@@ -127,7 +97,7 @@ class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
     ) -> None:
         options = guard(options)
         # Django's deconstructible keeps what the constructor was called with, secrets too.
-        args, kwargs = self._constructor_args  # type: ignore[has-type]
+        args, kwargs = self._constructor_args
         self._constructor_args = (args, guard(kwargs))
         if module_name is not None:
             self.module_name = module_name
@@ -178,7 +148,7 @@ class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
         chosen = {**upstream, **merged}
         if chosen["client_config"] is None and self.config is None:
             proxies = tuple(sorted((chosen["proxies"] or {}).items()))
-            upstream["client_config"] = _plain_config(
+            upstream["client_config"] = plain_config(
                 chosen["addressing_style"], chosen["signature_version"], proxies
             )
         if chosen["transfer_config"] is None and chosen["use_threads"]:
@@ -210,148 +180,7 @@ class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
             if not hasattr(self, name):
                 setattr(self, name, option.default)
 
-    # Errors, at the first use
-
-    def _raise_for_problem(self) -> None:
-        if self._problem is not None:
-            raise self._problem
-        if self._withheld:
-            raise ConfigurationError(
-                f"This storage of module {self.module_name!r} was made with "
-                f"{', '.join(self._withheld)}, which stay out of migrations and pickles. "
-                f"Set them in {config.BUCKETS_SETTING}[{self.module_name!r}] instead."
-            )
-
-    def _raise_without_bucket(self) -> None:
-        self._raise_for_problem()
-        if not self.bucket_name:
-            raise config.missing_bucket_error(self.module_name)
-
-    # The shared client
-
-    @property
-    def client(self) -> S3Client:
-        """The S3 client of this storage's connection; safe to use from any thread."""
-        client: S3Client = self._from_pool(client_pool.client)
-        return client
-
-    @property
-    def connection(self) -> S3ServiceResource:
-        """A boto3 resource, made for the caller: resources are not for sharing."""
-        resource: S3ServiceResource = self._from_pool(client_pool.resource)
-        return resource
-
-    @property
-    def unsigned_connection(self) -> S3ServiceResource:
-        """A boto3 resource that signs nothing, made for the caller."""
-        resource: S3ServiceResource = self._from_pool(
-            lambda signed: client_pool.resource(replace(signed, signed=False))
-        )
-        return resource
-
-    @property
-    def bucket(self) -> Bucket:
-        """A boto3 ``Bucket``, made for the caller."""
-        bucket: Bucket = self._from_pool(
-            lambda connection: client_pool.bucket(connection, self.bucket_name)
-        )
-        return bucket
-
-    def get_connection(self) -> Connection:
-        """Return what the S3 client of this storage is made of.
-
-        Raises:
-            ConfigurationError: the storage has no bucket, or a setting of it is wrong.
-        """
-        if self._connection is None:
-            self._raise_without_bucket()
-            self._connection = self._describe_connection()
-        return self._connection
-
-    def get_pooled_signer(self, connection: Connection) -> UrlSigner:
-        """Return the shared signer of this bucket for a connection; its errors name the module."""
-        try:
-            return client_pool.signer(connection, self.bucket_name)
-        except ConfigurationError as error:
-            raise self._named(error) from error
-
-    def _named(self, error: ConfigurationError) -> ConfigurationError:
-        return ConfigurationError(f"The module {self.module_name!r}: {error}")
-
-    def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
-        connection = self.get_connection()
-        try:
-            return take(connection)
-        except ConfigurationError as error:
-            raise self._named(error) from error
-
-    def _describe_connection(self) -> Connection:
-        return Connection(
-            credentials=self._describe_credentials(),
-            region_name=self.region_name,
-            endpoint_url=self.endpoint_url,
-            use_ssl=self.use_ssl,
-            verify=self.verify,
-            client_config=freeze_client_config(
-                self._provider_config(), self._option_config(), self.client_config
-            ),
-        )
-
-    def _describe_credentials(self) -> CredentialSource:
-        supplier = self.credentials
-        if isinstance(supplier, str):
-            try:
-                supplier = import_string(supplier)
-            except ImportError as error:
-                missing = ConfigurationError(f"'credentials' cannot be imported: {error}")
-                raise self._named(missing) from error
-        named = supplier is not None and takes_argument(supplier)
-        return CredentialSource(
-            access_key=self.access_key,
-            secret_key=self.secret_key,
-            security_token=self.security_token,
-            session_profile=self.session_profile,
-            role_arn=self.role_arn,
-            external_id=self.external_id,
-            supplier=supplier,
-            argument=self.module_name if named else None,
-        )
-
-    def _option_config(self) -> Config:
-        # django-storages forgets these three when a client_config is given.
-        proxies = tuple(sorted((self.proxies or {}).items()))
-        return _plain_config(self.addressing_style, self.signature_version, proxies)
-
-    @property
-    def s3_provider(self) -> Provider:
-        """What the server behind this storage does differently."""
-        return get_provider(self.provider, self.endpoint_url)
-
-    def _provider_config(self) -> Config:
-        row = self.s3_provider
-        options: Dict[str, Any] = {}
-        if row.addressing_style:
-            options["s3"] = {"addressing_style": row.addressing_style}
-        if not _is_special(self.bucket_name):
-            # botocore would sign URLs with SigV2 in older regions, which newer buckets refuse.
-            options["signature_version"] = "s3v4"
-        if row.checksum != "crc32":
-            # Since boto3 1.36 the default is "when_supported", which these servers refuse.
-            options["request_checksum_calculation"] = "when_required"
-            options["response_checksum_validation"] = "when_required"
-        return Config(**options)
-
     # What differs from django-storages
-
-    def _create_session(self) -> Session:
-        """Return a boto3 session of its own, as django-storages does, for code that calls this."""
-        if self.session_profile:
-            return Session(profile_name=self.session_profile)
-        return Session(
-            aws_access_key_id=reveal(self.access_key),
-            aws_secret_access_key=reveal(self.secret_key),
-            aws_session_token=reveal(self.security_token),
-        )
 
     def get_cloudfront_signer(self, key_id: str, key: str) -> Any:
         """Return the signer of a key; django-storages' own, given the plain key."""
@@ -421,59 +250,11 @@ class SmartS3Storage(SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
         parameters = super().get_object_parameters(name)
         return {key: reveal(value) for key, value in parameters.items()}
 
-    # Migrations, pickles, copies
-
-    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
-        """Return how to make this storage again, without its secrets.
-
-        Source: ``django.utils.deconstruct.deconstructible``.
-        """
-        path, _, _ = super().deconstruct()
-        return (path, *self._deconstruct_call())
-
-    def _deconstruct_call(
-        self, class_withheld: Sequence[str] = ()
-    ) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
-        args, kwargs = self._constructor_args
-        kept, withheld = self._without_secrets(kwargs)
-        names = sorted({*self._withheld, *withheld, *class_withheld})
-        if names:
-            kept["withheld_options"] = tuple(names)
-        return args, kept
-
-    @staticmethod
-    def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
-        secret = [name for name, value in options.items() if holds_secret(name, value)]
-        # Objects of botocore: no migration can write them, and none needs them.
-        left_out = {*secret, "client_config", "transfer_config"}
-        return {name: each for name, each in options.items() if name not in left_out}, secret
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return _rebuild, (type(self), *self._deconstruct_call())
-
-    def __deepcopy__(self, memo: Any) -> SmartS3Storage:
-        twin = copy.copy(self)
-        for name, value in self.__dict__.items():
-            if isinstance(value, (dict, list)):
-                twin.__dict__[name] = copy.deepcopy(value, memo)
-        return twin
-
-    def __copy__(self) -> SmartS3Storage:
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} module={self.module_name!r} "
             f"bucket={self.bucket_name!r} location={self.location!r}>"
         )
-
-
-def _rebuild(
-    storage_class: Type[SmartS3Storage], args: Tuple[Any, ...], kwargs: Dict[str, Any]
-) -> SmartS3Storage:
-    return storage_class(*args, **kwargs)
 
 
 class MediaStorage(SmartS3Storage):

@@ -38,6 +38,8 @@ ROOMS: Dict[str, Room] = {
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
+    "connecting": Room(3, "storages"),
+    "portable": Room(3, "storages"),
     "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
     "utils": Room(4, "utils"),

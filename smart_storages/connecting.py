@@ -1,0 +1,209 @@
+"""How a storage reaches its server: the shared client, the credentials, the provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+
+from boto3.session import Session
+from botocore.config import Config
+from django.utils.module_loading import import_string
+
+from smart_storages import config
+from smart_storages.compat import cache
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.providers import Provider, get_provider
+from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
+from smart_storages.s3.credentials import CredentialSource, takes_argument
+from smart_storages.secrets import reveal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client, S3ServiceResource
+    from mypy_boto3_s3.service_resource import Bucket
+
+    from smart_storages.s3.signing import UrlSigner
+
+__all__ = ["ConnectingMixin", "client_pool", "plain_config"]
+
+#: The clients of every storage of this process.
+client_pool = ClientPool(limit=config.get_max_clients)
+
+
+@cache
+def plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...]) -> Config:
+    addressing: Any = {"addressing_style": style}
+    return Config(
+        s3=addressing,
+        signature_version=signature,
+        proxies={scheme: reveal(url) for scheme, url in proxies} or None,
+    )
+
+
+def _is_special(bucket: str) -> bool:
+    # An access point's ARN and an S3 Express bucket have signatures of their own.
+    return bucket.startswith("arn:") or bucket.endswith("--x-s3")
+
+
+class ConnectingMixin:
+    """The part of a storage that reaches its server, or says why it cannot."""
+
+    if TYPE_CHECKING:
+        module_name: str
+        bucket_name: str
+        access_key: Optional[str]
+        secret_key: Optional[str]
+        security_token: Optional[str]
+        session_profile: Optional[str]
+        role_arn: Optional[str]
+        external_id: Optional[str]
+        credentials: Any
+        provider: Optional[str]
+        region_name: Optional[str]
+        endpoint_url: Optional[str]
+        use_ssl: bool
+        verify: Any
+        proxies: Optional[Dict[str, str]]
+        addressing_style: Optional[str]
+        signature_version: Any
+        client_config: Config
+
+    _problem: Optional[ConfigurationError] = None
+    _withheld: Tuple[str, ...] = ()
+    _connection: Optional[Connection] = None
+
+    def _raise_for_problem(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+        if self._withheld:
+            raise ConfigurationError(
+                f"This storage of module {self.module_name!r} was made with "
+                f"{', '.join(self._withheld)}, which stay out of migrations and pickles. "
+                f"Set them in {config.BUCKETS_SETTING}[{self.module_name!r}] instead."
+            )
+
+    def _raise_without_bucket(self) -> None:
+        self._raise_for_problem()
+        if not self.bucket_name:
+            raise config.missing_bucket_error(self.module_name)
+
+    @property
+    def client(self) -> S3Client:
+        """The S3 client of this storage's connection; safe to use from any thread."""
+        client: S3Client = self._from_pool(client_pool.client)
+        return client
+
+    @property
+    def connection(self) -> S3ServiceResource:
+        """A boto3 resource, made for the caller: resources are not for sharing."""
+        resource: S3ServiceResource = self._from_pool(client_pool.resource)
+        return resource
+
+    @property
+    def unsigned_connection(self) -> S3ServiceResource:
+        """A boto3 resource that signs nothing, made for the caller."""
+        resource: S3ServiceResource = self._from_pool(
+            lambda signed: client_pool.resource(replace(signed, signed=False))
+        )
+        return resource
+
+    @property
+    def bucket(self) -> Bucket:
+        """A boto3 ``Bucket``, made for the caller."""
+        bucket: Bucket = self._from_pool(
+            lambda connection: client_pool.bucket(connection, self.bucket_name)
+        )
+        return bucket
+
+    def get_connection(self) -> Connection:
+        """Return what the S3 client of this storage is made of.
+
+        Raises:
+            ConfigurationError: the storage has no bucket, or a setting of it is wrong.
+        """
+        if self._connection is None:
+            self._raise_without_bucket()
+            self._connection = self._describe_connection()
+        return self._connection
+
+    def get_pooled_signer(self, connection: Connection) -> UrlSigner:
+        """Return the shared signer of this bucket for a connection; its errors name the module."""
+        try:
+            return client_pool.signer(connection, self.bucket_name)
+        except ConfigurationError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: ConfigurationError) -> ConfigurationError:
+        return ConfigurationError(f"The module {self.module_name!r}: {error}")
+
+    def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
+        connection = self.get_connection()
+        try:
+            return take(connection)
+        except ConfigurationError as error:
+            raise self._named(error) from error
+
+    def _describe_connection(self) -> Connection:
+        return Connection(
+            credentials=self._describe_credentials(),
+            region_name=self.region_name,
+            endpoint_url=self.endpoint_url,
+            use_ssl=self.use_ssl,
+            verify=self.verify,
+            client_config=freeze_client_config(
+                self._provider_config(), self._option_config(), self.client_config
+            ),
+        )
+
+    def _describe_credentials(self) -> CredentialSource:
+        supplier = self.credentials
+        if isinstance(supplier, str):
+            try:
+                supplier = import_string(supplier)
+            except ImportError as error:
+                missing = ConfigurationError(f"'credentials' cannot be imported: {error}")
+                raise self._named(missing) from error
+        named = supplier is not None and takes_argument(supplier)
+        return CredentialSource(
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            security_token=self.security_token,
+            session_profile=self.session_profile,
+            role_arn=self.role_arn,
+            external_id=self.external_id,
+            supplier=supplier,
+            argument=self.module_name if named else None,
+        )
+
+    def _option_config(self) -> Config:
+        # django-storages forgets these three when a client_config is given.
+        proxies = tuple(sorted((self.proxies or {}).items()))
+        return plain_config(self.addressing_style, self.signature_version, proxies)
+
+    @property
+    def s3_provider(self) -> Provider:
+        """What the server behind this storage does differently."""
+        return get_provider(self.provider, self.endpoint_url)
+
+    def _provider_config(self) -> Config:
+        row = self.s3_provider
+        options: Dict[str, Any] = {}
+        if row.addressing_style:
+            options["s3"] = {"addressing_style": row.addressing_style}
+        if not _is_special(self.bucket_name):
+            # botocore would sign URLs with SigV2 in older regions, which newer buckets refuse.
+            options["signature_version"] = "s3v4"
+        if row.checksum != "crc32":
+            # Since boto3 1.36 the default is "when_supported", which these servers refuse.
+            options["request_checksum_calculation"] = "when_required"
+            options["response_checksum_validation"] = "when_required"
+        return Config(**options)
+
+    def _create_session(self) -> Session:
+        """Return a boto3 session of its own, as django-storages does, for code that calls this."""
+        if self.session_profile:
+            return Session(profile_name=self.session_profile)
+        return Session(
+            aws_access_key_id=reveal(self.access_key),
+            aws_secret_access_key=reveal(self.secret_key),
+            aws_session_token=reveal(self.security_token),
+        )
