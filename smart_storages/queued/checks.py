@@ -65,7 +65,8 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
     try:
         storages = registry.known_storages(with_settings=True)
-        inline = engines.get_engine().runs_inline
+        engine = engines.get_engine()
+        elsewhere = not (engine.on_this_host or engine.runs_inline)
     except (ConfigurationError, ImportError):
         return []  # told above, or by Django
     found: List[CheckMessage] = []
@@ -82,7 +83,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
                     id="smart_storages.Q002",
                 )
             )
-    if not inline:
+    if elsewhere:
         found += [_warn_of_disk(storage) for storage, local, _ in sound if _is_disk(local)]
     found += _find_shared_remotes(sound)
     return found

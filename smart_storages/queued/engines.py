@@ -38,8 +38,10 @@ class Engine:
         ...         threading.Timer(delay, run, [pk]).start()
     """
 
-    #: Whether a message with a delay comes back by itself; else the sweep finds it.
+    #: Whether the work is done before ``enqueue`` returns.
     runs_inline = False
+    #: Whether it is done on the host that saved the file, which sees its disk.
+    on_this_host = False
 
     def prepare(self) -> None:
         """Make the task known to a worker; called once, when the app is ready."""
@@ -66,6 +68,7 @@ class InlineEngine(Engine):
     """Does the work at once, in the process that saved; what has to wait, waits for the sweep."""
 
     runs_inline = True
+    on_this_host = True
 
     def enqueue(self, pk: int, delay: float) -> Any:
         return run(pk) if delay <= 0 else None
