@@ -23,6 +23,7 @@ STEPS = (
     "transfer:claimed",
     "transfer:named",
     "transfer:place-freed",
+    "transfer:sending",
     "transfer:uploading",
     "transfer:uploaded",
     "transfer:verified",

@@ -90,9 +90,10 @@ class RemoteView(ChoosingStorage):
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         claimed = yield self, "claim", (name, max_length), {}
+        reached("transfer:sending")
         saved = yield self.inner, "save", (claimed, content), {}
         if saved != claimed:
-            yield self, "note", (saved,), {}
+            yield self, "adopt", (saved,), {}
         return saved
 
     def claim(self, name: str, max_length: Optional[int] = None) -> str:
@@ -113,6 +114,15 @@ class RemoteView(ChoosingStorage):
             reached("transfer:place-freed")
             self._lease.check()
         return claimed
+
+    def adopt(self, saved: str) -> None:
+        """Write down the other name under which the remote has put the file."""
+        try:
+            self.note(saved)
+        except LeaseLostError:
+            # Nobody but us knows it, and nobody would ever delete it.
+            self.inner.delete(saved)
+            raise
 
     def note(self, remote_name: str) -> None:
         """Write the name into the ledger."""

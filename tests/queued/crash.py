@@ -1,10 +1,10 @@
 """The crash test: web processes, workers and sweeps are killed while they work.
 
-``python -m tests.queued.crash --kills 300`` forks small processes that save, overwrite, delete,
-read, transfer and sweep. Each is killed with SIGKILL, either at one of the named steps of
-``smart_storages.queued.steps`` or at a random moment; some workers are stopped for longer than
-their lease and then go on. Afterwards everything is started once more, swept once, and looked
-at: what is committed must be in the remote, byte for byte, and nothing else.
+``python -m tests.queued.crash --kills 300`` forks small processes that save, overwrite,
+delete, read, transfer and sweep. Each is killed with SIGKILL, either at one of the named steps of
+``smart_storages.queued.steps`` or at a random moment; some workers are stopped at a step, often
+for longer than their lease, and then go on. Afterwards everything is started once more, swept
+once, and looked at: what is committed must be in the remote, byte for byte, and nothing else.
 
 No message ever arrives while the killing goes on: the workers poll the ledger.
 """
@@ -23,6 +23,18 @@ from pathlib import Path
 
 NAMES = [f"dir{number % 3}/file{number}.bin" for number in range(40)]
 LEASE = float(os.environ.get("CRASH_LEASE", "0.6"))
+
+#: Where a worker is stopped for longer than its lease, and then goes on.
+STOPS = (
+    "transfer:claimed",
+    "transfer:sending",
+    "transfer:uploading",
+    "transfer:verified",
+    "transfer:recorded",
+    "remove:claimed",
+    "remove:remote-deleted",
+    "settle:verified",
+)
 
 messages = []
 
@@ -177,7 +189,7 @@ class Harness:
         self.slots = {}
         self.killed = 0
         self.killed_at = {}
-        self.stopped = {}
+        self.stops = 0
         self.problems = []
 
     def run(self):
@@ -187,17 +199,12 @@ class Harness:
         while not self.is_done():
             self.reap()
             now = time.monotonic()
-            for slot, (pid, _, until, stop) in list(self.slots.items()):
+            for slot, (pid, label, until) in list(self.slots.items()):
                 if now < until:
                     continue
-                if stop and pid not in self.stopped:
-                    os.kill(pid, signal.SIGSTOP)
-                    self.stopped[pid] = True
-                    wake = now + self.random.uniform(0.3, 1.6) * LEASE
-                    self.slots[slot] = (pid, "stopped", wake, True)
-                elif self.stopped.pop(pid, None):
+                if label == "stopped":
                     os.kill(pid, signal.SIGCONT)
-                    self.slots[slot] = (pid, "woken", now + 0.3, False)
+                    self.slots[slot] = (pid, "woken", now + 0.5)
                 else:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.002)
@@ -213,11 +220,15 @@ class Harness:
         )
 
     def reap(self):
-        for slot, (pid, label, _, _) in list(self.slots.items()):
-            done, status = os.waitpid(pid, os.WNOHANG)
+        for slot, (pid, label, _) in list(self.slots.items()):
+            done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
             if not done:
                 continue
-            self.stopped.pop(pid, None)
+            if os.WIFSTOPPED(status):
+                self.stops += 1
+                wake = time.monotonic() + self.random.uniform(0.3, 1.6) * LEASE
+                self.slots[slot] = (pid, "stopped", wake)
+                continue
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
                 self.killed += 1
                 at = self.note_of(pid) or "random"
@@ -241,7 +252,8 @@ class Harness:
         self.kind_of[slot] = kind
         seed = self.random.random()
         step, after = None, 1
-        if self.random.random() < 0.7:
+        stop = kind == "worker" and self.random.random() < 0.35
+        if not stop and self.random.random() < 0.7:
             from smart_storages.queued.steps import STEPS
 
             prefixes = {
@@ -255,14 +267,15 @@ class Harness:
             if self.random.random() < 0.5:
                 step = min(steps, key=lambda each: (self.killed_at.get(each, 0), each))
             after = self.random.choice([1, 2, 3] if kind == "worker" else [1, 3, 10])
-        stop = kind == "worker" and step is None and self.random.random() < 0.3
-        life = 2.5 if step else self.random.uniform(0.02, 0.4)
+        if stop:
+            step = self.random.choice(STOPS)
+        life = 4.0 if stop else 2.5 if step else self.random.uniform(0.02, 0.4)
         pid = os.fork()
         if pid == 0:
-            self.live(kind, seed, step, after)
-        self.slots[slot] = (pid, kind, time.monotonic() + life, stop)
+            self.live(kind, seed, step, after, stop)
+        self.slots[slot] = (pid, kind, time.monotonic() + life)
 
-    def live(self, kind, seed, step, after):
+    def live(self, kind, seed, step, after, stop):
         try:
             from smart_storages.queued import steps
 
@@ -274,7 +287,9 @@ class Harness:
                     time.sleep(pause.uniform(0, 0.01))  # saves and deletes come in between
                 if reached == step:
                     left[0] -= 1
-                    if not left[0]:
+                    if stop and not left[0]:
+                        os.kill(os.getpid(), signal.SIGSTOP)
+                    elif not left[0]:
                         Path(f"{self.root}/died-{os.getpid()}").write_text(step)
                         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -403,6 +418,7 @@ def main():
                 "seed": seed,
                 "kills": harness.killed,
                 "seconds": round(killing, 1),
+                "stops": harness.stops,
                 "kills_by_step": dict(sorted(harness.killed_at.items())),
                 "files_at_the_end": files,
                 "requeued_by_the_sweep": report.requeued,
