@@ -336,6 +336,11 @@ def get_max_clients() -> int:
     return limit
 
 
+def uses_time_zones() -> bool:
+    """Return ``USE_TZ``: whether Django wants times that know their zone."""
+    return bool(settings.USE_TZ)
+
+
 def get_storages() -> Dict[str, Any]:
     """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
     storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})

@@ -22,6 +22,8 @@ class Provider:
         conditional_complete: the same on ``CompleteMultipartUpload``.
         acls: the ``x-amz-acl`` header is understood.
         bulk_delete: ``DeleteObjects`` is there.
+        md5_etags: The ETag is the MD5 of the content, save where the answer says otherwise (it
+            was encrypted with a key, or uploaded in parts).
 
     Example:
         >>> PROVIDERS["ceph"].conditional_complete
@@ -35,21 +37,22 @@ class Provider:
     conditional_complete: bool
     acls: bool
     bulk_delete: bool = True
+    md5_etags: bool = False
 
 
 # The rows of ceph (16) and moto (5) are measured by the test suite; the others follow the
 # providers' documentation, and where that is silent they are cautious.
 _ROWS = (
-    #        name       checksum  addressing  put    complete  acls   bulk delete
-    Provider("aws",     "crc32",  None,       True,  True,     True),
+    #        name       checksum  addressing  put    complete  acls   bulk   MD5 ETags
+    Provider("aws",     "crc32",  None,       True,  True,     True,  True,  True),
     Provider("minio",   "crc32",  "path",     True,  True,     False),
-    Provider("ceph",    "md5",    "path",     True,  False,    True),
+    Provider("ceph",    "md5",    "path",     True,  False,    True,  True,  True),
     Provider("r2",      "md5",    "path",     True,  False,    False),
     Provider("b2",      "md5",    "path",     False, False,    False),
     Provider("gcs",     "md5",    "path",     False, False,    True,  False),
     Provider("spaces",  "md5",    None,       False, False,    True),
     Provider("wasabi",  "md5",    None,       False, False,    True),
-    Provider("moto",    "crc32",  "path",     True,  True,     True),
+    Provider("moto",    "crc32",  "path",     True,  True,     True,  True,  True),
 )  # fmt: skip
 
 PROVIDERS: Dict[str, Provider] = {row.name: row for row in _ROWS}

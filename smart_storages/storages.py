@@ -15,9 +15,11 @@ from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
 from smart_storages import config
+from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.many import ManyMixin
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
@@ -26,9 +28,11 @@ from smart_storages.options import (
     known_options,
 )
 from smart_storages.portable import PortableMixin
+from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
+from smart_storages.writing import WritingMixin
 
 __all__ = [
     "DocumentStorage",
@@ -61,7 +65,16 @@ def _plain_transfer_config() -> TransferConfig:
     return TransferConfig(use_threads=True)
 
 
-class SmartS3Storage(PortableMixin, ConnectingMixin, SignedUrlsMixin, S3Boto3Storage):  # type: ignore[misc]
+@with_twins
+class SmartS3Storage(
+    ManyMixin,
+    WritingMixin,
+    ReadingMixin,
+    SignedUrlsMixin,
+    ConnectingMixin,
+    PortableMixin,
+    S3Boto3Storage,  # type: ignore[misc]
+):
     """django-storages' S3 storage with the bucket, and all else, of one module.
 
     The order in which an option is looked up is written at the top of

@@ -27,6 +27,7 @@ class Room(NamedTuple):
 
 # The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
 ROOMS: Dict[str, Room] = {
+    "aio": Room(0, "basics"),
     "compat": Room(0, "basics"),
     "exceptions": Room(0, "basics"),
     "secrets": Room(0, "basics"),
@@ -40,8 +41,11 @@ ROOMS: Dict[str, Room] = {
     "tenancy": Room(2, "routing"),
     "connecting": Room(3, "storages"),
     "portable": Room(3, "storages"),
+    "many": Room(3, "storages"),
+    "reading": Room(3, "storages"),
     "signed_urls": Room(3, "storages"),
     "storages": Room(3, "storages"),
+    "writing": Room(3, "storages"),
     "utils": Room(4, "utils"),
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),

@@ -43,7 +43,7 @@ class Target:
         """The shared client."""
         return self.get_client()
 
-    def places(self, key: Optional[str] = None) -> Dict[str, Optional[str]]:
+    def places(self, key: Optional[str] = None) -> Dict[str, Any]:
         """Return what an error says of where it happened."""
         return {"module": self.module, "bucket": self.bucket, "key": key}
 

@@ -1,0 +1,103 @@
+"""Async twins of sync methods, run by threads of our own.
+
+``asgiref``'s ``sync_to_async`` gives a request one thread, for the sake of database connections.
+A storage has none, so its calls run side by side, at most :data:`THREADS` at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, Type, TypeVar
+
+__all__ = ["THREADS", "TWINS", "iterate", "run", "with_twins"]
+
+#: Methods of a storage that have an async twin.
+TWINS = (
+    "delete",
+    "exists",
+    "get_accessed_time",
+    "get_created_time",
+    "get_modified_time",
+    "listdir",
+    "open",
+    "save",
+    "size",
+    "stat",
+    "url",
+)
+
+#: Calls under way at once. Most of their time is spent waiting for S3.
+THREADS = 32
+
+_DONE: Any = object()
+_executors: Dict[str, ThreadPoolExecutor] = {}
+
+_Class = TypeVar("_Class", bound=Type[Any])
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not follow into a forked child.
+    os.register_at_fork(after_in_child=_executors.clear)
+
+
+def _executor() -> ThreadPoolExecutor:
+    try:
+        return _executors["storages"]
+    except KeyError:
+        made = ThreadPoolExecutor(THREADS, thread_name_prefix="smart-storages-async")
+        return _executors.setdefault("storages", made)
+
+
+async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a sync function in a thread, with the context variables of the caller.
+
+    Args:
+        method: What to call with the other arguments.
+
+    Example::
+
+        data = await run(file.read, 1024)
+    """
+    context = contextvars.copy_context()
+    call = partial(context.run, partial(method, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_executor(), call)
+
+
+async def iterate(items: Iterator[Any]) -> AsyncIterator[Any]:
+    """Yield what a sync iterator yields, each item fetched in a thread."""
+    while True:
+        item = await run(next, items, _DONE)
+        if item is _DONE:
+            return
+        yield item
+
+
+def with_twins(cls: _Class) -> _Class:
+    """Give a storage class an async twin, ``aname``, of each method in :data:`TWINS`.
+
+    A twin that the class has already stays.
+
+    Example::
+
+        @with_twins
+        class Sizes(Storage):
+            def size(self, name): ...
+    """
+    for name in TWINS:
+        if hasattr(cls, name) and not hasattr(cls, f"a{name}"):
+            setattr(cls, f"a{name}", _make_twin(cls, name))
+    return cls
+
+
+def _make_twin(cls: Type[Any], name: str) -> Any:
+    async def twin(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await run(getattr(self, name), *args, **kwargs)
+
+    twin.__name__ = f"a{name}"
+    twin.__qualname__ = f"{cls.__qualname__}.a{name}"
+    twin.__module__ = cls.__module__
+    twin.__doc__ = f"``{name}`` for async code; takes and returns the same."
+    return twin

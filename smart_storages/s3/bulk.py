@@ -1,0 +1,305 @@
+"""Many objects at once: as few requests as S3 allows, and as many of them at a time as is fit."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from bisect import bisect_right
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
+
+from botocore.compat import MD5_AVAILABLE, get_md5
+
+from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3Error
+from smart_storages.s3.calls import CALL_ERRORS, accepted, head
+from smart_storages.s3.errors import translate_answer, translate_error
+from smart_storages.s3.stat import Stat
+from smart_storages.s3.target import Target
+
+__all__ = ["count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+#: What DeleteObjects and ListObjectsV2 take and give at most.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+PAGE = 1_000
+
+#: Requests under way at the same time.
+_THREADS = 16
+
+#: Listing answers up to 1,000 keys one page after another, a HEAD answers one, 16 at a time. A
+#: page that answered fewer than this was not worth it.
+_WORTH_A_PAGE = 4
+
+
+def count_threads(target: Target) -> int:
+    """Return how many requests may be under way: no more than the client keeps sockets for."""
+    config: Any = target.client.meta.config
+    sockets: int = config.max_pool_connections
+    return max(1, min(_THREADS, sockets))
+
+
+def run_many(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int
+) -> Iterator[Tuple[_Item, Optional[_Result], Optional[Exception]]]:
+    """Call a function with each item, ``threads`` at a time.
+
+    Args:
+        function: What to call.
+        items: Taken one by one, not much earlier than they are needed.
+        threads: How many calls are under way at most.
+
+    Returns:
+        An iterator over item, result and error (one of them ``None``), in the order of the items.
+
+    Example:
+        >>> [result for _, result, _ in run_many(len, ["a", "bb"], threads=2)]
+        [1, 2]
+    """
+    rest = iter(items)
+    first = list(islice(rest, 2))
+    if len(first) < 2 or threads == 1:  # noqa: PLR2004
+        for item in (*first, *rest):
+            try:
+                yield item, function(item), None
+            except Exception as error:
+                yield item, None, error
+        return
+    waiting: Deque[Tuple[_Item, Future[_Result]]] = deque()
+    executor = ThreadPoolExecutor(threads, "smart-storages-many")
+    try:
+        for item in (*first, *islice(rest, 2 * threads)):
+            waiting.append((item, executor.submit(function, item)))
+        while waiting:
+            item, future = waiting.popleft()
+            try:
+                result = future.result()
+            except Exception as error:
+                yield item, None, error
+            else:
+                yield item, result, None
+            for following in islice(rest, 1):
+                waiting.append((following, executor.submit(function, following)))
+    finally:
+        for _, future in waiting:
+            future.cancel()
+        executor.shutdown(wait=True)
+
+
+# Deleting
+
+
+def delete_many(target: Target, keys: Iterable[str]) -> Dict[str, S3Error]:
+    """Delete objects, 1,000 a request where the provider can; one that is missing is no error.
+
+    Args:
+        target: Where.
+        keys: Their keys.
+
+    Returns:
+        What could not be deleted, by key, and why.
+
+    Example::
+
+        failed = delete_many(target, ["a.txt", "b.txt"])
+    """
+    unique = list(dict.fromkeys(keys))
+    # XML cannot carry them, and one would spoil its whole request.
+    single = [key for key in unique if not key.isprintable() or not target.provider.bulk_delete]
+    chosen = set(single)
+    bulk = [key for key in unique if key not in chosen]
+    failed: Dict[str, S3Error] = {}
+    pages = [bulk[start : start + PAGE] for start in range(0, len(bulk), PAGE)]
+    _send_md5(target)
+    for page, errors, error in run_many(
+        lambda page: _delete_page(target, page), pages, threads=count_threads(target)
+    ):
+        failed.update(errors or {})
+        if error is not None:
+            failed.update({key: _told(error, target, key) for key in page})
+    for key, _, error in run_many(
+        lambda key: delete_one(target, key), single, threads=count_threads(target)
+    ):
+        if error is not None:
+            failed[key] = _told(error, target, key)
+    return failed
+
+
+def delete_one(target: Target, key: str) -> None:
+    """Delete an object; one that is missing is no error.
+
+    Raises:
+        S3Error: S3 refused to, or there is no such bucket.
+    """
+    client = target.client
+    params = accepted(client, "DeleteObject", target.read_parameters)
+    try:
+        client.delete_object(Bucket=target.bucket, Key=key, **params)
+    except CALL_ERRORS as error:
+        ours = translate_error(error, **target.places(key))
+        if not isinstance(ours, ObjectNotFoundError):
+            raise ours from error
+
+
+def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
+    client = target.client
+    params = accepted(client, "DeleteObjects", target.read_parameters)
+    answer: Any = client.delete_objects(
+        Bucket=target.bucket,
+        Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+        **params,
+    )
+    refused = answer.get("Errors", ())
+    return {
+        entry["Key"]: translate_answer(
+            _STATUS_OF.get(entry.get("Code"), 400), entry.get("Code"), **target.places(entry["Key"])
+        )
+        for entry in refused
+        if entry.get("Code") != "NoSuchKey"
+    }
+
+
+# Inside an answer of 200 there are only codes.
+_STATUS_OF = {"InternalError": 500, "ServiceUnavailable": 503}
+
+
+def _told(error: Exception, target: Target, key: str) -> S3Error:
+    ours = translate_error(error, **target.places(key))
+    if not isinstance(ours, S3Error):
+        raise error
+    ours.__cause__ = error if ours is not error else error.__cause__
+    return ours
+
+
+def _send_md5(target: Target) -> None:
+    # DeleteObjects must carry a checksum. boto3 1.36 sends a CRC32, the servers that our table
+    # gives "md5" know Content-MD5 alone, and the operation has no parameter for it.
+    if target.provider.checksum == "md5" and MD5_AVAILABLE:
+        events = target.client.meta.events
+        # The id makes it one registration for each client, however often this runs.
+        events.register(
+            "before-call.s3.DeleteObjects", _add_md5, unique_id="smart-storages-content-md5"
+        )
+
+
+def _add_md5(params: Dict[str, Any], **_: Any) -> None:
+    body = params["body"]
+    digest = get_md5(body if isinstance(body, bytes) else body.encode("utf-8")).digest()
+    params["headers"]["Content-MD5"] = b64encode(digest).decode("ascii")
+    params.get("context", {}).get("checksum", {}).pop("request_algorithm", None)
+
+
+# Asking
+
+
+def iter_entries(target: Target, prefix: str) -> Iterator[Tuple[str, Stat]]:
+    """Yield key and stat of every object under a prefix, in the order of their keys.
+
+    Args:
+        target: Where.
+        prefix: What the keys begin with.
+
+    Raises:
+        S3Error: S3 refused to list them.
+    """
+    after = ""
+    while True:
+        entries, is_last = _list_page(target, prefix, after)
+        for entry in entries:
+            yield entry["Key"], Stat.from_entry(entry)
+        if is_last:
+            return
+        after = entries[-1]["Key"]
+
+
+def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, Any]], bool]:
+    client: Any = target.client
+    params = accepted(client, "ListObjectsV2", target.read_parameters)
+    if after:
+        params["StartAfter"] = after
+    try:
+        answer = client.list_objects_v2(Bucket=target.bucket, Prefix=prefix, **params)
+    except CALL_ERRORS as error:
+        target.fail(error, prefix)
+    entries = answer.get("Contents", [])
+    return entries, not answer.get("IsTruncated") or not entries
+
+
+def stat_many(target: Target, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
+    """Return the stat of each key, ``None`` for one without an object.
+
+    Keys that stand close to each other are answered by listing, 1,000 a request; scattered ones
+    by HEADs, several at a time. How close they stand shows as the pages come.
+
+    Args:
+        target: Where.
+        keys: Keys of the objects.
+
+    Raises:
+        S3Error: S3 did not answer for one of them.
+    """
+    wanted = sorted(set(keys))
+    found: Dict[str, Optional[Stat]] = {}
+    asked = _stat_by_listing(target, wanted, found) if len(wanted) >= _WORTH_A_PAGE else wanted
+    for key, stat, error in run_many(
+        lambda key: _stat_one(target, key), asked, threads=count_threads(target)
+    ):
+        if error is not None:
+            raise error
+        found[key] = stat
+    return found
+
+
+def _stat_by_listing(
+    target: Target, wanted: List[str], found: Dict[str, Optional[Stat]]
+) -> List[str]:
+    """Answer what listing answers well; return the keys that are left to be asked one by one."""
+    prefix = _common_prefix(wanted[0], wanted[-1])
+    left: List[str] = []
+    skip = 2 * _THREADS
+    start = 0
+    while start < len(wanted):
+        try:
+            entries, is_last = _list_page(target, prefix, _just_before(wanted[start]))
+        except AccessDeniedError:
+            return left + wanted[start:]  # who may read objects may not always list them
+        # What the page says of a key up to its last one is final: it is there, or it is not.
+        end = len(wanted) if is_last else bisect_right(wanted, entries[-1]["Key"])
+        stats = {entry["Key"]: entry for entry in entries}
+        for key in wanted[start:end]:
+            found[key] = Stat.from_entry(stats[key]) if key in stats else None
+        answered = end - start
+        start = end
+        if answered < _WORTH_A_PAGE:
+            # Sparse here. It may become dense again: look after twice as many each time.
+            left += wanted[start : start + skip]
+            start += skip
+            skip *= 2
+        else:
+            skip = 2 * _THREADS
+    return left
+
+
+def _common_prefix(first: str, last: str) -> str:
+    # Of sorted keys, what the first and the last have in common all of them have.
+    for index, (one, other) in enumerate(zip(first, last)):
+        if one != other:
+            return first[:index]
+    return first
+
+
+def _just_before(key: str) -> str:
+    """Return a text that sorts before a key, and after nearly all that does so."""
+    last = key[-1:]
+    if last.isascii() and last.isalnum():
+        return f"{key[:-1]}{chr(ord(last) - 1)}\U0010fffd"
+    return key[:-1]
+
+
+def _stat_one(target: Target, key: str) -> Optional[Stat]:
+    try:
+        return Stat.from_answer(head(target, key))
+    except ObjectNotFoundError:
+        return None

@@ -1,0 +1,219 @@
+"""Copying an object: by the server where it can, through here where it cannot."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Dict
+
+from boto3.s3.transfer import TransferConfig
+
+from smart_storages.exceptions import ObjectExistsError, S3Error
+from smart_storages.s3.bulk import count_threads
+from smart_storages.s3.calls import (
+    CALL_ERRORS,
+    accepted,
+    error_code,
+    exists,
+    new_token,
+    with_token,
+)
+from smart_storages.s3.calls import head as ask_head
+from smart_storages.s3.multipart import MultipartUpload
+from smart_storages.s3.target import Target
+from smart_storages.s3.writer import put
+
+__all__ = ["copy_object", "stream_object"]
+
+#: CopyObject takes no more; beyond it the object is copied in parts.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+MAX_COPY = 5 * 1024**3
+
+#: Bytes of each part of a copy. A server copies quickly, and 10,000 parts are 5 TB.
+COPY_PART = 512 * 1024**2
+
+#: What an object says of its content; it stays with the copy unless the target names another.
+_DESCRIPTION = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+    "WebsiteRedirectLocation",
+)
+
+_TOO_LARGE = ("EntityTooLarge", "InvalidRequest")
+
+
+def copy_object(
+    source: Target,
+    key: str,
+    target: Target,
+    new_key: str,
+    params: Dict[str, Any],
+    *,
+    foreign: bool,
+    overwrite: bool,
+) -> None:
+    """Have the server copy an object; type, metadata and the like go with it, its ACL does not.
+
+    Args:
+        source: Where it is.
+        key: Its key.
+        target: Where to. Its credentials make the request, and must be allowed to read the source.
+        new_key: Key of the copy.
+        params: Parameters of the copy: ``ACL``, ``StorageClass``, ``CacheControl`` and the like.
+        foreign: The credentials of the two differ. The name of a bucket may then mean another
+            bucket, so that the object is looked at first and named by its ETag.
+        overwrite: ``False`` to fail where the key is taken, as far as the server can tell: only
+            AWS knows the condition on a copy.
+
+    Raises:
+        AccessDeniedError: the target's credentials may not read the source.
+        PreconditionFailedError: the object changed meanwhile, or they see another one.
+        ObjectExistsError: the key is taken.
+        S3Error: S3 could not copy it.
+    """
+    params = {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
+    job = _Job(source, key, target, new_key, params, _source_parameters(source), overwrite)
+    answer: Dict[str, Any] = {}
+    if foreign or job.is_described:
+        answer = ask_head(source, key)
+        job.conditions["CopySourceIfMatch"] = answer["ETag"]
+    if not answer or answer["ContentLength"] <= MAX_COPY:
+        try:
+            _copy_at_once(job, answer)
+        except S3Error as error:
+            if error.code not in _TOO_LARGE:
+                raise
+            answer = answer or ask_head(source, key)
+            if answer["ContentLength"] <= MAX_COPY:
+                raise
+        else:
+            return
+    _copy_in_parts(job, answer)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One copy, as :func:`copy_object` was asked for it."""
+
+    source: Target
+    key: str
+    target: Target
+    new_key: str
+    params: Dict[str, Any]
+    conditions: Dict[str, Any]
+    overwrite: bool
+
+    @property
+    def is_described(self) -> bool:
+        return any(name in self.params for name in _DESCRIPTION)
+
+    @property
+    def copy_source(self) -> Dict[str, str]:
+        return {"Bucket": self.source.bucket, "Key": self.key}
+
+
+def _copy_at_once(job: _Job, answer: Dict[str, Any]) -> None:
+    target = job.target
+    client: Any = target.client
+    chosen = {**accepted(client, "CopyObject", job.params), **job.conditions}
+    if job.is_described:
+        chosen = {**_description(answer), **chosen, "MetadataDirective": "REPLACE"}
+    if not job.overwrite and _knows_condition(target):
+        chosen["IfNoneMatch"] = "*"
+    try:
+        client.copy_object(
+            Bucket=target.bucket, Key=job.new_key, CopySource=job.copy_source, **chosen
+        )
+    except CALL_ERRORS as error:
+        refused = "IfNoneMatch" in chosen and error_code(error) == "PreconditionFailed"
+        if refused and exists(target, job.new_key, job.params):  # of the two conditions, this one
+            raise ObjectExistsError(
+                "There is a file of that name already.", **target.places(job.new_key)
+            ) from error
+        target.fail(error, job.key)
+
+
+def _knows_condition(target: Target) -> bool:
+    shape = target.client.meta.service_model.operation_model("CopyObject").input_shape
+    # Older releases of boto3 do not know it.
+    return target.provider.name == "aws" and "IfNoneMatch" in getattr(shape, "members", ())
+
+
+def _copy_in_parts(job: _Job, answer: Dict[str, Any]) -> None:
+    params = {**_description(answer), **job.params}
+    size = answer["ContentLength"]
+    conditions = {**job.conditions, "CopySourceIfMatch": answer["ETag"]}
+    workers = count_threads(job.target)
+    upload = MultipartUpload(job.target, job.new_key, params, workers=workers)
+    try:
+        for start in range(0, size, COPY_PART):
+            end = min(start + COPY_PART, size)
+            upload.copy(
+                end - start,
+                CopySource=job.copy_source,
+                CopySourceRange=f"bytes={start}-{end - 1}",
+                **conditions,
+            )
+        upload.complete(overwrite=job.overwrite)
+    except BaseException:
+        upload.abort()
+        raise
+
+
+def stream_object(
+    source: Target,
+    key: str,
+    target: Target,
+    new_key: str,
+    params: Dict[str, Any],
+    *,
+    overwrite: bool,
+    transfer: TransferConfig,
+) -> str:
+    """Copy an object between two servers, through here; type and metadata go with it.
+
+    Args:
+        source: Where it is.
+        key: Its key.
+        target: Where to.
+        new_key: Key of the copy.
+        params: Parameters of the write.
+        overwrite: ``False`` to fail where the key is taken.
+        transfer: As for :func:`smart_storages.s3.writer.put`.
+
+    Returns:
+        The mark that the copy carries, see :func:`smart_storages.s3.calls.has_token`.
+
+    Raises:
+        ObjectExistsError: the key is taken.
+        S3Error: it could not be read or written; nothing is published.
+    """
+    try:
+        answer: Any = source.client.get_object(
+            Bucket=source.bucket, Key=key, **source.read_parameters
+        )
+    except CALL_ERRORS as error:
+        source.fail(error, key)
+    token = new_token()
+    chosen = with_token({**_description(answer), **params}, token)
+    with closing(answer["Body"]) as body:
+        put(target, new_key, body, chosen, overwrite=overwrite, transfer=transfer)
+    return token
+
+
+def _description(answer: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: answer[name] for name in _DESCRIPTION if answer.get(name)}
+
+
+def _source_parameters(source: Target) -> Dict[str, Any]:
+    # A source encrypted with the customer's own key is read with it.
+    return {
+        f"CopySource{name}": value
+        for name, value in source.read_parameters.items()
+        if name.startswith("SSECustomer")
+    }

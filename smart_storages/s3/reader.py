@@ -1,0 +1,517 @@
+"""A seekable file over one version of one object, read as it is asked for.
+
+Opening sends one GET, without a range: its answer tells size, type, ETag and checksum, and its
+body is read as the reader goes. What is unread waits in the server, so ten bytes of a big
+object cost ten bytes and what the kernel buffers. A seek costs a ranged GET only if the bytes
+are neither near nor kept.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple
+
+from smart_storages.exceptions import (
+    ContentMismatchError,
+    ObjectChangedError,
+    PreconditionFailedError,
+    S3Error,
+    UnreachableError,
+)
+from smart_storages.s3.checksums import Checksum, find_checksum
+from smart_storages.s3.http import BODY_ERRORS, Answer, attempts_of, fetch, pause
+from smart_storages.s3.stat import Stat
+
+if TYPE_CHECKING:
+    from smart_storages.s3.target import Target
+
+__all__ = ["MAX_KEPT", "PART_SIZE", "S3Reader"]
+
+_KIB = 1024
+
+#: Objects up to this size, in bytes, are read with one request, and kept until closed.
+MAX_KEPT = 8 * _KIB * _KIB
+
+#: Bytes of one range when a big object is read by several connections.
+PART_SIZE = 8 * _KIB * _KIB
+
+# The first bytes are kept: who looks at a file's type goes back to its start.
+_HEAD = 256 * _KIB
+# So much of the end is fetched at once: archives are read from there, in small steps.
+_TAIL = 256 * _KIB
+# Forward by so much is reading on, not a new request.
+_SKIP = 512 * _KIB
+# A range after a seek grows while reading goes on behind it.
+_FIRST_RANGE = 1024 * _KIB
+_LAST_RANGE = 64 * _KIB * _KIB
+_PIECE = 256 * _KIB
+# A connection that breaks again and again must have carried so much in between.
+_PROGRESS = 1024 * _KIB
+
+_PARTIAL = 206
+_NOT_SATISFIABLE = 416
+
+
+class S3Reader(io.RawIOBase):
+    """A binary, seekable, read-only file over one version of an object.
+
+    Not for several threads at once; ``io.BufferedReader`` around it is.
+
+    Args:
+        target: The bucket.
+        key: Key of the object.
+        threads: Connections that ``readall`` of a big object may use besides the first.
+
+    Raises:
+        ObjectNotFoundError: there is no such object; raised here, not by the first read.
+
+    Example::
+
+        with S3Reader(target, "reports/2024.pdf") as file:
+            file.seek(-22, io.SEEK_END)
+            tail = file.read()
+    """
+
+    def __init__(self, target: Target, key: str, *, threads: int = 7) -> None:
+        super().__init__()
+        self._target = target
+        self.key = key
+        self._threads = threads
+        self._at = 0
+        self._span = _FIRST_RANGE
+        self._head = bytearray()
+        self._tail: Tuple[int, bytes] = (0, b"")
+        self._whole: Optional[bytes] = None
+        self._stream: Optional[_Stream] = None
+        provider = target.provider
+        answer = fetch(target, key, checksum=provider.checksum == "crc32")
+        self.headers = answer.headers
+        self._stat: Optional[Stat] = None
+        # Ceph names itself in this header; its ETags are MD5 sums as AWS's are.
+        md5_etags = provider.md5_etags or self.headers.get("x-rgw-object-type") == "Normal"
+        self._checksum: Optional[Checksum] = find_checksum(self.headers, md5_etags=md5_etags)
+        if answer.left is None:
+            self._whole = _read_unsized(target, key, answer)
+            self.size = len(self._whole)
+            self._check(0, self._whole)
+        else:
+            self.size = answer.left
+            self._stream = _Stream(self, 0, self.size, answer)
+            if self.size == 0:
+                self._leave_stream()
+
+    @property
+    def stat(self) -> Stat:
+        """What the answer said of the object: size, time, ETag, type, metadata. No request."""
+        if self._stat is None:
+            self._stat = Stat.from_headers({**self.headers, "content-length": str(self.size)})
+        return self._stat
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        self._raise_if_closed()
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._raise_if_closed()
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}
+        if whence not in base:
+            raise ValueError(f"whence must be 0, 1 or 2, not {whence!r}")
+        if base[whence] + offset < 0:
+            raise ValueError(f"negative seek position {base[whence] + offset}")
+        self._at = base[whence] + offset
+        return self._at
+
+    def close(self) -> None:
+        """Close the file and give up its connection."""
+        if not self.closed:
+            self._leave_stream()
+            self._whole = None
+            self._head = bytearray()
+            self._tail = (0, b"")
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        self._raise_if_closed()
+        view = memoryview(buffer).cast("B")
+        view = view[: max(0, self.size - self._at)]
+        if not view:
+            return 0
+        count = self._copy_kept(view) or self._read_stream(view)
+        self._at += count
+        return count
+
+    def readall(self) -> bytes:
+        """Return all from here to the end; a big rest comes by several connections at once."""
+        self._raise_if_closed()
+        left = self.size - self._at
+        if left <= 0:
+            return b""
+        if self._whole is not None:
+            data = self._whole[self._at :] if self._at else self._whole
+        elif self._at == 0 and self.size <= MAX_KEPT and self._is_untouched():
+            data = self._whole = self._read_whole()
+        else:
+            data = self._read_rest(left)
+        self._at = self.size
+        return data
+
+    # What is kept
+
+    def _copy_kept(self, view: memoryview) -> int:
+        start = self._at
+        if self._whole is not None:
+            piece = self._whole[start : start + len(view)]
+        elif start < len(self._head):
+            piece = bytes(self._head[start : start + len(view)])
+        else:
+            tail_start, tail = self._tail
+            if not tail or start < tail_start:
+                return 0
+            piece = tail[start - tail_start : start - tail_start + len(view)]
+        view[: len(piece)] = piece
+        return len(piece)
+
+    def _is_untouched(self) -> bool:
+        return self._stream is not None and self._stream.at == 0
+
+    def _read_whole(self) -> bytes:
+        assert self._stream is not None  # noqa: S101 - for the type checker
+        data = self._stream.read_rest()
+        self._check(0, data)
+        self._leave_stream()
+        return data
+
+    # The stream
+
+    def _read_stream(self, view: memoryview) -> int:
+        stream = self._stream_at(self._at, len(view))
+        if stream is None:
+            return self._copy_kept(view)
+        count = stream.readinto(view)
+        self._keep_head(stream.at - count, view[:count])
+        self._check(stream.at - count, view[:count])
+        if stream.at == self.size:
+            self._leave_stream()
+        return count
+
+    def _stream_at(self, start: int, wanted: int) -> Optional[_Stream]:
+        stream = self._stream
+        if stream is not None and stream.at < stream.stop:
+            if stream.at <= start <= stream.at + _SKIP and start < stream.stop:
+                self._skip(stream, start - stream.at)
+                return stream
+        elif stream is not None and start == stream.stop:
+            self._span = min(self._span * 4, _LAST_RANGE)
+        if start >= self.size - _TAIL and (stream is None or stream.at < start):
+            self._fetch_tail(start)
+            return None
+        self._leave_stream()
+        stop = min(self.size, start + max(wanted, self._span))
+        self._stream = _Stream(self, start, stop)
+        return self._stream
+
+    def _skip(self, stream: _Stream, count: int) -> None:
+        while count:
+            piece = memoryview(bytearray(min(count, _PIECE)))
+            got = stream.readinto(piece)
+            self._keep_head(stream.at - got, piece[:got])
+            self._check(stream.at - got, piece[:got])
+            count -= got
+
+    def _fetch_tail(self, start: int) -> None:
+        # The stream stays open meanwhile: after the directory of an archive comes its content.
+        first = max(0, min(start, self.size - _TAIL))
+        tail = _Stream(self, first, self.size)
+        try:
+            data = tail.read_rest()
+        finally:
+            tail.close()
+        self._tail = (first, data)
+        self._check(first, data)
+
+    def _keep_head(self, start: int, piece: memoryview) -> None:
+        if start == len(self._head) < _HEAD:
+            self._head += piece[: _HEAD - start]
+
+    def _leave_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    # All of the rest
+
+    def _read_rest(self, left: int) -> bytes:
+        start = self._at
+        out = io.BytesIO()
+        # Written at its end, the buffer has its full size: nothing is copied when it grows,
+        # and getvalue() hands out the buffer itself.
+        out.seek(left - 1)
+        out.write(b"\0")
+        with out.getbuffer() as view:
+            self._fill(view, start)
+        return out.getvalue()
+
+    def _fill(self, view: memoryview, start: int) -> None:
+        done = 0
+        while done < len(view):
+            self._at = start + done
+            count = self._copy_kept(view[done:])
+            if not count:
+                break
+            done += count
+        self._at = start + done
+        rest = view[done:]
+        if len(rest) > PART_SIZE and self._threads:
+            self._fill_by_parts(rest, start + done)
+        else:
+            while rest:
+                count = self.readinto(rest)
+                rest = rest[count:]
+        self._at = start + len(view)
+
+    def _fill_by_parts(self, view: memoryview, start: int) -> None:
+        parts: Deque[Tuple[int, int]] = deque(
+            (at, min(at + PART_SIZE, len(view))) for at in range(0, len(view), PART_SIZE)
+        )
+        helpers = _Helpers(self, parts, view, start)
+        self._span = _LAST_RANGE
+        try:
+            helpers.run(min(self._threads, len(parts) - 1))
+            # This thread reads on from the start, the others come from the end towards it.
+            done = 0
+            while parts and not helpers.errors:
+                try:
+                    _, done = parts.popleft()
+                except IndexError:
+                    break
+                self._fill_serially(view[:done], start)
+        finally:
+            parts.clear()
+            helpers.join()
+        if helpers.errors:
+            raise helpers.errors[0]
+        self._leave_stream()
+        for at in range(done, len(view), PART_SIZE):
+            self._check(start + at, view[at : at + PART_SIZE])
+
+    def _fill_serially(self, view: memoryview, start: int) -> None:
+        while self._at < start + len(view):
+            self.readinto(view[self._at - start :])
+
+    def read_range(self, view: memoryview, start: int) -> None:
+        """Fill ``view`` with the bytes from ``start`` on, over a connection of its own."""
+        stream = _Stream(self, start, start + len(view))
+        try:
+            while view:
+                view = view[stream.readinto(view) :]
+        finally:
+            stream.close()
+
+    # The end
+
+    def _check(self, start: int, data: Any) -> None:
+        """Let the checksum see what was read; complain when the last byte shows it is wrong."""
+        checksum = self._checksum
+        if checksum is None or not checksum.at <= self.size:
+            return
+        if start <= checksum.at < start + len(data):
+            skipped = checksum.at - start
+            checksum.update(data[skipped:] if skipped else data)
+            checksum.at = start + len(data)
+            if checksum.at == self.size:
+                self._checksum = None
+                if not checksum.holds():
+                    raise ContentMismatchError(
+                        "The bytes that arrived are not the ones that were stored: their "
+                        "checksum differs. Read the file again.",
+                        **self._target.places(self.key),
+                    )
+
+    def _raise_if_closed(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+
+
+class _Helpers:
+    """Threads that fetch ranges from the end of a deque until it is empty."""
+
+    def __init__(
+        self, reader: S3Reader, parts: Deque[Tuple[int, int]], view: memoryview, start: int
+    ) -> None:
+        self._reader = reader
+        self._parts = parts
+        self._view = view
+        self._start = start
+        self._threads: List[threading.Thread] = []
+        self.errors: List[BaseException] = []
+
+    def run(self, count: int) -> None:
+        for _ in range(count):
+            thread = threading.Thread(target=self._work, name="smart-storages-range", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while not self.errors:
+            try:
+                first, last = self._parts.pop()
+            except IndexError:
+                return
+            try:
+                self._reader.read_range(self._view[first:last], self._start + first)
+            except BaseException as error:
+                self.errors.append(error)
+
+
+class _Stream:
+    """A range of an object, read forward; a connection that is lost is taken up where it broke."""
+
+    def __init__(
+        self, reader: S3Reader, start: int, stop: int, answer: Optional[Answer] = None
+    ) -> None:
+        self._target = reader._target
+        self._key = reader.key
+        self._headers = reader.headers
+        self.at = start
+        self.stop = stop
+        self._failures = 0
+        self._failed_at = start
+        self._answer: Optional[Answer] = answer
+        if answer is None:
+            self._answer = self._ask()
+
+    def readinto(self, view: memoryview) -> int:
+        """Read at least one byte."""
+        data = self._read(min(len(view), self.stop - self.at, _PIECE))
+        view[: len(data)] = data
+        return len(data)
+
+    def read_rest(self) -> bytes:
+        """Read all that is left."""
+        pieces = []
+        while self.at < self.stop:
+            # Not all at once: what one call has read is lost when the connection breaks in it.
+            pieces.append(self._read(min(self.stop - self.at, _PIECE)))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
+
+    def _read(self, size: int) -> bytes:
+        while True:
+            try:
+                if self._answer is None:
+                    self._answer = self._ask()
+                data = self._answer.read(size)
+            except S3Error:
+                raise
+            except BODY_ERRORS as error:
+                self._note_failure(error)
+                continue
+            if not data:
+                self._note_failure(EOFError(f"the body ended at byte {self.at} of {self.stop}"))
+                continue
+            self.at += len(data)
+            return data
+
+    def _note_failure(self, error: BaseException) -> None:
+        """Wait and make ready to go on at the byte reached, unless it broke too often."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.left = None  # never drained: it is broken
+            answer.close()
+        if self.at - self._failed_at >= _PROGRESS:
+            self._failures = 0
+        self._failures += 1
+        self._failed_at = self.at
+        if self._failures >= max(2, attempts_of(self._target.client)):
+            raise UnreachableError(
+                f"The connection to S3 broke {self._failures} times within one read, the last "
+                f"time at byte {self.at}. Read the file again.",
+                **self._target.places(self._key),
+            ) from error
+        if self._failures > 1:
+            pause(self._failures - 1)
+
+    def _ask(self) -> Answer:
+        etag = self._headers.get("etag")
+        try:
+            answer = fetch(
+                self._target, self._key, start=self.at, stop=self.stop, etag=etag or None
+            )
+        except PreconditionFailedError as error:
+            raise self._changed() from error
+        except S3Error as error:
+            if error.status == _NOT_SATISFIABLE:
+                raise self._changed() from error
+            raise
+        try:
+            self._raise_if_other(answer.headers)
+            if answer.status != _PARTIAL:
+                self._skip_to_start(answer)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _raise_if_other(self, headers: Any) -> None:
+        # For servers that do not know If-Match.
+        for name in ("etag", "last-modified"):
+            if name in self._headers and name in headers:
+                if self._headers[name] != headers[name]:
+                    raise self._changed()
+                break
+        told = headers.get("content-range", "")
+        if told and not told.startswith(f"bytes {self.at}-"):
+            raise ContentMismatchError(
+                f"S3 was asked for the bytes from {self.at} on and answered with {told!r}.",
+                **self._target.places(self._key),
+            )
+
+    def _skip_to_start(self, answer: Answer) -> None:
+        # A server that knows no ranges sends all of it.
+        left = self.at
+        while left:
+            data = answer.read(min(left, _PIECE))
+            if not data:
+                raise UnreachableError(
+                    f"S3 knows no ranges here, and its answer ended before byte {self.at}.",
+                    **self._target.places(self._key),
+                )
+            left -= len(data)
+
+    def _changed(self) -> ObjectChangedError:
+        return ObjectChangedError(
+            "The object was replaced while it was read. Open the file again to read the new one.",
+            **self._target.places(self._key),
+        )
+
+
+def _read_unsized(target: Target, key: str, answer: Answer) -> bytes:
+    """Read a body whose length the server does not say; it cannot be taken up where it breaks."""
+    pieces: List[bytes] = []
+    try:
+        while True:
+            piece = answer.read(_PIECE)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+    except BODY_ERRORS as error:
+        target.fail(error, key)
+    finally:
+        answer.close()

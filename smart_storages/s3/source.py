@@ -1,0 +1,161 @@
+"""Content on its way to S3: read once if it can be, kept for another try if it must be."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import IO, Any, Iterator, Optional, Union
+
+__all__ = ["Source", "read_exactly"]
+
+#: The beginning of the content is held in memory up to here, on disk above.
+_IN_MEMORY = 16 * 1024**2
+
+#: A part of an upload has at least 5 MiB, the last one aside.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MIN_PART = 5 * 1024**2
+
+#: An upload has at most 10,000 parts, and how long a stream is shows at its end: parts double after
+#: each 1,000, so that parts of 8 MiB are enough for 8 TiB.
+_PARTS_BEFORE_GROWTH = 1_000
+
+
+def read_exactly(content: Any, size: int) -> bytes:
+    """Read ``size`` bytes, fewer only at the end, from something that may return less at a time."""
+    first = content.read(size)
+    if first is None:
+        raise BlockingIOError("The content has no data yet: S3 needs a blocking stream.")
+    if not first or len(first) >= size:
+        return bytes(first)
+    pieces = [first]
+    missing = size - len(first)
+    while missing > 0:
+        piece = content.read(missing)
+        if piece is None:
+            raise BlockingIOError("The content has no data yet: S3 needs a blocking stream.")
+        if not piece:
+            break
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+class Source:
+    """Content on its way to S3.
+
+    Its beginning is read at once, to know whether one request is enough. The rest is read part by
+    part, by the thread that asks for the parts.
+
+    Args:
+        content: Anything whose ``read(size)`` returns bytes. It is read from where it stands, and
+            never closed.
+        limit: How many bytes go out in one request at most.
+
+    Example:
+        >>> import io
+        >>> source = Source(io.BytesIO(b"hello"), limit=8 * 1024**2)
+        >>> source.is_whole, source.head
+        (True, b'hello')
+    """
+
+    def __init__(self, content: Any, limit: int) -> None:
+        self._content = content
+        self._start = _tell(content)
+        self._spool: Optional[IO[bytes]] = None
+        self._consumed = False
+        self.head: Union[bytes, IO[bytes]]
+        if limit <= _IN_MEMORY:
+            self.head = read_exactly(content, limit)
+            size = len(self.head)
+        else:
+            self.head, size = _read_to_disk(content, limit)
+        self._peeked = read_exactly(content, 1) if size >= limit else b""
+        #: All of the content is in ``head``.
+        self.is_whole = not self._peeked
+
+    def parts(self, size: int, *, repeatable: bool) -> Iterator[bytes]:
+        """Yield the content in parts for a multipart upload; it may be asked for again.
+
+        Args:
+            size: Bytes a part, raised to what S3 asks for.
+            repeatable: ``False`` promises that this is the only time, and saves memory.
+        """
+        reader = self._reader(repeatable=repeatable)
+        size = max(size, MIN_PART)
+        number = 0
+        while True:
+            part = read_exactly(reader, size)
+            if not part:
+                return
+            yield part
+            del part  # or it would stay in memory while the next one is read
+            number += 1
+            if number % _PARTS_BEFORE_GROWTH == 0:
+                size *= 2
+
+    def close(self) -> None:
+        """Remove what was kept on disk; the content itself stays open."""
+        for file in (self._spool, self.head):
+            if file is not None and not isinstance(file, bytes):
+                file.close()
+
+    def _reader(self, *, repeatable: bool) -> Any:
+        if self._spool is not None:
+            self._spool.seek(0)
+            return self._spool
+        if self._consumed:
+            self._content.seek(self._start)
+            return self._content
+        self._consumed = True
+        joined: Any = _Joined(self.head, self._peeked, self._content)
+        if repeatable and self._start is None:
+            # Cannot be read twice: keep it where there is room for it.
+            self._spool = tempfile.TemporaryFile()  # noqa: SIM115
+            shutil.copyfileobj(joined, self._spool, 1024**2)
+            self._spool.seek(0)
+            return self._spool
+        self.head, self._peeked = b"", b""
+        return joined
+
+
+def _tell(content: Any) -> Optional[int]:
+    if hasattr(content, "seekable") and not content.seekable():
+        return None
+    try:
+        position: int = content.tell()
+        content.seek(position)
+    except (AttributeError, OSError):
+        return None
+    return position
+
+
+def _read_to_disk(content: Any, limit: int) -> Any:
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+    missing = limit
+    while missing > 0:
+        piece = read_exactly(content, min(missing, 1024**2))
+        if not piece:
+            break
+        file.write(piece)
+        missing -= len(piece)
+    file.seek(0)
+    return file, limit - missing
+
+
+class _Joined:
+    """What was read ahead, then the rest."""
+
+    def __init__(self, *pieces: Any) -> None:
+        self._pieces = [piece for piece in pieces if piece != b""]
+
+    def read(self, size: int) -> bytes:
+        while self._pieces:
+            piece = self._pieces[0]
+            if isinstance(piece, bytes):
+                self._pieces[0:1] = [piece[size:]] if len(piece) > size else []
+                return piece[:size]
+            data: bytes = piece.read(size)
+            if data or len(self._pieces) == 1:
+                return data
+            del self._pieces[0]
+        return b""

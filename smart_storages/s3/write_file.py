@@ -1,0 +1,266 @@
+"""The file that ``open("wb")`` gives: published once, whole, or not at all."""
+
+from __future__ import annotations
+
+import io
+import sys
+import weakref
+from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
+
+from boto3.s3.transfer import TransferConfig
+from django.core.files.base import File
+
+from smart_storages.exceptions import ObjectExistsError
+from smart_storages.s3.calls import Written
+from smart_storages.s3.multipart import MultipartUpload, abandon, start_reaper
+from smart_storages.s3.source import MIN_PART
+from smart_storages.s3.target import Target
+from smart_storages.s3.writer import count_workers, put_body
+
+__all__ = ["S3WriteFile"]
+
+_DEFAULT_TRANSFER = TransferConfig()
+
+
+class S3WriteFile(File):  # type: ignore[type-arg]
+    """A file open for writing: published once, whole, when it is closed.
+
+    An exception in its ``with`` block, or losing the last reference to it without closing it,
+    publishes nothing.
+
+    Args:
+        target: Where to.
+        key: Key of the object.
+        name: Name of the file, as its storage knows it.
+        mode: ``"w"``, ``"wb"`` or ``"wt"``. Either takes bytes and text, which becomes UTF-8.
+        params: Parameters of ``put_object``.
+        transfer: As for :func:`put`.
+        on_close: Called with what was published.
+
+    Raises:
+        ValueError: the mode is another one.
+
+    Example::
+
+        with S3WriteFile(target, "docs/a.txt", "a.txt", "wb", {}) as file:
+            file.write(b"whole or not at all")
+
+    Source: ``S3File`` of django-storages.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        key: str,
+        name: str,
+        mode: str,
+        params: Dict[str, Any],
+        *,
+        transfer: TransferConfig = _DEFAULT_TRANSFER,
+        on_close: Optional[Callable[[Optional[Written]], None]] = None,
+    ) -> None:
+        if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
+            raise ValueError(
+                f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
+                "Use 'wb', or read it, change it and save it."
+            )
+        super().__init__(None, name)
+        self.mode = mode
+        self._target = target
+        self._key = key
+        self._params = params
+        self._transfer = transfer
+        self._on_close = on_close
+        self._buffer = bytearray()
+        self._written: Optional[int] = None
+        self._upload: Optional[MultipartUpload] = None
+        self._finalizer: Any = None
+        self._is_closed = False
+
+    # Writing
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or text as UTF-8; return the length of what was given."""
+        self._raise_if_closed()
+        if isinstance(content, str):
+            data: Any = content.encode("utf-8")
+        else:
+            data = memoryview(content).cast("B")
+        self._written = (self._written or 0) + len(data)
+        # A slice at a time: what the caller holds in one piece must not be here a second time.
+        for start in range(0, len(data), MIN_PART):
+            self._buffer += data[start : start + MIN_PART]
+            self._send_full_parts()
+        return len(content)
+
+    def writelines(self, lines: Iterable[Any]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: an object cannot be published in pieces."""
+        self._raise_if_closed()
+
+    def _send_full_parts(self) -> None:
+        if self._upload is None:
+            if len(self._buffer) <= self._transfer.multipart_threshold:
+                return
+            self._start_upload()
+        size = max(self._transfer.multipart_chunksize, MIN_PART)
+        while len(self._buffer) > size:
+            part = bytes(memoryview(self._buffer)[:size])
+            del self._buffer[:size]
+            self._send(part)
+
+    def _start_upload(self) -> None:
+        start_reaper()
+        workers = count_workers(self._transfer)
+        self._upload = MultipartUpload(self._target, self._key, self._params, workers=workers)
+        self._finalizer = weakref.finalize(self, abandon, self._upload)
+        self._finalizer.atexit = False  # uploads that are open then are aborted by their module
+
+    def _send(self, part: bytes) -> None:
+        try:
+            self._require(self._upload).send(part)
+        except BaseException:
+            self.discard()
+            raise
+
+    @staticmethod
+    def _require(upload: Optional[MultipartUpload]) -> MultipartUpload:
+        assert upload is not None  # noqa: S101 - told to the type checker
+        return upload
+
+    # Ending
+
+    def close(self) -> None:
+        """Publish the object. A second call does nothing.
+
+        Where nothing was written, an empty object is created if there is none.
+
+        Raises:
+            S3Error: the object could not be published; nothing was.
+        """
+        if self._is_closed:
+            return
+        if _closed_by_exception(sys._getframe(1)):
+            self.discard()
+            return
+        try:
+            written = self._publish()
+        except BaseException:
+            self.discard()
+            raise
+        self._end()
+        if self._on_close is not None:
+            self._on_close(written)
+
+    def _publish(self) -> Optional[Written]:
+        if self._upload is not None:
+            if self._buffer:
+                self._upload.send(bytes(self._buffer))
+            return self._upload.complete(overwrite=True)
+        if self._written is not None:
+            body = bytes(self._buffer)
+            return put_body(self._target, self._key, body, self._params, overwrite=True)
+        try:
+            return put_body(self._target, self._key, b"", self._params, overwrite=False)
+        except ObjectExistsError:
+            return None  # as django-storages: opening a file for writing does not empty it
+
+    def discard(self) -> None:
+        """Close the file and publish nothing."""
+        if self._is_closed:
+            return
+        upload = self._upload
+        self._end()
+        if upload is not None:
+            upload.abort()
+
+    def _end(self) -> None:
+        self._is_closed = True
+        self._buffer = bytearray()
+        self._upload = None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    # What else a file is asked
+
+    @property
+    def closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._written or 0
+
+    def tell(self) -> int:
+        self._raise_if_closed()
+        return self.size
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return not self._is_closed
+
+    def isatty(self) -> bool:
+        return False
+
+    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3WriteFile:
+        """Return the file itself; once closed, it starts anew.
+
+        Raises:
+            ValueError: the mode is not the one the file was opened with.
+        """
+        if mode and mode != self.mode:
+            raise ValueError(
+                f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
+                "Open it anew from its storage."
+            )
+        if self._is_closed:
+            self._is_closed = False
+            self._written = None
+        return self
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise io.UnsupportedOperation("The file is open for writing, from begin to end.")
+
+    read = readinto = readline = readlines = chunks = multiple_chunks = _refuse
+    seek = truncate = fileno = __iter__ = __next__ = _refuse
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_closed else "open"
+        return f"<{type(self).__name__}: {self.name!r} {state} for writing>"
+
+    def _raise_if_closed(self) -> None:
+        if self._is_closed:
+            raise ValueError("I/O operation on closed file.")
+
+
+def _closed_by_exception(frame: Any) -> bool:
+    # FieldFile's ``with`` block ends in File.__exit__, which calls close() and keeps to itself
+    # that there was an exception; it stands a frame or two above.
+    for _ in range(3):
+        if frame is None:
+            return False
+        if frame.f_code is File.__exit__.__code__:
+            return frame.f_locals.get("exc_type") is not None
+        frame = frame.f_back
+    return False

@@ -1,0 +1,249 @@
+"""How a storage writes, names, deletes and lists files."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
+
+from boto3.s3.transfer import TransferConfig
+from django.core.files.storage import Storage
+from storages.utils import ReadBytesWrapper, clean_name, is_seekable
+
+from smart_storages.exceptions import ObjectExistsError
+from smart_storages.s3.bulk import delete_one
+from smart_storages.s3.calls import CALL_ERRORS
+from smart_storages.s3.source import Source
+from smart_storages.s3.write_file import S3WriteFile
+from smart_storages.s3.writer import put
+
+if TYPE_CHECKING:
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
+else:
+    _Base = object
+
+__all__ = ["WritingMixin", "is_one_of_many"]
+
+#: Alternative names are random, so a second try is rare; a hundredth means that something else
+#: chooses the names, always the same one.
+_NAME_TRIES = 100
+
+#: Whose exists() asks no more than whether the key is taken.
+_LIBRARIES = ("django.", "smart_storages.", "storages.")
+
+
+class _KnownNames:
+    """What ``Storage.get_available_name`` asks, answered by what was found taken so far."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self.taken: Set[str] = set()
+
+    def exists(self, name: str) -> bool:
+        return name in self.taken
+
+    def is_name_available(self, name: str, max_length: Optional[int] = None) -> bool:
+        # Django 5.1 asks this, older versions ask exists() and look at the length themselves.
+        too_long = max_length and len(name) > max_length
+        return not self.exists(name) and not too_long
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        name: str = self._storage.get_alternative_name(file_root, file_ext)
+        return name
+
+
+class _Saving:
+    """One call of ``save()`` that must not overwrite, from its first try to its last."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+        self.names = _KnownNames(storage)
+        self.source: Optional[Source] = None
+        self.extra_params: Dict[str, Any] = {}
+        #: The next ``_save()`` is ours, and must not overwrite.
+        self.is_named = False
+
+
+#: Whoever saves many files at a time uploads the parts of each one after another.
+is_one_of_many: ContextVar[bool] = ContextVar("smart_storages_one_of_many", default=False)
+
+_saving: ContextVar[Optional[_Saving]] = ContextVar("smart_storages_saving", default=None)
+
+
+class WritingMixin(_Base):  # type: ignore[misc]
+    """``save``, ``open`` for writing, ``delete`` and ``listdir`` of a storage."""
+
+    # Saving
+
+    def save(self, name: Optional[str], content: Any, max_length: Optional[int] = None) -> str:
+        """Save a file, and return the name it was given.
+
+        With ``file_overwrite=False`` the name is claimed by the write itself, so that no other
+        writer can come between. A name that is taken gets Django's alternative.
+
+        Args:
+            name: Name of the file; ``None`` for the content's own.
+            content: A file, or anything with ``read()``. It is rewound first and stays open.
+            max_length: Longest name, in characters.
+
+        Raises:
+            S3Error: S3 refused the file, or did not answer. Nothing is published.
+            SuspiciousFileOperation: the name is not one, or no name of that length is free.
+
+        Example::
+
+            name = storage.save("reports/2024.pdf", ContentFile(b"..."))
+
+        Source: ``Storage.save`` of Django.
+        """
+        if self.file_overwrite:
+            saved: str = super().save(name, content, max_length)
+            return saved
+        saving = _Saving(self)
+        token = _saving.set(saving)
+        try:
+            return self._save_under_free_name(saving, name, content, max_length)
+        finally:
+            _saving.reset(token)
+            if saving.source is not None:
+                saving.source.close()
+
+    def _save_under_free_name(
+        self, saving: _Saving, name: Optional[str], content: Any, max_length: Optional[int]
+    ) -> str:
+        for _ in range(_NAME_TRIES):
+            try:
+                saved: str = super().save(name, content, max_length)
+            except ObjectExistsError as error:
+                if saving.source is None:  # of another storage, somewhere below
+                    raise
+                last = error
+            else:
+                return saved
+        raise last
+
+    def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
+        """Return a name that is free, or the name itself where files are overwritten.
+
+        The name may be taken by the time it is used: ``save()`` closes that gap.
+
+        Source: ``Storage.get_available_name`` of Django.
+        """
+        saving = _saving.get()
+        if saving is None or saving.storage is not self or self.file_overwrite:
+            asked: str = super().get_available_name(name, max_length)
+            return asked
+        saving.is_named = True
+        if self._names_are_ours():
+            # Nothing is asked: whether the name is free, the write itself will tell.
+            find: Any = Storage.get_available_name
+            found: str = find(saving.names, clean_name(name), max_length)
+        else:
+            found = super().get_available_name(name, max_length)
+        return found
+
+    def _names_are_ours(self) -> bool:
+        # Somebody's own exists() or is_name_available() may know of more than one bucket.
+        asked = (type(self).exists, getattr(type(self), "is_name_available", None))
+        return all(method is None or method.__module__.startswith(_LIBRARIES) for method in asked)
+
+    def _save(self, name: str, content: Any) -> str:
+        cleaned: str = clean_name(name)
+        key = self._normalize_name(cleaned)
+        params = self._get_write_parameters(key, content)
+        saving = _saving.get()
+        if saving is None or saving.storage is not self or not saving.is_named:
+            source, extra = self._make_source(content, params)
+            try:
+                self._put(key, source, {**params, **extra}, overwrite=True)
+            finally:
+                source.close()
+            return cleaned
+        saving.is_named = False
+        if saving.source is None:
+            saving.source, saving.extra_params = self._make_source(content, params)
+        try:
+            self._put(key, saving.source, {**params, **saving.extra_params}, overwrite=False)
+        except ObjectExistsError:
+            saving.names.taken.add(cleaned)
+            raise
+        return cleaned
+
+    def _make_source(self, content: Any, params: Dict[str, Any]) -> Tuple[Source, Dict[str, Any]]:
+        if is_seekable(content):
+            content.seek(0, os.SEEK_SET)
+        readable: Any = ReadBytesWrapper(content)
+        extra: Dict[str, Any] = {}
+        compressible = params["ContentType"] in self.gzip_content_types
+        if self.gzip and compressible and "ContentEncoding" not in params:
+            readable = self._compress_content(readable)
+            extra["ContentEncoding"] = "gzip"
+        return Source(readable, self.transfer_config.multipart_threshold), extra
+
+    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
+        transfer = self.transfer_config
+        if is_one_of_many.get():
+            transfer = TransferConfig(
+                multipart_threshold=transfer.multipart_threshold,
+                multipart_chunksize=transfer.multipart_chunksize,
+                use_threads=False,
+            )
+        put(self.s3_target(key), key, source, params, overwrite=overwrite, transfer=transfer)
+
+    # Opening for writing
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if "r" in mode and "w" in mode:
+            raise ValueError("Can't combine 'r' and 'w' in mode.")
+        if "r" in mode or not set(mode) & set("wax"):
+            return super()._open(name, mode)
+        key = self._normalize_name(clean_name(name))
+        return S3WriteFile(
+            self.s3_target(key),
+            key,
+            key[len(self.location) :].lstrip("/"),
+            mode,
+            self._get_write_parameters(key),
+            transfer=self.transfer_config,
+        )
+
+    # Deleting and listing
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that does not exist is no error.
+
+        Raises:
+            S3Error: S3 refused to delete it, or there is no such bucket.
+
+        Source: ``S3Storage.delete`` of django-storages.
+        """
+        key = self._normalize_name(clean_name(name))
+        delete_one(self.s3_target(key), key)
+
+    def listdir(self, path: str) -> Tuple[List[str], List[str]]:
+        """Return the names of the folders and of the files in a folder.
+
+        Raises:
+            S3Error: S3 refused to list them, or there is no such bucket.
+
+        Source: ``S3Storage.listdir`` of django-storages.
+        """
+        prefix = self._normalize_name(clean_name(path))
+        if prefix and not prefix.endswith("/"):
+            prefix += "/"
+        target = self.s3_target()
+        folders: List[str] = []
+        files: List[str] = []
+        pages = target.client.get_paginator("list_objects_v2").paginate(
+            Bucket=target.bucket, Delimiter="/", Prefix=prefix
+        )
+        try:
+            for page in pages:
+                entries = page.get("CommonPrefixes", ())
+                folders += [posixpath.relpath(entry["Prefix"], prefix) for entry in entries]
+                keys = [entry["Key"] for entry in page.get("Contents", ())]
+                files += [posixpath.relpath(key, prefix) for key in keys if key != prefix]
+        except CALL_ERRORS as error:
+            target.fail(error, prefix)
+        return folders, files
