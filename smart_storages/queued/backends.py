@@ -312,12 +312,6 @@ class QueuedStorage(CombiningStorage):
     def __deepcopy__(self, memo: Any) -> QueuedStorage:
         return self
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.deconstruct() == self.deconstruct()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.key))
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key}>"
 

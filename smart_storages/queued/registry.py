@@ -30,7 +30,7 @@ def enter(storage: Any) -> None:
     Of equal ones the oldest counts: those that migrations make lack the credentials.
     """
     known = _storages.get(storage.key)
-    if known is None or known != storage:
+    if known is None or known.deconstruct() != storage.deconstruct():
         _storages[storage.key] = storage
 
 
