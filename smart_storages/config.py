@@ -56,6 +56,7 @@ _CHECKED_UPSTREAM = (
 
 BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
+METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 DEFAULT_MAX_CLIENTS = 256
 
 
@@ -275,6 +276,8 @@ def validate_module_name(module_name: str, pattern: Optional[str] = None) -> Non
         reason = "holds '..'"
     elif not module_name.isprintable():
         reason = "holds a control character"
+    elif "{" in module_name or "}" in module_name:
+        reason = "holds a brace"
     elif pattern and any(not part for part in _wildcard_parts(pattern, module_name)):
         reason = "has nothing in the place of '*'"
     if reason:
@@ -291,14 +294,36 @@ def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
     return match.groups() if match else ()
 
 
-def raise_for_problems(module_name: str, options: Mapping[str, Any]) -> None:
-    """Raise for the first thing wrong with the merged options of a module.
+def raise_for_problems(
+    module_name: str, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> None:
+    """Raise for the first thing wrong with the options of a storage.
+
+    Args:
+        module_name: Name of the module.
+        options: What :func:`merge_options` gave.
+        upstream: What :func:`get_upstream_options` gave.
 
     Raises:
-        ConfigurationError: names the module, the key and the fix.
+        ConfigurationError: names the module, or the setting, the key and the fix.
     """
-    for problem in find_problems(options):
+    for problem in find_problems({**upstream, **options}):
+        setting = find_setting(problem, options, upstream)
+        if setting:
+            raise ConfigurationError(
+                f"The setting {setting}, which the module {module_name!r} uses, "
+                f"{problem.message}. {problem.hint}"
+            )
         raise configuration_error(module_name, problem)
+
+
+def find_setting(
+    problem: Problem, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> Optional[str]:
+    """Return the ``AWS_*`` setting at fault, ``None`` if the module's own options are."""
+    of_set = CREDENTIAL_OPTIONS if problem.key in CREDENTIAL_OPTIONS else {problem.key}
+    own = any(key in options and options[key] != upstream.get(key) for key in of_set)
+    return None if own or problem.key not in OPTIONS else OPTIONS[problem.key].setting
 
 
 def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
@@ -333,6 +358,23 @@ def get_max_clients() -> int:
             f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
         )
     return limit
+
+
+def get_metadata_cache_alias() -> str:
+    """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
+    alias = getattr(settings, METADATA_CACHE_SETTING, "default")
+    if alias not in settings.CACHES:
+        raise ConfigurationError(
+            f"{METADATA_CACHE_SETTING} must be one of {sorted(settings.CACHES)}, the aliases in "
+            f"CACHES, not {alias!r}."
+        )
+    return str(alias)
+
+
+def get_upload_folder() -> Optional[str]:
+    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for where the system keeps temporary files."""
+    folder = settings.FILE_UPLOAD_TEMP_DIR
+    return None if folder is None else str(folder)
 
 
 def uses_time_zones() -> bool:
