@@ -14,7 +14,20 @@ Credentials are looked up as one set: the first of these that names any of them 
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Pattern, Tuple
+from dataclasses import dataclass
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Pattern,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from django.conf import settings
 
@@ -55,6 +68,8 @@ _CHECKED_UPSTREAM = (
 )
 
 BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
+FALLBACK_SETTING = "FALLBACK_STORAGES"
+TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 DEFAULT_MAX_CLIENTS = 256
@@ -276,6 +291,8 @@ def validate_module_name(module_name: str, pattern: Optional[str] = None) -> Non
         reason = "holds '..'"
     elif not module_name.isprintable():
         reason = "holds a control character"
+    elif "{" in module_name or "}" in module_name:
+        reason = "holds a brace"
     elif pattern and any(not part for part in _wildcard_parts(pattern, module_name)):
         reason = "has nothing in the place of '*'"
     if reason:
@@ -292,14 +309,36 @@ def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
     return match.groups() if match else ()
 
 
-def raise_for_problems(module_name: str, options: Mapping[str, Any]) -> None:
-    """Raise for the first thing wrong with the merged options of a module.
+def raise_for_problems(
+    module_name: str, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> None:
+    """Raise for the first thing wrong with the options of a storage.
+
+    Args:
+        module_name: Name of the module.
+        options: What :func:`merge_options` gave.
+        upstream: What :func:`get_upstream_options` gave.
 
     Raises:
-        ConfigurationError: names the module, the key and the fix.
+        ConfigurationError: names the module, or the setting, the key and the fix.
     """
-    for problem in find_problems(options):
+    for problem in find_problems({**upstream, **options}):
+        setting = find_setting(problem, options, upstream)
+        if setting:
+            raise ConfigurationError(
+                f"The setting {setting}, which the module {module_name!r} uses, "
+                f"{problem.message}. {problem.hint}"
+            )
         raise configuration_error(module_name, problem)
+
+
+def find_setting(
+    problem: Problem, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> Optional[str]:
+    """Return the ``AWS_*`` setting at fault, ``None`` if the module's own options are."""
+    of_set = CREDENTIAL_OPTIONS if problem.key in CREDENTIAL_OPTIONS else {problem.key}
+    own = any(key in options and options[key] != upstream.get(key) for key in of_set)
+    return None if own or problem.key not in OPTIONS else OPTIONS[problem.key].setting
 
 
 def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
@@ -389,3 +428,81 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
 def iter_module_keys() -> Iterator[str]:
     """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
     yield from get_buckets()
+
+
+def get_fallback_backends() -> Sequence[Any]:
+    """Return ``FALLBACK_STORAGES``: references to storages, in the order they are tried."""
+    backends = getattr(settings, FALLBACK_SETTING, None)
+    if not backends or isinstance(backends, (str, Mapping)):
+        raise ConfigurationError(
+            f"FallbackStorage has no backends: pass some, or set {FALLBACK_SETTING} to a tuple "
+            "of aliases, modules, dotted paths or dicts."
+        )
+    return tuple(backends)
+
+
+def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
+    """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
+    return getattr(settings, TENANT_SETTING, None)
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """What the settings say about queued transfers; times in seconds.
+
+    Args:
+        retries: ``QUEUED_STORAGE_RETRIES``: attempts after the first one failed.
+        retry_delay: ``QUEUED_STORAGE_RETRY_DELAY``: before the first retry; doubles each time.
+        lease: ``QUEUED_STORAGE_LEASE``: a worker without a sign of life for so long is dead.
+        orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: a local copy without a row lives so long;
+            longer than your longest database transaction.
+        cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty: no cache.
+        tasks: ``SMART_STORAGE_TASKS``: the engine; empty: not set.
+        tasks_queue: ``SMART_STORAGE_TASKS_QUEUE``: the engine's queue, empty for its default.
+    """
+
+    retries: int = 5
+    retry_delay: float = 60.0
+    lease: float = 300.0
+    orphan_age: float = 86400.0
+    cache_key: str = ""
+    tasks: str = ""
+    tasks_queue: str = ""
+
+
+_QUEUE_SETTINGS = {
+    "retries": "QUEUED_STORAGE_RETRIES",
+    "retry_delay": "QUEUED_STORAGE_RETRY_DELAY",
+    "lease": "QUEUED_STORAGE_LEASE",
+    "orphan_age": "QUEUED_STORAGE_ORPHAN_AGE",
+    "cache_key": "QUEUED_STORAGE_CACHE_KEY",
+    "tasks": "SMART_STORAGE_TASKS",
+    "tasks_queue": "SMART_STORAGE_TASKS_QUEUE",
+}
+
+
+def get_queue_settings() -> QueueSettings:
+    """Return the settings of queued transfers as they are now.
+
+    Raises:
+        ConfigurationError: A number is not one, is negative, or text is not text.
+    """
+    found: Dict[str, Any] = {}
+    for field, setting in _QUEUE_SETTINGS.items():
+        value = getattr(settings, setting, None)
+        if value is None:
+            continue
+        default = getattr(QueueSettings, field)
+        if isinstance(default, str):
+            if not isinstance(value, str):
+                raise ConfigurationError(f"{setting} must be text, not {type(value).__name__}.")
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise ConfigurationError(f"{setting} must be a number of 0 or more, not {value!r}.")
+        found[field] = value
+    return QueueSettings(**found)
+
+
+def get_tasks_backend() -> str:
+    """Return the dotted path of the default backend in Django's ``TASKS``, empty if not set."""
+    tasks = getattr(settings, "TASKS", None) or {}
+    return str(tasks.get("default", {}).get("BACKEND", ""))

@@ -18,6 +18,10 @@
     │   ├── ThrottledError                still "slow down" after every retry
     │   └── UnreachableError              no answer after every retry            (ConnectionError)
     ├── BackendsFailedError               every backend of a composed storage failed
+    │   ├── NotFoundInBackendsError       none of them has the file              (FileNotFoundError)
+    │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
+    │   └── NoBackendMethodError          none of them has the method            (AttributeError)
+    ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
     └── TransferError                     a queued transfer could not be carried out
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the
@@ -26,7 +30,7 @@ original exception as ``__cause__``.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
@@ -34,20 +38,25 @@ __all__ = [
     "AccessDeniedError",
     "AclNotSupportedError",
     "BackendsFailedError",
+    "BackendsUnreachableError",
     "BucketNotFoundError",
     "ConfigurationError",
     "ContentMismatchError",
     "InvalidModuleNameError",
+    "NoBackendMethodError",
+    "NotFoundInBackendsError",
     "ObjectChangedError",
     "ObjectExistsError",
     "ObjectNotFoundError",
     "PreconditionFailedError",
     "ResolutionError",
+    "RoutingRefusedError",
     "S3Error",
     "SmartStorageError",
     "ThrottledError",
     "TransferError",
     "UnreachableError",
+    "without_frames",
 ]
 
 
@@ -116,6 +125,31 @@ class S3Error(SmartStorageError, OSError):
         return {name: getattr(self, name) for name in names}
 
 
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def without_frames(error: _Error) -> _Error:
+    """Return an error, and all that led to it, without their stack frames.
+
+    The frames of botocore and urllib3 hold signed headers and session tokens, and Django's debug
+    page shows every local variable of every frame. Their messages are kept.
+
+    Args:
+        error: An error that becomes the ``__cause__`` of one of ours.
+
+    Example::
+
+        raise ObjectNotFoundError("There is no such file.") from without_frames(error)
+    """
+    seen = set()
+    each: Optional[BaseException] = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
+
+
 def _rebuild_s3_error(error_class: type, what: str, places: Dict[str, Any]) -> S3Error:
     error: S3Error = error_class(what, **places)
     return error
@@ -181,6 +215,28 @@ class BackendsFailedError(SmartStorageError):
     def __str__(self) -> str:
         each = "; ".join(f"{label}: {error!r}" for label, error in self.errors)
         return f"{self.what} {each}".rstrip()
+
+
+class NotFoundInBackendsError(BackendsFailedError, FileNotFoundError):
+    """No backend of a composed storage has the file."""
+
+
+class BackendsUnreachableError(BackendsFailedError, ConnectionError):
+    """A backend of a composed storage did not answer, and no other could."""
+
+
+class NoBackendMethodError(BackendsFailedError, AttributeError, NotImplementedError):
+    """No backend of a composed storage has the method.
+
+    Django's own way of lacking one, ``path`` say, is ``NotImplementedError``.
+    """
+
+
+class RoutingRefusedError(SmartStorageError, PermissionError):
+    """A rule keeps the file from whoever is asking: no tenant, another's file, no region.
+
+    Not a :class:`ResolutionError`, for which a dispatcher would take its fallback.
+    """
 
 
 class TransferError(SmartStorageError):

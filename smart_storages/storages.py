@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Dict, Optional, Tuple
+from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
 from django.core.exceptions import (
@@ -11,6 +12,7 @@ from django.core.exceptions import (
     SuspiciousFileOperation,
     SuspiciousOperation,
 )
+from django.core.signals import setting_changed
 from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
@@ -55,6 +57,11 @@ MAX_KEY_BYTES = 1024
 _is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
 # So short that no character can make the key longer than S3 takes.
 _SHORT = MAX_KEY_BYTES // 4 - 2
+
+
+_instances: WeakSet[SmartS3Storage] = WeakSet()
+# How many settings are overridden now, in a list for the receiver to change.
+_overrides = [0]
 
 
 @cache
@@ -118,18 +125,43 @@ class SmartS3Storage(
         self._constructor_args = (args, guard(kwargs))
         if module_name is not None:
             self.module_name = module_name
+        if not isinstance(self.module_name, str) or not self.module_name:
+            raise ConfigurationError(
+                f"{type(self).__name__}: module_name must be the name of a module, "
+                f"not {self.module_name!r}."
+            )
         config.raise_for_unknown_options(type(self).__name__, options)
         self._withheld = tuple(withheld_options)
+        self._options = options
+        self._take_settings()
+        self._remember()
+
+    def _remember(self) -> None:
+        self._made_within = _overrides[0]
+        _instances.add(self)
+
+    def _take_settings(self) -> None:
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         try:
-            self._configure(options)
+            self._configure(self._options)
         except ConfigurationError as error:
             self._problem = error
             self._set_library_defaults()
 
+    def retake_settings(self) -> None:
+        """Look every option up again, as if the storage were made now.
+
+        Tests change settings, and the storage of a model's field is made once, at import: without
+        this it would go on writing to the bucket of the settings before.
+        """
+        for name in known_options():
+            self.__dict__.pop(name, None)
+        self._take_settings()
+
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
+        config.raise_for_unknown_options(type(self).__name__, presets)
         upstream = config.get_upstream_options()
         merged = config.merge_options(
             self.module_name,
@@ -138,7 +170,7 @@ class SmartS3Storage(
             presets=presets,
             upstream=upstream,
         )
-        config.raise_for_problems(self.module_name, merged)
+        config.raise_for_problems(self.module_name, merged, upstream)
         for name in OWN_OPTIONS:
             setattr(self, name, merged.pop(name, default_of(name)))
         self._share_configs(merged, upstream)
@@ -200,8 +232,19 @@ class SmartS3Storage(
     # What differs from django-storages
 
     def get_cloudfront_signer(self, key_id: str, key: str) -> Any:
-        """Return the signer of a key; django-storages' own, given the plain key."""
-        return super().get_cloudfront_signer(key_id, reveal(key))
+        """Return the signer of a key; django-storages' own, given the plain key.
+
+        Raises:
+            ConfigurationError: the key is no private key in PEM.
+        """
+        try:
+            return super().get_cloudfront_signer(key_id, reveal(key))
+        except (TypeError, ValueError) as error:
+            # Not even as the cause: django-storages has the key in a local variable.
+            raise ConfigurationError(
+                f"The module {self.module_name!r}: 'cloudfront_key' is no private key in PEM "
+                f"({type(error).__name__})."
+            ) from None
 
     def _normalize_name(self, name: str) -> str:
         """Return the key of a name; it never leaves the location.
@@ -222,7 +265,10 @@ class SmartS3Storage(
             raise SuspiciousFileOperation(
                 f"The name {name!r} is outside of the location {self.location!r}."
             ) from error
-        size = len(key.encode("utf-8", "surrogatepass"))
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError as error:
+            raise SuspiciousFileOperation(f"The name {name!r} is no valid text.") from error
         if size > MAX_KEY_BYTES:
             raise SuspiciousFileOperation(
                 f"The name {name[:40]!r}... makes a key of {size} bytes; "
@@ -244,6 +290,7 @@ class SmartS3Storage(
         if (
             type(name) is str
             and len(location) + len(name) <= _SHORT
+            and name.isprintable()
             and _is_plain(name)
             and type(self)._normalize_name is SmartS3Storage._normalize_name
         ):
@@ -272,6 +319,19 @@ class SmartS3Storage(
             f"<{type(self).__name__} module={self.module_name!r} "
             f"bucket={self.bucket_name!r} location={self.location!r}>"
         )
+
+
+def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
+    if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
+        return
+    _overrides[0] += 1 if enter else -1
+    for storage in list(_instances):
+        # One that was made for the settings of a test keeps them when the test ends.
+        if storage._made_within <= _overrides[0]:
+            storage.retake_settings()
+
+
+setting_changed.connect(_follow_settings, dispatch_uid="smart_storages.storages.follow_settings")
 
 
 class MediaStorage(SmartS3Storage):

@@ -29,13 +29,19 @@ class Room(NamedTuple):
 ROOMS: Dict[str, Room] = {
     "aio": Room(0, "basics"),
     "compat": Room(0, "basics"),
+    "content": Room(0, "basics"),
     "exceptions": Room(0, "basics"),
+    "names": Room(0, "basics"),
     "secrets": Room(0, "basics"),
     "signals": Room(0, "basics"),
     "config": Room(1, "configuration"),
+    "failures": Room(1, "health"),
+    "health": Room(1, "health"),
     "options": Room(1, "configuration"),
     "providers": Room(1, "configuration"),
+    "calls": Room(2, "forwarding"),
     "forwarding": Room(2, "forwarding"),
+    "references": Room(2, "forwarding"),
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),
     "tenancy": Room(2, "routing"),
@@ -52,6 +58,8 @@ ROOMS: Dict[str, Room] = {
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),
     "mirror": Room(5, "routing"),
+    "routing": Room(5, "routing"),
+    "wrappers": Room(5, "routing"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
     "queued": Room(6, "queue"),
@@ -79,6 +87,7 @@ PUBLIC = [
     "tenancy",
     "testing",
     "utils",
+    "wrappers",
 ]
 
 
