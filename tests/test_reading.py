@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import json
-import subprocess
-import sys
-import textwrap
 import zipfile
 from datetime import timezone
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Callable, ContextManager, List
 
 import pytest
@@ -25,7 +21,7 @@ from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError
 from smart_storages.reading import S3ReadFile
 from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 from tests.conftest import Bucket
-from tests.servers import Exchange, S3Server
+from tests.servers import Exchange
 
 MIB = 1024 * 1024
 Counter = Callable[[], ContextManager[List[Exchange]]]
@@ -123,52 +119,6 @@ class TestRequests:
         with count_requests() as requests:
             assert get_image_dimensions(SmartS3Storage().open("k.png")) == (1500, 1000)
         assert len(requests) == 1
-
-
-class TestMemory:
-    @pytest.mark.real_s3
-    def test_a_big_file_is_read_in_little_memory(self, ceph: S3Server) -> None:
-        size = 256 * MIB
-        bucket = ceph.create_bucket()
-        client = ceph.client()
-        upload = client.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
-        where = {"Bucket": bucket, "Key": "k", "UploadId": upload}
-        parts = [
-            {
-                "PartNumber": number,
-                "ETag": client.upload_part(Body=b"x" * 64 * MIB, PartNumber=number, **where)[
-                    "ETag"
-                ],
-            }
-            for number in range(1, 5)
-        ]
-        client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **where)
-        # In a process of its own, whose memory nothing else has grown.
-        code = """
-            import json, resource, sys
-            from django.conf import settings
-            settings.configure(USE_TZ=True, **json.loads(sys.argv[1]))
-            import django
-            django.setup()
-            from smart_storages.storages import SmartS3Storage
-            storage = SmartS3Storage()
-            storage.open("k").close()
-            peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            before = peak()
-            size = sum(map(len, storage.open("k").chunks()))
-            print(size, peak() - before)
-        """
-        settings = {**ceph.django_settings(), "AWS_STORAGE_BUCKET_NAME": bucket}
-        result = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code), json.dumps(settings)],
-            cwd=str(Path(__file__).resolve().parents[1]),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        read, grown_kib = map(int, result.stdout.split())
-        assert read == size
-        assert grown_kib <= 64 * 1024
 
 
 class TestFile:

@@ -62,6 +62,16 @@ def test_a_url_is_that_of_django_storages(monkeypatch, options, name, asked):
     assert any(one == other for one, other in pairs)
 
 
+def test_a_url_costs_no_request(count_requests):
+    storage = SmartS3Storage("m", querystring_auth=True)
+    with count_requests() as requests:
+        for name in ("a.txt", "b.txt"):
+            storage.url(name)
+            storage.presigned_put(name, size=1, content_type="a/b")
+            storage.presigned_post(name, max_size=1, content_type="a/b")
+    assert len(requests) == 0
+
+
 def test_the_method_is_signed():
     storage = SmartS3Storage("m")
     urls = {storage.url("a.txt", http_method=method) for method in ("GET", "HEAD")}

@@ -1,4 +1,4 @@
-"""1 GiB up to Ceph, in a process of its own whose memory is looked at."""
+"""1 GiB up to Ceph and down, each in a process of its own whose memory is looked at."""
 
 import json
 import subprocess
@@ -35,6 +35,12 @@ def peak():
 storage = SmartS3Storage(provider="ceph", file_overwrite=order["overwrite"])
 storage.save("warm.txt", ContentFile(b"x"))
 before = peak()
+if order["how"] == "read":
+    storage.open("warm.txt").read()
+    before = peak()
+    size = sum(map(len, storage.open("large.bin").chunks()))
+    print(json.dumps({"grown": peak() - before, "size": size}))
+    sys.exit()
 if order["how"] == "save":
     content = Endless()
     content.left = order["size"]
@@ -59,7 +65,7 @@ def gateway():
 @pytest.mark.parametrize(
     ("how", "overwrite"), [("save", True), ("save", False), ("open", True)], ids=str
 )
-def test_a_gibibyte_goes_up_in_64_mebibytes_of_memory(gateway, record_property, how, overwrite):
+def test_a_gibibyte_goes_up_and_down_in_64_mebibytes_of_memory(gateway, how, overwrite):
     order = {
         "how": how,
         "overwrite": overwrite,
@@ -69,11 +75,12 @@ def test_a_gibibyte_goes_up_in_64_mebibytes_of_memory(gateway, record_property, 
             "AWS_STORAGE_BUCKET_NAME": gateway.create_bucket(),
         },
     }
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps(order)],
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    outcome = json.loads(child.stdout)
-    assert outcome["size"] == GIB
-    assert outcome["grown"] <= 64 * 1024**2
+    for each in (order, {**order, "how": "read"}):
+        child = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps(each)],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        outcome = json.loads(child.stdout)
+        assert outcome["size"] == GIB
+        assert outcome["grown"] <= 64 * 1024**2
