@@ -70,6 +70,7 @@ BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
+METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 DEFAULT_MAX_CLIENTS = 256
 
 
@@ -371,6 +372,23 @@ def get_max_clients() -> int:
             f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
         )
     return limit
+
+
+def get_metadata_cache_alias() -> str:
+    """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
+    alias = getattr(settings, METADATA_CACHE_SETTING, "default")
+    if alias not in settings.CACHES:
+        raise ConfigurationError(
+            f"{METADATA_CACHE_SETTING} must be one of {sorted(settings.CACHES)}, the aliases in "
+            f"CACHES, not {alias!r}."
+        )
+    return str(alias)
+
+
+def get_upload_folder() -> Optional[str]:
+    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for where the system keeps temporary files."""
+    folder = settings.FILE_UPLOAD_TEMP_DIR
+    return None if folder is None else str(folder)
 
 
 def uses_time_zones() -> bool:
