@@ -110,6 +110,10 @@ class MirrorStorage(CombiningStorage):
             return self._primary_steps(method, (name, *args))
         return self._first_healthy_steps(method, (name, *args), kwargs)
 
+    def _leader(self, mode: str = "rb") -> Any:
+        is_well = self._breakers[id(self._primary)].refuses_until is None
+        return self._primary.storage if is_well and mode == "rb" else None
+
     def _first_healthy_steps(
         self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
