@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from typing import Dict
+from uuid import uuid4
 
 import pytest
 from django.core.files.storage import FileSystemStorage
@@ -14,16 +16,23 @@ from tests.contract.contract import StorageContract
 CEPH = {"indirect": True, "argvalues": [pytest.param("ceph", marks=pytest.mark.real_s3)]}
 
 
+_buckets: Dict[str, str] = {}
+
+
 @pytest.fixture
-def make(s3_settings, s3_bucket):
-    """Makes a new empty storage with each call: a location of its own in the test's bucket."""
-    numbers = itertools.count()
+def make(s3_server, settings):
+    """Makes a new empty storage with each call: a location of its own in one bucket a server."""
+    url = s3_server.endpoint_url
+    if url not in _buckets:  # making one takes longer than a test
+        _buckets[url] = s3_server.create_bucket()
+    for name, value in s3_server.django_settings().items():
+        setattr(settings, name, value)
+    settings.AWS_STORAGE_BUCKET_NAME = _buckets[url]
 
-    def make_bucket():
-        location = f"storage{next(numbers)}"
-        return SmartS3Storage("contract", location=location, file_overwrite=False)
+    def make_location():
+        return SmartS3Storage("contract", location=uuid4().hex, file_overwrite=False)
 
-    return make_bucket
+    return make_location
 
 
 class TestPlain(StorageContract):
