@@ -28,7 +28,7 @@ def run(context: Context) -> List[Row]:
     client = server.client()
     for key, size in (("small", SMALL), ("eight", 8 * MIB), ("big", BIG)):
         client.put_object(Bucket=bucket, Key=key, Body=b"x" * size)
-    where = {"server": _describe(server), "bucket": bucket}
+    where = {"server": describe(server), "bucket": bucket}
     rows: List[Row] = []
     reads = 50 if context.quick else 500
     for who in (OURS, THEIRS, BOTO3, RAW):
@@ -48,7 +48,7 @@ def _measure_latency(context: Context, server: S3Server, bucket: str) -> List[Ro
     for case in OPERATIONS:
         for who in (OURS, THEIRS):
             proxy = context.proxy(server, LATENCY)
-            where = {"server": _describe(server, proxy.endpoint_url), "bucket": bucket}
+            where = {"server": describe(server, proxy.endpoint_url), "bucket": bucket}
             outcome = context.measure(operate, who=who, case=case, **where)
             asked = [request for request in proxy.requests if request.path.count("/") > 1]
             runs = context.repeat * RUNS
@@ -68,7 +68,7 @@ def _measure_latency(context: Context, server: S3Server, bucket: str) -> List[Ro
 RUNS = 5
 
 
-def _describe(server: S3Server, endpoint_url: str = "") -> Dict[str, str]:
+def describe(server: S3Server, endpoint_url: str = "") -> Dict[str, str]:
     return {
         "endpoint_url": endpoint_url or server.endpoint_url,
         "access_key": server.access_key,

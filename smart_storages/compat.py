@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from typing import Any, Callable, Dict, Iterator
 
@@ -104,3 +105,10 @@ def forget_default_storages() -> None:
     lazies: Any = (default_storage, staticfiles_storage)
     for lazy in lazies:
         lazy._wrapped = empty
+
+
+def md5() -> Any:
+    """Return an MD5 that recognises bytes and protects nothing, also where policy forbids MD5."""
+    if sys.version_info >= (3, 9):  # goes with Python 3.8
+        return hashlib.md5(usedforsecurity=False)
+    return hashlib.md5()  # noqa: S324

@@ -14,6 +14,7 @@ Credentials are looked up as one set: the first of these that names any of them 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import (
     Any,
     Callable,
@@ -443,3 +444,65 @@ def get_fallback_backends() -> Sequence[Any]:
 def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
     """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
     return getattr(settings, TENANT_SETTING, None)
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """What the settings say about queued transfers; times in seconds.
+
+    Args:
+        retries: ``QUEUED_STORAGE_RETRIES``: attempts after the first one failed.
+        retry_delay: ``QUEUED_STORAGE_RETRY_DELAY``: before the first retry; doubles each time.
+        lease: ``QUEUED_STORAGE_LEASE``: a worker without a sign of life for so long is dead.
+        orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: a local copy without a row lives so long;
+            longer than your longest database transaction.
+        cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty: no cache.
+        tasks: ``SMART_STORAGE_TASKS``: the engine; empty: not set.
+        tasks_queue: ``SMART_STORAGE_TASKS_QUEUE``: the engine's queue, empty for its default.
+    """
+
+    retries: int = 5
+    retry_delay: float = 60.0
+    lease: float = 300.0
+    orphan_age: float = 86400.0
+    cache_key: str = ""
+    tasks: str = ""
+    tasks_queue: str = ""
+
+
+_QUEUE_SETTINGS = {
+    "retries": "QUEUED_STORAGE_RETRIES",
+    "retry_delay": "QUEUED_STORAGE_RETRY_DELAY",
+    "lease": "QUEUED_STORAGE_LEASE",
+    "orphan_age": "QUEUED_STORAGE_ORPHAN_AGE",
+    "cache_key": "QUEUED_STORAGE_CACHE_KEY",
+    "tasks": "SMART_STORAGE_TASKS",
+    "tasks_queue": "SMART_STORAGE_TASKS_QUEUE",
+}
+
+
+def get_queue_settings() -> QueueSettings:
+    """Return the settings of queued transfers as they are now.
+
+    Raises:
+        ConfigurationError: A number is not one, is negative, or text is not text.
+    """
+    found: Dict[str, Any] = {}
+    for field, setting in _QUEUE_SETTINGS.items():
+        value = getattr(settings, setting, None)
+        if value is None:
+            continue
+        default = getattr(QueueSettings, field)
+        if isinstance(default, str):
+            if not isinstance(value, str):
+                raise ConfigurationError(f"{setting} must be text, not {type(value).__name__}.")
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise ConfigurationError(f"{setting} must be a number of 0 or more, not {value!r}.")
+        found[field] = value
+    return QueueSettings(**found)
+
+
+def get_tasks_backend() -> str:
+    """Return the dotted path of the default backend in Django's ``TASKS``, empty if not set."""
+    tasks = getattr(settings, "TASKS", None) or {}
+    return str(tasks.get("default", {}).get("BACKEND", ""))

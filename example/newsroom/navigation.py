@@ -7,6 +7,7 @@ PAGES = (
     ("reports", "Reports"),
     ("wires", "Wires"),
     ("people", "People"),
+    ("darkroom", "Darkroom"),
     ("buckets", "Buckets"),
 )
 # Pages that have no line of their own, with the one they belong to.

@@ -11,7 +11,8 @@ comes from the environment, so the same file serves a laptop, a test server and 
 ``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
 ``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  a second identity, for personal data
-``PRESS_RUN_DIR``                       where the SQLite file lives (``example/run``)
+``PRESS_TASKS``, ``PRESS_DARKROOM_PAUSE``  who carries scans, and after how many seconds (3)
+``PRESS_RUN_DIR``                       where the SQLite file and new scans live (``example/run``)
 ``PRESS_DEBUG``, ``PRESS_SECRET_KEY``   Django's ``DEBUG`` and ``SECRET_KEY``
 ======================================  =========================================================
 """
@@ -37,7 +38,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "smart_storages",
+    "smart_storages.queued",
     "newsroom",
+    "darkroom",
 ]
 
 # --- Where files go -------------------------------------------------------------------------
@@ -128,6 +131,15 @@ SMART_STORAGE_BUCKETS = {
     },
 }
 
+# Scans are saved to a disk first and travel to this module's bucket afterwards.
+SMART_STORAGE_BUCKETS["darkroom"] = {
+    "bucket_name": f"{PREFIX}-darkroom",
+    "location": "scans/",
+    "default_acl": "private",
+    "file_overwrite": False,
+    "querystring_expire": 900,
+}
+
 # Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {
     "default": {"BACKEND": "smart_storages.storages.MediaStorage"},
@@ -136,9 +148,26 @@ STORAGES = {
         "BACKEND": "smart_storages.storages.SmartS3Storage",
         "OPTIONS": {"module_name": "kits"},
     },
+    "scratch": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(RUN_DIR / "scratch")},
+    },
+    "scans": {
+        "BACKEND": "smart_storages.queued.backends.QueuedStorage",
+        "OPTIONS": {
+            "local": "scratch",
+            "remote": "darkroom",
+            "task": "smart_storages.queued.tasks.TransferAndDelete",
+        },
+    },
 }
 # Addresses of static files come from the storage; Django only insists that this has a value.
 STATIC_URL = "/static/"
+
+# Who carries the scans. "celery" or "django" in a real project; here a thread of this process,
+# which waits a moment so that one can watch.
+SMART_STORAGE_TASKS = os.environ.get("PRESS_TASKS", "darkroom.couriers.Courier")
+DARKROOM_PAUSE = float(os.environ.get("PRESS_DARKROOM_PAUSE", "3"))
 
 # --- The rest is what startproject writes ---------------------------------------------------
 

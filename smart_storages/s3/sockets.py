@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import struct
@@ -32,6 +33,29 @@ _WIDE = 128 * 1024
 
 # Where Linux keeps the round trip, in microseconds, in its struct tcp_info.
 _RTT = struct.Struct("68xI")
+
+
+class _HideSignatures(logging.Filter):
+    """Takes the signature, and the session token beside it, out of urllib3's own log lines.
+
+    botocore signs in headers, which urllib3 does not log; a signed query would let whoever reads
+    the log make the request again.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and any(map(_is_signed, record.args)):
+            record.args = tuple(
+                f"{str(each).split('?')[0]}?***" if _is_signed(each) else each
+                for each in record.args
+            )
+        return True
+
+
+def _is_signed(value: Any) -> bool:
+    return isinstance(value, str) and "X-Amz-Signature=" in value
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_HideSignatures())
 
 
 class _Bounded:

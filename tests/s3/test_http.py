@@ -11,6 +11,7 @@ import textwrap
 import threading
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Iterator, List
@@ -191,7 +192,8 @@ class TestRequests:
         assert read(answer) == b"content"
         assert proxy.requests[-1].headers["x-amz-checksum-mode"] == "ENABLED"
         assert "x-amz-checksum-mode" in proxy.requests[-1].query["X-Amz-SignedHeaders"]
-        if s3_bucket.server.name == "moto":  # Ceph 16 keeps none
+        # Ceph 16 keeps none, moto tells of one since 5.1.
+        if s3_bucket.server.name == "moto" and not version("moto").startswith("5.0."):
             assert answer.headers["x-amz-checksum-crc32"]
 
     def test_a_version_is_asked_for_by_its_id(

@@ -1,0 +1,79 @@
+"""What many reads at once cost an event loop: how long they take, and how long it stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from benchmarks import OURS, THEIRS
+from benchmarks.bench_reading import describe, make_storage
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Context, Row
+
+TITLE = "500 reads at once on one event loop"
+
+SIZE = 64 * 1024
+PAUSE = 0.005
+
+
+def run(context: Context) -> List[Row]:
+    server = context.best_server()
+    bucket = server.create_bucket()
+    server.client().put_object(Bucket=bucket, Key="a.bin", Body=b"x" * SIZE)
+    reads = 100 if context.quick else 500
+    rows: List[Row] = []
+    for who in (OURS, THEIRS):
+        outcome = context.measure(
+            read_at_once, who=who, server=describe(server), bucket=bucket, reads=reads
+        )
+        rows.append({"case": f"{reads} reads of 64 KiB", "who": who, **outcome})
+    return rows
+
+
+def read_at_once(who: str, server: Dict[str, str], bucket: str, reads: int) -> Row:
+    storage = make_storage(who, server, bucket)
+    return asyncio.run(_measure(who, storage, reads))
+
+
+async def _measure(who: str, storage: Any, reads: int) -> Row:
+    late: List[float] = []
+
+    async def tick() -> None:
+        while True:
+            started = time.perf_counter()
+            await asyncio.sleep(PAUSE)
+            late.append(time.perf_counter() - started - PAUSE)
+
+    read = _read_ours if who == OURS else _read_theirs
+    await read(storage)
+    ticking = asyncio.create_task(tick())
+    started = time.perf_counter()
+    await asyncio.gather(*(read(storage) for _ in range(reads)))
+    took = time.perf_counter() - started
+    ticking.cancel()
+    late.sort()
+    return {
+        "all_ms": took * 1000,
+        "loop_late_p99_ms": late[int(len(late) * 0.99)] * 1000,
+        "loop_late_max_ms": late[-1] * 1000,
+    }
+
+
+async def _read_ours(storage: Any) -> None:
+    async with await storage.aopen("a.bin") as file:
+        if len(await file.aread()) != SIZE:
+            raise RuntimeError("a read was short")
+
+
+async def _read_theirs(storage: Any) -> None:
+    # What an async view does with a storage that has no async methods.
+    from asgiref.sync import sync_to_async
+
+    def read() -> None:
+        with storage.open("a.bin") as file:
+            if len(file.read()) != SIZE:
+                raise RuntimeError("a read was short")
+
+    await sync_to_async(read, thread_sensitive=False)()

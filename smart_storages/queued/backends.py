@@ -1,0 +1,395 @@
+"""The queued storages: a file is saved locally at once, and travels to the remote later.
+
+``docs/queued.md`` says how to set them up and what they promise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
+
+from smart_storages.calls import Steps
+from smart_storages.forwarding import CombiningStorage
+from smart_storages.utils import resolve_storage
+
+from . import hints, ledger, names, registry, saving
+from .models import QueuedFile
+from .tasks import Transfer
+
+__all__ = [
+    "DelayedStorage",
+    "DoubleFilesystemStorage",
+    "QueuedRemoteStorage",
+    "QueuedStorage",
+    "S3Storage",
+]
+
+_FILESYSTEM = "django.core.files.storage.FileSystemStorage"
+_DEFAULT_BUCKET = "smart_storages.storages.SmartS3Storage"
+_LOOKS = 5
+
+
+class Place(NamedTuple):
+    """Where a file is: its storage and its name there; ``gone`` if it was deleted."""
+
+    storage: Any
+    name: str
+    gone: bool = False
+
+
+class QueuedStorage(CombiningStorage):
+    """Saves to ``local`` at once; a queued task carries the file to ``remote``.
+
+    Until the remote copy is verified, every read comes from the local one.
+
+    Args:
+        local: A dotted path, an alias of ``STORAGES``, a module of ``SMART_STORAGE_BUCKETS``, or
+            a storage. A bucket, if workers run on hosts that do not share a disk.
+        remote: The same, for the storage where files end up.
+        local_options: Options of ``local``, if it is a dotted path.
+        remote_options: Options of ``remote``, if it is a dotted path.
+        delayed: Whether a file waits until ``transfer(name)`` is called.
+        task: Subclass of :class:`~smart_storages.queued.tasks.Transfer`, or its dotted path.
+        overwrite: Whether saving under a name that is taken replaces the file. As the remote
+            does it, if not given.
+        ask_remote: Whether a save that must not overwrite asks the remote if the name is free.
+            If not, and while the remote cannot be reached, names get a random suffix.
+        durable: Whether a local copy is flushed to the disk before the save returns.
+        max_local_bytes: With more bytes than this in local copies, a save goes straight to the
+            remote.
+        key: What rows of the ledger call this storage; made of ``local`` and ``remote`` if not
+            given. Give it the old one when you rename either.
+
+    Example:
+        >>> scans = QueuedStorage(local="scratch", remote="media")
+        >>> scans.key
+        'scratch>media'
+    """
+
+    #: What the registry knows a queued storage by, before it is made.
+    enters_registry = True
+
+    def __init__(  # noqa: PLR0917 - the order that django-queued-storage had
+        self,
+        local: Any = _FILESYSTEM,
+        remote: Any = _DEFAULT_BUCKET,
+        local_options: Optional[Mapping[str, Any]] = None,
+        remote_options: Optional[Mapping[str, Any]] = None,
+        delayed: bool = False,
+        task: Union[str, Type[Transfer]] = Transfer,
+        *,
+        overwrite: Optional[bool] = None,
+        ask_remote: bool = True,
+        durable: bool = True,
+        max_local_bytes: Optional[int] = None,
+        key: Optional[str] = None,
+    ) -> None:
+        self._local = self._refer(_with_options(local, local_options), resolve_storage)
+        self._remote = self._refer(_with_options(remote, remote_options), resolve_storage)
+        self.delayed = delayed
+        self.task = task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
+        self._overwrite = overwrite
+        self.ask_remote = ask_remote
+        self.durable = durable
+        self.max_local_bytes = max_local_bytes
+        self.key = key or registry.make_key((local, local_options), (remote, remote_options))
+        #: Which remote it is, for the check that no two storages share one.
+        self.remote_key = registry.make_key((remote, remote_options))
+        #: What the engine returned for the last file, such as Celery's ``AsyncResult``.
+        self.result: Any = None
+        registry.enter(self)
+
+    @property
+    def local(self) -> Any:
+        """The local storage."""
+        return self._local.storage
+
+    @property
+    def remote(self) -> Any:
+        """The remote storage."""
+        return self._remote.storage
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether the remote replaces a file by itself."""
+        return names.overwrites(self.remote)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether saving under a name that is taken replaces the file."""
+        return self.overwrites if self._overwrite is None else self._overwrite
+
+    # Where a file is
+
+    def locate(self, name: str) -> Place:
+        """Say where a file is, as the ledger has it."""
+        name = names.clean(name)
+        hinted = hints.get(self.key, name)
+        if hinted is not None:
+            return Place(self.remote, hinted)
+        row = ledger.find(self.key, name)
+        if row is None:
+            return Place(self.remote, name)
+        if not row.is_live:
+            return Place(self.remote, row.remote_name or name, gone=True)
+        if row.is_local:
+            return Place(self.local, row.local_name)
+        hints.remember(self.key, name, row.remote_name or name)
+        return Place(self.remote, row.remote_name or name)
+
+    def using_local(self, name: str) -> bool:
+        """Whether reads of a file come from the local storage."""
+        place = self.locate(name)
+        return place.storage is self.local and not place.gone
+
+    def using_remote(self, name: str) -> bool:
+        """Whether reads of a file come from the remote storage."""
+        return not self.using_local(name)
+
+    def moved(self, name: str) -> None:
+        """Forget what a cache says about a file."""
+        hints.forget(self.key, name)
+
+    # Reading
+
+    def _steps(
+        self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        if method in ("generate_filename", "get_valid_name", "get_alternative_name"):
+            return (yield self.remote, method, (name, *args), kwargs)
+        special = {
+            "open": self._open_steps,
+            "delete": self._delete_steps,
+            "exists": self._exists_steps,
+            "listdir": self._listdir_steps,
+            "url": self._url_steps,
+            "path": self._url_steps,
+            "get_available_name": self._available_steps,
+            "is_name_available": self._is_available_steps,
+        }.get(method, self._read_steps)
+        return (yield from special(method, name, args, kwargs))
+
+    def _read_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        seen: Optional[Place] = None
+        for _ in range(_LOOKS):
+            place = yield self, "locate", (name,), {}
+            if place.gone or place == seen:
+                break
+            seen = place
+            try:
+                return (yield place.storage, method, (place.name, *args), kwargs)
+            except FileNotFoundError as error:
+                # It may have been carried away between the two looks.
+                missing = error
+        if seen is None:
+            raise FileNotFoundError(f"{name!r} was deleted.")
+        raise missing
+
+    def _open_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        if args and set(args[0]) & set("wax+"):
+            raise ValueError(
+                f"A queued storage opens {name!r} for reading only; write it with save()."
+            )
+        return (yield from self._read_steps(method, name, args, kwargs))
+
+    def _url_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        place = yield self, "locate", (name,), {}
+        if place.storage is not self.remote:
+            # Parameters of a signed URL mean nothing to a disk.
+            try:
+                return (yield place.storage, method, (place.name, *args), kwargs)
+            except TypeError:
+                return (yield place.storage, method, (place.name,), {})
+        return (yield place.storage, method, (place.name, *args), kwargs)
+
+    def _exists_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        place = yield self, "locate", (name,), {}
+        if place.gone:
+            return False
+        if place.storage is not self.remote:
+            return True
+        return (yield place.storage, "exists", (place.name,), {})
+
+    def _listdir_steps(
+        self, method: str, path: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        changes = yield self, "_changes_under", (path,), {}
+        try:
+            directories, files = yield self.remote, "listdir", (path,), {}
+        except FileNotFoundError:  # a disk has no directory yet for what is still on its way
+            if not changes:
+                raise
+            directories, files = [], []
+        return names.merge_listing(path, directories, files, changes)
+
+    def _changes_under(self, path: str) -> List[QueuedFile]:
+        prefix = names.directory(path)
+        return list(ledger.differing(self.key, prefix))
+
+    # Names
+
+    def _available_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        return saving.find_available(self, name, *args)
+        yield  # a generator, as all of them are
+
+    def _is_available_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        too_long = bool(args and args[0] and len(name) > args[0])
+        taken = yield self, "exists", (name,), {}
+        return not (too_long or taken)
+
+    # Writing
+
+    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        # The ledger is asked in a thread when the caller is async.
+        return (yield self, "_store", (name, content, max_length), {})
+
+    def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
+        return saving.store(self, name, content, max_length)
+
+    def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
+        return (yield self, "_put", (name, content, replace), {})
+
+    def _put(self, name: str, content: Any, replace: bool) -> bool:
+        return saving.put(self, name, content, replace=replace)
+
+    def _delete_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        return (yield self, "_bury", (name,), {})
+
+    def _bury(self, name: str) -> None:
+        saving.bury(self, name)
+
+    def transfer(self, name: str) -> Any:
+        """Ask for the transfer of a file that waits for it, or whose transfer has failed.
+
+        Args:
+            name: Name of the file.
+
+        Returns:
+            What the engine returned; ``None`` if there is nothing to do, and in a transaction,
+            where the file is queued on commit.
+
+        Raises:
+            FileNotFoundError: The ledger does not know the file.
+        """
+        return saving.ask_for_transfer(self, name)
+
+    # Migrations, pickles and copies
+
+    def _public_arguments(self) -> Dict[str, Any]:
+        args, kwargs = self._constructor_args
+        signature = inspect.signature(type(self).__init__)
+        arguments = dict(signature.bind(self, *args, **kwargs).arguments)
+        arguments.pop("self")
+        arguments.update(arguments.pop("options", {}))
+        if "task" in arguments:
+            arguments["task"] = self.task
+        return {
+            name: registry.without_secrets(value) if isinstance(value, Mapping) else value
+            for name, value in arguments.items()
+        }
+
+    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
+        """Return what a migration holds: the arguments, without credentials."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, (), self._public_arguments()
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self._public_arguments(), self.key)
+
+    def __deepcopy__(self, memo: Any) -> QueuedStorage:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.key}>"
+
+
+def _rebuild(cls: Type[QueuedStorage], arguments: Dict[str, Any], key: str) -> QueuedStorage:
+    # The one that this process has made itself has its credentials.
+    made = registry.get(key)
+    return made if type(made) is cls else cls(**arguments)
+
+
+def _with_options(reference: Any, options: Optional[Mapping[str, Any]]) -> Any:
+    if not options:
+        return reference
+    return {"BACKEND": reference, "OPTIONS": dict(options)}
+
+
+class DelayedStorage(QueuedStorage):
+    """Keeps a file local until ``transfer(name)`` is called.
+
+    Args:
+        local: As for :class:`QueuedStorage`.
+        remote: As for :class:`QueuedStorage`.
+        **options: As for :class:`QueuedStorage`.
+
+    Example:
+        >>> raw = DelayedStorage(local="scratch", remote="documents")
+        >>> raw.delayed
+        True
+    """
+
+    def __init__(self, local: Any = _FILESYSTEM, remote: Any = _DEFAULT_BUCKET, **options: Any):
+        super().__init__(local, remote, **{"delayed": True, **options})
+
+
+class DoubleFilesystemStorage(QueuedStorage):
+    """From one directory to another, such as a fast disk and a mounted share.
+
+    Args:
+        local_kwargs: Options of the local ``FileSystemStorage``.
+        remote_kwargs: Options of the remote one.
+        **options: As for :class:`QueuedStorage`.
+
+    Example:
+        >>> DoubleFilesystemStorage({"location": "/fast"}, {"location": "/share"}).local.location
+        '/fast'
+    """
+
+    def __init__(
+        self,
+        local_kwargs: Optional[Mapping[str, Any]] = None,
+        remote_kwargs: Optional[Mapping[str, Any]] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(_FILESYSTEM, _FILESYSTEM, local_kwargs, remote_kwargs, **options)
+
+
+class S3Storage(QueuedStorage):
+    """From the disk to the default bucket.
+
+    Args:
+        local_options: Options of the local ``FileSystemStorage``.
+        remote_options: Options of the remote ``SmartS3Storage``, such as ``module_name``.
+        **options: As for :class:`QueuedStorage`.
+
+    Example:
+        >>> S3Storage({"location": "/fast"}).local.location
+        '/fast'
+    """
+
+    def __init__(
+        self,
+        local_options: Optional[Mapping[str, Any]] = None,
+        remote_options: Optional[Mapping[str, Any]] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(_FILESYSTEM, _DEFAULT_BUCKET, local_options, remote_options, **options)
+
+
+#: The name that django-queued-storage had.
+QueuedRemoteStorage = QueuedStorage

@@ -1,0 +1,167 @@
+"""Local copies: where they are put, how they are recognised, and when a remote one equals them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import posixpath
+import socket
+import tempfile
+import uuid
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, cast
+
+from django.core.files import File
+from django.core.files.storage import Storage
+
+from smart_storages.compat import md5
+
+from . import ledger
+from .ledger import LocalCopy
+
+__all__ = ["delete_quietly", "holds", "keep", "new_name", "orphan_prefix", "sync_to_disk"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+_CHUNK = 256 * 1024
+_SHARDS = 256
+_SPOOL = 8 * 1024 * 1024
+
+
+def orphan_prefix(storage: str) -> str:
+    """Return the directory of a storage's local copies, in which a sweep may look for orphans.
+
+    The name of the ledger's database is part of it: a second project (or a test run) that
+    shares the disk has rows of its own, and must not take our copies for orphans.
+    """
+    settings = ledger.connection().settings_dict
+    ledger_id = "|".join(str(settings.get(part, "")) for part in ("HOST", "PORT", "NAME"))
+    return "queued-" + hashlib.sha256(f"{storage}|{ledger_id}".encode()).hexdigest()[:12]
+
+
+def new_name(storage: str, name: str) -> str:
+    """Return a local name that no copy ever had before, nor will have again.
+
+    A worker that is late can therefore never read, or delete, a newer copy.
+    """
+    token = uuid.uuid4().hex
+    root, extension = posixpath.splitext(posixpath.basename(name))
+    shard = int(token[:8], 16) % _SHARDS
+    return f"{orphan_prefix(storage)}/{shard:02x}/{token}-{root[:40]}{extension[:16]}"
+
+
+def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool) -> LocalCopy:
+    """Write ``content`` as a new local copy.
+
+    Args:
+        local: The local storage.
+        storage: Key of the queued storage.
+        name: Name that the file has for the application.
+        content: A Django file; text is stored as UTF-8.
+        durable: Whether the copy must survive a power cut: it is then flushed to the disk.
+
+    Returns:
+        What was written.
+    """
+    body, size, sha256, md5sum = measure(content)
+    local_name = local.save(new_name(storage, name), body)
+    if durable:
+        sync_to_disk(local, local_name)
+    return LocalCopy(local_name, size, sha256, md5sum, socket.gethostname())
+
+
+def measure(content: Any) -> Tuple[File[Any], int, str, str]:
+    """Read ``content`` once, and return it rewound, with its size, SHA-256 and MD5."""
+    sha256, md5sum, size = hashlib.sha256(), md5(), 0
+    spool: Optional[BinaryIO] = None
+    if not _is_seekable_binary(content):
+        # Closed with the file that wraps it.
+        spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115
+    for chunk in _chunks(content):
+        size += len(chunk)
+        sha256.update(chunk)
+        md5sum.update(chunk)
+        if spool is not None:
+            spool.write(chunk)
+    body = content if spool is None else File(spool, name=getattr(content, "name", None))
+    body.seek(0)
+    return body, size, sha256.hexdigest(), md5sum.hexdigest()
+
+
+def _is_seekable_binary(content: Any) -> bool:
+    try:
+        content.seek(0)
+        return isinstance(content.read(0), bytes)
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _chunks(content: Any) -> Iterator[bytes]:
+    for chunk in content.chunks(_CHUNK):
+        yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
+
+
+def sync_to_disk(storage: Storage, name: str) -> None:
+    """Flush a file and its directory to the disk, where the storage has paths."""
+    try:
+        path = storage.path(name)
+    except NotImplementedError:
+        return
+    for target in (path, os.path.dirname(path)):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def holds(remote: Storage, name: str, row: Any) -> bool:
+    """Whether the remote's ``name`` has the size and the checksum that the ledger has.
+
+    S3 tells the MD5 of an object that was sent in one part; anything else is read back.
+    """
+    if _s3_tells(remote, name) == (row.size, row.md5):
+        return True
+    sha256, size = hashlib.sha256(), 0
+    try:
+        with remote.open(name) as content:
+            for chunk in _chunks(content):
+                size += len(chunk)
+                sha256.update(chunk)
+    except FileNotFoundError:
+        return False
+    return (size, sha256.hexdigest()) == (row.size, row.checksum)
+
+
+def _s3_tells(remote: Storage, name: str) -> Optional[Tuple[int, str]]:
+    bucket_object = s3_address(remote, name)
+    if bucket_object is None:
+        return None
+    client, address = bucket_object
+    try:
+        head = client.head_object(**address)
+    except client.exceptions.ClientError:  # missing or forbidden: the reading back will tell
+        return None
+    return head["ContentLength"], head.get("ETag", "").strip('"')
+
+
+def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
+    """Return the client and the bucket and key of a file, ``None`` if it is not in S3."""
+    client = getattr(storage, "client", None)
+    normalize = getattr(storage, "_normalize_name", None)
+    if client is None or normalize is None or not hasattr(client, "head_object"):
+        return None
+    key = normalize(posixpath.normpath(name.replace("\\", "/")))
+    return client, {"Bucket": storage.bucket_name, "Key": key}
+
+
+def delete_quietly(local: Storage, name: str) -> bool:
+    """Delete a local copy that nobody needs; a failure is logged, and the sweep tries again."""
+    if not name:
+        return True
+    try:
+        local.delete(name)
+    except Exception:
+        logger.warning("could not delete local copy %s; the sweep will", name, exc_info=True)
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""What carries a row's id to a worker: Celery, ``django.tasks``, or nothing at all.
+
+The only module that imports any of them, and only when it is asked to. ``SMART_STORAGE_TASKS``
+picks one: ``"celery"``, ``"django"``, ``"inline"``, or the dotted path of a subclass of
+:class:`Engine` or of a function ``enqueue(pk, delay)``.
+
+An engine may lose a message, deliver it late, or twice: the ledger stands above it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import logging
+from typing import Any, Callable, ClassVar, Dict, Optional, Type
+
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from smart_storages.config import get_queue_settings, get_tasks_backend
+from smart_storages.exceptions import ConfigurationError
+
+from .carrier import carry
+
+__all__ = ["Engine", "enqueue", "get_engine", "prepare", "run"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+CELERY_TASK = "smart_storages.queued.carry"
+
+
+class Engine:
+    """Base of the engines; a subclass may be named in ``SMART_STORAGE_TASKS``.
+
+    Example:
+        >>> class Threads(Engine):
+        ...     def enqueue(self, pk, delay):
+        ...         threading.Timer(delay, run, [pk]).start()
+    """
+
+    #: Whether the work is done before ``enqueue`` returns.
+    runs_inline = False
+    #: Whether it is done on the host that saved the file, which sees its disk.
+    on_this_host = False
+
+    def prepare(self) -> None:
+        """Make the task known to a worker; called once, when the app is ready."""
+
+    def enqueue(self, pk: int, delay: float) -> Any:
+        """Ask a worker to call ``run(pk)`` in so many seconds.
+
+        Args:
+            pk: Id of the row: all that a message ever holds.
+            delay: Seconds.
+
+        Returns:
+            Whatever the engine has to look at the result with.
+        """
+        raise NotImplementedError
+
+
+def run(pk: int) -> Optional[str]:
+    """Do the work of a row; the body of every task, in every engine."""
+    return carry(int(pk), enqueue)
+
+
+class InlineEngine(Engine):
+    """Does the work at once, in the process that saved; what has to wait, waits for the sweep."""
+
+    runs_inline = True
+    on_this_host = True
+
+    def enqueue(self, pk: int, delay: float) -> Any:
+        return run(pk) if delay <= 0 else None
+
+
+class CeleryEngine(Engine):
+    """Celery 5, with whatever broker and queues the project's app has."""
+
+    def prepare(self) -> None:
+        self._task()
+
+    def _task(self) -> Any:
+        from celery import shared_task
+
+        # Acknowledged when done: a broker that notices the death of a worker delivers again.
+        return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
+
+    def enqueue(self, pk: int, delay: float) -> Any:
+        options: Dict[str, Any] = {"retry_policy": self._AT_ONCE}
+        if delay > 0:
+            options["countdown"] = delay
+        queue = get_queue_settings().tasks_queue
+        if queue:
+            options["queue"] = queue
+        task = self._task()
+        with task.app.producer_pool.acquire(block=True) as producer:
+            # Else a broker that is down keeps a request waiting for seconds, file after file.
+            producer.connection.ensure_connection(**self._AT_ONCE)
+            return task.apply_async(args=(pk,), producer=producer, **options)
+
+    #: One more try, at once: a connection of the pool may be from before the broker's restart.
+    _AT_ONCE: ClassVar[Dict[str, int]] = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+
+
+class DjangoEngine(Engine):
+    """``django.tasks`` of Django 6, or the ``django-tasks`` backport, as ``TASKS`` is set up."""
+
+    def _task(self) -> Any:
+        return importlib.import_module(__name__).carry_queued_file
+
+    @property
+    def runs_inline(self) -> bool:  # type: ignore[override]
+        """Whether the backend of ``TASKS`` does the work in the request, as Django's default."""
+        return "immediate" in type(self._task().get_backend()).__name__.lower()
+
+    def enqueue(self, pk: int, delay: float) -> Any:
+        task = self._task()
+        options: Dict[str, Any] = {}
+        if delay > 0:
+            if not task.get_backend().supports_defer:
+                return None  # the sweep finds it when it is due
+            options["run_after"] = timezone.now() + datetime.timedelta(seconds=delay)
+        queue = get_queue_settings().tasks_queue
+        if queue:
+            options["queue_name"] = queue
+        return (task.using(**options) if options else task).enqueue(pk)
+
+
+class _FunctionEngine(Engine):
+    def __init__(self, function: Callable[[int, float], Any]) -> None:
+        self._function = function
+
+    def enqueue(self, pk: int, delay: float) -> Any:
+        return self._function(pk, delay)
+
+
+_ENGINES: Dict[str, Type[Engine]] = {
+    "celery": CeleryEngine,
+    "django": DjangoEngine,
+    "inline": InlineEngine,
+    "": InlineEngine,
+}
+
+
+def get_engine() -> Engine:
+    """Return the engine that ``SMART_STORAGE_TASKS`` names.
+
+    Raises:
+        ConfigurationError: It is not one of the names, and no dotted path.
+    """
+    name = get_queue_settings().tasks
+    if name in _ENGINES:
+        return _ENGINES[name]()
+    try:
+        found = import_string(name)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"SMART_STORAGE_TASKS = {name!r} is neither 'celery', 'django' nor 'inline', and "
+            f"cannot be imported as a dotted path: {error}"
+        ) from error
+    if isinstance(found, type) and issubclass(found, Engine):
+        return found()
+    if isinstance(found, Engine):
+        return found
+    if callable(found):
+        return _FunctionEngine(found)
+    raise ConfigurationError(f"SMART_STORAGE_TASKS = {name!r} is not an Engine nor a function.")
+
+
+def prepare() -> None:
+    """Make the task known to a worker of the engine."""
+    get_engine().prepare()
+
+
+def enqueue(pk: int, delay: float = 0.0) -> Any:
+    """Hand a row to the engine. Never raises: what could not be sent, the sweep sends later.
+
+    Args:
+        pk: The row, which is committed.
+        delay: Seconds to wait.
+
+    Returns:
+        What the engine returned, ``None`` if it failed.
+    """
+    try:
+        return get_engine().enqueue(pk, delay)
+    except Exception:
+        logger.exception("row %s could not be queued; the sweep will do it", pk)
+        return None
+
+
+def _make_django_task() -> Any:
+    def carry_queued_file(pk: int) -> Optional[str]:
+        """Do the work of a row of the ledger."""
+        return run(pk)
+
+    # A worker imports the task by the path of its function, and must find the task there.
+    carry_queued_file.__module__ = __name__
+    carry_queued_file.__qualname__ = "carry_queued_file"
+    return _tasks_module().task(carry_queued_file)
+
+
+def _tasks_module() -> Any:
+    # Tasks of the backport do not run on a backend of Django's own, nor the other way round.
+    backports = get_tasks_backend().startswith("django_tasks.")
+    preferred = "django_tasks" if backports else "django.tasks"
+    other = {"django.tasks": "django_tasks", "django_tasks": "django.tasks"}[preferred]
+    for name in (preferred, other):
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            missing = error
+    raise ConfigurationError(
+        "SMART_STORAGE_TASKS = 'django' needs Django 6.0, or the package django-tasks."
+    ) from missing
+
+
+def __getattr__(name: str) -> Any:
+    if name != "carry_queued_file":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = made = _make_django_task()
+    return made

@@ -1,0 +1,399 @@
+"""Every write to the ledger, each one statement or one short transaction.
+
+The states of a row, and what moves it::
+
+    save ──────────────► QUEUED ──claim──► TRANSFERRING ──verified──► DONE
+     │ (delayed)           ▲  ▲                │   │                   │
+     └► HELD ──transfer()──┘  │◄──retry────────┘   └─retries used up─► FAILED
+                              │◄──────────────── manage.py transfers retry ──┘
+                              └◄──mismatch── SETTLING ──verified again──► DONE
+    delete, from any state ─► DELETING ──remote copy deleted──► no row
+    save, from any state ──► QUEUED or HELD, generation + 1
+
+Three rules make it safe on any database, with or without row locks:
+
+1. *Generations.* Each save and delete adds one. Whatever a worker writes is conditional on the
+   generation it read, so what it learned about an old one changes nothing.
+2. *Leases.* One attempt at a time works on a name. The claim is one conditional ``UPDATE``; the
+   attempt renews its lease while it lives and gives it back when it ends. A newer generation
+   waits for the end of the attempt on the older one, so two uploads of a name never race.
+3. *Doubt.* An attempt whose end nobody saw (its lease ran out) might still be writing. Until
+   ``dirty_until`` nothing that it could spoil is final: the row is SETTLING or DELETING, the
+   local copy stays, and the remote is looked at once more afterwards.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
+
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import BigIntegerField, Case, DateTimeField, F, Q, QuerySet, Sum, Value, When
+from django.utils import timezone
+
+from smart_storages.config import get_queue_settings
+
+from .models import WORK_STATES, QueuedFile, State, row_key
+
+__all__ = [
+    "LocalCopy",
+    "NameTakenError",
+    "claim",
+    "database",
+    "fail",
+    "find",
+    "finish",
+    "forget_local",
+    "hold_doubt",
+    "name_remote",
+    "record_delete",
+    "record_save",
+    "release",
+    "remove",
+    "renew",
+    "requeue",
+]
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """What was saved, where, and how to recognise it; ``name`` is empty if nothing is local."""
+
+    name: str
+    size: int
+    checksum: str
+    md5: str
+    host: str
+
+
+_NO_COPY = LocalCopy("", 0, "", "", "")
+
+
+def database() -> str:
+    """Return the alias of the database that holds the ledger."""
+    return router.db_for_write(QueuedFile)
+
+
+def connection() -> Any:
+    """Return the connection to the ledger's database."""
+    return connections[database()]
+
+
+def rows() -> QuerySet[QueuedFile]:
+    """Return the ledger, read from where it is written: a replica may lag behind."""
+    return QueuedFile.objects.using(database())
+
+
+def find(storage: str, name: str) -> Optional[QueuedFile]:
+    """Return the row of a file, ``None`` if the ledger does not know it."""
+    return rows().filter(key=row_key(storage, name)).first()
+
+
+def in_seconds(seconds: float) -> datetime.datetime:
+    """Return the time that is so many seconds from now."""
+    return timezone.now() + datetime.timedelta(seconds=seconds)
+
+
+# What the application says, in its own transaction
+
+
+class NameTakenError(Exception):
+    """Another save was faster to take a name that must not be overwritten."""
+
+
+def record_save(
+    storage: str,
+    name: str,
+    copy: LocalCopy,
+    *,
+    task: str,
+    state: str,
+    overwrite: bool,
+    remote_name: str = "",
+) -> Tuple[QueuedFile, str]:
+    """Write that ``name`` is now what ``copy`` holds.
+
+    Returns:
+        The row, and the name of the local copy that this one replaces (may be empty).
+
+    Raises:
+        NameTakenError: Without ``overwrite``, the name belongs to a file that lives.
+    """
+    values: Dict[str, Any] = {
+        "state": state,
+        "task": task,
+        "local_name": copy.name,
+        "size": copy.size,
+        "checksum": copy.checksum,
+        "md5": copy.md5,
+        "host": copy.host,
+        "saved_at": timezone.now(),
+        "finished_at": timezone.now() if state == State.DONE else None,
+    }
+    if remote_name:
+        values["remote_name"] = remote_name
+    if not overwrite:
+        return _record(storage, name, values, replaceable=Q(state=State.DELETING))
+    # What the remote has under that name from before the ledger is replaced, not kept beside.
+    return _record(storage, name, values, replaceable=Q(), if_new={"remote_name": name})
+
+
+def record_delete(storage: str, name: str, task: str) -> Tuple[QueuedFile, str]:
+    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed."""
+    values = {"state": State.DELETING, "local_name": "", "finished_at": None}
+    return _record(storage, name, values, replaceable=Q(), if_new={"task": task})
+
+
+def _record(
+    storage: str,
+    name: str,
+    values: Dict[str, Any],
+    *,
+    replaceable: Q,
+    if_new: Optional[Dict[str, Any]] = None,
+) -> Tuple[QueuedFile, str]:
+    key = row_key(storage, name)
+    existing = rows().filter(replaceable, key=key)
+    values = {
+        **values,
+        "attempts": 0,
+        "last_error": "",
+        "not_before": timezone.now(),
+        "enqueued_at": timezone.now(),
+    }
+    with transaction.atomic(using=database()):
+        # The update comes first: it locks the row (or all of SQLite) before anything is read.
+        while not existing.update(generation=F("generation") + 1):
+            new = QueuedFile(key=key, storage=storage, name=name, **{**(if_new or {}), **values})
+            try:
+                with transaction.atomic(using=database()):
+                    new.save(using=database(), force_insert=True)
+                    return new, ""
+            except IntegrityError:
+                # There is such a row, maybe only since a moment; or was, until a moment ago.
+                if replaceable and rows().filter(~replaceable, key=key).exists():
+                    raise NameTakenError(name) from None
+        row = rows().get(key=key)
+        replaced = row.local_name
+        for field, value in values.items():
+            setattr(row, field, value)
+        row.save(using=database(), update_fields=list(values))
+        return row, replaced
+
+
+# What a worker says; each is conditional on what it knows
+
+
+def claim(pk: int) -> Optional[QueuedFile]:
+    """Take the lease on a row that has work, or return ``None``.
+
+    Nothing is taken that is not due, has no work, or is in the hands of a living attempt.
+    """
+    now = timezone.now()
+    lease = get_queue_settings().lease
+    token = uuid.uuid4().hex
+    taken = (
+        rows()
+        .filter(no_lease(now), pk=pk, state__in=WORK_STATES, not_before__lte=now)
+        .update(
+            **_doubt_of_abandoned(now, lease),
+            state=Case(
+                When(state=State.QUEUED, then=Value(State.TRANSFERRING.value)), default=F("state")
+            ),
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            lease_until=now + datetime.timedelta(seconds=lease),
+        )
+    )
+    row = rows().filter(pk=pk, lease_token=token).first() if taken else None
+    if row is not None and row.state not in _CLAIMED:
+        # A save has come in between: the lease is ours, but the row asks to be claimed anew.
+        release(row)
+        return claim(pk)
+    return row
+
+
+_CLAIMED = (State.TRANSFERRING, State.SETTLING, State.DELETING)
+
+
+def no_lease(now: datetime.datetime) -> Q:
+    """Match the rows that no living attempt works on."""
+    return Q(lease_until=None) | Q(lease_until__lt=now)
+
+
+def _doubt_of_abandoned(now: datetime.datetime, lease: float) -> Dict[str, Any]:
+    # A lease that was given back is empty; one that ran out still has its token.
+    until = now + datetime.timedelta(seconds=lease)
+    return {
+        "dirty_until": Case(
+            When(lease_token="", then=F("dirty_until")),
+            default=Value(until),
+            output_field=DateTimeField(),
+        ),
+        "dirty_generation": Case(
+            When(lease_token="", then=F("dirty_generation")),
+            default=Value(0),
+            output_field=BigIntegerField(),
+        ),
+    }
+
+
+def _mine(row: QueuedFile) -> QuerySet[QueuedFile]:
+    return rows().filter(pk=row.pk, lease_token=row.lease_token)
+
+
+def _still(row: QueuedFile) -> QuerySet[QueuedFile]:
+    return _mine(row).filter(generation=row.generation, state=row.state)
+
+
+_GIVE_BACK: Dict[str, Any] = {"lease_token": "", "lease_until": None}
+
+
+def renew(row: QueuedFile) -> bool:
+    """Say that the attempt lives; ``False`` if the lease has gone to somebody else."""
+    until = in_seconds(get_queue_settings().lease)
+    return bool(_mine(row).update(lease_until=until))
+
+
+def release(row: QueuedFile) -> bool:
+    """Give the lease back; ``False`` if it had gone to somebody else."""
+    return bool(_mine(row).update(**_GIVE_BACK))
+
+
+def name_remote(row: QueuedFile, remote_name: str) -> bool:
+    """Claim a name in the remote before anything is written there."""
+    row.remote_name = remote_name
+    return bool(_mine(row).update(remote_name=remote_name))
+
+
+def finish(row: QueuedFile) -> Optional[str]:
+    """Record a verified transfer, and give the lease back.
+
+    Returns:
+        ``DONE``; ``SETTLING`` if an attempt whose end nobody saw may still write; ``None`` if
+        the row has moved on, in which case nothing was written.
+    """
+    now = timezone.now()
+    values: Dict[str, Any] = {"last_error": "", **_GIVE_BACK}
+    # The doubt is judged by the statement itself: a late worker may just be reporting it. Doubt
+    # about the same generation is none, since the same bytes again would spoil nothing.
+    certain = _no_doubt(now) | Q(dirty_generation=row.generation)
+    if (
+        _still(row)
+        .filter(certain)
+        .update(state=State.DONE, finished_at=now, not_before=now, **values)
+    ):
+        row.state = State.DONE
+    elif _still(row).update(state=State.SETTLING, not_before=F("dirty_until"), **values):
+        row.state = State.SETTLING
+    else:
+        return None
+    return str(row.state)
+
+
+def _no_doubt(now: datetime.datetime) -> Q:
+    return Q(dirty_until=None) | Q(dirty_until__lte=now)
+
+
+def fail(row: QueuedFile, error: str, *, retry_in: Optional[float], sent: bool) -> bool:
+    """Record a failed attempt, and give the lease back.
+
+    Args:
+        retry_in: Seconds until the next attempt, ``None`` for no further one.
+        sent: Whether something may have been sent, which may still arrive at the remote.
+
+    Returns:
+        Whether the row was still the one that the attempt knew.
+    """
+    values: Dict[str, Any] = {"last_error": error[:4000], **_GIVE_BACK}
+    if row.state != State.DELETING:
+        values["state"] = State.FAILED if retry_in is None else State.QUEUED
+    values["not_before"] = in_seconds(retry_in or 0)
+    if sent:
+        _note_doubt(row)
+    return bool(_still(row).update(**values))
+
+
+def _note_doubt(row: QueuedFile) -> None:
+    doubted = row.dirty_until is not None and row.dirty_until > timezone.now()
+    same = not doubted or row.dirty_generation == row.generation
+    _mine(row).update(
+        dirty_until=in_seconds(get_queue_settings().lease),
+        dirty_generation=row.generation if same else 0,
+    )
+
+
+def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = False) -> bool:
+    """Put a row that nobody works on back into the queue."""
+    values: Dict[str, Any] = {"state": state, "not_before": timezone.now()}
+    if reset:
+        values.update(attempts=0, last_error="")
+    return bool(
+        rows()
+        .filter(pk=row.pk, generation=row.generation, state=row.state, lease_token=row.lease_token)
+        .update(**values)
+    )
+
+
+def remove(row: QueuedFile) -> bool:
+    """Drop a tombstone whose remote copy is deleted; in doubt, keep it to delete once more."""
+    if _still(row).filter(_no_doubt(timezone.now())).delete()[0]:
+        return True
+    _still(row).update(not_before=F("dirty_until"), attempts=0, **_GIVE_BACK)
+    return False
+
+
+def forget_local(row: QueuedFile) -> bool:
+    """Write that the local copy of a finished row is deleted."""
+    return bool(
+        rows().filter(pk=row.pk, generation=row.generation, state=State.DONE).update(local_name="")
+    )
+
+
+def hold_doubt(row: QueuedFile) -> List[int]:
+    """An attempt that had lost its lease may have written after all: look at the remote again.
+
+    Returns:
+        The rows to look at once the doubt is over.
+    """
+    until = in_seconds(get_queue_settings().lease)
+    known = rows().filter(key=row.key)
+    known.update(dirty_until=until, dirty_generation=0)
+    known.filter(state=State.DONE).update(state=State.SETTLING, not_before=until)
+    if not known.exists():
+        # The tombstone is gone already, and what we wrote would bring the file back.
+        return [record_delete(row.storage, row.name, row.task)[0].pk]
+    return list(known.values_list("pk", flat=True))
+
+
+# What others ask
+
+
+def local_bytes(storage: str) -> int:
+    """Return how many bytes the local copies of a storage have, as far as rows know."""
+    kept = rows().filter(storage=storage).exclude(local_name="")
+    return int(kept.aggregate(total=Sum("size"))["total"] or 0)
+
+
+def differing(storage: str, prefix: str) -> QuerySet[QueuedFile]:
+    """Return the rows under a directory that a listing of the remote would not show rightly."""
+    renamed = ~Q(remote_name="") & ~Q(remote_name=F("name"))
+    under = Q(name__startswith=prefix) | Q(remote_name__startswith=prefix)
+    return rows().filter(under, ~Q(state=State.DONE) | renamed, storage=storage)
+
+
+def enqueued_before(moment: datetime.datetime) -> Q:
+    """Match the rows whose last message is so old that it counts as lost."""
+    return Q(enqueued_at=None) | Q(enqueued_at__lte=moment)
+
+
+def known_local(names: List[str]) -> QuerySet[Any]:
+    """Return those of the local names that a row refers to."""
+    return rows().filter(local_name__in=names).values_list("local_name", flat=True)
+
+
+def storage_keys() -> List[str]:
+    """Return the keys of every storage that has a row."""
+    return list(rows().order_by().values_list("storage", flat=True).distinct())

@@ -1,0 +1,81 @@
+"""Names in a queued storage: which are taken, which are free, and what a directory holds."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import Any, Iterable, List, Optional, Tuple
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from smart_storages.names import check_name
+
+from .models import QueuedFile
+
+__all__ = ["clean", "directory", "make_unique", "merge_listing", "overwrites"]
+
+
+def clean(name: Any) -> str:
+    """Return the one spelling under which the ledger has a name.
+
+    Example:
+        >>> clean("scans//2026/./a.png")
+        'scans/2026/a.png'
+    """
+    check_name(name)
+    return posixpath.normpath(str(name).replace("\\", "/"))
+
+
+def directory(path: Any) -> str:
+    """Return the prefix of the names in a directory.
+
+    Example:
+        >>> directory("scans"), directory("")
+        ('scans/', '')
+    """
+    path = posixpath.normpath(str(path).replace("\\", "/")) if path else ""
+    return "" if path in ("", ".") else f"{path.rstrip('/')}/"
+
+
+def overwrites(storage: Any) -> bool:
+    """Whether a storage replaces a file that has the name of a new one, as far as it says."""
+    for attribute in ("file_overwrite", "_allow_overwrite"):
+        value = getattr(storage, attribute, None)
+        if isinstance(value, bool):
+            return value
+    flags = getattr(storage, "OS_OPEN_FLAGS", os.O_EXCL)
+    return not flags & os.O_EXCL
+
+
+def make_unique(storage: Any, name: str, max_length: Optional[int] = None) -> str:
+    """Give a name a random suffix without asking anybody; it is as good as free."""
+    parent, base = posixpath.split(name)
+    root, extension = posixpath.splitext(base)
+    made = posixpath.join(parent, storage.get_alternative_name(root, extension))
+    excess = len(made) - max_length if max_length else 0
+    if excess <= 0:
+        return made
+    if excess >= len(root):
+        raise SuspiciousFileOperation(
+            f"Storage can not find an available filename for {name!r}. Please make sure that "
+            f"the field's max_length ({max_length}) allows a longer one."
+        )
+    return posixpath.join(parent, storage.get_alternative_name(root[:-excess], extension))
+
+
+def merge_listing(
+    path: str, directories: Iterable[str], files: Iterable[str], changes: Iterable[QueuedFile]
+) -> Tuple[List[str], List[str]]:
+    """Return the listing of the remote as it will be when every row is carried out."""
+    prefix = directory(path)
+    all_directories, all_files = dict.fromkeys(directories), dict.fromkeys(files)
+    rows = list(changes)
+    for row in rows:  # first what is not there, since one row's file may be another one's name
+        remote = row.remote_name or row.name
+        if remote.startswith(prefix) and (not row.is_live or remote != row.name):
+            all_files.pop(remote[len(prefix) :], None)
+    for row in rows:
+        if row.is_live and row.name.startswith(prefix):
+            first, slash, _ = row.name[len(prefix) :].partition("/")
+            (all_directories if slash else all_files)[first] = None
+    return list(all_directories), list(all_files)

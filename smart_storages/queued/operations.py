@@ -1,0 +1,134 @@
+"""What an operator does with the ledger, from the command line or from the admin."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Callable, Dict, Iterator
+
+from django.db.models import Count, F
+from django.utils import timezone
+
+from . import copies, engines, ledger, registry
+from .models import QueuedFile, State
+from .registry import find_storage
+
+__all__ = ["count_by_state", "describe", "prune", "retry", "verify"]
+
+_BATCH = 200
+Tell = Callable[[str, int, int], None]
+
+
+def count_by_state(rows: Any) -> Dict[str, int]:
+    """Return how many of the rows are in each state, every state listed."""
+    counted = dict(rows.order_by().values_list("state").annotate(count=Count("pk")))
+    return {str(state.value): counted.get(state.value, 0) for state in State}
+
+
+def age_of(row: QueuedFile) -> datetime.timedelta:
+    """Return how long ago the file was saved."""
+    return timezone.now() - row.saved_at
+
+
+def describe(row: QueuedFile) -> Dict[str, Any]:
+    """Return what is worth knowing about a row, as plain values."""
+    return {
+        "id": row.pk,
+        "storage": row.storage,
+        "name": row.name,
+        "state": str(row.state),
+        "generation": row.generation,
+        "size": row.size,
+        "sha256": row.checksum,
+        "attempts": row.attempts,
+        "error": row.last_error,
+        "age": str(age_of(row)).partition(".")[0],
+        "local_name": row.local_name,
+        "remote_name": row.remote_name,
+        "host": row.host,
+    }
+
+
+def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> int:
+    """Queue failed transfers again, with all their attempts.
+
+    Returns:
+        How many.
+    """
+    retried, total = 0, rows.count()
+    for done, row in enumerate(_each(rows), 1):
+        progress("retry", done, total)
+        if row.state == State.FAILED and ledger.requeue(row, reset=True):
+            engines.enqueue(row.pk)
+            retried += 1
+    return retried
+
+
+def prune(days: float) -> int:
+    """Forget finished rows that say nothing the remote does not: nothing local, same name.
+
+    Args:
+        days: Only rows that finished longer ago.
+
+    Returns:
+        How many were forgotten.
+    """
+    before = timezone.now() - datetime.timedelta(days=days)
+    finished = ledger.rows().filter(
+        state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=before
+    )
+    return int(finished.delete()[0])
+
+
+def verify(
+    rows: Any,
+    report: Callable[[str], None],
+    progress: Tell = lambda what, done, total: None,
+    *,
+    repair: bool = False,
+) -> int:
+    """Compare what the remotes hold with the ledger.
+
+    Args:
+        rows: Finished rows.
+        report: Called with a sentence for each file that is missing or different.
+        progress: Called with what is being done, how much is done, and of how much.
+        repair: Whether to send again what has a local copy left.
+
+    Returns:
+        How many were compared.
+    """
+    done, total = 0, rows.count()
+    for done, row in enumerate(_each(rows), 1):
+        progress("verify", done, total)
+        problem = _find_problem(row)
+        if not problem:
+            continue
+        if repair and row.local_name and ledger.requeue(row, reset=True):
+            engines.enqueue(row.pk)
+            registry.find_storage(row.storage).moved(row.name)
+            problem += " It is sent again."
+        report(problem)
+    return done
+
+
+def _find_problem(row: QueuedFile) -> str:
+    try:
+        remote = find_storage(row.storage).remote
+        if copies.holds(remote, row.remote_name or row.name, row):
+            return ""
+    except Exception as error:
+        return f"{row.storage}: {row.name}: could not be verified: {error}"
+    if not ledger.rows().filter(pk=row.pk, generation=row.generation, state=row.state).exists():
+        return ""  # it was saved over or deleted in the meantime
+    return f"{row.storage}: {row.name}: the remote holds something else, or nothing."
+
+
+def _each(rows: Any) -> Iterator[QueuedFile]:
+    # By id, in batches: the rows may change state, and there may be millions.
+    last = 0
+    while True:
+        batch = list(rows.order_by("pk").filter(pk__gt=last)[:_BATCH])
+        if not batch:
+            return
+        yield from batch
+        last = batch[-1].pk

@@ -1,0 +1,135 @@
+"""Which storage a row of the ledger belongs to.
+
+A row holds the key of its storage, never its options: a worker has settings of its own. Every
+queued storage enters itself here when it is made, which for the storage of a field is when the
+models are imported; those of ``STORAGES`` are made when they are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from django.utils.module_loading import import_string
+
+from smart_storages.exceptions import TransferError
+from smart_storages.options import holds_secret
+from smart_storages.references import describe
+from smart_storages.utils import storages
+
+__all__ = ["enter", "find_storage", "get", "known_storages", "make_key", "without_secrets"]
+
+_storages: Dict[str, Any] = {}
+_MAX_KEY = 100
+
+
+def enter(storage: Any) -> None:
+    """Enter a storage under its key; the newest counts.
+
+    Of equal ones the oldest counts: those that migrations make lack the credentials.
+    """
+    known = _storages.get(storage.key)
+    if known is None or known.deconstruct() != storage.deconstruct():
+        _storages[storage.key] = storage
+
+
+def get(key: str) -> Any:
+    """Return the storage that this process has made under a key, or ``None``."""
+    return _storages.get(key)
+
+
+def known_storages(*, with_settings: bool = False) -> List[Any]:
+    """Return the queued storages that this process has made.
+
+    Args:
+        with_settings: Whether to make those of ``STORAGES`` first.
+    """
+    if with_settings:
+        _make_those_of_the_settings()
+    return list(_storages.values())
+
+
+def find_storage(key: str) -> Any:
+    """Return the storage of a row.
+
+    Raises:
+        TransferError: This process knows no such storage.
+    """
+    if key not in _storages:
+        _make_those_of_the_settings()
+    try:
+        return _storages[key]
+    except KeyError:
+        raise TransferError(
+            f"This process knows no queued storage with the key {key!r}. Make it where every "
+            "process imports it (on a field, or in STORAGES); if its local or remote was "
+            f"renamed, keep the rows it has with QueuedStorage(..., key={key!r})."
+        ) from None
+
+
+def _make_those_of_the_settings() -> None:
+    for alias, params in storages.backends.items():
+        backend = params.get("BACKEND")
+        try:
+            backend = import_string(backend) if isinstance(backend, str) else backend
+        except ImportError:  # not ours to report: Django does when the alias is used
+            continue
+        if getattr(backend, "enters_registry", False):
+            enter(storages[alias])
+
+
+def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
+    """Make a key out of references and their options; no secret has a part in it.
+
+    Example:
+        >>> make_key(("scratch", None), ("media", None))
+        'scratch>media'
+    """
+    text = ">".join(describe(reference) for reference, _ in parts)
+    told = [_plain(reference) for reference, _ in parts] + [_plain(opts) for _, opts in parts]
+    needs_digest = any(options for _, options in parts) or any(
+        not isinstance(reference, str) for reference, _ in parts
+    )
+    if needs_digest or len(text) > _MAX_KEY:
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        text = f"{text[: _MAX_KEY - 13]}#{digest}"
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = without_secrets(value)
+        return {str(name): _plain(each) for name, each in kept.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return str(value)
+    if hasattr(value, "deconstruct"):
+        path, args, kwargs = value.deconstruct()
+        return [path, _plain(args), _plain(kwargs)]
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the options, nested ones too, without those that hold a secret.
+
+    Example:
+        >>> without_secrets({"bucket_name": "acme", "secret_key": "hunter2"})
+        {'bucket_name': 'acme'}
+    """
+    kept = {}
+    for name, value in options.items():
+        if holds_secret(str(name), value) or _looks_secret(str(name)):
+            continue
+        kept[name] = without_secrets(value) if isinstance(value, Mapping) else value
+    return kept
+
+
+def _looks_secret(name: str) -> bool:
+    # A third party's storage has option names of its own.
+    lowered = name.lower()
+    words = ("secret", "password", "token", "credential")
+    return any(word in lowered for word in words) or lowered.endswith(("key", "key_id"))

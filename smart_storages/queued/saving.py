@@ -1,0 +1,174 @@
+"""What the application says: a file is saved, deleted, or told to travel.
+
+The local copy is written first, then the row, in the caller's own transaction; nothing is sent
+to a worker before that transaction is committed.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any, Optional
+
+from django.core.files.storage import Storage
+from django.db import transaction
+
+from smart_storages import signals
+from smart_storages.names import check_name
+
+from . import copies, engines, hints, ledger, names
+from .models import QueuedFile, State
+from .steps import reached
+
+__all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+
+def find_available(storage: Any, name: str, max_length: Optional[int] = None) -> str:
+    """Return the name under which a file will be saved."""
+    name = names.clean(name)
+    if storage.replaces and not (max_length and len(name) > max_length):
+        return name
+    if storage.ask_remote:
+        try:
+            return str(Storage.get_available_name(storage, name, max_length=max_length))
+        except OSError:  # no answer; every error of S3's is one of these
+            logger.warning("the remote was not asked about %s", name, exc_info=True)
+    return names.make_unique(storage, name, max_length)
+
+
+def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> str:
+    """Save a file locally, and have it carried once the transaction is committed."""
+    name = find_available(storage, name, max_length)
+    check_name(name)
+    if _is_full(storage, content):
+        saved = _store_remotely(storage, name, content, max_length)
+        if saved is not None:
+            return saved
+    copy = _keep(storage, name, content)
+    while True:
+        try:
+            _record(storage, name, copy, overwrite=storage.replaces)
+            return name
+        except ledger.NameTakenError:
+            name = names.make_unique(storage, name, max_length)
+
+
+def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
+    """Save a file under exactly this name, and say whether that was possible."""
+    name = names.clean(name)
+    if not replace and storage.exists(name):
+        return False
+    copy = _keep(storage, name, content)
+    try:
+        _record(storage, name, copy, overwrite=replace)
+    except ledger.NameTakenError:
+        copies.delete_quietly(storage.local, copy.name)
+        return False
+    return True
+
+
+def _keep(storage: Any, name: str, content: Any) -> ledger.LocalCopy:
+    hints.forget(storage.key, name)
+    copy = copies.keep(storage.local, storage.key, name, content, durable=storage.durable)
+    reached("save:local-written")
+    return copy
+
+
+def _record(storage: Any, name: str, copy: ledger.LocalCopy, *, overwrite: bool) -> None:
+    state = State.HELD if storage.delayed else State.QUEUED
+    try:
+        row, replaced = ledger.record_save(
+            storage.key, name, copy, task=storage.task, state=state, overwrite=overwrite
+        )
+    except ledger.NameTakenError:
+        raise
+    except BaseException:
+        copies.delete_quietly(storage.local, copy.name)
+        raise
+    reached("save:row-written")
+    _on_commit(storage, row, replaced, "save", work=not storage.delayed)
+
+
+def _is_full(storage: Any, content: Any) -> bool:
+    if storage.max_local_bytes is None:
+        return False
+    try:
+        size = content.size
+    except (AttributeError, OSError):
+        size = 0
+    return bool(ledger.local_bytes(storage.key) + size > storage.max_local_bytes)
+
+
+def _store_remotely(
+    storage: Any, name: str, content: Any, max_length: Optional[int]
+) -> Optional[str]:
+    if ledger.find(storage.key, name) is not None:
+        return None  # an attempt at an older generation may be running; only a lease keeps order
+    body, size, sha256, md5 = copies.measure(content)
+    copy = ledger.LocalCopy("", size, sha256, md5, "")
+    try:
+        saved = storage.remote.save(name, body, max_length=max_length)
+        sound = copies.holds(storage.remote, saved, copy)
+    except OSError:
+        logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
+        return None
+    if not sound:
+        return None
+    saved = names.clean(saved)
+    row, replaced = ledger.record_save(
+        storage.key,
+        saved,
+        copy,
+        task=storage.task,
+        state=State.DONE,
+        overwrite=True,
+        remote_name=saved,
+    )
+    _on_commit(storage, row, replaced, "save", work=False)
+    return saved
+
+
+def bury(storage: Any, name: str) -> None:
+    """Delete a file: gone for readers with the transaction, from the remote soon after."""
+    name = names.clean(name)
+    hints.forget(storage.key, name)
+    row, replaced = ledger.record_delete(storage.key, name, storage.task)
+    reached("delete:row-written")
+    _on_commit(storage, row, replaced, "delete", work=True)
+
+
+def ask_for_transfer(storage: Any, name: str) -> Any:
+    """Queue a file that is held, has failed, or whose message may be lost."""
+    row = ledger.find(storage.key, names.clean(name))
+    if row is None or not row.is_live:
+        raise FileNotFoundError(f"The ledger of {storage.key!r} has no file {name!r}.")
+    if row.state not in (State.HELD, State.FAILED, State.QUEUED):
+        return None
+    storage.result = None
+    ledger.requeue(row, reset=True)
+    _on_commit(storage, row, "", "transfer", work=True)
+    return storage.result
+
+
+def _on_commit(storage: Any, row: QueuedFile, replaced: str, what: str, *, work: bool) -> None:
+    done = partial(_committed, storage, row, replaced, what, work)
+    transaction.on_commit(done, using=ledger.database())
+
+
+def _committed(storage: Any, row: QueuedFile, replaced: str, what: str, work: bool) -> None:
+    # The row is safe: whatever fails from here on, the sweep makes up for.
+    reached(f"{what}:committed")
+    hints.forget(storage.key, row.name)
+    if work:
+        storage.result = engines.enqueue(row.pk)
+        reached(f"{what}:enqueued")
+    if replaced:
+        copies.delete_quietly(storage.local, replaced)
+        reached("save:old-copy-deleted")
+    if what == "save":
+        logger.info("saved %s locally (%d bytes)", row.name, row.size)
+        signals.file_queued.send_robust(
+            sender=type(storage), storage=storage, name=row.name, transfer=row
+        )

@@ -1,0 +1,215 @@
+"""What cron repairs: lost messages, dead workers, local copies that nobody needs.
+
+Every repair is a conditional update, so that any number of sweeps may run at once, on every
+host, while web processes and workers go on.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from smart_storages.config import get_queue_settings
+
+from . import copies, engines, ledger, registry
+from .models import WORK_STATES, QueuedFile, State
+from .steps import reached
+from .tasks import get_task
+
+__all__ = ["Report", "sweep"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+_BATCH = 200
+
+
+@dataclass
+class Report:
+    """What a sweep did.
+
+    Args:
+        requeued: Rows handed to the engine again.
+        carried: How the rows that the sweep carried itself ended, with how often.
+        local_deleted: Local copies of finished rows deleted.
+        orphans: Local copies deleted that no row refers to.
+        unknown: Keys of storages that rows have and this process does not know.
+        errors: Sentences about what could not be done.
+    """
+
+    requeued: int = 0
+    carried: Dict[str, int] = field(default_factory=dict)
+    local_deleted: int = 0
+    orphans: int = 0
+    unknown: List[str] = field(default_factory=list)
+    errors: List[str] = field(default_factory=list)
+
+
+def sweep(
+    *,
+    run: bool = False,
+    orphan_age: Optional[float] = None,
+    requeue_age: Optional[float] = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Report:
+    """Repair what died.
+
+    Args:
+        run: Whether to carry the files in this process, rather than to hand them to the engine.
+        orphan_age: Seconds that a local copy without a row may live; from the settings if not
+            given. Longer than your longest transaction.
+        requeue_age: Seconds after which a message counts as lost; one lease if not given.
+        progress: Called with what is being done, how much of it is done, and of how much.
+
+    Returns:
+        What was done.
+    """
+    report = Report()
+    _requeue(report, run, requeue_age, progress)
+    _delete_finished(report, progress)
+    _delete_orphans(report, orphan_age, progress)
+    report.unknown = _find_unknown()
+    return report
+
+
+def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> None:
+    settings = get_queue_settings()
+    age = settings.lease if age is None else age
+    total = _due(age).count()
+    done = last = 0
+    while True:
+        batch, end = _take_batch(age, last)
+        if end is None:
+            return
+        last = end
+        for pk in batch:
+            done += 1
+            progress("requeue", done, max(done, total))
+            reached("sweep:requeued")
+            if run:
+                outcome = engines.run(pk) or "nothing to do"
+                report.carried[outcome] = report.carried.get(outcome, 0) + 1
+            else:
+                engines.enqueue(pk)
+                report.requeued += 1
+
+
+def _due(age: float) -> Any:
+    now = timezone.now()
+    long_ago = now - datetime.timedelta(seconds=age)
+    return ledger.rows().filter(
+        ledger.no_lease(now),
+        ledger.enqueued_before(long_ago),
+        state__in=WORK_STATES,
+        not_before__lte=now,
+    )
+
+
+def _take_batch(age: float, after: int) -> Tuple[List[int], Optional[int]]:
+    due = _due(age).filter(pk__gt=after).order_by("pk")
+    if not ledger.connection().features.has_select_for_update_skip_locked:
+        return _take(age, due)
+    # Rows that a request has locked are skipped: it will enqueue them itself.
+    with transaction.atomic(using=ledger.database()):
+        return _take(age, due.select_for_update(skip_locked=True))
+
+
+def _take(age: float, due: Any) -> Tuple[List[int], Optional[int]]:
+    # Taking the time of enqueueing is what keeps two sweeps apart, with row locks or without.
+    found = list(due.values_list("pk", flat=True)[:_BATCH])
+    taken = [pk for pk in found if _due(age).filter(pk=pk).update(enqueued_at=timezone.now())]
+    return taken, found[-1] if found else None
+
+
+def _delete_finished(report: Report, progress: Any) -> None:
+    finished = ledger.rows().filter(state=State.DONE).exclude(local_name="").order_by("pk")
+    total = finished.count()
+    for done, row in enumerate(_in_batches(finished), 1):
+        progress("finished", done, total)
+        try:
+            if not get_task(row.task).delete_local:
+                continue
+            local = registry.find_storage(row.storage).local
+        except Exception as error:
+            report.errors.append(f"{row.name}: {error}")
+            continue
+        if copies.delete_quietly(local, row.local_name):
+            reached("sweep:local-deleted")
+            ledger.forget_local(row)
+            report.local_deleted += 1
+
+
+def _in_batches(rows: Any) -> Iterator[QueuedFile]:
+    last = 0
+    while True:
+        batch = list(rows.filter(pk__gt=last)[:_BATCH])
+        if not batch:
+            return
+        yield from batch
+        last = batch[-1].pk
+
+
+def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None:
+    age = get_queue_settings().orphan_age if age is None else age
+    before = timezone.now() - datetime.timedelta(seconds=age)
+    for storage in _storages():
+        try:
+            found = list(_walk(storage.local, copies.orphan_prefix(storage.key)))
+        except Exception as error:
+            report.errors.append(f"{storage.key}: {error}")
+            continue
+        for start in range(0, len(found), _BATCH):
+            batch = found[start : start + _BATCH]
+            # Listed first and looked up afterwards: a copy is written before its row.
+            known = set(ledger.known_local(batch))
+            for done, name in enumerate(batch, start + 1):
+                progress("orphans", done, len(found))
+                if name in known or not _is_old(storage.local, name, before):
+                    continue
+                if copies.delete_quietly(storage.local, name):
+                    reached("sweep:orphan-deleted")
+                    report.orphans += 1
+
+
+def _storages() -> List[Any]:
+    for key in ledger.storage_keys():
+        try:
+            registry.find_storage(key)
+        except Exception:
+            logger.debug("no storage %s", key, exc_info=True)
+    return registry.known_storages()
+
+
+def _walk(storage: Any, path: str) -> Iterator[str]:
+    try:
+        directories, files = storage.listdir(path)
+    except FileNotFoundError:
+        return
+    for name in files:
+        yield f"{path}/{name}"
+    for directory in directories:
+        yield from _walk(storage, f"{path}/{directory}")
+
+
+def _is_old(storage: Any, name: str, before: datetime.datetime) -> bool:
+    try:
+        modified = storage.get_modified_time(name)
+    except FileNotFoundError:
+        return False
+    if timezone.is_naive(modified):
+        modified = timezone.make_aware(modified)
+    return bool(modified < before)
+
+
+def _find_unknown() -> List[str]:
+    unknown = []
+    for key in ledger.storage_keys():
+        try:
+            registry.find_storage(key)
+        except Exception:
+            unknown.append(key)
+    return unknown

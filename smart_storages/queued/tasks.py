@@ -1,0 +1,75 @@
+"""What a worker does with a file: :class:`Transfer` and :class:`TransferAndDelete`.
+
+A project subclasses one of them to do more, and names it as ``task`` of its storage. Claiming,
+verifying, recording and retrying are not part of the task: see :mod:`.carrier`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Type, Union
+
+from django.core.files.storage import Storage
+from django.utils.module_loading import import_string
+
+from smart_storages.exceptions import ConfigurationError
+
+from .views import copy_in_s3
+
+__all__ = ["Transfer", "TransferAndDelete", "get_task"]
+
+
+class Transfer:
+    """Carry a file to the remote storage, and keep the local copy.
+
+    Example:
+        >>> class TransferScan(Transfer):
+        ...     def transfer(self, name, local, remote, **kwargs):
+        ...         if not is_clean(local.open(name)):
+        ...             return False
+        ...         return super().transfer(name, local, remote, **kwargs)
+    """
+
+    #: Whether the local copy is deleted once the remote one is verified.
+    delete_local = False
+
+    def transfer(self, name: str, local: Storage, remote: Storage, **kwargs: Any) -> bool:
+        """Copy ``name`` from ``local`` to ``remote``. May run more than once for a file.
+
+        Args:
+            name: Name of the file, in both storages as they are given here.
+            local: Opens the local copy under ``name``, whatever it is called on the disk.
+            remote: The remote storage; ``save`` puts the file where the ledger expects it.
+            **kwargs: Reserved: ``size`` in bytes, ``generation``, ``attempt`` from 1.
+
+        Returns:
+            ``True`` if the file is there, ``False`` to be asked again later. Anything else is a
+            ``ValueError``.
+        """
+        if copy_in_s3(name, local, remote):
+            return True
+        with local.open(name) as content:
+            remote.save(name, content)
+        return True
+
+
+class TransferAndDelete(Transfer):
+    """Carry a file to the remote storage; delete the local copy once that is verified."""
+
+    delete_local = True
+
+
+def get_task(reference: Union[str, Type[Transfer]]) -> Type[Transfer]:
+    """Return the task class that a dotted path names.
+
+    Raises:
+        ConfigurationError: There is no such class, or it is not a subclass of ``Transfer``.
+    """
+    try:
+        task = import_string(reference) if isinstance(reference, str) else reference
+    except ImportError as error:
+        raise ConfigurationError(f"The task {reference!r} cannot be imported: {error}") from error
+    if not (isinstance(task, type) and issubclass(task, Transfer)):
+        raise ConfigurationError(
+            f"The task {reference!r} is not a subclass of smart_storages.queued.tasks.Transfer."
+        )
+    return task

@@ -1,0 +1,164 @@
+"""The two storages as a task sees them: under the file's own name, and with the lease watched."""
+
+from __future__ import annotations
+
+import logging
+from typing import IO, Any, Dict, Optional, Tuple, cast
+
+from django.core.files import File
+
+from smart_storages.calls import Steps
+from smart_storages.forwarding import ChoosingStorage
+
+from . import ledger
+from .copies import s3_address
+from .lease import Lease, LeaseLostError
+from .models import QueuedFile
+from .steps import reached
+
+__all__ = ["LocalView", "RemoteView", "copy_in_s3"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+
+class LocalView(ChoosingStorage):
+    """The local storage, in which the copy of a row has the name of its file.
+
+    Args:
+        inner: The local storage.
+        row: The row as it was claimed.
+        lease: The lease of the attempt; reading stops when it is lost.
+    """
+
+    def __init__(self, inner: Any, row: QueuedFile, lease: Lease) -> None:
+        self.inner = inner
+        self._row = row
+        self._lease = lease
+
+    def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
+        return self.inner, self.name_of(name)
+
+    def name_of(self, name: str) -> str:
+        """Return what the storage calls a file."""
+        return self._row.local_name if name == self._row.name else name
+
+    def open(self, name: str, mode: str = "rb") -> File[Any]:
+        """Open the local copy; each read makes sure that the lease still holds."""
+        try:
+            content = self.inner.open(self.name_of(name), mode)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"The local copy of {name!r} is not here; it was saved on {self._row.host!r}. "
+                "Run a worker there, or make local a bucket that every host reaches."
+            ) from error
+        return File(cast(IO[bytes], _Watched(content, self._lease)), name=name)
+
+
+class _Watched:
+    def __init__(self, content: Any, lease: Lease) -> None:
+        self._content = content
+        self._lease = lease
+
+    def read(self, *args: Any) -> Any:
+        self._lease.check()
+        data = self._content.read(*args)
+        reached("transfer:uploading")
+        return data
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._content, attribute)
+
+
+class RemoteView(ChoosingStorage):
+    """The remote storage, where ``save`` writes what the ledger has claimed.
+
+    Args:
+        inner: The remote storage.
+        row: The row as it was claimed.
+        lease: The lease of the attempt.
+        overwrite: Whether the storage replaces a file by itself.
+    """
+
+    def __init__(self, inner: Any, row: QueuedFile, lease: Lease, *, overwrite: bool) -> None:
+        self.inner = inner
+        self._row = row
+        self._lease = lease
+        self._overwrite = overwrite
+
+    def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
+        known = name == self._row.name and self._row.remote_name
+        return self.inner, self._row.remote_name if known else name
+
+    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        claimed = yield self, "claim", (name, max_length), {}
+        reached("transfer:sending")
+        saved = yield self.inner, "save", (claimed, content), {}
+        if saved != claimed:
+            yield self, "adopt", (saved,), {}
+        return saved
+
+    def claim(self, name: str, max_length: Optional[int] = None) -> str:
+        """Return the name to write, which is in the ledger before anything is written."""
+        self._lease.check()
+        claimed = self._row.remote_name
+        is_new = not claimed
+        if is_new:
+            available = self.inner.get_available_name(name, max_length=max_length)
+            claimed = name if self._overwrite else available
+            self.note(claimed)
+            reached("transfer:named")
+        self._lease.check()
+        self._lease.sent = True
+        if not (is_new or self._overwrite):
+            # Ours: an older generation, or what an attempt that died has left half written.
+            self.inner.delete(claimed)
+            reached("transfer:place-freed")
+            self._lease.check()
+        return claimed
+
+    def adopt(self, saved: str) -> None:
+        """Write down the other name under which the remote has put the file."""
+        try:
+            self.note(saved)
+        except LeaseLostError:
+            # Nobody but us knows it, and nobody would ever delete it.
+            self.inner.delete(saved)
+            raise
+
+    def note(self, remote_name: str) -> None:
+        """Write the name into the ledger."""
+        if not ledger.name_remote(self._row, remote_name):
+            raise LeaseLostError(self._row.name)
+
+
+def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
+    """Let S3 copy the file, when both storages are buckets of the same server.
+
+    Returns:
+        Whether it did; ``False`` asks the caller to carry the bytes.
+    """
+    if not (isinstance(local, LocalView) and isinstance(remote, RemoteView)):
+        return False
+    source = s3_address(local.inner, local.name_of(name))
+    target = s3_address(remote.inner, name)
+    if source is None or target is None or remote.inner.gzip:
+        return False
+    client = target[0]
+    if client.meta.endpoint_url != source[0].meta.endpoint_url:
+        return False
+    claimed = remote.claim(name)
+    address = s3_address(remote.inner, claimed)
+    assert address is not None  # noqa: S101 - it was one above
+    parameters = remote.inner._get_write_parameters(address[1]["Key"])
+    try:
+        client.copy(
+            source[1],
+            **address[1],
+            ExtraArgs={**parameters, "MetadataDirective": "REPLACE"},
+            SourceClient=source[0],
+        )
+    except client.exceptions.ClientError:
+        # These credentials may not read the staging bucket; ours, which wrote it, may.
+        logger.info("no server-side copy of %s; it is carried instead", name, exc_info=True)
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""Real workers: Celery on Redis and on RabbitMQ, and the database worker of django-tasks."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any, Iterator
+
+import pytest
+
+from tests.conftest import REQUIRE_REAL_S3
+from tests.queued.project import Project
+
+FILES = 20
+
+
+def sqlite(root: Any) -> Any:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(root / "db.sqlite3"),
+        "OPTIONS": {"timeout": 60},
+    }
+
+
+def need(module: str) -> Any:
+    if REQUIRE_REAL_S3 and module == "celery":
+        return __import__(module)
+    return pytest.importorskip(module)
+
+
+@pytest.fixture
+def make_project(tmp_path: Any) -> Iterator[Any]:
+    made = []
+
+    def make(**given: Any) -> Project:
+        made.append(Project(tmp_path, given.pop("database"), **given))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.stop()
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: Any) -> Any:
+    need("celery")
+    return request.getfixturevalue(request.param)
+
+
+def assert_delivered(project: Project, count: int = FILES) -> None:
+    answer = project.client("wait", count)
+    assert answer == {"states": {"done": count}, "wrong": []}, project.log()[-3000:]
+    left = [name for _, _, names in os.walk(project.root / "local") for name in names]
+    assert left == []
+
+
+def test_celery_carries_files(make_project: Any, broker: Any, postgres: Any) -> None:
+    project = make_project(database=postgres.create_database(), engine="celery", broker=broker.url)
+    project.start_celery()
+    project.client("save", 0, FILES)
+    assert_delivered(project)
+    assert project.log().count("smart_storages.queued.carry") >= FILES
+
+
+def test_celery_workers_may_be_killed(make_project: Any, redis: Any, postgres: Any) -> None:
+    need("celery")
+    project = make_project(
+        database=postgres.create_database(), engine="celery", broker=redis.url, lease=1.0
+    )
+    for number in range(4):
+        worker = project.start_celery()
+        project.client("save", number * 5, 5)
+        until = time.monotonic() + 30
+        while f"{number * 5}.bin" not in os.listdir(project.root / "remote"):
+            assert time.monotonic() < until, project.log()[-3000:]
+            time.sleep(0.01)
+        project.kill(worker)
+    project.start_celery()
+    time.sleep(1.1)
+    project.manage("transfers", "sweep", "--requeue-age", "0", "--orphan-age", "0")
+    assert_delivered(project)
+
+
+def test_a_save_does_not_wait_for_a_broker_that_is_down(
+    make_project: Any, broker: Any, postgres: Any
+) -> None:
+    project = make_project(database=postgres.create_database(), engine="celery", broker=broker.url)
+    broker.halt()
+    try:
+        assert project.client("save", 0, 3)["seconds"] < 3 * 4, "it waited for each"
+    finally:
+        broker.start()
+    assert project.client("wait", 3, "0")["states"] == {"queued": 3}
+    project.start_celery()
+    assert "3 queued again" in project.manage("transfers", "sweep", "--requeue-age", "0")
+    assert_delivered(project, 3)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: Any, tmp_path: Any) -> Any:
+    if request.param == "sqlite":
+        return sqlite(tmp_path)
+    return request.getfixturevalue("postgres").create_database()
+
+
+def tasks_project(make_project: Any, database: Any, **given: Any) -> Project:
+    need("django_tasks_db")
+    return make_project(
+        database=database,
+        engine="django",
+        apps=["django_tasks_db"],
+        tasks={"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}},
+        **given,
+    )
+
+
+def test_the_database_worker_carries_files(make_project: Any, database: Any) -> None:
+    project = tasks_project(make_project, database)
+    project.start_django_worker()
+    project.client("save", 0, FILES)
+    assert_delivered(project)
+
+
+def test_a_message_holds_the_id_of_a_row_and_nothing_else(make_project: Any, tmp_path: Any) -> None:
+    import sqlite3
+
+    project = tasks_project(make_project, sqlite(tmp_path))
+    project.client("save", 0, 1)
+    with sqlite3.connect(str(tmp_path / "db.sqlite3")) as connection:
+        ((table,),) = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%dbtaskresult'"
+        )
+        (row,) = connection.execute(f"SELECT args_kwargs, task_path FROM {table}")  # noqa: S608
+    assert json.loads(row[0]) == {"args": [1], "kwargs": {}}
+    assert row[1] == "smart_storages.queued.engines.carry_queued_file"
+
+
+def test_a_message_of_celery_holds_the_id_and_nothing_else(
+    make_project: Any, redis: Any, postgres: Any
+) -> None:
+    import base64
+
+    need("celery")
+    client = need("redis").Redis(port=redis.port)
+    client.flushall()
+    project = make_project(database=postgres.create_database(), engine="celery", broker=redis.url)
+    project.client("save", 0, 1)
+    (raw,) = client.lrange("celery", 0, -1)
+    message = json.loads(raw)
+    arguments, keywords, _ = json.loads(base64.b64decode(message["body"]))
+    assert (arguments, keywords) == ([1], {})
+    assert "scans" not in raw.decode()
+
+
+def test_inline_carries_files_at_once(make_project: Any, tmp_path: Any) -> None:
+    project = make_project(database=sqlite(tmp_path), engine="inline")
+    project.client("save", 0, 3)
+    assert project.client("wait", 3, "0") == {"states": {"done": 3}, "wrong": []}

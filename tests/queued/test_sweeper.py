@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from smart_storages.queued import ledger
+from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.sweeper import sweep
+from tests.queued import broker
+from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
+
+DAY = 86400
+
+
+def test_a_lost_message_is_sent_again_once(queue: Any, messages: list) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    messages.clear()
+    assert sweep().requeued == 0, "the message may still be on its way"
+    pass_time(1000)
+    assert sweep().requeued == 1
+    assert sweep().requeued == 0, "another sweep has just sent it"
+    assert broker.deliver() == ["done"]
+
+
+def test_a_save_while_the_broker_is_down_is_delivered_by_the_sweep(
+    queue: Any, settings: Any
+) -> None:
+    settings.SMART_STORAGE_TASKS = "tests.queued.broker.refuse"
+    queue.save("a.txt", ContentFile(b"hello"))
+    settings.SMART_STORAGE_TASKS = "tests.queued.broker.post"
+    sweep(requeue_age=0)
+    assert broker.deliver() == ["done"]
+    assert queue.remote.open("a.txt").read() == b"hello"
+
+
+def test_what_a_dead_worker_had_is_sent_again_when_its_lease_is_over(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    ledger.claim(row_of(queue, "a.txt").pk)
+    assert sweep(requeue_age=0).requeued == 0
+    pass_time(1000)
+    assert sweep().requeued == 1
+
+
+def test_the_sweep_can_carry_files_itself(queue: Any, messages: list) -> None:
+    for number in range(3):
+        queue.save(f"{number}.txt", ContentFile(b"hello"))
+    assert sweep(run=True, requeue_age=0).carried == {"done": 3}
+    assert queue.remote.listdir("")[1] != []
+
+
+def test_held_and_failed_files_are_left_alone(make_queue: Any, messages: list) -> None:
+    queue = make_queue(delayed=True)
+    queue.save("held.txt", ContentFile(b"1"))
+    queue.save("failed.txt", ContentFile(b"2"))
+    QueuedFile.objects.filter(name="failed.txt").update(state="failed")
+    pass_time(10 * DAY)
+    report = sweep(orphan_age=0)
+    assert (report.requeued, report.orphans) == (0, 0)
+    assert len(local_files(queue)) == 2
+
+
+def test_orphans_of_rolled_back_transactions_go_when_they_are_old(queue: Any) -> None:
+    queue.save("kept.txt", ContentFile(b"kept"))
+    (kept,) = local_files(queue)
+    with rolled_back():
+        queue.save("a.txt", ContentFile(b"hello"))
+    assert len(local_files(queue)) == 2
+    assert sweep().orphans == 0
+    for name in local_files(queue):
+        old = time.time() - 2 * DAY
+        os.utime(queue.local.path(name), (old, old))
+    assert sweep().orphans == 1
+    assert local_files(queue) == [kept]
+
+
+def test_files_that_are_not_the_queues_are_never_orphans(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    queue.local.save("theirs.txt", ContentFile(b"theirs"))
+    queue.local.save("queued-0123456789ab/00/theirs.txt", ContentFile(b"another database's"))
+    sweep(orphan_age=-10)
+    assert len(local_files(queue)) == 3
+
+
+def test_a_local_copy_that_outlived_its_worker_is_deleted(queue: Any, monkeypatch: Any) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("smart_storages.queued.copies.delete_quietly", lambda *args: False)
+        queue.save("a.txt", ContentFile(b"hello"))
+        broker.deliver()
+    assert row_of(queue, "a.txt").local_name
+    assert sweep().local_deleted == 1
+    assert local_files(queue) == []
+    assert row_of(queue, "a.txt").local_name == ""
+
+
+def test_the_kept_copies_of_transfer_stay(make_queue: Any) -> None:
+    queue = make_queue(task="smart_storages.queued.tasks.Transfer")
+    queue.save("a.txt", ContentFile(b"hello"))
+    broker.deliver()
+    sweep(orphan_age=-10)
+    assert len(local_files(queue)) == 1
+
+
+def test_rows_of_a_storage_that_nobody_knows_are_reported(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(storage="gone")
+    assert sweep(orphan_age=-10).unknown == ["gone"]
+    assert len(local_files(queue)) == 1
+
+
+def test_more_rows_than_a_batch_are_all_sent(queue: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("smart_storages.queued.sweeper._BATCH", 3)
+    for number in range(8):
+        queue.save(f"{number}.txt", ContentFile(b"hello"))
+    assert sweep(requeue_age=0).requeued == 8

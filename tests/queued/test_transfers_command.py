@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
+
+from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.progress import Progress
+from tests.queued import broker
+from tests.queued.conftest import pass_time, row_of
+
+
+def call(*arguments: str, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("transfers", *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_list_shows_rows_and_counts(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(state="failed", last_error="no route to host")
+    queue.save("b.txt", ContentFile(b"hello"))
+    text = call("list")
+    assert "no route to host" in text
+    assert "a.txt" in text
+    assert "1  failed" in text
+    assert "1  queued" in text
+    (line,) = call("list", "--json", "--state", "failed").splitlines()
+    assert json.loads(line)["name"] == "a.txt"
+
+
+def test_retry_queues_failed_transfers_again(queue: Any, messages: list) -> None:
+    for name in ("a.txt", "b.txt"):
+        queue.save(name, ContentFile(b"hello"))
+    QueuedFile.objects.update(state="failed", attempts=6)
+    messages.clear()
+    assert call("retry", str(row_of(queue, "a.txt").pk)) == "1 queued again.\n"
+    assert call("retry") == "1 queued again.\n"
+    assert broker.deliver() == ["done", "done"]
+
+
+def test_sweep_reports_what_it_did(queue: Any, messages: list) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    pass_time(1000)
+    assert "1 queued again." in call("sweep")
+    pass_time(1000)
+    assert "1 carried here: done." in call("sweep", "--run")
+
+
+def test_sweep_forgets_old_rows_that_say_nothing(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    broker.deliver()
+    assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
+    assert "1 rows forgotten" in call("sweep", "--prune-days", "0")
+    assert queue.open("a.txt").read() == b"hello"
+
+
+def test_sweep_fails_when_rows_belong_to_no_storage(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(storage="gone")
+    err = io.StringIO()
+    with pytest.raises(CommandError):
+        call("sweep", stderr=err)
+    assert "key='gone'" in err.getvalue()
+
+
+def test_verify_finds_what_was_changed_and_what_is_missing(queue: Any) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        queue.save(name, ContentFile(b"hello"))
+    broker.deliver()
+    assert call("verify").startswith("3 checked, 0 wrong")
+    queue.remote.delete("a.txt")
+    with open(queue.remote.path("b.txt"), "wb") as changed:
+        changed.write(b"HELLO")
+    err = io.StringIO()
+    with pytest.raises(CommandError):
+        call("verify", stderr=err)
+    assert "a.txt" in err.getvalue()
+    assert "b.txt" in err.getvalue()
+    assert "c.txt" not in err.getvalue()
+
+
+def test_verify_can_send_again_what_is_still_here(make_queue: Any) -> None:
+    queue = make_queue(task="smart_storages.queued.tasks.Transfer")
+    queue.save("a.txt", ContentFile(b"hello"))
+    broker.deliver()
+    queue.remote.delete("a.txt")
+    with pytest.raises(CommandError):
+        call("verify", "--repair", stderr=io.StringIO())
+    assert broker.deliver() == ["done"]
+    assert queue.remote.open("a.txt").read() == b"hello"
+
+
+def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
+    from django.core.management.base import OutputWrapper
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, drawn in ((Terminal(), True), (io.StringIO(), False)):
+        with Progress(OutputWrapper(stream)) as progress:
+            progress("retry", 1, 2)
+            progress("retry", 2, 2)
+        assert ("100% retry 2/2" in stream.getvalue()) == drawn
+        assert "\n" not in stream.getvalue()
