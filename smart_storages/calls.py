@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import copy_context
 from threading import Thread
-from typing import Any, Callable, Dict, Generator, Tuple
+from typing import Any, Callable, Dict, Generator, Optional, Tuple
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -18,6 +18,7 @@ from smart_storages.references import describe
 __all__ = [
     "Call",
     "Steps",
+    "begun",
     "call_async",
     "call_now",
     "call_within",
@@ -93,6 +94,28 @@ def _start(call: Call) -> Future[Any]:
 
     Thread(target=work, name="smart-storages-call", daemon=True).start()
     return future
+
+
+def begun(
+    storage: Any,
+    method: str,
+    answer: Any,
+    error: Optional[Exception],
+    perform: Callable[[Call], Any],
+) -> Callable[[Call], Any]:
+    """Return a ``perform`` that knows how the first call ended, and does not repeat it."""
+    is_known = True
+
+    def go_on(call: Call) -> Any:
+        nonlocal is_known
+        if not (is_known and call[0] is storage and call[1] == method):
+            return perform(call)
+        is_known = False
+        if error is not None:
+            raise error
+        return answer
+
+    return go_on
 
 
 def run(steps: Steps, perform: Callable[[Call], Any] = call_now) -> Any:

@@ -148,6 +148,13 @@ class FallbackStorage(CombiningStorage):
 
     # How each method asks
 
+    def _leader(self, mode: str = "rb") -> Any:
+        first = (self._ready or self._backends)[0]
+        is_plain = first.breaker.refuses_until is None and self._timeout is None and mode == "rb"
+        if not is_plain or backend_answered.receivers or logger.isEnabledFor(logging.DEBUG):
+            return None
+        return first.reference.storage
+
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:

@@ -18,7 +18,15 @@ from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
-from smart_storages.calls import Call, Steps, call_async, call_now, run, run_async
+from smart_storages.calls import (
+    Call,
+    Steps,
+    begun,  # noqa: F401 - in the methods generated below
+    call_async,
+    call_now,
+    run,
+    run_async,
+)
 from smart_storages.names import check_name, check_path, path_of  # noqa: F401 - in the methods generated below
 from smart_storages.references import Reference, without_secrets
 
@@ -38,6 +46,8 @@ class Operation:
             file is looked up by.
         changes: Whether the method changes what is stored; ``open`` does in some modes.
         twin: Whether it has an async twin.
+        leads: Whether the first storage's answer, unless it is ``False`` or an error, is the
+            answer of several.
 
     Example:
         >>> Operation("size", "name", "name").first
@@ -51,6 +61,7 @@ class Operation:
     check: str = "name"
     changes: bool = False
     twin: bool = False
+    leads: bool = False
 
     @property
     def first(self) -> str:
@@ -65,20 +76,20 @@ _URL = "*args, **kwargs"
 _FREE = "max_length=None"
 
 OPERATIONS: Tuple[Operation, ...] = (
-    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", twin=True),
+    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", twin=True, leads=True),
     Operation("delete", "name", "name", changes=True, twin=True),
-    Operation("exists", "name", "name", twin=True),
+    Operation("exists", "name", "name", twin=True, leads=True),
     Operation("listdir", "path", "path", check="path", twin=True),
-    Operation("size", "name", "name", twin=True),
+    Operation("size", "name", "name", twin=True, leads=True),
     Operation(
         "url", f"name, {_URL}", f"name, {_URL}",
         "url_params(args, kwargs) if args else {**kwargs}", "path",
         twin=True,
     ),
     Operation("path", "name", "name", check="path"),
-    Operation("get_accessed_time", "name", "name", twin=True),
-    Operation("get_created_time", "name", "name", twin=True),
-    Operation("get_modified_time", "name", "name", twin=True),
+    Operation("get_accessed_time", "name", "name", twin=True, leads=True),
+    Operation("get_created_time", "name", "name", twin=True, leads=True),
+    Operation("get_modified_time", "name", "name", twin=True, leads=True),
     # The names of Django before 2.0, which older storages still answer to.
     Operation("accessed_time", "name", "name"),
     Operation("created_time", "name", "name"),
@@ -116,6 +127,24 @@ async def a{name}(self, {signature}):
     return await call_async((storage, {name!r}, ({positional}), {keywords}))
 """
 
+# The generators cost a microsecond or two, and most calls end with the first storage.
+_LEADING = """
+def {name}(self, {signature}):
+    {check}
+    storage = self._leader({mode})
+    if storage is None:
+        return run(self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform)
+    answer, error = None, None
+    try:
+        answer = storage.{name}({passing})
+        if answer is not False:
+            return answer
+    except Exception as raised:
+        error = raised
+    steps = self._steps({name!r}, {first}, ({rest}), {keywords})
+    return run(steps, begun(storage, {name!r}, answer, error, self._perform))
+"""
+
 _COMBINING = """
 def {name}(self, {signature}):
     {check}
@@ -139,8 +168,10 @@ def _write_methods(cls: Type[Any], template: str) -> None:
         keywords = "kwargs" if "**kwargs" in rest else "{}"
         rest = rest.replace(", **kwargs", "")
         check = {"name": f"check_name({first})", "path": f"check_path({first})", "word": "pass"}
-        source = template.format(
+        leads = operation.leads and template is _COMBINING
+        source = (template + _LEADING if leads else template).format(
             name=operation.name,
+            mode="mode" if operation.name == "open" else "",
             signature=operation.signature,
             passing=operation.passing,
             params=operation.params,
@@ -335,6 +366,10 @@ class CombiningStorage(ForwardingStorage):
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         raise NotImplementedError
+
+    def _leader(self, mode: str = "rb") -> Any:
+        """Return the storage that the steps would ask first, ``None`` to go by the steps."""
+        return None
 
 
 _write_methods(ChoosingStorage, _CHOOSING)

@@ -126,24 +126,25 @@ class Breaker:
         self.retry_after = retry_after
         self._clock = clock
         self._lock = Lock()
-        self._closed_until: Optional[float] = None
+        #: ``None`` while the storage answers.
+        self.refuses_until: Optional[float] = None
 
     def allows(self) -> bool:
-        if self._closed_until is None:
+        if self.refuses_until is None:
             return True
         with self._lock:
             now = self._clock()
-            if self._closed_until is not None and now < self._closed_until:
+            if self.refuses_until is not None and now < self.refuses_until:
                 return False
-            if self._closed_until is not None:
-                self._closed_until = now + self.retry_after
+            if self.refuses_until is not None:
+                self.refuses_until = now + self.retry_after
             return True
 
     def failed(self) -> None:
         with self._lock:
-            self._closed_until = self._clock() + self.retry_after
+            self.refuses_until = self._clock() + self.retry_after
 
     def succeeded(self) -> None:
-        if self._closed_until is not None:
+        if self.refuses_until is not None:
             with self._lock:
-                self._closed_until = None
+                self.refuses_until = None

@@ -110,6 +110,10 @@ class MirrorStorage(CombiningStorage):
             return self._primary_steps(method, (name, *args))
         return self._first_healthy_steps(method, (name, *args), kwargs)
 
+    def _leader(self, mode: str = "rb") -> Any:
+        is_well = self._breakers[id(self._primary)].refuses_until is None
+        return self._primary.storage if is_well and mode == "rb" else None
+
     def _first_healthy_steps(
         self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
@@ -295,7 +299,7 @@ class MirrorStorage(CombiningStorage):
                     yield Divergence(name, mirror.label, "missing")
                 elif file not in files:
                     yield Divergence(name, mirror.label, "extra")
-                elif self._primary.storage.size(name) != mirror.storage.size(name):
+                elif _differ_in_size(self._primary.storage, mirror.storage, name):
                     yield Divergence(name, mirror.label, "size")
         for directory in sorted(below):
             yield from self.find_divergences(os.path.join(path, directory))
@@ -311,6 +315,13 @@ def _list(storage: Any, path: str) -> Tuple[Set[str], Set[str]]:
     except FileNotFoundError:
         return set(), set()
     return {each for each in directories if each}, {each for each in files if each}
+
+
+def _differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
+    try:
+        return bool(primary.size(name) != mirror.size(name))
+    except FileNotFoundError:  # deleted since it was listed
+        return False
 
 
 def _follow_steps(primary: Any, mirror: Any, name: str) -> Steps:

@@ -78,6 +78,18 @@ def test_the_first_that_has_the_file_answers(two):
     assert storage.url("a.txt") == "/first/a.txt"
 
 
+def test_each_backend_is_asked_once_a_call(two):
+    for first in (Broken(), Broken(FileNotFoundError())):
+        put_once = RecordingStorage()
+        storage = FallbackStorage([first, put_once])
+        assert storage.open("a.txt").read() == b"recorded"
+        assert len(first.calls) == len(put_once.calls) == 1
+    absent = RecordingStorage()
+    absent.exists = lambda name: absent.calls.append(name) or False
+    assert FallbackStorage([absent, two[0]]).exists("a.txt") is False
+    assert absent.calls == ["a.txt"]
+
+
 def test_a_url_of_no_file_is_the_last_ones(two):
     assert FallbackStorage(two).url("a.txt") == "/second/a.txt"
 

@@ -187,6 +187,17 @@ def test_divergences_are_found_and_repaired(stores):
     assert list(storage.find_divergences()) == []
 
 
+def test_a_file_deleted_while_mirrors_are_compared_is_no_divergence(stores):
+    class Deleting(Flaky):
+        def size(self, name):
+            stores[0].delete(name)
+            raise FileNotFoundError(name)
+
+    storage = MirrorStorage(stores[0], [Deleting(stores[1].location)])
+    storage.save("a.txt", ContentFile(b"x"))
+    assert list(storage.find_divergences()) == []
+
+
 # In the background
 
 
