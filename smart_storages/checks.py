@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import Problem, find_entry_problems, find_problems
+from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import ready_made_class, storages
 
@@ -30,15 +30,18 @@ _IDS = {
     "unknown-key": "E002",
     "wrong-type": "E003",
     "unknown-choice": "E004",
-    "no-bucket": "E005",
+    "bad-life": "E005",
     "half-credentials": "E006",
     "mixed-credentials": "E007",
     "bad-location": "E008",
     "bad-endpoint": "E009",
     "public-private": "E010",
     "unknown-placeholder": "E011",
+    "bad-domain": "E012",
     "shared-location": "W001",
     "signed-static": "W002",
+    "no-bucket": "W003",
+    "shared-pattern": "W004",
 }
 
 _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
@@ -60,11 +63,14 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
     try:
         buckets = config.get_buckets()
-        config.get_upstream_options()
+        upstream = config.get_upstream_options()
         config.get_max_clients()
     except ConfigurationError as error:
         return [_message("bad-setting", str(error), "Correct the setting.")]
-    messages: List[checks.CheckMessage] = []
+    messages: List[checks.CheckMessage] = [
+        _message(problem.code, f"{OPTIONS[problem.key].setting} {problem.message}.", problem.hint)
+        for problem in find_problems(upstream)
+    ]
     modules: List[_Module] = []
     for key, entry in buckets.items():
         label = f"{config.BUCKETS_SETTING}[{key!r}]"
@@ -74,6 +80,8 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
             modules.append(_describe(key, label))
     for module in modules:
         messages += _check_module(module)
+        messages += _check_pattern(module)
+        messages += _check_supplier(module)
     messages += _check_pairs(modules)
     return messages
 
@@ -88,7 +96,7 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
         label = f"STORAGES[{alias!r}]"
         try:
             storage = _build(params)
-        except ImproperlyConfigured as error:
+        except (ImproperlyConfigured, ImportError, TypeError) as error:
             messages.append(_message("bad-setting", f"{label}: {error}", "Correct the alias."))
             continue
         if storage is not None:
@@ -106,6 +114,7 @@ def _check_storage(
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
     names = ("bucket_name", "default_acl", "querystring_auth")
     options = {name: getattr(storage, name) for name in names}
+    label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
     # A module's own mistakes are told of once, not again for each field that uses it.
     key = config.find_key(storage.module_name) or storage.module_name
@@ -129,13 +138,19 @@ def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
 
 def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
     # Making one of ours does no I/O; making somebody else's might, so it is left alone.
+    path = params.get("BACKEND") if isinstance(params, Mapping) else None
     try:
-        backend = import_string(params["BACKEND"])
-    except (ImportError, KeyError, TypeError):
+        backend = import_string(str(path))
+    except ImportError:
+        if str(path).startswith(f"{_PREFIX}."):
+            raise
         return None  # Django's own error says it best, when the alias is used
     if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):
         return None
-    return backend(**(params.get("OPTIONS") or {}))
+    options = params.get("OPTIONS") or {}
+    if not isinstance(options, Mapping):
+        raise TypeError(f"OPTIONS must be a dict, not {type(options).__name__}")
+    return backend(**options)
 
 
 def _describe(key: str, label: str) -> _Module:
@@ -152,16 +167,22 @@ def _sample_name(key: str) -> str:
 
 def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
     if not isinstance(key, str) or not key:
-        yield Problem("bad-setting", str(key), "is not the name of a module", "Use text.")
+        yield Problem("bad-setting", "", "is not under the name of a module", "Use text.")
     elif not isinstance(entry, Mapping):
         kind = type(entry).__name__
-        yield Problem("bad-setting", key, f"must be a dict of options, not {kind}", "Use a dict.")
+        yield Problem("bad-setting", "", f"must be a dict of options, not {kind}", "Use a dict.")
     else:
         yield from find_entry_problems(entry)
 
 
 def _check_module(module: _Module) -> List[checks.CheckMessage]:
-    problems = list(find_problems(module.options))
+    upstream = config.get_upstream_options()
+    problems = [
+        problem
+        for problem in find_problems(module.options)
+        # What an AWS_* setting is to blame for is told of there.
+        if not config.find_setting(problem, module.options, upstream)
+    ]
     if not module.options.get("bucket_name"):
         message = "is set neither for the module nor as AWS_STORAGE_BUCKET_NAME"
         problems.append(Problem("no-bucket", "bucket_name", message, _HINT_BUCKET))
@@ -170,6 +191,38 @@ def _check_module(module: _Module) -> List[checks.CheckMessage]:
     if issubclass(module.storage_class, StaticStorage):
         messages += _check_static(module)
     return messages
+
+
+def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
+    if "*" not in module.name:
+        return []
+    sample = _sample_name(module.name)
+    places = [str(module.options.get(key)) for key in ("bucket_name", "location")]
+    if any(sample in place for place in places):
+        return []
+    problem = Problem(
+        "shared-pattern",
+        "location",
+        "holds no {module}: every module that fits the pattern has the same files",
+        "Write 'location': '{module}/', or a bucket_name with {module}.",
+    )
+    return [_from_problem(module.label, problem)]
+
+
+def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
+    path = module.options.get("credentials")
+    if not isinstance(path, str):
+        return []
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        what = f"cannot be imported: {error}"
+    else:
+        if callable(found):
+            return []
+        what = f"is the path of a {type(found).__name__}, not of a callable"
+    hint = "Give the dotted path of a function that returns access_key and secret_key."
+    return [_from_problem(module.label, Problem("wrong-type", "credentials", what, hint))]
 
 
 def _check_private(module: _Module) -> List[checks.CheckMessage]:
@@ -239,7 +292,11 @@ def _effective_acl(module: _Module) -> str:
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:
-    return _message(problem.code, f"{label}[{problem.key!r}] {problem.message}.", problem.hint)
+    if label.startswith(config.BUCKETS_SETTING):
+        where = f"{label}[{problem.key!r}]" if problem.key else label
+    else:  # a field, or an alias, where nobody wrote the key
+        where = f"{label}: {problem.key}"
+    return _message(problem.code, f"{where} {problem.message}.", problem.hint)
 
 
 def _message(code: str, text: str, hint: str) -> checks.CheckMessage:

@@ -276,6 +276,8 @@ def validate_module_name(module_name: str, pattern: Optional[str] = None) -> Non
         reason = "holds '..'"
     elif not module_name.isprintable():
         reason = "holds a control character"
+    elif "{" in module_name or "}" in module_name:
+        reason = "holds a brace"
     elif pattern and any(not part for part in _wildcard_parts(pattern, module_name)):
         reason = "has nothing in the place of '*'"
     if reason:
@@ -292,14 +294,36 @@ def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
     return match.groups() if match else ()
 
 
-def raise_for_problems(module_name: str, options: Mapping[str, Any]) -> None:
-    """Raise for the first thing wrong with the merged options of a module.
+def raise_for_problems(
+    module_name: str, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> None:
+    """Raise for the first thing wrong with the options of a storage.
+
+    Args:
+        module_name: Name of the module.
+        options: What :func:`merge_options` gave.
+        upstream: What :func:`get_upstream_options` gave.
 
     Raises:
-        ConfigurationError: names the module, the key and the fix.
+        ConfigurationError: names the module, or the setting, the key and the fix.
     """
-    for problem in find_problems(options):
+    for problem in find_problems({**upstream, **options}):
+        setting = find_setting(problem, options, upstream)
+        if setting:
+            raise ConfigurationError(
+                f"The setting {setting}, which the module {module_name!r} uses, "
+                f"{problem.message}. {problem.hint}"
+            )
         raise configuration_error(module_name, problem)
+
+
+def find_setting(
+    problem: Problem, options: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> Optional[str]:
+    """Return the ``AWS_*`` setting at fault, ``None`` if the module's own options are."""
+    of_set = CREDENTIAL_OPTIONS if problem.key in CREDENTIAL_OPTIONS else {problem.key}
+    own = any(key in options and options[key] != upstream.get(key) for key in of_set)
+    return None if own or problem.key not in OPTIONS else OPTIONS[problem.key].setting
 
 
 def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:

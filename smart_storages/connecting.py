@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
@@ -37,6 +38,10 @@ def plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...])
         signature_version=signature,
         proxies={scheme: reveal(url) for scheme, url in proxies} or None,
     )
+
+
+# A bucket with a dot does not fit the certificate of *.s3.amazonaws.com.
+_is_host_label = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]").fullmatch
 
 
 def _is_special(bucket: str) -> bool:
@@ -162,6 +167,9 @@ class ConnectingMixin:
             except ImportError as error:
                 missing = ConfigurationError(f"'credentials' cannot be imported: {error}")
                 raise self._named(missing) from error
+        if supplier is not None and not callable(supplier):
+            what = type(supplier).__name__
+            raise self._named(ConfigurationError(f"'credentials' must be a callable, not {what}."))
         named = supplier is not None and takes_argument(supplier)
         return CredentialSource(
             access_key=self.access_key,
@@ -189,6 +197,10 @@ class ConnectingMixin:
         options: Dict[str, Any] = {}
         if row.addressing_style:
             options["s3"] = {"addressing_style": row.addressing_style}
+        elif row.name == "aws" and _is_host_label(self.bucket_name):
+            # For URLs botocore would choose the global host, which redirects to a bucket's region
+            # while the bucket is new; a signed URL does not survive that.
+            options["s3"] = {"addressing_style": "virtual"}
         if not _is_special(self.bucket_name):
             # botocore would sign URLs with SigV2 in older regions, which newer buckets refuse.
             options["signature_version"] = "s3v4"

@@ -26,7 +26,7 @@ original exception as ``__cause__``.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
@@ -48,6 +48,7 @@ __all__ = [
     "ThrottledError",
     "TransferError",
     "UnreachableError",
+    "without_frames",
 ]
 
 
@@ -114,6 +115,31 @@ class S3Error(SmartStorageError, OSError):
     def _places(self) -> Dict[str, Any]:
         names = ("module", "bucket", "key", "status", "code")
         return {name: getattr(self, name) for name in names}
+
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def without_frames(error: _Error) -> _Error:
+    """Return an error, and all that led to it, without their stack frames.
+
+    The frames of botocore and urllib3 hold signed headers and session tokens, and Django's debug
+    page shows every local variable of every frame. Their messages are kept.
+
+    Args:
+        error: An error that becomes the ``__cause__`` of one of ours.
+
+    Example::
+
+        raise ObjectNotFoundError("There is no such file.") from without_frames(error)
+    """
+    seen = set()
+    each: Optional[BaseException] = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def _rebuild_s3_error(error_class: type, what: str, places: Dict[str, Any]) -> S3Error:

@@ -116,6 +116,10 @@ _CANNED_ACLS = (
     "log-delivery-write",
 )
 
+#: Seconds a URL of S3 can live: 7 days.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+MAX_URL_LIFE = 604_800
+
 _CHOICES: Dict[str, Tuple[str, ...]] = {
     "default_acl": _CANNED_ACLS,
     "provider": tuple(PROVIDERS),
@@ -260,28 +264,62 @@ def _is_path(value: Any) -> bool:
 
 
 def _did_you_mean(name: Any, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(name), known, n=1)
+    by_setting = {option.setting: key for key, option in OPTIONS.items() if option.setting}
+    if by_setting.get(str(name)) in known:
+        return f"Did you mean {by_setting[name]!r}?"
+    close = difflib.get_close_matches(str(name).lower(), known, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(sorted(known))}."
 
 
 def find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the merged options of a module, bucket name aside.
+    """Yield what is wrong with options together, names and types and the bucket name aside.
 
     Args:
-        options: The merged options, as :func:`smart_storages.config.merge_options` gives them.
+        options: The options of a storage, from wherever each of them comes.
     """
-    yield from find_entry_problems(options)
     location = options.get("location")
     if isinstance(location, str):
         yield from _find_location_problems(location)
     yield from _find_credential_problems(options)
-    endpoint = options.get("endpoint_url")
-    if isinstance(endpoint, str) and not endpoint.startswith(("http://", "https://")):
+    for key in ("endpoint_url", "public_endpoint_url"):
+        if isinstance(options.get(key), str):
+            yield from _find_endpoint_problems(key, options[key])
+    domain = options.get("custom_domain")
+    if isinstance(domain, str) and ("//" in domain or domain.endswith("/")):
         yield Problem(
-            "bad-endpoint",
-            "endpoint_url",
-            "must start with http:// or https://",
-            "Write the scheme: https://s3.example.com.",
+            "bad-domain",
+            "custom_domain",
+            "must be a host, without a scheme and without a slash at its end",
+            "Write cdn.example.com, and the scheme as url_protocol.",
+        )
+    yield from _find_life_problems(options)
+
+
+def _find_endpoint_problems(key: str, endpoint: str) -> Iterator[Problem]:
+    if not endpoint.startswith(("http://", "https://")):
+        hint = "Write the scheme: https://s3.example.com."
+        yield Problem("bad-endpoint", key, "must start with http:// or https://", hint)
+    elif "@" in endpoint.split("/")[2]:
+        hint = "Remove it: S3 has access_key and secret_key, and a URL shows it to everybody."
+        yield Problem("bad-endpoint", key, "holds a user name or password", hint)
+
+
+def _find_life_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    # The AWS_* setting may be text, which django-storages takes as well.
+    given = options.get("querystring_expire", 3600)
+    try:
+        life, window = int(given), int(options.get("url_stable_for") or 0)
+    except (TypeError, ValueError):
+        yield Problem("bad-life", "querystring_expire", "is no number of seconds", "Give one.")
+        return
+    limited = not options.get("custom_domain") and options.get("querystring_auth", True)
+    if life < 1 or window < 0 or (limited and life + window > MAX_URL_LIFE):
+        yield Problem(
+            "bad-life",
+            "querystring_expire",
+            f"is {life}, and url_stable_for {window}: a signed URL lives more than 0 and, both "
+            f"together, at most {MAX_URL_LIFE} seconds",
+            "Make them shorter: 7 days are the limit of S3.",
         )
 
 

@@ -10,8 +10,9 @@ __all__ = ["Secret", "reveal"]
 class Secret(str):
     """A string that prints, formats and represents itself as ``***``.
 
-    It compares and hashes like the plain string, and cannot be pickled: logs, tracebacks,
-    Django's debug page, caches and task queues never see what it holds.
+    It compares and hashes like the plain string, and cannot be pickled: logs, tracebacks and
+    Django's debug page never see what it holds. What copies its characters (``"".join``, ``+``,
+    JSON) gets them.
 
     Example:
         >>> key = Secret("hunter2")

@@ -114,6 +114,11 @@ class SmartS3Storage(
         self._constructor_args = (args, guard(kwargs))
         if module_name is not None:
             self.module_name = module_name
+        if not isinstance(self.module_name, str) or not self.module_name:
+            raise ConfigurationError(
+                f"{type(self).__name__}: module_name must be the name of a module, "
+                f"not {self.module_name!r}."
+            )
         config.raise_for_unknown_options(type(self).__name__, options)
         self._withheld = tuple(withheld_options)
         self._problem: Optional[ConfigurationError] = None
@@ -126,6 +131,7 @@ class SmartS3Storage(
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
+        config.raise_for_unknown_options(type(self).__name__, presets)
         upstream = config.get_upstream_options()
         merged = config.merge_options(
             self.module_name,
@@ -134,7 +140,7 @@ class SmartS3Storage(
             presets=presets,
             upstream=upstream,
         )
-        config.raise_for_problems(self.module_name, merged)
+        config.raise_for_problems(self.module_name, merged, upstream)
         for name in OWN_OPTIONS:
             setattr(self, name, merged.pop(name, default_of(name)))
         self._share_configs(merged, upstream)
@@ -196,8 +202,19 @@ class SmartS3Storage(
     # What differs from django-storages
 
     def get_cloudfront_signer(self, key_id: str, key: str) -> Any:
-        """Return the signer of a key; django-storages' own, given the plain key."""
-        return super().get_cloudfront_signer(key_id, reveal(key))
+        """Return the signer of a key; django-storages' own, given the plain key.
+
+        Raises:
+            ConfigurationError: the key is no private key in PEM.
+        """
+        try:
+            return super().get_cloudfront_signer(key_id, reveal(key))
+        except (TypeError, ValueError) as error:
+            # Not even as the cause: django-storages has the key in a local variable.
+            raise ConfigurationError(
+                f"The module {self.module_name!r}: 'cloudfront_key' is no private key in PEM "
+                f"({type(error).__name__})."
+            ) from None
 
     def _normalize_name(self, name: str) -> str:
         """Return the key of a name; it never leaves the location.
@@ -218,7 +235,10 @@ class SmartS3Storage(
             raise SuspiciousFileOperation(
                 f"The name {name!r} is outside of the location {self.location!r}."
             ) from error
-        size = len(key.encode("utf-8", "surrogatepass"))
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError as error:
+            raise SuspiciousFileOperation(f"The name {name!r} is no valid text.") from error
         if size > MAX_KEY_BYTES:
             raise SuspiciousFileOperation(
                 f"The name {name[:40]!r}... makes a key of {size} bytes; "
@@ -240,6 +260,7 @@ class SmartS3Storage(
         if (
             type(name) is str
             and len(location) + len(name) <= _SHORT
+            and name.isprintable()
             and _is_plain(name)
             and type(self)._normalize_name is SmartS3Storage._normalize_name
         ):

@@ -5,6 +5,7 @@ from django.test.utils import isolate_apps
 
 from smart_storages import checks
 from smart_storages.checks import check_buckets, check_storages
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storage, StaticStorage
 from smart_storages.utils import create_storage_class
 
@@ -42,13 +43,23 @@ class TestBuckets:
             ({"credentials": 3}, "E003"),
             ({"default_acl": "publik"}, "E004"),
             ({"provider": "azure"}, "E004"),
-            ({"bucket_name": None}, "E005"),
+            ({"bucket_name": None}, "W003"),
+            ({"querystring_expire": -5}, "E005"),
+            ({"querystring_expire": 10**9}, "E005"),
+            ({"querystring_expire": 604_800, "url_stable_for": 1}, "E005"),
+            ({"credentials": "no.such.callable"}, "E003"),
+            ({"credentials": "os.sep"}, "E003"),
+            ({"AWS_STORAGE_BUCKET_NAME": "a"}, "E002"),
+            ({"custom_domain": "https://cdn.example.com"}, "E012"),
+            ({"custom_domain": "cdn.example.com/"}, "E012"),
+            ({"public_endpoint_url": "s3.example.com"}, "E009"),
+            ({"endpoint_url": "https://user:hunter2@s3.example.com"}, "E009"),
             ({"access_key": "a"}, "E006"),
             ({"secret_key": "a"}, "E006"),
             ({"security_token": "a"}, "E006"),
             ({"external_id": "a"}, "E006"),
             ({"access_key": "a", "secret_key": "b", "session_profile": "c"}, "E007"),
-            ({"session_profile": "c", "credentials": "a.b"}, "E007"),
+            ({"session_profile": "c", "credentials": "os.getcwd"}, "E007"),
             ({"location": "/media"}, "E008"),
             ({"location": "media/../other"}, "E008"),
             ({"location": "media\\..\\other"}, "E008"),
@@ -60,6 +71,25 @@ class TestBuckets:
         assert message.id == f"smart_storages.{expected}"
         assert "SMART_STORAGE_BUCKETS['m']" in message.msg
         assert message.hint
+        assert "hunter2" not in message.msg + message.hint
+
+    @pytest.mark.parametrize("key", ["AWS_STORAGE_BUCKET_NAME", "BUCKET_NAME", "bucketname"])
+    def test_the_usual_misspellings_lead_to_the_option(self, settings, key):
+        (message,) = with_buckets(settings, m={**GOOD, key: "a"})
+        assert message.hint == "Did you mean 'bucket_name'?"
+
+    @pytest.mark.parametrize(
+        "entry", [{}, {"location": "t/"}, {"object_parameters": {"Metadata": {"a": "{module}"}}}]
+    )
+    def test_a_pattern_whose_modules_share_their_files(self, settings, entry):
+        assert ids(with_buckets(settings, **{"t_*": {**GOOD, **entry}})) == ["W004"]
+
+    @pytest.mark.parametrize(
+        "entry",
+        [{"location": "{module}"}, {"location": "a/{module}/b"}, {"bucket_name": "a-{module}"}],
+    )
+    def test_a_pattern_whose_modules_have_their_own(self, settings, entry):
+        assert ids(with_buckets(settings, **{"t_*": {**GOOD, **entry}})) == []
 
     def test_an_unknown_key_is_told_with_the_one_that_was_meant(self, settings):
         (message,) = with_buckets(settings, m={**GOOD, "quertystring_auth": True})
@@ -83,6 +113,24 @@ class TestBuckets:
         (message,) = check_buckets()
         assert message.id == "smart_storages.E001"
         assert name in message.msg
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("AWS_LOCATION", "/a", "E008"),
+            ("AWS_S3_ENDPOINT_URL", "s3.example.com", "E009"),
+            ("AWS_QUERYSTRING_EXPIRE", "abc", "E005"),
+            ("AWS_S3_CUSTOM_DOMAIN", "https://cdn.example.com", "E012"),
+            ("AWS_S3_ACCESS_KEY_ID", "a", "E006"),
+        ],
+    )
+    def test_a_mistake_in_an_aws_setting_is_told_of_there(self, settings, name, value, expected):
+        setattr(settings, name, value)
+        (message,) = with_buckets(settings, m=GOOD)
+        assert message.id == f"smart_storages.{expected}"
+        assert "SMART_STORAGE_BUCKETS" not in message.msg
+        with pytest.raises(ConfigurationError, match="AWS_"):
+            SmartS3Storage("m", bucket_name="acme").url("a.txt")
 
     def test_several_mistakes_are_all_told(self, settings):
         messages = with_buckets(settings, a={"x": 1, "location": 3}, b={**GOOD, "location": "/"})
@@ -142,12 +190,18 @@ def set_storages(settings, **aliases):
 class TestStorages:
     def test_an_alias_without_a_bucket(self, settings):
         messages = set_storages(settings, reports=("SmartS3Storage", {"module_name": "reports"}))
-        assert ids(messages) == ["E005"]
-        assert "STORAGES['reports']" in messages[0].msg
+        assert ids(messages) == ["W003"]
+        assert "STORAGES['reports'] (module 'reports')" in messages[0].msg
 
     @pytest.mark.parametrize(
         "options",
-        [{"bucket": "acme"}, {"location": "/a"}, {"access_key": "a"}, {"default_acl": 3}],
+        [
+            {"bucket": "acme"},
+            {"location": "/a"},
+            {"access_key": "a"},
+            {"default_acl": 3},
+            {"module_name": 7},
+        ],
     )
     def test_an_alias_with_a_wrong_option(self, settings, options):
         messages = set_storages(settings, reports=("SmartS3Storage", {**GOOD, **options}))
@@ -186,8 +240,19 @@ class TestStorages:
 
         monkeypatch.setattr(checks.apps, "get_models", lambda: [Article])
         (message,) = check_storages()
-        assert message.id == "smart_storages.E005"
-        assert "tests.Article.image" in message.msg
+        assert message.id == "smart_storages.W003"
+        assert "tests.Article.image (module 'media')" in message.msg
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"BACKEND": "smart_storages.storages.MediaStorag"},
+            {"BACKEND": "smart_storages.storages.MediaStorage", "OPTIONS": ["x"]},
+        ],
+    )
+    def test_an_alias_of_ours_that_cannot_be_built(self, settings, params):
+        settings.STORAGES = {"default": params}
+        assert ids(check_storages()) == ["E001"]
 
     @isolate_apps("tests")
     def test_a_field_of_a_generated_private_class_made_public(self, settings, monkeypatch):

@@ -36,9 +36,28 @@ def report_of(action):
         lambda: SmartS3Storage("m").exists("a.txt"),
         lambda: SmartS3Storage("m", endpoint_url="http://local host:1").exists("a.txt"),
         lambda: SmartS3Storage("half").url("a.txt"),
+        lambda: SmartS3Storage("broken callable").url("a.txt"),
+        lambda: SmartS3Storage("late callable").url("a.txt"),
+        lambda: SmartS3Storage("cdn").url("a.txt"),
+        lambda: SmartS3Storage("token").exists("a.txt"),
+        lambda: SmartS3Storage("token").save("a.txt", ContentFile(b"x")),
+        lambda: SmartS3Storage("token").open("a.txt"),
         lambda: create_storage_class("m", nonsense=1, **_from_settings("m")),
     ],
-    ids=["argument", "name", "request", "client", "half a set", "factory"],
+    ids=[
+        "argument",
+        "name",
+        "request",
+        "client",
+        "half a set",
+        "callable",
+        "expiry",
+        "cloudfront",
+        "head",
+        "put",
+        "get",
+        "factory",
+    ],
 )
 @pytest.mark.parametrize("debug", [True, False])
 def test_no_secret_is_on_the_page(action, debug):
@@ -52,12 +71,22 @@ def test_no_secret_is_on_the_page(action, debug):
         },
         "half": {"bucket_name": "acme", "secret_key": SECRETS["secret_key"]},
     }
+    buckets["token"] = {**buckets["m"], "security_token": f"{LEAK}-token"}
+    buckets["cdn"] = {"cloudfront_key_id": "K1", "cloudfront_key": LEAK, "custom_domain": "a.b"}
+    late = {**SECRETS, "security_token": LEAK, "expiry": "tomorrow"}
+    for name, answer in (("broken", {"secret_key": LEAK}), ("late", late)):
+        buckets[f"{name} callable"] = {"bucket_name": "acme", "credentials": _supplier(answer)}
     with override_settings(
         DEBUG=debug, SMART_STORAGE_BUCKETS=buckets, AWS_S3_REGION_NAME="eu-west-1"
     ):
         page = report_of(action)
     found = page.find(LEAK)
     assert found < 0, page[max(found - 300, 0) : found + 50]
+
+
+def _supplier(answer):
+    # Its repr, which is among the settings on the page, does not show what it closes over.
+    return lambda: dict(answer)
 
 
 def _from_settings(module):

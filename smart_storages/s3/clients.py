@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, without_frames
 from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
 from smart_storages.s3.signing import UrlSigner
 
@@ -64,7 +64,7 @@ class Connection:
     endpoint_url: Optional[str] = None
     use_ssl: bool = True
     verify: Any = None
-    client_config: Tuple[Tuple[str, Any], ...] = ()
+    client_config: Tuple[Tuple[str, Any], ...] = field(default=(), repr=False)
     signed: bool = True
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
@@ -252,7 +252,9 @@ class ClientPool:
                 config=Config(**options),
             )
         except (BotoCoreError, ValueError, TypeError) as error:
-            raise ConfigurationError(f"botocore refuses its options: {error}") from error
+            raise ConfigurationError(f"botocore refuses its options: {error}") from without_frames(
+                error
+            )
         return client
 
     def _session_for(self, credentials: CredentialSource) -> _SharedSession:

@@ -14,10 +14,11 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
     RefreshableCredentials,
 )
+from dateutil.parser import parse as parse_time
 from django.utils.crypto import get_random_string
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.secrets import reveal
+from smart_storages.secrets import Secret, reveal
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -117,7 +118,8 @@ def takes_argument(supplier: Callable[..., Any]) -> bool:
 def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
     assert source.supplier is not None  # noqa: S101 - for the type checker
     arguments = () if source.argument is None else (source.argument,)
-    answer = source.supplier(*arguments)
+    # At once, for the frames of what is raised below are on Django's debug page.
+    answer = _guard(source.supplier(*arguments))
     if not isinstance(answer, Mapping):
         raise ConfigurationError(
             f"The 'credentials' callable {_name(source.supplier)} must return a dict with "
@@ -130,22 +132,40 @@ def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
                 f"The 'credentials' callable {_name(source.supplier)} returned no {name}. "
                 "Return access_key and secret_key, and security_token and expiry if they expire."
             )
-    keys["expiry_time"] = _as_text(keys["expiry_time"])
-    return keys
+    try:
+        keys["expiry_time"] = _as_text(keys["expiry_time"])
+    except (OverflowError, TypeError, ValueError):
+        raise ConfigurationError(
+            f"The 'credentials' callable {_name(source.supplier)} returned an expiry that is no "
+            "time. Return a datetime, seconds since 1970, or text such as 2026-01-31T12:00:00Z."
+        ) from None
+    return {name: reveal(value) for name, value in keys.items()}
+
+
+def _guard(answer: Any) -> Any:
+    if not isinstance(answer, Mapping):
+        return answer
+    expiries = _SPELLINGS["expiry_time"]
+    return {
+        name: Secret(value) if type(value) is str and name not in expiries else value
+        for name, value in answer.items()
+    }
 
 
 def _first(answer: Mapping[str, Any], spellings: Any) -> Any:
-    return next((reveal(answer[name]) for name in spellings if answer.get(name)), None)
+    return next((answer[name] for name in spellings if answer.get(name)), None)
 
 
 def _as_text(expiry: Any) -> Optional[str]:
-    # botocore parses text, and takes a naive time for local: a naive one means UTC to AWS.
+    # botocore takes a naive time for local; one that AWS gives, or a datetime without a zone, is
+    # meant as UTC.
+    if expiry is None:
+        return None
     if isinstance(expiry, (int, float)):
         expiry = datetime.fromtimestamp(expiry, timezone.utc)
-    if isinstance(expiry, datetime):
-        aware = expiry if expiry.tzinfo else expiry.replace(tzinfo=timezone.utc)
-        return aware.isoformat()
-    return None if expiry is None else str(expiry)
+    moment = expiry if isinstance(expiry, datetime) else parse_time(expiry)
+    aware: datetime = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return aware.isoformat()
 
 
 def _name(supplier: Any) -> str:

@@ -128,6 +128,12 @@ class TestCallables:
         with pytest.raises(ConfigurationError, match="supply"):
             load_source(CredentialSource(supplier=supply), None)
 
+    @pytest.mark.parametrize("expiry", ["tomorrow", [1], 1e30, object()])
+    def test_an_expiry_that_is_no_time_is_our_error(self, expiry):
+        answer = {"access_key": "a", "secret_key": "b", "expiry": expiry}
+        with pytest.raises(ConfigurationError, match="expiry"):
+            load_source(CredentialSource(supplier=lambda: answer), None)
+
     def test_a_callable_may_ask_for_the_module(self):
         assert takes_argument(lambda module: None)
         assert takes_argument(lambda module=None: None)
