@@ -13,15 +13,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DocumentStorage": "smart_storages.storages",
+    "FallbackStorage": "smart_storages.fallback",
     "MediaStorage": "smart_storages.storages",
+    "MirrorStorage": "smart_storages.mirror",
     "PrivateStorage": "smart_storages.storages",
     "PublicStorage": "smart_storages.storages",
+    "ReadOnlyStorage": "smart_storages.wrappers",
+    "ScopedStorage": "smart_storages.wrappers",
     "SmartS3Storage": "smart_storages.storages",
     "StaticStorage": "smart_storages.storages",
+    "StorageDispatcher": "smart_storages.dispatcher",
+    "StorageResolver": "smart_storages.resolvers",
     "create_storage_class": "smart_storages.utils",
     "get_bucket_config": "smart_storages.config",
     "get_default_bucket_config": "smart_storages.config",
     "get_storage": "smart_storages.utils",
+    "use_tenant": "smart_storages.tenancy",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, Type, TypeVar
@@ -30,8 +31,8 @@ TWINS = (
     "url",
 )
 
-#: Calls under way at once. Most of their time is spent waiting for S3.
-THREADS = 32
+#: Calls under way at once. More would keep the event loop waiting for the interpreter lock.
+THREADS = 16
 
 _DONE: Any = object()
 _executors: Dict[str, ThreadPoolExecutor] = {}
@@ -61,9 +62,35 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
         data = await run(file.read, 1024)
     """
-    context = contextvars.copy_context()
-    call = partial(context.run, partial(method, *args, **kwargs))
-    return await asyncio.get_running_loop().run_in_executor(_executor(), call)
+    loop = asyncio.get_running_loop()
+    door = _door_of(loop)
+    async with door.places:
+        async with door.turn:
+            # One a round: handing over takes locks, for which the loop may have to wait.
+            await asyncio.sleep(0)
+            context = contextvars.copy_context()
+            call = partial(context.run, partial(method, *args, **kwargs))
+            future = loop.run_in_executor(_executor(), call)
+        return await future
+
+
+class _Door:
+    """Where the calls of one event loop wait, so that the loop itself never does."""
+
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(THREADS)
+        self.turn = asyncio.Lock()
+
+
+_doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Door] = weakref.WeakKeyDictionary()
+
+
+def _door_of(loop: asyncio.AbstractEventLoop) -> _Door:
+    try:
+        return _doors[loop]
+    except KeyError:
+        made = _doors[loop] = _Door()
+        return made
 
 
 async def iterate(items: Iterator[Any]) -> AsyncIterator[Any]:

@@ -15,7 +15,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Pattern, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Pattern,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from django.conf import settings
 
@@ -56,7 +68,10 @@ _CHECKED_UPSTREAM = (
 )
 
 BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
+FALLBACK_SETTING = "FALLBACK_STORAGES"
+TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
+METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 DEFAULT_MAX_CLIENTS = 256
 
 
@@ -360,6 +375,23 @@ def get_max_clients() -> int:
     return limit
 
 
+def get_metadata_cache_alias() -> str:
+    """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
+    alias = getattr(settings, METADATA_CACHE_SETTING, "default")
+    if alias not in settings.CACHES:
+        raise ConfigurationError(
+            f"{METADATA_CACHE_SETTING} must be one of {sorted(settings.CACHES)}, the aliases in "
+            f"CACHES, not {alias!r}."
+        )
+    return str(alias)
+
+
+def get_upload_folder() -> Optional[str]:
+    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for where the system keeps temporary files."""
+    folder = settings.FILE_UPLOAD_TEMP_DIR
+    return None if folder is None else str(folder)
+
+
 def uses_time_zones() -> bool:
     """Return ``USE_TZ``: whether Django wants times that know their zone."""
     return bool(settings.USE_TZ)
@@ -396,6 +428,22 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
 def iter_module_keys() -> Iterator[str]:
     """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
     yield from get_buckets()
+
+
+def get_fallback_backends() -> Sequence[Any]:
+    """Return ``FALLBACK_STORAGES``: references to storages, in the order they are tried."""
+    backends = getattr(settings, FALLBACK_SETTING, None)
+    if not backends or isinstance(backends, (str, Mapping)):
+        raise ConfigurationError(
+            f"FallbackStorage has no backends: pass some, or set {FALLBACK_SETTING} to a tuple "
+            "of aliases, modules, dotted paths or dicts."
+        )
+    return tuple(backends)
+
+
+def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
+    """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
+    return getattr(settings, TENANT_SETTING, None)
 
 
 @dataclass(frozen=True)

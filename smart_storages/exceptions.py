@@ -18,6 +18,10 @@
     │   ├── ThrottledError                still "slow down" after every retry
     │   └── UnreachableError              no answer after every retry            (ConnectionError)
     ├── BackendsFailedError               every backend of a composed storage failed
+    │   ├── NotFoundInBackendsError       none of them has the file              (FileNotFoundError)
+    │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
+    │   └── NoBackendMethodError          none of them has the method            (AttributeError)
+    ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
     └── TransferError                     a queued transfer could not be carried out
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the
@@ -34,15 +38,19 @@ __all__ = [
     "AccessDeniedError",
     "AclNotSupportedError",
     "BackendsFailedError",
+    "BackendsUnreachableError",
     "BucketNotFoundError",
     "ConfigurationError",
     "ContentMismatchError",
     "InvalidModuleNameError",
+    "NoBackendMethodError",
+    "NotFoundInBackendsError",
     "ObjectChangedError",
     "ObjectExistsError",
     "ObjectNotFoundError",
     "PreconditionFailedError",
     "ResolutionError",
+    "RoutingRefusedError",
     "S3Error",
     "SmartStorageError",
     "ThrottledError",
@@ -207,6 +215,28 @@ class BackendsFailedError(SmartStorageError):
     def __str__(self) -> str:
         each = "; ".join(f"{label}: {error!r}" for label, error in self.errors)
         return f"{self.what} {each}".rstrip()
+
+
+class NotFoundInBackendsError(BackendsFailedError, FileNotFoundError):
+    """No backend of a composed storage has the file."""
+
+
+class BackendsUnreachableError(BackendsFailedError, ConnectionError):
+    """A backend of a composed storage did not answer, and no other could."""
+
+
+class NoBackendMethodError(BackendsFailedError, AttributeError, NotImplementedError):
+    """No backend of a composed storage has the method.
+
+    Django's own way of lacking one, ``path`` say, is ``NotImplementedError``.
+    """
+
+
+class RoutingRefusedError(SmartStorageError, PermissionError):
+    """A rule keeps the file from whoever is asking: no tenant, another's file, no region.
+
+    Not a :class:`ResolutionError`, for which a dispatcher would take its fallback.
+    """
 
 
 class TransferError(SmartStorageError):

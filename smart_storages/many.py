@@ -31,7 +31,7 @@ else:
 __all__ = ["ManyMixin"]
 
 #: Files saved at the same time. Each may hold two parts of an upload, 16 MiB.
-_SAVES = 8
+SAVES = 8
 
 _NAME_TRIES = 100
 
@@ -64,7 +64,10 @@ class ManyMixin(_Base):  # type: ignore[misc]
             failed = storage.delete_many(["a.txt", "b.txt"])
         """
         keys = {name: self._normalize_name(clean_name(name)) for name in names}
-        failed = bulk.delete_many(self.s3_target(), keys.values())
+        try:
+            failed = bulk.delete_many(self.s3_target(), keys.values())
+        finally:
+            self._forget(keys.values())
         return {name: failed[key] for name, key in keys.items() if key in failed}
 
     def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
@@ -188,6 +191,10 @@ class ManyMixin(_Base):  # type: ignore[misc]
         return here == there
 
     def _copy_key(self, key: str, to: ManyMixin, new_key: str) -> bool:
+        with to._changing(new_key):
+            return self._copy_key_now(key, to, new_key)
+
+    def _copy_key_now(self, key: str, to: ManyMixin, new_key: str) -> bool:
         source, target = self.s3_target(key), to.s3_target(new_key)
         params = to._get_copy_parameters(new_key)
         overwrite = to.file_overwrite
@@ -251,15 +258,16 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         results: List[Any] = []
         failed: Optional[Exception] = None
-        for _, name, error in bulk.run_many(self._save_pair, pairs, threads=_SAVES):
+        for _, name, error in bulk.run_many(
+            lambda pair: self._save_one_of_many(*pair), pairs, threads=SAVES
+        ):
             failed = failed or error
             results.append(name if error is None else error)
         if failed is not None and not return_errors:
             raise failed
         return results
 
-    def _save_pair(self, pair: Tuple[str, Any]) -> str:
-        name, content = pair
+    def _save_one_of_many(self, name: str, content: Any) -> str:
         token = is_one_of_many.set(True)
         try:
             saved: str = self.save(name, content)

@@ -53,6 +53,7 @@ OPTIONS: Dict[str, Option] = {
     "provider": Option((str,), None),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
+    "metadata_cache_seconds": Option((int,), 0),
     "file_overwrite": Option((bool,), True, "AWS_S3_FILE_OVERWRITE"),
     "object_parameters": Option((dict,), {}, "AWS_S3_OBJECT_PARAMETERS"),
     "bucket_name": Option((str,), None, "AWS_STORAGE_BUCKET_NAME"),
@@ -86,6 +87,7 @@ OWN_OPTIONS: FrozenSet[str] = frozenset(
     {
         "credentials",
         "external_id",
+        "metadata_cache_seconds",
         "provider",
         "public_endpoint_url",
         "role_arn",

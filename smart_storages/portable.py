@@ -15,6 +15,9 @@ _Storage = TypeVar("_Storage", bound="PortableMixin")
 class PortableMixin:
     """The part of a storage that says how to make it again."""
 
+    def _remember(self) -> None:
+        """Let the copy follow changes of settings, too."""
+
     if TYPE_CHECKING:
         _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
         _withheld: Tuple[str, ...]
@@ -57,6 +60,7 @@ class PortableMixin:
     def __copy__(self: _Storage) -> _Storage:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
+        twin._remember()
         return twin
 
 

@@ -16,13 +16,32 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 __all__ = [
+    "backend_answered",
+    "file_copied",
     "file_deleted",
     "file_queued",
     "file_transferred",
+    "mirror_diverged",
     "transfer_failed",
     "transfer_retried",
     "transfer_started",
 ]
+
+# Routing
+
+#: A backend of a :class:`smart_storages.fallback.FallbackStorage` answered. Arguments: ``storage``,
+#: ``method``, ``name``, ``backend`` (its label), ``failures`` (label and error of those before it).
+backend_answered = Signal()
+
+#: ``copy_on_read`` wrote a file to the first backend. Arguments: ``storage``, ``name``,
+#: ``source``, ``target`` (labels), ``size`` in bytes.
+file_copied = Signal()
+
+#: A mirror differs from the primary, or may. Arguments: ``storage``, ``name``, ``backend`` (the
+#: mirror's label), ``error``.
+mirror_diverged = Signal()
+
+# Queued transfers
 
 #: A file was saved locally and its row is committed.
 file_queued = Signal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Dict, Optional, Tuple
+from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
 from django.core.exceptions import (
@@ -11,6 +12,7 @@ from django.core.exceptions import (
     SuspiciousFileOperation,
     SuspiciousOperation,
 )
+from django.core.signals import setting_changed
 from storages.backends.s3boto3 import S3Boto3Storage
 from storages.utils import clean_name, safe_join
 
@@ -20,6 +22,7 @@ from smart_storages.compat import cache
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
+from smart_storages.metadata_cache import MetadataCacheMixin
 from smart_storages.options import (
     OPTIONS,
     OWN_OPTIONS,
@@ -32,6 +35,7 @@ from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
+from smart_storages.workspace import WorkspaceMixin
 from smart_storages.writing import WritingMixin
 
 __all__ = [
@@ -55,6 +59,11 @@ _is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
 _SHORT = MAX_KEY_BYTES // 4 - 2
 
 
+_instances: WeakSet[SmartS3Storage] = WeakSet()
+# How many settings are overridden now, in a list for the receiver to change.
+_overrides = [0]
+
+
 @cache
 def _prefix_of(location: str) -> str:
     return str(safe_join(location, "a"))[:-1]
@@ -67,8 +76,10 @@ def _plain_transfer_config() -> TransferConfig:
 
 @with_twins
 class SmartS3Storage(
+    WorkspaceMixin,
     ManyMixin,
     WritingMixin,
+    MetadataCacheMixin,
     ReadingMixin,
     SignedUrlsMixin,
     ConnectingMixin,
@@ -121,13 +132,32 @@ class SmartS3Storage(
             )
         config.raise_for_unknown_options(type(self).__name__, options)
         self._withheld = tuple(withheld_options)
+        self._options = options
+        self._take_settings()
+        self._remember()
+
+    def _remember(self) -> None:
+        self._made_within = _overrides[0]
+        _instances.add(self)
+
+    def _take_settings(self) -> None:
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         try:
-            self._configure(options)
+            self._configure(self._options)
         except ConfigurationError as error:
             self._problem = error
             self._set_library_defaults()
+
+    def retake_settings(self) -> None:
+        """Look every option up again, as if the storage were made now.
+
+        Tests change settings, and the storage of a model's field is made once, at import: without
+        this it would go on writing to the bucket of the settings before.
+        """
+        for name in known_options():
+            self.__dict__.pop(name, None)
+        self._take_settings()
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
@@ -289,6 +319,19 @@ class SmartS3Storage(
             f"<{type(self).__name__} module={self.module_name!r} "
             f"bucket={self.bucket_name!r} location={self.location!r}>"
         )
+
+
+def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
+    if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
+        return
+    _overrides[0] += 1 if enter else -1
+    for storage in list(_instances):
+        # One that was made for the settings of a test keeps them when the test ends.
+        if storage._made_within <= _overrides[0]:
+            storage.retake_settings()
+
+
+setting_changed.connect(_follow_settings, dispatch_uid="smart_storages.storages.follow_settings")
 
 
 class MediaStorage(SmartS3Storage):

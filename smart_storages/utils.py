@@ -54,13 +54,16 @@ _shared: Dict[str, SmartS3Storage] = {}
 
 
 def create_storage_class(
-    module_name: str, *, base: Type[SmartS3Storage] = SmartS3Storage, **default_settings: Any
+    module_name: str,
+    *,
+    base: Union[str, Type[SmartS3Storage]] = SmartS3Storage,
+    **default_settings: Any,
 ) -> Type[SmartS3Storage]:
     """Return a storage class for a module; the same call returns the same class.
 
     Args:
         module_name: Name of the module, ``"tenant_x"``. The class is named after it.
-        base: The class to build on.
+        base: The class to build on, or its dotted path.
         default_settings: Options that stand above ``SMART_STORAGE_BUCKETS`` and below the
             constructor's arguments.
 
@@ -75,9 +78,10 @@ def create_storage_class(
     if not isinstance(module_name, str) or not module_name:
         raise ValueError("create_storage_class() needs the name of a module, such as 'tenant_x'.")
     config.raise_for_unknown_options(f"create_storage_class({module_name!r})", default_settings)
-    key = (module_name, base, _freeze(default_settings))
+    base_class: Type[SmartS3Storage] = import_string(base) if isinstance(base, str) else base
+    key = (module_name, base_class, _freeze(default_settings))
     if key not in _classes:
-        _classes[key] = _make_class(module_name, base, guard(default_settings))
+        _classes[key] = _make_class(module_name, base_class, guard(default_settings))
     return _classes[key]
 
 
@@ -94,13 +98,37 @@ def _make_class(
         "__reduce__": _reduce,
     }
     made = _GeneratedClass(_class_name(module_name), (base,), attributes)
-    kept, withheld = SmartS3Storage._without_secrets(defaults)
-    if base is SmartS3Storage and not withheld:
-        # Django writes a class into a migration as its module and qualified name. This makes of
-        # FileField(storage=TenantStorage) an expression that finds the class again.
-        arguments = [repr(module_name), *(f"{name}={kept[name]!r}" for name in sorted(kept))]
-        made.__qualname__ = f"create_storage_class({', '.join(arguments)})"
+    made.__qualname__ = _describe_call(module_name, base, defaults)
     return made  # type: ignore[return-value]
+
+
+class _UnwritableName(str):
+    """A qualified name that explains itself to whoever writes it down."""
+
+    __slots__ = ("reason",)
+    reason: str
+
+    def __str__(self) -> str:
+        raise ValueError(self.reason)
+
+
+def _describe_call(module_name: str, base: Type[SmartS3Storage], defaults: Dict[str, Any]) -> str:
+    # Django writes a class into a migration as its module and qualified name. This makes of
+    # FileField(storage=TenantStorage) an expression that finds the class again.
+    kept, withheld = SmartS3Storage._without_secrets(defaults)
+    arguments = [repr(module_name)]
+    if base is not SmartS3Storage:
+        arguments.append(f"base='{base.__module__}.{base.__qualname__}'")
+    arguments += [f"{name}={kept[name]!r}" for name in sorted(kept)]
+    call = f"create_storage_class({', '.join(arguments)})"
+    if not withheld:
+        return call
+    name = _UnwritableName(call)
+    name.reason = (
+        f"The storage class of module {module_name!r} was made with {', '.join(withheld)}, which "
+        f"no migration may hold. Set them in {config.BUCKETS_SETTING}[{module_name!r}] instead."
+    )
+    return name
 
 
 def _find_call(storage: SmartS3Storage) -> Optional[Tuple[Any, ...]]:

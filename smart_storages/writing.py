@@ -189,7 +189,9 @@ class WritingMixin(_Base):  # type: ignore[misc]
                 multipart_chunksize=transfer.multipart_chunksize,
                 use_threads=False,
             )
-        put(self.s3_target(key), key, source, params, overwrite=overwrite, transfer=transfer)
+        target = self.s3_target(key)
+        with self._changing(key) as change:
+            change.wrote(put(target, key, source, params, overwrite=overwrite, transfer=transfer))
 
     # Opening for writing
 
@@ -206,6 +208,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
             mode,
             self._get_write_parameters(key),
             transfer=self.transfer_config,
+            on_close=lambda: self._forget([key]),
         )
 
     # Deleting and listing
@@ -219,7 +222,9 @@ class WritingMixin(_Base):  # type: ignore[misc]
         Source: ``S3Storage.delete`` of django-storages.
         """
         key = self._normalize_name(clean_name(name))
-        delete_one(self.s3_target(key), key)
+        with self._changing(key) as change:
+            delete_one(self.s3_target(key), key)
+            change.removed()
 
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
         """Return the names of the folders and of the files in a folder.

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import django
 import pytest
 
 SETTINGS = """
@@ -50,6 +51,7 @@ class Article(models.Model):
 CLASSES = """
     l = models.FileField(storage=MediaStorage)
     m = models.FileField(storage=TenantStorage)
+    n = models.FileField(storage=OwnBase)
 """
 
 
@@ -95,8 +97,6 @@ def test_a_migration_can_be_written_imported_run_and_is_complete(project):
 
 
 def test_a_class_given_as_a_callable_is_written_so_that_it_is_found_again(project):
-    import django
-
     if django.VERSION < (4, 0):
         pytest.skip("Django 3.2 writes a class by its bare name; give it an instance")
     project.joinpath("press", "models.py").write_text(textwrap.dedent(MODELS + CLASSES))
@@ -108,6 +108,18 @@ def test_a_class_given_as_a_callable_is_written_so_that_it_is_found_again(projec
     assert again.returncode == 0, again.stdout
     migrated = manage(project, "migrate")
     assert migrated.returncode == 0, migrated.stdout
+
+
+def test_a_class_with_credentials_is_refused_before_anything_is_written(project):
+    secret = "    o = models.FileField(storage=Secret)\n"
+    project.joinpath("press", "models.py").write_text(textwrap.dedent(MODELS + secret))
+    made = manage(project, "makemigrations", "press")
+    if django.VERSION < (4, 0):
+        pytest.skip("Django 3.2 writes a class by its bare name; give it an instance")
+    assert made.returncode != 0
+    assert "SMART_STORAGE_BUCKETS['secret']" in made.stdout
+    assert "hunter2" not in made.stdout
+    assert not list(project.glob("press/migrations/0*.py"))
 
 
 def test_no_command_asks_for_credentials_or_the_network(project):

@@ -1,6 +1,8 @@
 import copy
+import gc
 import pickle
 import threading
+import weakref
 from unittest import mock
 
 import pytest
@@ -220,6 +222,52 @@ class TestConstructor:
         # collectstatic builds without credentials, templates too.
         storage = StaticStorage(custom_domain="cdn.example.com")
         assert storage.url("a.css") == "https://cdn.example.com/static/a.css"
+
+
+class TestChangeOfSettings:
+    """A model's field has its storage since import; a test that swaps the bucket means it too."""
+
+    def test_a_storage_follows_override_settings_and_comes_back(self):
+        storage = MediaStorage(querystring_expire=60)
+        twin = copy.deepcopy(storage)
+        before = {**vars(storage)}
+        buckets = {"media": {"bucket_name": "test", "location": "there", "default_acl": None}}
+        with override_settings(SMART_STORAGE_BUCKETS=buckets, AWS_S3_REGION_NAME="eu-west-1"):
+            for each in (storage, twin):
+                assert each.bucket_name == "test"
+                assert each.location == "there"
+                assert each.region_name == "eu-west-1"
+                assert each.querystring_expire == 60
+                assert each.file_overwrite is False
+        assert vars(storage) == before
+
+    def test_a_storage_that_was_made_within_keeps_its_settings(self):
+        with override_settings(AWS_LOCATION="a"):
+            with override_settings(SMART_STORAGE_BUCKETS={"m": {"bucket_name": "test"}}):
+                storage = SmartS3Storage("m")
+            assert storage.bucket_name == "test"
+        assert storage.location == "a"
+
+    def test_a_mistake_comes_and_goes_with_the_setting(self):
+        storage = SmartS3Storage("m", bucket_name="acme")
+        with override_settings(SMART_STORAGE_BUCKETS={"m": {"locaton": "a"}}):
+            assert storage.configuration_problem
+        assert storage.configuration_problem is None
+        assert storage.location == ""
+
+    @pytest.mark.usefixtures("_acme")
+    def test_a_storage_in_use_changes_its_connection(self):
+        storage = SmartS3Storage("m")
+        assert "acme" in storage.url("a.txt")
+        with override_settings(AWS_STORAGE_BUCKET_NAME="other", AWS_ACCESS_KEY_ID="other-key"):
+            assert "other" in storage.url("a.txt")
+            assert "other-key" in storage.url("a.txt")
+        assert "other" not in storage.url("a.txt")
+
+    def test_a_storage_that_nobody_holds_is_forgotten(self):
+        storage = weakref.ref(SmartS3Storage("m"))
+        gc.collect()
+        assert storage() is None
 
 
 class TestAcl:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.awsrequest import AWSResponse
 from django.apps.registry import Apps
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
@@ -22,6 +23,7 @@ from django.db.models.fields.files import FieldFile
 from smart_storages.exceptions import (
     BucketNotFoundError,
     ObjectExistsError,
+    PreconditionFailedError,
     S3Error,
     UnreachableError,
 )
@@ -474,6 +476,63 @@ class TestLostAnswers:
             assert open_uploads(s3_bucket) == []
 
 
+class Refusing:
+    """Answers an operation of a client itself, as a server would, so many times."""
+
+    def __init__(self, storage, operation, status, code, times):
+        self.left, self.answered = times, 0
+        self._status, self._code = status, code
+        self._where = f"before-call.s3.{operation}"
+        self._events = storage.client.meta.events
+
+    def __enter__(self):
+        self._events.register(self._where, self._answer)
+        return self
+
+    def __exit__(self, *error):
+        self._events.unregister(self._where, self._answer)
+
+    def _answer(self, **_):
+        if not self.left:
+            return None
+        self.left -= 1
+        self.answered += 1
+        places = {"HTTPStatusCode": self._status, "RetryAttempts": 0}
+        response = AWSResponse("http://s3.example.com/", self._status, {}, None)
+        return response, {"Error": {"Code": self._code}, "ResponseMetadata": places}
+
+
+class TestConflicts:
+    @pytest.mark.parametrize("size", [5, 6 * MIB])
+    def test_a_write_that_met_another_is_repeated(self, s3_bucket, make_storage, size):
+        storage = make_storage(provider="moto", file_overwrite=False, transfer_config=SMALL_PARTS)
+        operation = "PutObject" if size == 5 else "CompleteMultipartUpload"
+        with Refusing(storage, operation, 409, "ConditionalRequestConflict", 2) as refusing:
+            assert storage.save("a.bin", ContentFile(bytes(size))) == "a.bin"
+        assert refusing.answered == 2
+        assert s3_bucket.get("a.bin") == bytes(size)
+        assert open_uploads(s3_bucket) == []
+
+    @pytest.mark.parametrize("size", [5, 6 * MIB])
+    def test_a_write_that_never_gets_through_is_an_error(
+        self, s3_bucket, make_storage, size, monkeypatch
+    ):
+        monkeypatch.setattr("smart_storages.s3.writer._CONFLICT_TRIES", 3)
+        storage = make_storage(provider="moto", file_overwrite=False, transfer_config=SMALL_PARTS)
+        operation = "PutObject" if size == 5 else "CompleteMultipartUpload"
+        refusing = Refusing(storage, operation, 409, "ConditionalRequestConflict", 1000)
+        with refusing, pytest.raises(PreconditionFailedError, match="Save the file again"):
+            storage.save("a.bin", ContentFile(bytes(size)))
+        assert s3_bucket.keys() == []
+        assert open_uploads(s3_bucket) == []
+
+    def test_a_server_that_knows_no_conditions_is_told_by_name(self, s3_bucket, make_storage):
+        storage = make_storage(file_overwrite=False)
+        refusing = Refusing(storage, "PutObject", 501, "NotImplemented", 1)
+        with refusing, pytest.raises(S3Error, match="provider"):
+            storage.save("a.txt", ContentFile(b"x"))
+
+
 FAULTS = [
     {"status": 500},
     {"status": 503},
@@ -737,6 +796,16 @@ class TestOpenForWriting:
             with pytest.raises(ValueError, match="closed"):
                 call()
         assert "closed" in repr(file)
+
+    def test_a_closed_file_can_be_opened_again_in_its_mode(self, s3_bucket, make_storage):
+        file = make_storage().open("a.txt", "wb")
+        file.write(b"first")
+        file.close()
+        with file.open("wb") as again:
+            again.write(b"second")
+        assert s3_bucket.get("a.txt") == b"second"
+        with pytest.raises(ValueError, match="storage"):
+            file.open("rb")
 
     def test_text_and_lines_become_utf_8(self, s3_bucket, make_storage):
         with make_storage().open("a.txt", "w") as file:

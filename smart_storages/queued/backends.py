@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
-from smart_storages.forwarding import CombiningStorage, Steps
+from smart_storages.calls import Steps
+from smart_storages.forwarding import CombiningStorage
 from smart_storages.utils import resolve_storage
 
 from . import hints, ledger, names, registry, saving

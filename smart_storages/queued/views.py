@@ -7,7 +7,8 @@ from typing import IO, Any, Dict, Optional, Tuple, cast
 
 from django.core.files import File
 
-from smart_storages.forwarding import ChoosingStorage, Steps
+from smart_storages.calls import Steps
+from smart_storages.forwarding import ChoosingStorage
 
 from . import ledger
 from .copies import s3_address

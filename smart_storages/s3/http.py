@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
 import weakref
 from dataclasses import dataclass
 from http.client import HTTPException
 from io import BytesIO
+from time import sleep
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
@@ -96,23 +96,44 @@ class Answer:
         body: What the body is read from; ``None`` for a HEAD.
     """
 
-    __slots__ = ("_body", "_drainable", "headers", "left", "status")
+    __slots__ = ("_body", "_is_fresh", "_is_ours", "_source", "headers", "left", "status")
 
-    def __init__(self, status: int, headers: Dict[str, str], body: Any, drainable: bool) -> None:
+    def __init__(self, status: int, headers: Dict[str, str], body: Any, is_ours: bool) -> None:
         self.status = status
         self.headers = headers
         self._body = body
-        self._drainable = drainable
+        self._is_ours = is_ours
+        self._is_fresh = is_ours
+        # What urllib3 reads from itself. It reads into a buffer of ours, urllib3 copies twice.
+        self._source = getattr(body, "_fp", body) if is_ours else body
         length = headers.get("content-length")
         #: Bytes of the body not read yet, ``None`` where the server does not say.
         self.left: Optional[int] = int(length) if length is not None else None
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes; fewer only at the end, or where the connection broke."""
-        data: bytes = self._body.read(size)
+        data: bytes = self._source.read(size)
         if self.left is not None:
             self.left -= len(data)
         return data
+
+    def readinto(self, view: memoryview) -> int:
+        """Read into ``view``; fewer bytes only at the end, or where the connection broke."""
+        if not self._is_ours:
+            data = self.read(len(view))
+            view[: len(data)] = data
+            return len(data)
+        if self._is_fresh and self.left is not None and len(view) < self.left:
+            # Who wants the first bytes gets what is there, and waits for no full buffer.
+            data = self._source.read1(len(view))
+            view[: len(data)] = data
+            count = len(data)
+        else:
+            count = self._source.readinto(view)
+        self._is_fresh = False
+        if self.left is not None:
+            self.left -= count
+        return count
 
     def close(self) -> None:
         """Give the connection back if next to nothing is left to read, else close it."""
@@ -120,14 +141,15 @@ class Answer:
         if body is None:
             return
         try:
-            if self.left and self.left <= _DRAINED and self._drainable:
-                self.left -= len(body.read(self.left))
+            if self.left and self.left <= _DRAINED and self._is_ours:
+                self.read(self.left)
             if self.left != 0:
                 body.close()
-            if self._drainable:
-                body.release_conn()
         except BODY_ERRORS:
             body.close()
+        self._source = None
+        if self._is_ours:
+            body.release_conn()
 
 
 def fetch(
@@ -190,7 +212,7 @@ def pause(failures: int, error: Optional[BaseException] = None) -> None:
         failures: Tries that failed so far.
         error: What the last one said, for its ``Retry-After``.
     """
-    time.sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
+    sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
 
 
 def _retry_after(error: Optional[BaseException]) -> float:
@@ -394,7 +416,10 @@ def _send_lean(target: Target, lane: _Lane, way: _Way, request: _Request) -> Opt
             status = response.status
             if status < _FIRST_REDIRECT:
                 received = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(status, received, response, drainable=True)
+                if head:
+                    response.read()
+                    response.release_conn()
+                return Answer(status, received, None if head else response, is_ours=True)
             if status < _FIRST_ERROR or status == _BAD_REQUEST:
                 # Another region, or a signature that S3 wants otherwise: botocore knows how.
                 response.close()
@@ -447,4 +472,4 @@ def _send_by_client(target: Target, client: Any, request: _Request) -> Answer:
         target.fail(error, request.key, head=request.method == "HEAD")
     about = answer["ResponseMetadata"]
     headers = {name.lower(): value for name, value in about["HTTPHeaders"].items()}
-    return Answer(about["HTTPStatusCode"], headers, answer.get("Body"), drainable=False)
+    return Answer(about["HTTPStatusCode"], headers, answer.get("Body"), is_ours=False)

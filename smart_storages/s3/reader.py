@@ -395,39 +395,56 @@ class _Stream:
 
     def readinto(self, view: memoryview) -> int:
         """Read at least one byte."""
-        data = self._read(min(len(view), self.stop - self.at, _PIECE))
-        view[: len(data)] = data
-        return len(data)
+        view = view[: min(self.stop - self.at, _PIECE)]
+        while True:
+            try:
+                count = self._get_answer().readinto(view)
+            except S3Error:
+                raise
+            except BODY_ERRORS as error:
+                self._note_failure(error)
+            else:
+                if count:
+                    self.at += count
+                    return count
+                self._note_failure(EOFError(f"the body ended at byte {self.at} of {self.stop}"))
 
     def read_rest(self) -> bytes:
         """Read all that is left."""
-        pieces = []
-        while self.at < self.stop:
-            # Not all at once: what one call has read is lost when the connection breaks in it.
-            pieces.append(self._read(min(self.stop - self.at, _PIECE)))
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        size = self.stop - self.at
+        if size <= _PIECE:
+            # One that is whole is the rule, and costs nothing more.
+            data = self._read_small(size)
+            if len(data) == size:
+                return data
+        else:
+            data = b""
+        rest = bytearray(size - len(data))
+        view = memoryview(rest)
+        while view:
+            view = view[self.readinto(view) :]
+        return data + rest
 
     def close(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.close()
 
-    def _read(self, size: int) -> bytes:
-        while True:
-            try:
-                if self._answer is None:
-                    self._answer = self._ask()
-                data = self._answer.read(size)
-            except S3Error:
-                raise
-            except BODY_ERRORS as error:
-                self._note_failure(error)
-                continue
-            if not data:
-                self._note_failure(EOFError(f"the body ended at byte {self.at} of {self.stop}"))
-                continue
-            self.at += len(data)
-            return data
+    def _read_small(self, size: int) -> bytes:
+        try:
+            data = self._get_answer().read(size)
+        except S3Error:
+            raise
+        except BODY_ERRORS as error:
+            self._note_failure(error)
+            return b""
+        self.at += len(data)
+        return data
+
+    def _get_answer(self) -> Answer:
+        if self._answer is None:
+            self._answer = self._ask()
+        return self._answer
 
     def _note_failure(self, error: BaseException) -> None:
         """Wait and make ready to go on at the byte reached, unless it broke too often."""

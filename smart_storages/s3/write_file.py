@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import sys
 import weakref
+from contextlib import suppress
 from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
 
 from boto3.s3.transfer import TransferConfig
 from django.core.files.base import File
 
 from smart_storages.exceptions import ObjectExistsError
-from smart_storages.s3.calls import Written
 from smart_storages.s3.multipart import MultipartUpload, abandon, start_reaper
 from smart_storages.s3.source import MIN_PART
 from smart_storages.s3.target import Target
@@ -35,7 +35,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         mode: ``"w"``, ``"wb"`` or ``"wt"``. Either takes bytes and text, which becomes UTF-8.
         params: Parameters of ``put_object``.
         transfer: As for :func:`put`.
-        on_close: Called with what was published.
+        on_close: Called once the object was published, or may have been.
 
     Raises:
         ValueError: the mode is another one.
@@ -57,7 +57,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         params: Dict[str, Any],
         *,
         transfer: TransferConfig = _DEFAULT_TRANSFER,
-        on_close: Optional[Callable[[Optional[Written]], None]] = None,
+        on_close: Optional[Callable[[], None]] = None,
     ) -> None:
         if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
             raise ValueError(
@@ -147,26 +147,27 @@ class S3WriteFile(File):  # type: ignore[type-arg]
             self.discard()
             return
         try:
-            written = self._publish()
+            self._publish()
         except BaseException:
             self.discard()
             raise
+        finally:
+            if self._on_close is not None:
+                self._on_close()
         self._end()
-        if self._on_close is not None:
-            self._on_close(written)
 
-    def _publish(self) -> Optional[Written]:
+    def _publish(self) -> None:
         if self._upload is not None:
             if self._buffer:
                 self._upload.send(bytes(self._buffer))
-            return self._upload.complete(overwrite=True)
-        if self._written is not None:
+            self._upload.complete(overwrite=True)
+        elif self._written is not None:
             body = bytes(self._buffer)
-            return put_body(self._target, self._key, body, self._params, overwrite=True)
-        try:
-            return put_body(self._target, self._key, b"", self._params, overwrite=False)
-        except ObjectExistsError:
-            return None  # as django-storages: opening a file for writing does not empty it
+            put_body(self._target, self._key, body, self._params, overwrite=True)
+        else:
+            # As django-storages: opening a file for writing does not empty it.
+            with suppress(ObjectExistsError):
+                put_body(self._target, self._key, b"", self._params, overwrite=False)
 
     def discard(self) -> None:
         """Close the file and publish nothing."""

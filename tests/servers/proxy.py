@@ -25,6 +25,7 @@ from tests.servers.relay import Exchange, Fault, Relay
 from tests.servers.wire import Connection, Head, WireError
 
 _PATIENCE = 60.0
+_SEND_BUFFER = 65536
 
 
 class S3Proxy:
@@ -143,6 +144,8 @@ class S3Proxy:
                 accepted, _ = listener.accept()
             except OSError:
                 return
+            # What a client leaves unread shall wait in the server, not here, counted as moved.
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
             client = Connection(accepted, _PATIENCE)
             with self._lock:
                 self.connections += 1

@@ -1,0 +1,173 @@
+"""What routing adds to a call, beside a direct call and a router written by hand.
+
+The storage below does nothing, so that what is left is the routing. The contestants take turns
+within each round, and the best round of each counts: what else the machine does then slows all of
+them or none.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from benchmarks import OURS
+
+TITLE = "What routing adds to a call"
+
+ROUNDS = 60
+QUICK_ROUNDS = 5
+CALLS_PER_ROUND = 500
+DIRECT = "direct call"
+BY_HAND = "router by hand"
+
+_NAME = "tenants/acme/2026/report-{:05d}.pdf"
+
+Contest = Tuple[str, Dict[str, Callable[[str], Any]]]
+
+
+def run(context: Any = None) -> List[Dict[str, Any]]:
+    """Measure every contest.
+
+    Args:
+        context: What the harness gives every benchmark; its ``quick`` shortens this one.
+
+    Returns:
+        A row for each contestant in each contest: nanoseconds a call, and how many of them the
+        direct call does not take.
+    """
+    rounds = QUICK_ROUNDS if getattr(context, "quick", False) else ROUNDS
+    rows: List[Dict[str, Any]] = []
+    for title, contestants in _make_contests():
+        best = _measure(contestants, rounds)
+        rows += [
+            {
+                "case": title,
+                "who": name,
+                "call_ns": round(seconds * 1e9),
+                "added_ns": round((seconds - best[DIRECT]) * 1e9),
+            }
+            for name, seconds in best.items()
+        ]
+    return rows
+
+
+def _make_contests() -> List[Contest]:
+    from smart_storages.dispatcher import StorageDispatcher
+    from smart_storages.fallback import FallbackStorage
+    from smart_storages.mirror import MirrorStorage
+    from smart_storages.resolvers import (
+        ByExtension,
+        ByPathPrefix,
+        BySize,
+        ByTenant,
+        FirstMatch,
+        RendezvousHash,
+    )
+    from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+
+    nothing = _make_nothing()
+    by_hand = _make_router_by_hand(nothing)
+    aliases = dict.fromkeys(("a", "b", "c", "d", "tenant_acme", "tenants"), nothing)
+
+    def dispatcher(rule: Any, **options: Any) -> Any:
+        return StorageDispatcher(rule, storages=aliases, **options)
+
+    plain = dispatcher(_by_function)
+    contests: List[Contest] = [
+        _contest("exists(), by a function", nothing.exists, by_hand.exists, plain.exists),
+        _contest("open(), by a function", nothing.open, by_hand.open, plain.open),
+        _contest("url(), by a function", nothing.url, by_hand.url, plain.url),
+    ]
+    rules = {
+        "by extension": dispatcher(ByExtension({"pdf": "a", "jpg": "b"})),
+        "by prefix": dispatcher(ByPathPrefix({"tenants": "a", "media": "b"})),
+        "by tenant": dispatcher(ByTenant()),
+        "by hash over 4 buckets": dispatcher(RendezvousHash(["a", "b", "c", "d"])),
+        "first of two rules": dispatcher(
+            FirstMatch(ByPathPrefix({"media": "b"}), ByExtension({"pdf": "a"}))
+        ),
+        "recorded alias": dispatcher(BySize(1, small="tenants", large="a")),
+        "ReadOnlyStorage": ReadOnlyStorage(nothing),
+        "ScopedStorage": ScopedStorage(nothing, "scope"),
+        "FallbackStorage, first has it": FallbackStorage([nothing, nothing]),
+        "MirrorStorage": MirrorStorage(nothing, [nothing]),
+    }
+    contests += [
+        _contest(f"exists(), {title}", nothing.exists, None, storage.exists)
+        for title, storage in rules.items()
+    ]
+    return contests
+
+
+def _contest(
+    title: str,
+    direct: Callable[[str], Any],
+    by_hand: Optional[Callable[[str], Any]],
+    ours: Callable[[str], Any],
+) -> Contest:
+    contestants = {DIRECT: direct, OURS: ours}
+    if by_hand is not None:
+        contestants[BY_HAND] = by_hand
+    return title, contestants
+
+
+def _by_function(storages: Any, method: str, filename: str, params: Any) -> str:
+    return "a"
+
+
+def _make_nothing() -> Any:
+    from django.core.files.storage import Storage
+
+    class Nothing(Storage):
+        """Answers at once."""
+
+        def exists(self, name: str) -> bool:
+            return True
+
+        def open(self, name: str, mode: str = "rb") -> Any:
+            return None
+
+        def url(self, name: Optional[str]) -> str:
+            return ""
+
+    return Nothing()
+
+
+def _make_router_by_hand(storage: Any) -> Any:
+    from django.core.files.storage import Storage
+
+    class ByHand(Storage):
+        """What one would write for three methods, without any check."""
+
+        def __init__(self) -> None:
+            self.storages = {"a": storage}
+
+        def _choose(self, name: Optional[str]) -> Any:
+            return self.storages["a"]
+
+        def exists(self, name: str) -> bool:
+            return self._choose(name).exists(name)  # type: ignore[no-any-return]
+
+        def open(self, name: str, mode: str = "rb") -> Any:
+            return self._choose(name).open(name, mode)
+
+        def url(self, name: Optional[str]) -> str:
+            return self._choose(name).url(name)  # type: ignore[no-any-return]
+
+    return ByHand()
+
+
+def _measure(contestants: Dict[str, Callable[[str], Any]], rounds: int) -> Dict[str, float]:
+    from smart_storages.tenancy import use_tenant
+
+    names = [_NAME.format(number) for number in range(CALLS_PER_ROUND)]
+    best = dict.fromkeys(contestants, float("inf"))
+    with use_tenant("acme"):
+        for _ in range(rounds):
+            for contestant, call in contestants.items():
+                started = time.perf_counter()
+                for name in names:
+                    call(name)
+                spent = (time.perf_counter() - started) / len(names)
+                best[contestant] = min(best[contestant], spent)
+    return best

@@ -1,0 +1,458 @@
+"""Several storages, one after another: the first that can answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from smart_storages import config
+from smart_storages.calls import Call, Steps, call_now, call_within, call_within_async
+from smart_storages.content import LentContent, make_rewindable, spool
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.failures import (
+    NO_METHOD,
+    Failures,
+    make_error,
+    none_has_method,
+    sort,
+    split_errors,
+)
+from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
+from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker, kind_of
+from smart_storages.names import PreparedName, alternatives, check_name
+from smart_storages.references import Reference, describe
+from smart_storages.signals import backend_answered, file_copied
+from smart_storages.utils import resolve_storage
+
+__all__ = ["FallbackStorage"]
+
+logger = logging.getLogger(__name__)
+
+_NOTHING: Any = object()
+_OWN_STEPS = {
+    method: f"_{method}_steps"
+    for method in (
+        "delete",
+        "exists",
+        "generate_filename",
+        "get_available_name",
+        "is_name_available",
+        "listdir",
+        "open",
+        "path",
+        "url",
+    )
+}
+
+
+class _Backend:
+    __slots__ = ("breaker", "deletes", "label", "reference", "writes")
+
+    def __init__(self, reference: Reference, breaker: Breaker) -> None:
+        self.reference, self.breaker, self.label = reference, breaker, reference.label
+        self.writes = self.deletes = True
+
+
+class FallbackStorage(CombiningStorage):
+    """Tries its backends in order; the first success counts.
+
+    Args:
+        backends: References to storages, or a dict of them by label. Without it, the setting
+            ``FALLBACK_STORAGES``.
+        write_to: Labels or positions of the backends that may be changed; all by default. No call
+            that changes anything reaches the others.
+        delete_from: Labels or positions of the backends that a file may be deleted from; those of
+            ``write_to`` by default.
+        fall_through: Errors that make the next backend be tried: ``"not_found"``,
+            ``"unreachable"``, ``"denied"``, ``"full"``, ``"other"``, exception classes or their
+            dotted paths. Any other error is raised as it is.
+        timeout: Seconds that a backend may take for a call; ``None`` leaves that to the backend.
+        retry_after: Seconds for which a backend that was unreachable is not asked again.
+        copy_on_read: Write a file that was found further down to the first backend of
+            ``write_to``. A delete then removes it from every backend of ``delete_from``.
+        signals: Whether to send :data:`smart_storages.signals.backend_answered`.
+
+    Raises:
+        BackendsFailedError: from any method: all failed; ``errors`` has each one's own. It is a
+            ``FileNotFoundError`` if none has the file, a ``ConnectionError`` if one that might
+            have it did not answer, an ``AttributeError`` if none has the method.
+
+    Example::
+
+        FALLBACK_STORAGES = ("local", "production")
+
+        FallbackStorage(["local", "production"], write_to=["local"])    # while developing
+    """
+
+    #: Monotonic seconds; a test sets its own.
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(
+        self,
+        backends: Union[Sequence[Any], Mapping[str, Any], None] = None,
+        *,
+        write_to: Optional[Iterable[Any]] = None,
+        delete_from: Optional[Iterable[Any]] = None,
+        fall_through: Iterable[Any] = (NOT_FOUND, UNREACHABLE, FULL),
+        timeout: Optional[float] = None,
+        retry_after: float = 60.0,
+        copy_on_read: bool = False,
+        signals: bool = True,
+    ) -> None:
+        self._given = backends
+        self._write_to = write_to
+        self._delete_from = write_to if delete_from is None else delete_from
+        self._fall_through = fall_through
+        self._timeout = timeout
+        self._retry_after = retry_after
+        self._copy_on_read = copy_on_read
+        self._signals = signals
+        self._ready: Optional[List[_Backend]] = None
+
+    @property
+    def _backends(self) -> List[_Backend]:
+        return self._ready if self._ready is not None else self._set_up()
+
+    def _set_up(self) -> List[_Backend]:
+        given = self._given or config.get_fallback_backends()
+        pairs = (
+            list(given.items())
+            if isinstance(given, Mapping)
+            else [(describe(each), each) for each in given]
+        )
+        backends = [
+            _Backend(
+                self._refer(reference, resolve_storage, label),
+                Breaker(self._retry_after, self._now),
+            )
+            for label, reference in pairs
+        ]
+        for option, chosen, flag in (
+            ("write_to", self._write_to, "writes"),
+            ("delete_from", self._delete_from, "deletes"),
+        ):
+            if chosen is not None:
+                _flag(backends, option, chosen, flag)
+        self._kinds, self._classes = split_errors(self._fall_through)
+        self._ready = backends
+        return backends
+
+    def _now(self) -> float:
+        return self.clock()
+
+    def _forget(self) -> None:
+        super()._forget()
+        if self._given is None:
+            self._ready = None
+
+    # How each method asks
+
+    def _steps(
+        self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        own = _OWN_STEPS.get(method)
+        if own is not None:
+            return getattr(self, own)(name, *args, **kwargs)  # type: ignore[no-any-return]
+        if method.startswith("get_") and method.endswith("_name"):
+            return self._named_by_writer(method, (name, *args))
+        return self._first_steps(self._backends, method, (name, *args), kwargs)
+
+    def _ask(
+        self, backend: _Backend, method: str, args: Tuple[Any, ...], failures: Failures,
+        kwargs: Optional[Dict[str, Any]] = None,
+    ) -> Steps:  # fmt: skip
+        """Return what a backend answers, or ``_NOTHING`` and a line in ``failures``."""
+        breaker = backend.breaker
+        if not breaker.allows():
+            error: Exception = ConnectionError(
+                f"not asked: it was unreachable less than {breaker.retry_after:g} s ago"
+            )
+            failures.append((backend.label, error))
+            return _NOTHING
+        storage = backend.reference.storage
+        if not hasattr(storage, method):
+            failures.append((backend.label, NotImplementedError(f"it has no {method}()")))
+            return _NOTHING
+        try:
+            answer = yield storage, method, args, kwargs or {}
+        except NotImplementedError as error:
+            failures.append((backend.label, error))
+            return _NOTHING
+        except Exception as error:
+            if isinstance(error, AttributeError) and str(error).endswith(f"'{method}'"):
+                # A composed backend has every method; the storage it chose may lack this one.
+                failures.append((backend.label, NotImplementedError(str(error))))
+                return _NOTHING
+            kind = kind_of(error)
+            if kind == UNREACHABLE:
+                breaker.failed()
+                logger.warning("%s does not answer: %r", backend.label, error)
+            else:
+                breaker.succeeded()
+            if kind not in self._kinds and not isinstance(error, self._classes):
+                raise
+            failures.append((backend.label, error))
+            return _NOTHING
+        breaker.succeeded()
+        return answer
+
+    def _first_steps(
+        self, backends: List[_Backend], method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        failures: Failures = []
+        for backend in backends:
+            answer = yield from self._ask(backend, method, args, failures, kwargs)
+            if answer is not _NOTHING:
+                self._announce(backend, method, args[0], failures)
+                return answer
+        raise make_error(method, args[0], failures)
+
+    def _open_steps(self, name: str, mode: str = "rb") -> Steps:
+        if is_changing("open", (mode,)):
+            return (yield from self._first_steps(self._writers, "open", (name, mode), {}))
+        failures: Failures = []
+        for backend in self._backends:
+            file = yield from self._ask(backend, "open", (name, mode), failures)
+            if file is not _NOTHING:
+                self._announce(backend, "open", name, failures)
+                if self._copy_on_read and failures:
+                    yield from self._copy_up_steps(backend, name)
+                return file
+        raise make_error("open", name, failures)
+
+    def _exists_steps(self, name: str) -> Steps:
+        return (yield from self._holder_steps(self._backends, "exists", name)) is not None
+
+    def _holder_steps(self, backends: List[_Backend], method: str, name: str) -> Steps:
+        """Return the first backend that has the file, ``None`` if all say that they do not."""
+        failures: Failures = []
+        for backend in backends:
+            has_it = yield from self._ask(backend, "exists", (name,), failures)
+            if has_it is not _NOTHING and has_it:
+                self._announce(backend, method, name, failures)
+                return backend
+        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+        if unsure or (failures and len(failures) == len(backends) and none_has_method(failures)):
+            raise make_error(method, name, unsure or failures)
+        return None
+
+    def _listdir_steps(self, path: str) -> Steps:
+        failures: Failures = []
+        directories: set[str] = set()
+        files: set[str] = set()
+        for backend in self._backends:
+            answer = yield from self._ask(backend, "listdir", (path,), failures)
+            if answer is not _NOTHING:
+                directories.update(answer[0])
+                files.update(answer[1])
+        # A list without what an unreachable backend holds would say that it does not exist.
+        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+        if unsure or len(failures) == len(self._backends):
+            raise make_error("listdir", path, unsure or failures)
+        return sorted(directories), sorted(files)
+
+    def _url_steps(self, name: str, *args: Any, **kwargs: Any) -> Steps:
+        failures: Failures = []
+        *others, last = self._backends
+        for backend in others:
+            if not hasattr(backend.reference.storage, "url"):
+                continue
+            has_it = yield from self._ask(backend, "exists", (name,), failures)
+            if has_it is _NOTHING or not has_it:
+                continue
+            url = yield from self._ask(backend, "url", (name, *args), failures, kwargs)
+            if url is not _NOTHING:
+                self._announce(backend, "url", name, failures)
+                return url
+        # Making a URL asks no server, so that the last one answers even when it is unreachable.
+        return (yield last.reference.storage, "url", (name, *args), kwargs)
+
+    def _path_steps(self, name: str) -> Steps:
+        failures: Failures = []
+        found: List[str] = []
+        for backend in self._backends:
+            path = yield from self._ask(backend, "path", (name,), failures)
+            if path is _NOTHING:
+                continue
+            if (yield from self._ask(backend, "exists", (name,), failures)) is True:
+                return path
+            found.append(path)
+        if not found:
+            raise make_error("path", name, failures)
+        return found[0]
+
+    def _delete_steps(self, name: str) -> Steps:
+        deleters = [backend for backend in self._backends if backend.deletes]
+        if not self._copy_on_read:
+            holder = yield from self._holder_steps(deleters, "delete", name)
+            if holder is not None:
+                failures: Failures = []
+                if (yield from self._ask(holder, "delete", (name,), failures)) is _NOTHING:
+                    raise make_error("delete", name, failures)
+            return None
+        # What was copied is in several, and would come back from the others. The deepest first:
+        # a copy under way looks at its source last, and removes itself when that is gone.
+        failures = []
+        for backend in reversed(deleters):
+            yield from self._ask(backend, "delete", (name,), failures)
+        unsure = [pair for pair in failures if sort(pair[1]) != NOT_FOUND]
+        if unsure:
+            raise make_error("delete", name, unsure)
+        return None
+
+    # Names and writing
+
+    @property
+    def _writers(self) -> List[_Backend]:
+        return [backend for backend in self._backends if backend.writes]
+
+    def _first_writer(self) -> Any:
+        return (self._writers or self._backends)[0].reference.storage
+
+    def _named_by_writer(self, method: str, args: Tuple[Any, ...]) -> Steps:
+        return (yield self._first_writer(), method, args, {})
+
+    def _generate_filename_steps(self, filename: str) -> Steps:
+        inner = yield self._first_writer(), "generate_filename", (filename,), {}
+        check_name(inner)
+        return PreparedName(str(inner), owner=self, storage=self, inner=inner)
+
+    def _is_name_available_steps(self, name: str, max_length: Optional[int] = None) -> Steps:
+        taken = yield from self._exists_steps(name)
+        return not taken and not (max_length and len(name) > max_length)
+
+    def _get_available_name_steps(self, name: str, max_length: Optional[int] = None) -> Steps:
+        name = str(name).replace("\\", "/")
+        is_random = False
+        for candidate in alternatives(name, max_length, self._first_writer().get_alternative_name):
+            failures: Failures = []
+            for backend in self._backends:
+                taken = yield from self._ask(backend, "exists", (candidate,), failures)
+                if taken is not _NOTHING and taken:
+                    break
+            else:
+                if len(failures) == len(self._backends):
+                    raise make_error("get_available_name", name, failures)
+                # One that does not answer may have the name, but hardly a random one.
+                if is_random or not any(sort(error) == UNREACHABLE for _, error in failures):
+                    return candidate
+            is_random = True
+        raise AssertionError("alternatives() ends by raising")  # pragma: no cover
+
+    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        prepared = PreparedName.made_by(self, name)
+        free = yield from self._get_available_name_steps(str(name), max_length)
+        if prepared is not None and free == name:
+            free = prepared.inner
+        writers = self._writers
+        failures: Failures = []
+        content = make_rewindable(content) if len(writers) > 1 else content
+        for backend in writers:
+            is_only = len(writers) == 1 and self._timeout is None
+            lent = content if is_only else LentContent(content)
+            saved = yield from self._ask(
+                backend, "save", (free, lent), failures, {"max_length": max_length}
+            )
+            if saved is not _NOTHING:
+                check_name(saved)
+                self._announce(backend, "save", saved, failures)
+                return saved
+            if lent is not content:
+                lent.revoke()
+                content.seek(0)
+            if sort(failures[-1][1]) == FULL:
+                # A full disk keeps the piece that fitted, and would answer with it.
+                yield from self._ask(backend, "delete", (str(free),), [])
+            free = str(free)
+        raise make_error("save", name, failures)
+
+    def _copy_up_steps(self, source: _Backend, name: str) -> Steps:
+        """Write a file to the first writer; a failure is logged, for the read has succeeded."""
+        above = self._backends[: self._backends.index(source)]
+        target = next((backend for backend in above if backend.writes), None)
+        if target is None:
+            return
+        failures: Failures = []
+        try:
+            size = yield from self._copy_steps(source, target, name, failures)
+        except Exception as error:
+            failures.append((target.label, error))
+            size = None
+        if size is None:
+            if failures:
+                logger.warning("%s was not copied to %s: %r", name, target.label, failures)
+            return
+        logger.info("%s was copied from %s to %s", name, source.label, target.label)
+        file_copied.send(
+            sender=type(self), storage=self, name=name, source=source.label, target=target.label,
+            size=size,
+        )  # fmt: skip
+
+    def _copy_steps(
+        self, source: _Backend, target: _Backend, name: str, failures: Failures
+    ) -> Steps:
+        file = yield from self._ask(source, "open", (name, "rb"), failures)
+        if file is _NOTHING:
+            return None
+        with file:
+            copy = spool(file)  # whole, before any of it is published
+        with copy:
+            for backend, wanted in ((target, False), (source, True)):
+                if (yield from self._ask(backend, "exists", (name,), failures)) is not wanted:
+                    return None
+            storage = target.reference.storage
+            if not (yield from put_steps(storage, name, copy, replace=False)):
+                return None
+            size = copy.size
+        is_whole = size == (yield from self._ask(target, "size", (name,), failures))
+        if is_whole and (yield from self._ask(source, "exists", (name,), failures)) is not False:
+            return size
+        # Somebody deleted the file meanwhile.
+        yield from self._ask(target, "delete", (name,), failures)
+        return None
+
+    def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
+        return (yield from put_steps(self._first_writer(), name, content, replace=replace))
+
+    # Telling
+
+    def _announce(self, backend: _Backend, method: str, name: Any, failures: Failures) -> None:
+        if failures or logger.isEnabledFor(logging.DEBUG):
+            level = logging.INFO if failures else logging.DEBUG
+            logger.log(
+                level, "%s(%r) answered by %s after %r", method, name, backend.label, failures
+            )
+        if self._signals and backend_answered.receivers:
+            backend_answered.send(
+                sender=type(self), storage=self, method=method, name=name, backend=backend.label,
+                failures=tuple(failures),
+            )  # fmt: skip
+
+    def _perform(self, call: Call) -> Any:
+        return call_now(call) if self._timeout is None else call_within(self._timeout, call)
+
+    async def _perform_async(self, call: Call) -> Any:
+        if self._timeout is None:
+            return await super()._perform_async(call)
+        return await call_within_async(self._timeout, call)
+
+    def __repr__(self) -> str:
+        given = self._given
+        labels = [describe(each) for each in given or ()] if given else ["FALLBACK_STORAGES"]
+        return f"<FallbackStorage {', '.join(labels)}>"
+
+
+def _flag(backends: List[_Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
+    wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
+    labels = [backend.label for backend in backends]
+    for backend in backends:
+        setattr(backend, flag, False)
+    for each in wanted:
+        matching = [index for index, label in enumerate(labels) if each in (index, label)]
+        if len(matching) != 1:
+            raise ConfigurationError(
+                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
+                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
+            )
+        setattr(backends[matching[0]], flag, True)

@@ -1,0 +1,149 @@
+"""What an error says about the storage it came from, and whether to ask that storage at all."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sys
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from threading import Lock
+from typing import Any, Callable, Optional
+
+from smart_storages.exceptions import S3Error, ThrottledError
+
+__all__ = ["DENIED", "FULL", "NOT_FOUND", "OTHER", "UNREACHABLE", "Breaker", "kind_of"]
+
+NOT_FOUND = "not_found"
+UNREACHABLE = "unreachable"
+DENIED = "denied"
+FULL = "full"
+OTHER = "other"
+
+_SERVER_ERROR = 500
+
+_MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+# Before Python 3.10 and 3.11 some of these are not the built-in TimeoutError.
+_SILENT = (
+    ConnectionError,
+    TimeoutError,
+    FutureTimeoutError,
+    ThrottledError,
+    asyncio.TimeoutError,
+    socket.gaierror,
+    socket.timeout,
+)
+_SILENT_ERRNOS = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "EIO",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "ENOTCONN",
+        "ESTALE",
+    )
+    if hasattr(errno, name)
+)
+_FULL_ERRNOS = frozenset(
+    getattr(errno, name) for name in ("EDQUOT", "ENOSPC", "EROFS") if hasattr(errno, name)
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """Sort an error of any storage.
+
+    Args:
+        error: What a storage raised.
+
+    Returns:
+        ``NOT_FOUND``: there is no such file. ``UNREACHABLE``: no answer, an answer of 5xx, or
+        "slow down". ``DENIED``: not with these credentials. ``FULL``: no room, or read-only.
+        ``OTHER``: anything else, such as a wrong setting or a mistake in the code.
+
+    Example:
+        >>> kind_of(FileNotFoundError()), kind_of(TimeoutError()), kind_of(KeyError())
+        ('not_found', 'unreachable', 'other')
+    """
+    if isinstance(error, _MISSING):
+        return NOT_FOUND
+    if isinstance(error, _SILENT):
+        return UNREACHABLE
+    if isinstance(error, PermissionError):
+        return _kind_of_errno(error) or DENIED
+    if isinstance(error, S3Error):
+        return UNREACHABLE if (error.status or 0) >= _SERVER_ERROR else OTHER
+    if isinstance(error, OSError):
+        return _kind_of_errno(error) or OTHER
+    return _kind_of_botocore(error)
+
+
+def _kind_of_errno(error: OSError) -> Optional[str]:
+    if error.errno in _FULL_ERRNOS:
+        return FULL
+    return UNREACHABLE if error.errno in _SILENT_ERRNOS else None
+
+
+def _kind_of_botocore(error: BaseException) -> str:
+    # Storages that are not ours let botocore's errors through. If it was never imported, it
+    # raised nothing.
+    botocore: Any = sys.modules.get("botocore.exceptions")
+    if botocore is None:
+        return OTHER
+    if isinstance(error, (botocore.HTTPClientError, botocore.ConnectionError)):
+        return UNREACHABLE
+    if not isinstance(error, botocore.ClientError):
+        return OTHER
+    response: Any = error.response
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = str(response.get("Error", {}).get("Code", ""))
+    if status >= _SERVER_ERROR or code in ("SlowDown", "RequestTimeout"):
+        return UNREACHABLE
+    if code in ("404", "NoSuchKey", "NotFound"):
+        return NOT_FOUND
+    return DENIED if status in (401, 403) else OTHER
+
+
+class Breaker:
+    """Keeps a storage that does not answer from being asked again at once; safe with threads.
+
+    After a failure it refuses for ``retry_after`` seconds. Then it lets one caller through, and
+    goes on refusing the others until that one is back.
+
+    Args:
+        retry_after: Seconds.
+        clock: Returns monotonic seconds.
+
+    Example:
+        >>> breaker = Breaker(60, clock=lambda: 0.0)
+        >>> breaker.failed()
+        >>> breaker.allows()
+        False
+    """
+
+    def __init__(self, retry_after: float, clock: Callable[[], float]) -> None:
+        self.retry_after = retry_after
+        self._clock = clock
+        self._lock = Lock()
+        self._closed_until: Optional[float] = None
+
+    def allows(self) -> bool:
+        if self._closed_until is None:
+            return True
+        with self._lock:
+            now = self._clock()
+            if self._closed_until is not None and now < self._closed_until:
+                return False
+            if self._closed_until is not None:
+                self._closed_until = now + self.retry_after
+            return True
+
+    def failed(self) -> None:
+        with self._lock:
+            self._closed_until = self._clock() + self.retry_after
+
+    def succeeded(self) -> None:
+        if self._closed_until is not None:
+            with self._lock:
+                self._closed_until = None

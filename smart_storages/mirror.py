@@ -1,0 +1,406 @@
+"""Several storages kept alike. The wrappers that belong to it can be taken from here as well."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from threading import Lock, RLock
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+from django.core.files import File
+from django.db import connections
+
+from smart_storages.calls import Steps, run
+from smart_storages.content import LentContent, make_rewindable, spool
+from smart_storages.exceptions import (
+    BackendsFailedError,
+    BackendsUnreachableError,
+    ConfigurationError,
+)
+from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
+from smart_storages.health import UNREACHABLE, Breaker, kind_of
+from smart_storages.names import PreparedName, check_name, check_path
+from smart_storages.signals import mirror_diverged
+from smart_storages.utils import resolve_storage
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+
+__all__ = ["Divergence", "MirrorStorage", "ReadOnlyStorage", "ScopedStorage"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """One file in which a mirror differs from the primary.
+
+    Args:
+        name: Name of the file.
+        backend: Label of the mirror.
+        kind: ``"missing"``, ``"extra"`` (the primary lacks it), or ``"size"``.
+    """
+
+    name: str
+    backend: str
+    kind: str
+
+
+class MirrorStorage(CombiningStorage):
+    """Writes to a primary and to mirrors; reads from the first of them that answers.
+
+    The primary has the say: it names a file, and what it holds is what the mirrors should hold.
+
+    Args:
+        primary: Reference to the storage that has the say.
+        mirrors: References to the storages that follow it.
+        background: Write to the primary, and to the mirrors in threads of this process. What a
+            killed process did not finish is found by :meth:`find_divergences`. Otherwise a save
+            or a delete succeeds when all have done it.
+        retry_after: Seconds for which a storage that was unreachable is not read from.
+
+    Raises:
+        BackendsFailedError: from ``save`` and ``delete``: a mirror failed. A save takes back what
+            it wrote, unless it replaced a file.
+
+    Example::
+
+        MirrorStorage("old_bucket", ["new_bucket"])
+    """
+
+    #: Monotonic seconds; a test sets its own.
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(
+        self,
+        primary: Any,
+        mirrors: Sequence[Any],
+        *,
+        background: bool = False,
+        retry_after: float = 60.0,
+    ) -> None:
+        if isinstance(mirrors, (str, dict)) or not mirrors:
+            raise ConfigurationError("MirrorStorage: mirrors is a list of one storage or more.")
+        self._primary = self._refer(primary, resolve_storage)
+        self._mirrors = [self._refer(mirror, resolve_storage) for mirror in mirrors]
+        self._breakers = {
+            id(each): Breaker(retry_after, self._now) for each in (self._primary, *self._mirrors)
+        }
+        self._background = background
+        self._worker = _Worker()
+
+    def _now(self) -> float:
+        return self.clock()
+
+    # Reading
+
+    def _steps(
+        self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        if method == "delete":
+            return self._delete_steps(name)
+        if method == "open" and is_changing(method, args):
+            return self._open_to_write_steps(name, *args)
+        if method == "generate_filename":
+            return self._generate_filename_steps(name)
+        if method.startswith("get_") and method.endswith("_name"):
+            return self._primary_steps(method, (name, *args))
+        return self._first_healthy_steps(method, (name, *args), kwargs)
+
+    def _first_healthy_steps(
+        self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        failures: List[Tuple[str, BaseException]] = []
+        for reference in (self._primary, *self._mirrors):
+            breaker = self._breakers[id(reference)]
+            if not breaker.allows():
+                failures.append((reference.label, ConnectionError("not asked: it was unreachable")))
+                continue
+            try:
+                answer = yield reference.storage, method, args, kwargs
+            except Exception as error:
+                if kind_of(error) != UNREACHABLE:
+                    breaker.succeeded()
+                    raise
+                breaker.failed()
+                logger.warning("%s does not answer: %r", reference.label, error)
+                failures.append((reference.label, error))
+                continue
+            breaker.succeeded()
+            return answer
+        raise BackendsUnreachableError(f"No mirror could {method}({args[0]!r}).", failures)
+
+    # Writing
+
+    def _primary_steps(self, method: str, args: Tuple[Any, ...]) -> Steps:
+        return (yield self._primary.storage, method, args, {})
+
+    def _generate_filename_steps(self, filename: str) -> Steps:
+        inner = yield self._primary.storage, "generate_filename", (filename,), {}
+        check_name(inner)
+        return PreparedName(str(inner), owner=self, storage=self, inner=inner)
+
+    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        prepared = PreparedName.made_by(self, name)
+        name = prepared.inner if prepared else name
+        primary = self._primary.storage
+        if self._background:
+            saved = yield primary, "save", (name, content), {"max_length": max_length}
+            check_name(saved)
+            self._follow_later(saved)
+            return saved
+        content = make_rewindable(content)
+        # A save that fails is taken back, but not one that has replaced something.
+        existed = yield primary, "exists", (str(name),), {}
+        lent = LentContent(content)
+        saved = yield primary, "save", (name, lent), {"max_length": max_length}
+        check_name(saved)
+        failures: List[Tuple[str, BaseException]] = []
+        for mirror in self._mirrors:
+            try:
+                content.seek(0)
+                if not (yield from put_steps(mirror.storage, saved, LentContent(content))):
+                    raise FileExistsError(f"{saved!r} was taken by another writer")
+            except Exception as error:
+                failures.append((mirror.label, error))
+        if failures:
+            if not existed or saved != str(name):
+                yield from self._take_back_steps(saved, failures)
+            self._report(saved, failures)
+            raise _mirror_error("save", saved, failures)
+        return saved
+
+    def _take_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
+        for reference in (*self._mirrors, self._primary):
+            try:
+                yield reference.storage, "delete", (name,), {}
+            except Exception as error:
+                failures.append((reference.label, error))
+
+    def _delete_steps(self, name: str) -> Steps:
+        yield self._primary.storage, "delete", (name,), {}
+        if self._background:
+            self._follow_later(name)
+            return None
+        failures: List[Tuple[str, BaseException]] = []
+        for mirror in self._mirrors:
+            try:
+                yield mirror.storage, "delete", (name,), {}
+            except FileNotFoundError:
+                pass
+            except Exception as error:
+                failures.append((mirror.label, error))
+        if failures:
+            self._report(name, failures)
+            raise _mirror_error("delete", name, failures)
+        return None
+
+    def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
+        content = make_rewindable(content)
+        lent = LentContent(content)
+        if not (yield from put_steps(self._primary.storage, name, lent, replace=replace)):
+            return False
+        for mirror in self._mirrors:
+            content.seek(0)
+            yield from put_steps(mirror.storage, name, LentContent(content))
+        return True
+
+    def _open_to_write_steps(self, name: str, mode: str) -> Steps:
+        file = yield self._primary.storage, "open", (name, mode), {}
+        follow = self._follow_later if self._background else self._follow_now
+        return _FollowedFile(file, lambda: follow(name))
+
+    # Following
+
+    def _follow_later(self, name: str) -> None:
+        self._worker.submit(name, lambda: self.repair(name))
+
+    def _follow_now(self, name: str) -> None:
+        failures = self._repair(name)
+        if failures:
+            raise _mirror_error("write", name, failures)
+
+    def flush(self, timeout: Optional[float] = None) -> bool:
+        """Wait for what is written in the background.
+
+        Args:
+            timeout: Seconds; ``None`` for as long as it takes.
+
+        Returns:
+            Whether all of it was done in time.
+
+        Example::
+
+            assert storage.flush(timeout=10)
+        """
+        return self._worker.flush(timeout)
+
+    def repair(self, name: str) -> bool:
+        """Make every mirror's copy of a file what the primary holds, or holds no longer.
+
+        Args:
+            name: Name of the file.
+
+        Returns:
+            Whether all could be done; what could not is reported by a signal and in the log.
+
+        Example::
+
+            for found in storage.find_divergences():
+                storage.repair(found.name)
+        """
+        check_name(name)
+        return not self._repair(name)
+
+    def _repair(self, name: str) -> List[Tuple[str, BaseException]]:
+        failures: List[Tuple[str, BaseException]] = []
+        with self._worker.lock(name):
+            for mirror in self._mirrors:
+                try:
+                    run(_follow_steps(self._primary.storage, mirror.storage, name))
+                except Exception as error:
+                    failures.append((mirror.label, error))
+        self._report(name, failures)
+        return failures
+
+    def _report(self, name: str, failures: List[Tuple[str, BaseException]]) -> None:
+        for label, error in failures:
+            logger.warning("%s may differ in %s: %r", name, label, error)
+            mirror_diverged.send(
+                sender=type(self), storage=self, name=name, backend=label, error=error
+            )
+
+    def find_divergences(self, path: str = "") -> Iterator[Divergence]:
+        """Yield every file in which a mirror differs from the primary, by name and size.
+
+        Args:
+            path: Directory to begin at; the whole storage by default.
+
+        Example::
+
+            list(storage.find_divergences("reports"))
+        """
+        check_path(path)
+        directories, files = _list(self._primary.storage, path)
+        below = set(directories)
+        for mirror in self._mirrors:
+            mirror_directories, mirror_files = _list(mirror.storage, path)
+            below |= mirror_directories
+            for file in sorted(files | mirror_files):
+                name = os.path.join(path, file)
+                if file not in mirror_files:
+                    yield Divergence(name, mirror.label, "missing")
+                elif file not in files:
+                    yield Divergence(name, mirror.label, "extra")
+                elif self._primary.storage.size(name) != mirror.storage.size(name):
+                    yield Divergence(name, mirror.label, "size")
+        for directory in sorted(below):
+            yield from self.find_divergences(os.path.join(path, directory))
+
+    def __repr__(self) -> str:
+        mirrors = ", ".join(mirror.label for mirror in self._mirrors)
+        return f"<MirrorStorage {self._primary.label}, then {mirrors}>"
+
+
+def _list(storage: Any, path: str) -> Tuple[Set[str], Set[str]]:
+    try:
+        directories, files = storage.listdir(path)
+    except FileNotFoundError:
+        return set(), set()
+    return {each for each in directories if each}, {each for each in files if each}
+
+
+def _follow_steps(primary: Any, mirror: Any, name: str) -> Steps:
+    """Make a mirror's copy of a file what the primary holds, or holds no longer."""
+    try:
+        file = yield primary, "open", (name, "rb"), {}
+    except FileNotFoundError:
+        is_gone = True
+    else:
+        with file:
+            copy = spool(file)  # whole, before any of it is published
+        with copy:
+            if not (yield from put_steps(mirror, name, copy)):
+                raise FileExistsError(f"{name!r} was taken by another writer")
+        # Deleted meanwhile: the delete may have come to the mirror before the copy did.
+        is_gone = not (yield primary, "exists", (name,), {})
+    if is_gone:
+        with suppress(FileNotFoundError):
+            yield mirror, "delete", (name,), {}
+
+
+def _mirror_error(
+    method: str, name: str, failures: List[Tuple[str, BaseException]]
+) -> BackendsFailedError:
+    unreachable = any(kind_of(error) == UNREACHABLE for _, error in failures)
+    made = BackendsUnreachableError if unreachable else BackendsFailedError
+    error = made(f"Not every mirror could {method} {name!r}.", failures)
+    error.__cause__ = failures[0][1]
+    return error
+
+
+class _FollowedFile(File):  # type: ignore[type-arg]
+    """A file of the primary that is being written; the mirrors follow when it is closed."""
+
+    def __init__(self, file: Any, follow: Callable[[], None]) -> None:
+        super().__init__(file, getattr(file, "name", None))
+        self._follow = follow
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._follow()
+
+
+class _Worker:
+    """Runs jobs in threads, those of one name one after another."""
+
+    _threads = 4
+    _most_waiting = 1000
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._locks: Dict[str, Any] = {}
+        self._waiting: Set[Future[Any]] = set()
+        self._pool: Optional[ThreadPoolExecutor] = None
+        self._pid = 0
+
+    def lock(self, name: str) -> Any:
+        # A fixed number of locks: two names may share one, which costs time and nothing else.
+        with self._guard:
+            return self._locks.setdefault(str(hash(name) % 64), RLock())
+
+    def submit(self, name: str, job: Callable[[], Any]) -> None:
+        context = copy_context()
+
+        def work() -> None:
+            try:
+                context.run(job)
+            finally:
+                connections.close_all()
+
+        with self._guard:
+            if self._pool is None or self._pid != os.getpid():  # threads do not survive a fork
+                self._pool = ThreadPoolExecutor(self._threads, "smart-storages-mirror")
+                self._pid = os.getpid()
+                self._waiting = set()
+            is_full = len(self._waiting) >= self._most_waiting
+            if not is_full:
+                future = self._pool.submit(work)
+                self._waiting.add(future)
+        if is_full:
+            job()  # the writer waits, rather than the memory growing
+        else:
+            future.add_done_callback(self._done)
+
+    def _done(self, future: Future[Any]) -> None:
+        with self._guard:
+            self._waiting.discard(future)
+
+    def flush(self, timeout: Optional[float]) -> bool:
+        with self._guard:
+            waiting = set(self._waiting)
+        return not wait(waiting, timeout).not_done

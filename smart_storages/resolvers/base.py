@@ -1,0 +1,224 @@
+"""What every rule has, and what a dispatcher takes for one."""
+
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
+
+from django.utils.module_loading import import_string
+
+from smart_storages.exceptions import ConfigurationError, ResolutionError
+from smart_storages.names import path_of
+
+__all__ = ["FALLBACK", "FirstMatch", "StorageResolver", "as_resolver", "known"]
+
+#: Alias of the storage for which no rule gives another.
+FALLBACK = "fallback"
+
+
+class StorageResolver:
+    """A rule that says which storage a file lives in.
+
+    Override :meth:`resolve`. The arguments of the constructor travel in migrations and pickles;
+    keep them to plain values, and let ``resolve`` look things up.
+
+    Example::
+
+        class ByCountry(StorageResolver):
+            def resolve(self, storages, method, filename, params):
+                return "europe" if filename.startswith("eu/") else None
+    """
+
+    #: A later read could not repeat the choice; the dispatcher records the alias in the name.
+    records = False
+    #: The choice follows from the name; the dispatcher sees to it that the name a file gets in
+    #: the end leads to where it was written.
+    by_name = False
+    #: It follows from every letter, so that any other name may lead elsewhere.
+    by_whole_name = False
+    #: Every alias that the rule can give, ``None`` if it cannot say.
+    aliases: Optional[FrozenSet[str]] = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        resolver = super().__new__(cls)
+        resolver._constructor_args = (args, kwargs)
+        return resolver
+
+    _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
+
+    def __call__(
+        self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
+    ) -> Any:
+        """Do what the dispatcher calls; override it to wrap every resolution."""
+        return self.resolve(storages, method, filename, params)
+
+    def resolve(
+        self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
+    ) -> Any:
+        """Return the alias of the storage for one call.
+
+        Args:
+            storages: The storages there are, by alias.
+            method: Method of the Storage API; ``"save"`` also while a save's name is made.
+            filename: Name of the file, or of the directory for ``listdir``.
+            params: The other arguments of the call: ``content`` of a save, ``mode`` of an open.
+
+        Returns:
+            An alias of ``STORAGES``, a module of ``SMART_STORAGE_BUCKETS`` or a storage;
+            ``None`` for the fallback.
+
+        Raises:
+            ResolutionError: for the fallback as well.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define resolve().")
+
+    def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        """Tell whether ``alias``, the first segment of a name, is one that a save recorded.
+
+        Raises:
+            RoutingRefusedError: it is, and whoever asks now may not have the file.
+        """
+        return alias in storages if self.aliases is None else alias in self.aliases
+
+    def spread(self, storages: Mapping[str, Any], path: str) -> Optional[Collection[str]]:
+        """Return every alias that may hold files of a directory, ``None`` for ``resolve``'s one."""
+        return None
+
+    def explain(
+        self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
+    ) -> str:
+        """Say in a sentence why ``resolve`` gives what it gives."""
+        return f"{self!r} gave it."
+
+    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
+        """Return the path of the class and its arguments, for migrations."""
+        args, kwargs = self._constructor_args
+        return path_of(type(self)), args, kwargs
+
+    def __reduce__(self) -> Any:
+        args, kwargs = self._constructor_args
+        return _rebuild, (type(self), args, kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        same: bool = self._constructor_args == other._constructor_args
+        return same
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        args, kwargs = self._constructor_args
+        shown = [repr(arg) for arg in args] + [f"{key}={arg!r}" for key, arg in kwargs.items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _rebuild(cls: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
+    return cls(*args, **kwargs)
+
+
+def as_resolver(resolver: Any) -> Any:
+    """Return the callable that a dispatcher's ``resolver`` stands for.
+
+    Args:
+        resolver: An instance, a class, a callable, or the dotted path of one of them.
+
+    Raises:
+        ConfigurationError: it is none of them.
+
+    Example:
+        >>> as_resolver("smart_storages.resolvers.ByTenant")
+        ByTenant()
+    """
+    if isinstance(resolver, str):
+        try:
+            resolver = import_string(resolver)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"The dispatcher's resolver {resolver!r} cannot be imported: {error}"
+            ) from error
+    if isinstance(resolver, type):
+        resolver = resolver()
+    if not callable(resolver):
+        raise ConfigurationError(
+            "A dispatcher's resolver is a StorageResolver, a callable of (storages, method, "
+            f"filename, params), or the dotted path of one, not {type(resolver).__name__}."
+        )
+    return resolver
+
+
+def known(*aliases: Optional[str]) -> FrozenSet[str]:
+    return frozenset(alias for alias in aliases if alias is not None)
+
+
+class FirstMatch(StorageResolver):
+    """The first of several rules that gives a storage.
+
+    Args:
+        resolvers: Instances, classes, callables or dotted paths, in the order they are asked.
+            One that returns ``None`` or raises ``ResolutionError`` leaves it to the next.
+
+    Example:
+        >>> rule = FirstMatch(ByExtension({"pdf": "documents"}), ByPathPrefix({"img": "media"}))
+        >>> rule.resolve({}, "open", "img/a.png", {})
+        'media'
+    """
+
+    def __init__(self, *resolvers: Any) -> None:
+        self.given = resolvers
+        self._resolvers: Optional[List[Any]] = None
+
+    @property
+    def resolvers(self) -> List[Any]:
+        # Late: settings.py may build this rule, and what it names may need settings.
+        if self._resolvers is None:
+            self._resolvers = [as_resolver(each) for each in self.given]
+        return self._resolvers
+
+    @property
+    def records(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "records", False) for each in self.resolvers)
+
+    @property
+    def by_name(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "by_name", False) for each in self.resolvers)
+
+    @property
+    def by_whole_name(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "by_whole_name", False) for each in self.resolvers)
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Any:
+        for each in self._resolvers or self.resolvers:
+            try:
+                answer = each(storages, method, filename, params)
+            except ResolutionError:
+                continue
+            if answer is not None:
+                return answer
+        return None
+
+    def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        # Every rule is asked, so that one that refuses is heard.
+        answers = [
+            each.accepts(storages, alias, filename)
+            if isinstance(each, StorageResolver)
+            else alias in storages
+            for each in self.resolvers
+        ]
+        return any(answers)
+
+    def spread(self, storages: Any, path: str) -> Optional[Collection[str]]:
+        found: List[str] = []
+        for each in self.resolvers:
+            if isinstance(each, StorageResolver):
+                found.extend(each.spread(storages, path) or ())
+        return known(*found) or None
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        for each in self.resolvers:
+            if FirstMatch(each).resolve(storages, method, filename, params) is None:
+                continue
+            if isinstance(each, StorageResolver):
+                return f"{each!r}: {each.explain(storages, method, filename, params)}"
+            return f"{each!r} gave it."
+        return "No rule matches."

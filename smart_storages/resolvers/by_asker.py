@@ -1,0 +1,142 @@
+"""Rules that look at who is asking: the tenant, the region."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Collection, Mapping, Optional, Union
+
+from django.utils.module_loading import import_string
+
+from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
+from smart_storages.tenancy import TENANT, current_region, current_tenant
+
+__all__ = ["ByRegion", "ByTenant"]
+
+
+class ByTenant(StorageResolver):
+    """By the tenant on whose behalf the code runs; see :mod:`smart_storages.tenancy`.
+
+    With ``record_alias`` on the dispatcher a name says whose it is: it leads to its owner's file
+    or to a refusal, never to the asker's file of the same name.
+
+    Args:
+        alias: The alias or module with ``{tenant}`` in it, or a table of aliases by tenant.
+        strict: No tenant, no file. Without it, no tenant means the fallback, and recorded names
+            can be read.
+
+    Raises:
+        RoutingRefusedError: no tenant; a tenant that the table lacks; another tenant's file.
+
+    Example:
+        >>> from smart_storages.tenancy import use_tenant
+        >>> with use_tenant("acme"):
+        ...     ByTenant("tenant_{tenant}").resolve({}, "open", "a.txt", {})
+        'tenant_acme'
+    """
+
+    def __init__(
+        self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
+    ) -> None:
+        self.strict = strict
+        self.table = None if isinstance(alias, str) else dict(alias)
+        if self.table is not None and len(set(self.table.values())) < len(self.table):
+            raise ConfigurationError("ByTenant: two tenants share an alias; give each its own.")
+        self.template = alias if isinstance(alias, str) else ""
+        before, found, after = self.template.partition("{tenant}")
+        if self.table is None and (not found or "{tenant}" in after):
+            raise ConfigurationError(
+                f"ByTenant: the alias {alias!r} must hold {{tenant}} once, or every tenant would "
+                "get the same storage."
+            )
+        self._pattern = re.compile(f"{re.escape(before)}{TENANT}{re.escape(after)}")
+
+    def _own(self) -> Optional[str]:
+        tenant = current_tenant()
+        if tenant is None:
+            if self.strict:
+                raise RoutingRefusedError(
+                    "No tenant, no file. Wrap the code in use_tenant(...), or install "
+                    "smart_storages.tenancy.TenantMiddleware."
+                )
+            return None
+        if self.table is None:
+            return self.template.replace("{tenant}", tenant)
+        if tenant not in self.table:
+            raise RoutingRefusedError(f"The tenant {tenant!r} is not in the table of ByTenant.")
+        return self.table[tenant]
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        return self._own()
+
+    def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        own = self._own()
+        if self.table is None:
+            is_somebodys = bool(self._pattern.fullmatch(alias))
+        else:
+            is_somebodys = alias in self.table.values()
+        if is_somebodys and own is not None and alias != own:
+            raise RoutingRefusedError(
+                f"The tenant {current_tenant()!r} asked for a file of {alias!r}."
+            )
+        return is_somebodys or (alias == FALLBACK and not self.strict)
+
+    def spread(self, storages: Any, path: str) -> Optional[Collection[str]]:
+        return known(self._own()) or None
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        return f"The tenant is {current_tenant()!r}."
+
+
+class ByRegion(StorageResolver):
+    """By region, for data residency; the choice is recorded in the name.
+
+    Args:
+        table: Aliases by region.
+        region: A function of ``(method, filename, params)``, or its dotted path, that returns the
+            region; by default the one set with :func:`smart_storages.tenancy.use_region`.
+        strict: An unknown region is refused. Without it, it means the fallback.
+
+    Raises:
+        RoutingRefusedError: the region is not in the table.
+
+    Example:
+        >>> from smart_storages.tenancy import use_region
+        >>> with use_region("eu"):
+        ...     ByRegion({"eu": "files_eu", "us": "files_us"}).resolve({}, "save", "a.txt", {})
+        'files_eu'
+    """
+
+    records = True
+
+    def __init__(
+        self,
+        table: Mapping[str, str],
+        region: Union[str, Callable[..., Optional[str]], None] = None,
+        *,
+        strict: bool = True,
+    ) -> None:
+        self.table = dict(table)
+        self.region = region
+        self.strict = strict
+        self.aliases = known(*self.table.values(), None if strict else FALLBACK)
+
+    def _region(self, method: str, filename: str, params: Any) -> Optional[str]:
+        if self.region is None:
+            return current_region()
+        function = import_string(self.region) if isinstance(self.region, str) else self.region
+        region: Optional[str] = function(method, filename, params)
+        return region
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        region = self._region(method, filename, params)
+        if region in self.table:
+            return self.table[region]
+        if self.strict:
+            raise RoutingRefusedError(
+                f"No storage for the region {region!r}; ByRegion knows {sorted(self.table)}."
+            )
+        return None
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        return f"The region is {self._region(method, filename, params)!r}."

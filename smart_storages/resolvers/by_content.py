@@ -1,0 +1,92 @@
+"""Rules that look at what is saved; the choice is recorded in the name."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Any, Mapping, Optional
+
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
+
+__all__ = ["ByContentType", "BySize"]
+
+
+class ByContentType(StorageResolver):
+    """By the type of the content at save time; the choice is recorded in the name.
+
+    The type is the upload's ``content_type``, or else guessed from the name. It is what the
+    browser claims, and no proof of what the bytes are.
+
+    Args:
+        table: Aliases by type: ``"application/pdf"``, or ``"image/*"``.
+        default: Alias for every other type; ``None`` for the fallback.
+
+    Example:
+        >>> rule = ByContentType({"image/*": "media"}, default="files")
+        >>> rule.resolve({}, "save", "logo.png", {"content": None})
+        'media'
+    """
+
+    records = True
+
+    def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        self.table = {key.lower(): alias for key, alias in table.items()}
+        self.default = default
+        self.aliases = known(*table.values(), default or FALLBACK)
+
+    def _type_of(self, filename: str, params: Mapping[str, Any]) -> str:
+        claimed = getattr(params.get("content"), "content_type", None)
+        guessed = claimed or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+        return str(guessed).split(";")[0].strip().lower()
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        content_type = self._type_of(filename, params)
+        family = content_type.split("/")[0] + "/*"
+        return self.table.get(content_type, self.table.get(family, self.default))
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        return f"{filename!r} is {self._type_of(filename, params)}."
+
+
+class BySize(StorageResolver):
+    """By the size of the content at save time; the choice is recorded in the name.
+
+    A name that carries no alias is one from before: it is looked for in the fallback.
+
+    Args:
+        limit: Largest size, in bytes, that counts as small.
+        small: Alias for content up to the limit.
+        large: Alias for larger content, and for content whose size is not known beforehand.
+
+    Example:
+        >>> from django.core.files.base import ContentFile
+        >>> rule = BySize(limit=5_000_000, small="media", large="archive")
+        >>> rule.resolve({}, "save", "a.txt", {"content": ContentFile(b"abc")})
+        'media'
+    """
+
+    records = True
+
+    def __init__(self, limit: int, small: str, large: str) -> None:
+        self.limit, self.small, self.large = limit, small, large
+        self.aliases = known(small, large)
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        content = params.get("content")
+        if content is None:
+            return None
+        size = _size_of(content)
+        return self.small if size is not None and size <= self.limit else self.large
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        content = params.get("content")
+        if content is None:
+            return "The name carries no alias, and there is no content to measure."
+        size = _size_of(content)
+        return f"The content has {'an unknown number of' if size is None else size} bytes."
+
+
+def _size_of(content: Any) -> Optional[int]:
+    try:
+        return int(content.size)
+    except (AttributeError, OSError, TypeError):
+        return None

@@ -1,0 +1,156 @@
+"""Rules that follow the name of a file."""
+
+from __future__ import annotations
+
+import posixpath
+from hashlib import blake2b
+from typing import Any, Collection, Mapping, Optional, Tuple
+from zlib import crc32
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
+
+__all__ = ["ByExtension", "ByPathPrefix", "RendezvousHash"]
+
+_PRIME = (1 << 61) - 1
+
+
+class ByExtension(StorageResolver):
+    """By the extension of the name; the longest that matches wins.
+
+    Args:
+        table: Aliases by extension, with or without the dot, in any case.
+        default: Alias for every other name; ``None`` for the fallback.
+
+    Example:
+        >>> rule = ByExtension({"pdf": "documents", "jpg": "media"}, default="files")
+        >>> rule.resolve({}, "open", "press/kit.PDF", {})
+        'documents'
+    """
+
+    by_name = True
+
+    def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        self.table = {f".{key.lower().lstrip('.')}": alias for key, alias in table.items()}
+        self.default = default
+        self.aliases = known(*table.values(), default or FALLBACK)
+        # Before Django 5 another name for "a.tar.gz" is "a.tar_x7Yp2aB.gz".
+        self.by_whole_name = any(key.count(".") > 1 for key in self.table)
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        if not self.by_whole_name:
+            return self.table.get(filename[filename.rfind(".") :].lower(), self.default)
+        name = filename[filename.rfind("/") + 1 :].lower()
+        dot = name.find(".")
+        while dot != -1:
+            alias = self.table.get(name[dot:])
+            if alias is not None:
+                return alias
+            dot = name.find(".", dot + 1)
+        return self.default
+
+    def spread(self, storages: Any, path: str) -> Collection[str]:
+        return [alias for alias in self.aliases or () if alias in storages]
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        extension = posixpath.splitext(filename)[1] or "no extension"
+        return f"{filename!r} has {extension}."
+
+
+class ByPathPrefix(StorageResolver):
+    """By the directories that a name begins with; the longest prefix that matches wins.
+
+    Args:
+        table: Aliases by prefix. Prefixes end at a segment: ``"reports"`` is not ``"reports2/"``.
+        default: Alias for every other name; ``None`` for the fallback.
+
+    Example:
+        >>> rule = ByPathPrefix({"reports/": "reports", "reports/public/": "public"})
+        >>> rule.resolve({}, "open", "reports/public/2026.pdf", {})
+        'public'
+    """
+
+    by_name = True
+
+    def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        pairs = [(key.strip("/") + "/", alias) for key, alias in table.items()]
+        self.table = sorted(pairs, key=lambda pair: -len(pair[0]))
+        self._directories = {prefix[:-1]: alias for prefix, alias in pairs}
+        self.default = default
+        self.aliases = known(*table.values(), default or FALLBACK)
+
+    def _match(self, filename: str) -> Tuple[Optional[str], Optional[str]]:
+        filename = filename.replace("\\", "/")
+        if "//" in filename or "./" in filename:
+            filename = posixpath.normpath(filename)
+        for prefix, alias in self.table:
+            if filename.startswith(prefix) or filename == prefix[:-1]:
+                return prefix, alias
+        return None, self.default
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        if "./" in filename or "//" in filename or "\\" in filename:
+            return self._match(filename)[1]
+        for prefix, alias in self.table:
+            if filename.startswith(prefix):
+                return alias
+        return self._directories.get(filename, self.default)
+
+    def spread(self, storages: Any, path: str) -> Collection[str]:
+        inside = "" if path in ("", ".") else path.strip("/") + "/"
+        below = [alias for prefix, alias in self.table if prefix.startswith(inside)]
+        return [alias for alias in known(self._match(path)[1], *below) if alias in storages]
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        prefix = self._match(filename)[0]
+        return f"{filename!r} begins with {prefix!r}." if prefix else "No prefix matches."
+
+
+class RendezvousHash(StorageResolver):
+    """By a hash of the name over N buckets: adding one moves 1/N of the names, and only to it.
+
+    The choice follows from the name alone. When buckets will be added to files that stay where
+    they are, set ``record_alias`` on the dispatcher.
+
+    Args:
+        buckets: Aliases, in any order.
+
+    Example:
+        >>> rule = RendezvousHash(["files_a", "files_b", "files_c"])
+        >>> rule.resolve({}, "open", "a.txt", {}) == rule.resolve({}, "save", "a.txt", {})
+        True
+
+    Source: Thaler and Ravishankar, "A name-based mapping scheme for rendezvous", 1996.
+    """
+
+    by_name = True
+    by_whole_name = True
+
+    def __init__(self, buckets: Collection[str]) -> None:
+        if not buckets or isinstance(buckets, str):
+            raise ConfigurationError("RendezvousHash needs a list of aliases.")
+        self.buckets = [(*_numbers_of(alias), alias) for alias in sorted(buckets)]
+        self.aliases = known(*buckets)
+
+    def resolve(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        if "./" in filename or "//" in filename:
+            filename = posixpath.normpath(filename)
+        hashed = crc32(filename.encode("utf-8", "surrogatepass"))
+        most = -1
+        for factor, offset, alias in self.buckets:
+            # One hash of the name serves every bucket, through a function of its own.
+            weight = (hashed * factor + offset) % _PRIME
+            if weight > most:
+                most, chosen = weight, alias
+        return chosen
+
+    def spread(self, storages: Any, path: str) -> Collection[str]:
+        return [alias for alias in self.aliases or () if alias in storages]
+
+    def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
+        return f"Of {len(self.buckets)} buckets it weighs most for {filename!r}."
+
+
+def _numbers_of(alias: str) -> Tuple[int, int]:
+    digest = blake2b(alias.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return int.from_bytes(digest[:8], "big") % _PRIME, int.from_bytes(digest[8:], "big") % _PRIME

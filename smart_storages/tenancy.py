@@ -1,0 +1,157 @@
+"""Which tenant is asking: a context variable, safe with threads and with async code.
+
+A request, a task or a test says on whose behalf it runs; :class:`smart_storages.resolvers.ByTenant`
+sends its files to that tenant's storage. The region works the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Awaitable, Callable, Iterator, Optional, Union
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.utils.module_loading import import_string
+
+from smart_storages import config
+from smart_storages.exceptions import RoutingRefusedError
+
+__all__ = [
+    "TenantMiddleware",
+    "current_region",
+    "current_tenant",
+    "use_region",
+    "use_tenant",
+]
+
+_tenant: ContextVar[Optional[str]] = ContextVar("smart_storages_tenant", default=None)
+_region: ContextVar[Optional[str]] = ContextVar("smart_storages_region", default=None)
+
+#: What a tenant's name may be: it becomes part of an alias, a key or a directory.
+TENANT = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+
+
+def current_tenant() -> Optional[str]:
+    """Return the tenant on whose behalf this code runs, ``None`` outside of any.
+
+    Example:
+        >>> with use_tenant("acme"):
+        ...     current_tenant()
+        'acme'
+    """
+    return _tenant.get()
+
+
+def current_region() -> Optional[str]:
+    """Return the region set by :func:`use_region`, ``None`` outside of any.
+
+    Example:
+        >>> with use_region("eu"):
+        ...     current_region()
+        'eu'
+    """
+    return _region.get()
+
+
+@contextmanager
+def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
+    """Run a block on behalf of a tenant; the one before comes back at its end.
+
+    Threads that the block starts itself begin without a tenant; ``sync_to_async``,
+    ``async_to_sync`` and asyncio tasks inherit it.
+
+    Args:
+        tenant: Letters, digits, ``-`` and ``_``, at most 63; ``None`` for no tenant.
+
+    Raises:
+        RoutingRefusedError: the name holds anything else.
+
+    Example:
+        >>> with use_tenant("acme"):
+        ...     with use_tenant("globex"):
+        ...         pass
+        ...     current_tenant()
+        'acme'
+    """
+    token = _tenant.set(_checked(tenant))
+    try:
+        yield tenant
+    finally:
+        _tenant.reset(token)
+
+
+@contextmanager
+def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
+    """Run a block for a region, as :func:`use_tenant` does for a tenant.
+
+    Args:
+        region: A key of the table given to :class:`smart_storages.resolvers.ByRegion`.
+
+    Example:
+        >>> with use_region("eu"):
+        ...     current_region()
+        'eu'
+    """
+    token = _region.set(region)
+    try:
+        yield region
+    finally:
+        _region.reset(token)
+
+
+def _checked(tenant: Optional[str]) -> Optional[str]:
+    if tenant is None or (isinstance(tenant, str) and re.fullmatch(TENANT, tenant)):
+        return tenant
+    raise RoutingRefusedError(
+        f"{tenant!r} cannot name a tenant: use letters, digits, '-' and '_', at most 63, and "
+        "begin with a letter or a digit."
+    )
+
+
+class TenantMiddleware:
+    """Runs each request on behalf of its tenant, under WSGI and ASGI.
+
+    ``SMART_STORAGE_TENANT`` names a function of yours that takes the request and returns the
+    tenant, or ``None``; without it, ``request.tenant`` is taken if it is a string.
+
+    Args:
+        get_response: The next middleware, sync or async.
+
+    Raises:
+        RoutingRefusedError: what came back cannot name a tenant.
+
+    Example::
+
+        MIDDLEWARE = [..., "smart_storages.tenancy.TenantMiddleware"]
+        SMART_STORAGE_TENANT = "myproject.tenants.of_request"
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: Any) -> Union[Any, Awaitable[Any]]:
+        if self.is_async:
+            return self._acall(request)
+        with use_tenant(self.get_tenant(request)):
+            return self.get_response(request)
+
+    async def _acall(self, request: Any) -> Any:
+        with use_tenant(await sync_to_async(self.get_tenant)(request)):
+            return await self.get_response(request)
+
+    def get_tenant(self, request: Any) -> Optional[str]:
+        """Return the tenant of a request; override it or set ``SMART_STORAGE_TENANT``."""
+        path = config.get_tenant_function()
+        if path:
+            function = import_string(path) if isinstance(path, str) else path
+            tenant: Optional[str] = function(request)
+            return tenant
+        tenant = getattr(request, "tenant", None)
+        return tenant if isinstance(tenant, str) else None

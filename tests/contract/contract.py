@@ -1,0 +1,221 @@
+"""What every storage owes its caller, as Django's ``Storage`` documents it: one list of tests.
+
+A module that subclasses :class:`StorageContract` gives it a ``storage`` fixture.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import itertools
+import os
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.utils import timezone
+
+HOSTILE = ["../a.txt", "a/../../b.txt", "/etc/passwd", "..\\a.txt", "a\\..\\..\\b.txt", "\\etc\\x"]
+TIMES = ["get_accessed_time", "get_created_time", "get_modified_time"]
+
+
+def read(storage: Any, name: str) -> bytes:
+    with storage.open(name) as file:
+        content: bytes = file.read()
+    return content
+
+
+def has_method(storage: Any, method: str, *args: Any) -> bool:
+    """Whether the storages below have a method that Django lets them lack."""
+    try:
+        getattr(storage, method)(*args)
+    except (NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+class StorageContract:
+    """Methods are tests; ``storage`` is a fixture of the subclass."""
+
+    def test_what_was_saved_is_read_back(self, storage):
+        name = storage.save("docs/a.txt", ContentFile(b"hello"))
+        assert read(storage, name) == b"hello"
+        assert storage.exists(name)
+        assert storage.size(name) == 5
+
+    def test_an_empty_file_is_a_file(self, storage):
+        name = storage.save("docs/empty.txt", ContentFile(b""))
+        assert storage.size(name) == 0
+        assert read(storage, name) == b""
+
+    def test_any_file_object_can_be_saved(self, storage):
+        assert read(storage, storage.save("docs/raw.bin", io.BytesIO(b"raw"))) == b"raw"
+        named = File(io.BytesIO(b"named"), name="docs/named.txt")
+        assert read(storage, storage.save(None, named)) == b"named"
+        upload = SimpleUploadedFile("up.txt", b"upload", content_type="text/plain")
+        assert read(storage, storage.save("docs/up.txt", upload)) == b"upload"
+
+    def test_a_temporary_upload_can_be_saved(self, storage):
+        upload = TemporaryUploadedFile("big.bin", "application/octet-stream", 3, None)
+        upload.write(b"big")
+        upload.seek(0)
+        name = storage.save("docs/big.bin", upload)
+        upload.close()
+        assert read(storage, name) == b"big"
+
+    def test_text_content_can_be_saved(self, storage):
+        name = storage.save("docs/ascii.txt", ContentFile("text"))
+        assert read(storage, name) == b"text"
+
+    def test_text_content_is_stored_as_utf_8(self, storage):
+        name = storage.save("docs/text.txt", ContentFile("grüße"))
+        assert read(storage, name) == "grüße".encode()
+
+    def test_the_cursor_of_the_content_does_not_matter(self, storage):
+        content = ContentFile(b"hello")
+        content.read()
+        assert read(storage, storage.save("docs/cursor.txt", content)) == b"hello"
+
+    def test_nothing_is_overwritten(self, storage):
+        first = storage.save("docs/same.txt", ContentFile(b"first"))
+        second = storage.save("docs/same.txt", ContentFile(b"again"))
+        assert first != second
+        assert read(storage, first) == b"first"
+        assert read(storage, second) == b"again"
+
+    def test_many_names_for_one_stay_readable(self, storage):
+        names = {storage.save("docs/x.txt", ContentFile(b"%d" % i)): i for i in range(6)}
+        assert len(names) == 6
+        for name, i in names.items():
+            assert read(storage, name) == b"%d" % i
+
+    def test_max_length_holds_for_the_name_returned(self, storage):
+        for _ in range(2):
+            name = storage.save("docs/long-name-of-a-file.txt", ContentFile(b"x"), max_length=48)
+            assert len(name) <= 48
+            assert read(storage, name) == b"x"
+        with pytest.raises(SuspiciousFileOperation):
+            storage.save("docs/" + "x" * 20 + ".txt", ContentFile(b"x"), max_length=6)
+
+    def test_a_missing_file_does_not_exist(self, storage):
+        assert storage.exists("docs/missing.txt") is False
+        with pytest.raises(FileNotFoundError):
+            read(storage, "docs/missing.txt")
+        with pytest.raises(FileNotFoundError):
+            storage.size("docs/missing.txt")
+
+    def test_what_is_deleted_is_gone(self, storage):
+        name = storage.save("docs/gone.txt", ContentFile(b"x"))
+        storage.delete(name)
+        assert not storage.exists(name)
+        storage.delete(name)
+
+    def test_a_directory_is_listed(self, storage):
+        first = storage.save("docs/list/a.txt", ContentFile(b"x"))
+        second = storage.save("docs/list/sub/b.txt", ContentFile(b"x"))
+        directories, files = storage.listdir(os.path.dirname(first))
+        assert os.path.basename(first) in files
+        assert os.path.basename(os.path.dirname(second)) in directories
+        assert storage.listdir(os.path.dirname(second))[1] == [os.path.basename(second)]
+
+    def test_the_root_is_listed(self, storage):
+        name = storage.save("docs/root.txt", ContentFile(b"x"))
+        assert name.split("/")[0] in storage.listdir("")[0]
+
+    def test_a_listed_name_can_be_read(self, storage):
+        saved = {storage.save(f"docs/walk/{i}.txt", ContentFile(b"x" * i)) for i in range(8)}
+
+        def walk(path):
+            directories, files = storage.listdir(path)
+            for file in files:
+                yield os.path.join(path, file)
+            for directory in directories:
+                yield from walk(os.path.join(path, directory))
+
+        assert saved <= set(walk(""))
+
+    def test_a_url_leads_to_the_name(self, storage):
+        name = storage.save("docs/url.txt", ContentFile(b"x"))
+        assert os.path.basename(name) in storage.url(name)
+
+    def test_the_times_are_now(self, storage):
+        name = storage.save("docs/time.txt", ContentFile(b"x"))
+        known = [method for method in TIMES if has_method(storage, method, name)]
+        assert "get_modified_time" in known
+        for method in known:
+            age = timezone.now() - getattr(storage, method)(name)
+            assert abs(age) < datetime.timedelta(minutes=2)
+
+    def test_a_path_leads_to_the_content(self, storage):
+        name = storage.save("docs/path.txt", ContentFile(b"x"))
+        if not has_method(storage, "path", name):
+            with pytest.raises(NotImplementedError):
+                storage.path(name)
+        elif os.path.exists(storage.path(name)):  # InMemoryStorage gives the path of no file
+            with open(storage.path(name), "rb") as file:
+                assert file.read() == b"x"
+
+    def test_the_older_time_methods_are_those_of_the_storage_chosen(self, storage):
+        name = storage.save("docs/older.txt", ContentFile(b"x"))
+        with pytest.raises(AttributeError):
+            storage.created_time(name)
+
+    def test_a_name_is_generated_cleaned_and_made_free(self, storage):
+        generated = storage.generate_filename("docs/Jahr 2026.txt")
+        assert generated.endswith("docs/Jahr_2026.txt")
+        assert storage.get_valid_name("a b.txt") == "a_b.txt"
+        assert storage.get_alternative_name("a", ".txt").startswith("a_")
+        name = storage.save(generated, ContentFile(b"x"))
+        free = storage.get_available_name(name)
+        assert free != name
+        assert not storage.exists(free)
+
+    @pytest.mark.skipif(not hasattr(Storage, "is_name_available"), reason="new in Django 5.1")
+    def test_a_name_that_is_taken_is_not_available(self, storage):
+        name = storage.save("docs/taken.txt", ContentFile(b"x"))
+        assert storage.is_name_available(name) is False
+        assert storage.is_name_available("docs/not-taken.txt") is True
+        assert storage.is_name_available("docs/not-taken.txt", max_length=5) is False
+
+    def test_a_file_is_written_through_open(self, storage):
+        name = storage.save("docs/write.txt", ContentFile(b"before"))
+        with storage.open(name, "wb") as file:
+            file.write(b"after!")  # as long as before: InMemoryStorage does not truncate
+        assert read(storage, name) == b"after!"
+
+    def test_a_hostile_name_is_refused(self, storage):
+        calls = [
+            storage.open,
+            lambda name: storage.save(name, ContentFile(b"x")),
+            storage.delete,
+            storage.exists,
+            storage.listdir,
+            storage.size,
+            storage.get_available_name,
+            storage.get_modified_time,
+        ]
+        for call, name in itertools.product(calls, HOSTILE):
+            with pytest.raises(SuspiciousFileOperation):
+                call(name)
+
+    def test_the_async_twins_do_the_same(self, storage):
+        async def use():
+            name = await storage.asave("docs/async.txt", ContentFile(b"hello"))
+            file = await storage.aopen(name)
+            assert await sync_to_async(file.read)() == b"hello"
+            await sync_to_async(file.close)()
+            assert await storage.aexists(name) is True
+            assert await storage.asize(name) == 5
+            assert os.path.basename(name) in (await storage.alistdir(os.path.dirname(name)))[1]
+            assert await storage.aurl(name) == storage.url(name) or "Signature" in storage.url(name)
+            assert await storage.aget_modified_time(name) == storage.get_modified_time(name)
+            await storage.adelete(name)
+            assert await storage.aexists(name) is False
+            with pytest.raises(SuspiciousFileOperation):
+                await storage.aopen("../a.txt")
+
+        async_to_sync(use)()

@@ -1,0 +1,63 @@
+"""The contract over storages of this machine: plain, composed, and composed of composed ones."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from django.core.files import storage as django_storage
+from django.core.files.storage import FileSystemStorage
+
+from tests.contract.compositions import COMPOSITIONS, PAIRS
+from tests.contract.contract import StorageContract
+
+KINDS = ["disk", "memory"] if hasattr(django_storage, "InMemoryStorage") else ["disk"]
+
+
+def over_each_kind(compositions):
+    # InMemoryStorage gives every reader of a file the same cursor: no threads over it.
+    return [
+        (kind, *names)
+        for kind, names in itertools.product(KINDS, compositions)
+        if kind == "disk" or "mirror_background" not in names
+    ]
+
+
+@pytest.fixture
+def make(request, tmp_path):
+    """Makes a new empty storage with each call."""
+    numbers = itertools.count()
+
+    def make_disk():
+        directory = tmp_path / f"storage{next(numbers)}"
+        directory.mkdir()
+        return FileSystemStorage(str(directory), base_url="/files/")
+
+    def make_memory():
+        return django_storage.InMemoryStorage(base_url="/files/")
+
+    return {"disk": make_disk, "memory": make_memory}
+
+
+class TestPlain(StorageContract):
+    # Django refuses these too, but some only with an error of the file system.
+    test_a_hostile_name_is_refused = None
+    test_the_async_twins_do_the_same = None
+
+    @pytest.fixture(params=KINDS)
+    def storage(self, request, make):
+        return make[request.param]()
+
+
+class TestComposed(StorageContract):
+    @pytest.fixture(params=over_each_kind([[name] for name in COMPOSITIONS]), ids="-".join)
+    def storage(self, request, make):
+        kind, name = request.param
+        return COMPOSITIONS[name](make[kind])
+
+
+class TestNestedTwoDeep(StorageContract):
+    @pytest.fixture(params=over_each_kind(PAIRS), ids="-".join)
+    def storage(self, request, make):
+        kind, outer, inner = request.param
+        return COMPOSITIONS[outer](lambda: COMPOSITIONS[inner](make[kind]))

@@ -1,0 +1,532 @@
+"""Which requests go the lean way, what they carry, and how often they are tried."""
+
+from __future__ import annotations
+
+import gc
+import os
+import ssl
+import subprocess
+import sys
+import textwrap
+import threading
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError, SSLError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from urllib3.exceptions import HTTPError
+
+from smart_storages.exceptions import (
+    AccessDeniedError,
+    BucketNotFoundError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    S3Error,
+    ThrottledError,
+    UnreachableError,
+)
+from smart_storages.s3 import http
+from smart_storages.s3.http import Answer, attempts_of, fetch
+from smart_storages.s3.target import Target
+from tests.conftest import Bucket
+from tests.servers import S3Proxy, S3Server, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_client(server: S3Server, **options: Any) -> Any:
+    config = {
+        "s3": {"addressing_style": "path"},
+        "retries": {"total_max_attempts": 4, "mode": "standard"},
+        **options.pop("config", {}),
+    }
+    return server.client(config=Config(**config), **options)
+
+
+@pytest.fixture
+def proxy(s3_bucket: Bucket) -> Iterator[S3Proxy]:
+    with S3Proxy(s3_bucket.endpoint_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(s3_bucket: Bucket, proxy: S3Proxy) -> Any:
+    return make_client(s3_bucket.server, endpoint_url=proxy.endpoint_url)
+
+
+@pytest.fixture
+def target(s3_bucket: Bucket, client: Any) -> Target:
+    return Target(s3_bucket.name, lambda: client, module="media")
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
+    """How long each pause between two tries would have been."""
+    taken: List[float] = []
+    monkeypatch.setattr(http, "sleep", taken.append)
+    return taken
+
+
+@pytest.fixture(scope="module")
+def tls_certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A certificate for 127.0.0.1, with its key, that is its own authority."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    file.write_bytes(
+        certificate.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return str(file)
+
+
+class _Secure(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"secure")
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def tls_server(tls_certificate: str) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_certificate)
+    server = HTTPServer(("127.0.0.1", 0), _Secure)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def read(answer: Answer) -> bytes:
+    pieces = iter(lambda: answer.read(1024), b"")
+    content = b"".join(pieces)
+    answer.close()
+    return content
+
+
+def is_lean(proxy: S3Proxy) -> bool:
+    """Whether the last request was ours: botocore signs in a header, we in the query."""
+    return "X-Amz-Signature" in proxy.requests[-1].query
+
+
+class TestRequests:
+    def test_a_get_goes_the_lean_way(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
+    ) -> None:
+        s3_bucket.put("a b/ü%2F'.txt", b"content", ContentType="text/plain", Metadata={"k": "v"})
+        answer = fetch(target, "a b/ü%2F'.txt")
+        assert read(answer) == b"content"
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/plain"
+        assert answer.headers["x-amz-meta-k"] == "v"
+        assert len(proxy.requests) == 1
+        assert is_lean(proxy)
+
+    def test_a_head_goes_the_lean_way(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        answer = fetch(target, "k", method="HEAD")
+        answer.close()
+        assert answer.headers["content-length"] == "7"
+        assert [request.method for request in proxy.requests] == ["HEAD"]
+        assert is_lean(proxy)
+
+    def test_a_range_of_one_version_is_asked_for(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
+    ) -> None:
+        s3_bucket.put("k", b"0123456789")
+        etag = fetch(target, "k", method="HEAD").headers["etag"]
+        answer = fetch(target, "k", start=2, stop=5, etag=etag)
+        assert read(answer) == b"234"
+        assert answer.status == 206
+        assert answer.headers["content-range"] == "bytes 2-4/10"
+        assert is_lean(proxy)
+
+    def test_another_version_fails_the_precondition(
+        self, target: Target, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("k", b"0123456789")
+        with pytest.raises(PreconditionFailedError):
+            fetch(target, "k", etag='"0123456789abcdef0123456789abcdef"')
+
+    def test_the_stored_checksum_is_asked_for(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
+    ) -> None:
+        s3_bucket.client.put_object(
+            Bucket=s3_bucket.name, Key="k", Body=b"content", ChecksumAlgorithm="CRC32"
+        )
+        answer = fetch(target, "k", checksum=True)
+        assert read(answer) == b"content"
+        assert proxy.requests[-1].headers["x-amz-checksum-mode"] == "ENABLED"
+        assert "x-amz-checksum-mode" in proxy.requests[-1].query["X-Amz-SignedHeaders"]
+        # Ceph 16 keeps none, moto tells of one since 5.1.
+        if s3_bucket.server.name == "moto" and not version("moto").startswith("5.0."):
+            assert answer.headers["x-amz-checksum-crc32"]
+
+    def test_a_version_is_asked_for_by_its_id(
+        self, target: Target, s3_bucket: Bucket, client: Any, proxy: S3Proxy
+    ) -> None:
+        s3_bucket.client.put_bucket_versioning(
+            Bucket=s3_bucket.name, VersioningConfiguration={"Status": "Enabled"}
+        )
+        first = s3_bucket.client.put_object(Bucket=s3_bucket.name, Key="k", Body=b"first")
+        s3_bucket.put("k", b"second")
+        old = Target(
+            s3_bucket.name, lambda: client, read_parameters={"VersionId": first["VersionId"]}
+        )
+        assert read(fetch(old, "k")) == b"first"
+        assert is_lean(proxy)
+        assert read(fetch(target, "k")) == b"second"
+
+    def test_the_connection_is_used_again(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
+    ) -> None:
+        if s3_bucket.server.name == "moto":
+            pytest.skip("moto closes every connection")
+        s3_bucket.put("k", b"x" * 4096)
+        for _ in range(5):
+            read(fetch(target, "k"))
+        assert (len(proxy.requests), proxy.connections) == (5, 1)
+
+    def test_nothing_of_an_unread_body_reaches_the_next_answer(
+        self, target: Target, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("a", b"a" * 300_000)
+        s3_bucket.put("b", b"b" * 10)
+        for size in (0, 10, 299_000, 299_999):
+            answer = fetch(target, "a")
+            answer.read(size)
+            answer.close()
+            assert read(fetch(target, "b")) == b"b" * 10
+
+    def test_an_unsigned_client_sends_no_signature(self, s3_bucket: Bucket, proxy: S3Proxy) -> None:
+        s3_bucket.put("k", b"content", ACL="public-read")
+        client = s3_bucket.server.client(
+            endpoint_url=proxy.endpoint_url,
+            config=Config(signature_version=UNSIGNED, s3={"addressing_style": "path"}),
+        )
+        assert read(fetch(Target(s3_bucket.name, lambda: client), "k")) == b"content"
+        assert proxy.requests[-1].query == {}
+        assert "authorization" not in proxy.requests[-1].headers
+
+    @pytest.mark.real_s3
+    def test_a_wrong_key_is_denied(self, ceph: S3Server) -> None:
+        client = make_client(ceph, aws_secret_access_key="wrong")
+        bucket = ceph.create_bucket()
+        with pytest.raises(AccessDeniedError, match="secret_key"):
+            fetch(Target(bucket, lambda: client), "k")
+
+    @pytest.mark.real_s3
+    def test_a_refused_head_says_that_listing_may_be_missing(
+        self, ceph: S3Server, ceph_gateway: Any
+    ) -> None:
+        stranger = make_client(ceph_gateway.create_user())
+        bucket = ceph.create_bucket()
+        with pytest.raises(AccessDeniedError, match="s3:ListBucket") as caught:
+            fetch(Target(bucket, lambda: stranger, module="media"), "k", method="HEAD")
+        assert (caught.value.module, caught.value.bucket, caught.value.key) == (
+            "media",
+            bucket,
+            "k",
+        )
+
+
+class TestWhatTheClientCarries:
+    def test_a_customer_key(self, s3_bucket: Bucket, client: Any, proxy: S3Proxy) -> None:
+        secret = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+        s3_bucket.put("k", b"content", **secret)
+        target = Target(s3_bucket.name, lambda: client, read_parameters=secret)
+        assert read(fetch(target, "k")) == b"content"
+        assert not is_lean(proxy)
+
+    def test_a_requester_who_pays(self, s3_bucket: Bucket, client: Any, proxy: S3Proxy) -> None:
+        s3_bucket.put("k", b"content")
+        payer = {"RequestPayer": "requester"}
+        target = Target(s3_bucket.name, lambda: client, read_parameters=payer)
+        assert read(fetch(target, "k")) == b"content"
+        assert proxy.requests[-1].headers["x-amz-request-payer"] == "requester"
+        assert not is_lean(proxy)
+
+    @pytest.mark.parametrize(
+        "event", ["before-send.s3.GetObject", "request-created.s3", "before-call", "after-call.*.*"]
+    )
+    def test_a_handler_of_somebody_else(
+        self, target: Target, s3_bucket: Bucket, client: Any, proxy: S3Proxy, event: str
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        seen = []
+
+        def handle(**kwargs: Any) -> None:
+            seen.append(kwargs)
+
+        assert read(fetch(target, "k")) == b"content"
+        assert is_lean(proxy)
+        client.meta.events.register(event, handle)
+        assert read(fetch(target, "k")) == b"content"
+        assert not is_lean(proxy)
+        assert seen
+        client.meta.events.unregister(event, handle)
+        assert read(fetch(target, "k")) == b"content"
+        assert is_lean(proxy)
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"signature_version": "s3"},
+            {"retries": {"mode": "adaptive"}},
+            {"tcp_keepalive": True},
+        ],
+    )
+    def test_an_unusual_configuration(self, s3_bucket: Bucket, proxy: S3Proxy, config: Any) -> None:
+        s3_bucket.put("k", b"content")
+        client = make_client(s3_bucket.server, endpoint_url=proxy.endpoint_url, config=config)
+        assert read(fetch(Target(s3_bucket.name, lambda: client), "k")) == b"content"
+        assert not is_lean(proxy)
+
+    def test_a_proxy(self, s3_bucket: Bucket, proxy: S3Proxy) -> None:
+        s3_bucket.put("k", b"content")
+        client = make_client(s3_bucket.server, config={"proxies": {"http": proxy.endpoint_url}})
+        assert read(fetch(Target(s3_bucket.name, lambda: client), "k")) == b"content"
+        assert len(proxy.requests) == 1
+        assert not is_lean(proxy)
+
+    def test_its_errors_are_told_the_same_way(self, s3_bucket: Bucket, client: Any) -> None:
+        payer = {"RequestPayer": "requester"}
+        target = Target(s3_bucket.name, lambda: client, read_parameters=payer)
+        with pytest.raises(ObjectNotFoundError) as caught:
+            fetch(target, "k")
+        assert isinstance(caught.value.__cause__, ClientError)
+
+    def test_motos_mock_is_not_gone_round(self, tmp_path: Path) -> None:
+        # In a process of its own: moto stays hooked into every client made after its import.
+        code = """
+            import os
+            os.environ.update(AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+            import boto3
+            from moto import mock_aws
+            from smart_storages.s3.http import fetch
+            from smart_storages.s3.target import Target
+            with mock_aws():
+                client = boto3.client("s3", region_name="us-east-1")
+                client.create_bucket(Bucket="acme")
+                client.put_object(Bucket="acme", Key="k", Body=b"mocked")
+                target = Target("acme", lambda: client)
+                print(fetch(target, "k").read(100), fetch(target, "k", method="HEAD").status)
+        """
+        result = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            cwd=str(ROOT),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        assert result.stdout.split() == ["b'mocked'", "200"]
+
+
+class TestErrors:
+    def test_a_missing_object(self, target: Target, s3_bucket: Bucket, proxy: S3Proxy) -> None:
+        for method in ("GET", "HEAD"):
+            with pytest.raises(FileNotFoundError) as caught:
+                fetch(target, "nope", method=method)
+            assert isinstance(caught.value, ObjectNotFoundError)
+            assert str(caught.value).endswith(
+                f"(module 'media', bucket '{s3_bucket.name}', key 'nope')"
+            )
+            assert isinstance(caught.value.__cause__, ClientError)
+        assert len(proxy.requests) == 2
+
+    def test_a_missing_bucket(self, client: Any) -> None:
+        with pytest.raises(BucketNotFoundError, match="no such bucket"):
+            fetch(Target("no-such-bucket-anywhere", lambda: client), "k")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_a_passing_error_is_tried_again(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, pauses: List[float], method: str
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        for status in (500, 503, 429):
+            proxy.inject(status=status)
+        assert fetch(target, "k", method=method).headers["content-length"] == "7"
+        assert len(proxy.requests) == 4
+        assert len(pauses) == 3
+        assert all(pause <= 2**number for number, pause in enumerate(pauses))
+
+    @pytest.mark.parametrize(("status", "kind"), [(503, ThrottledError), (500, UnreachableError)])
+    def test_an_error_that_stays_is_told_after_the_last_try(
+        self, target: Target, proxy: S3Proxy, pauses: List[float], status: int, kind: Any
+    ) -> None:
+        proxy.inject(status=status, times=None)
+        with pytest.raises(kind) as caught:
+            fetch(target, "k")
+        assert caught.value.status == status
+        assert isinstance(caught.value.__cause__, ClientError)
+        assert len(proxy.requests) == 4
+
+    def test_the_server_says_how_long_to_wait(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, pauses: List[float]
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        proxy.inject(status=503, retry_after=7)
+        fetch(target, "k").close()
+        assert pauses == [7.0]
+
+    def test_a_lost_answer_is_asked_for_again(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, pauses: List[float]
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        proxy.inject(lose_answer=True, times=2)
+        assert read(fetch(target, "k")) == b"content"
+        assert len(proxy.requests) == 3
+
+    def test_no_server_is_unreachable(self, pauses: List[float], moto_server: S3Server) -> None:
+        client = make_client(moto_server, endpoint_url=f"http://127.0.0.1:{free_port()}")
+        with pytest.raises(ConnectionError) as caught:
+            fetch(Target("acme", lambda: client, module="media"), "k")
+        assert isinstance(caught.value, UnreachableError)
+        assert isinstance(caught.value.__cause__, HTTPError)
+        assert len(pauses) == 3
+
+    def test_a_silent_server_is_given_up(
+        self, s3_bucket: Bucket, proxy: S3Proxy, pauses: List[float]
+    ) -> None:
+        client = make_client(
+            s3_bucket.server,
+            endpoint_url=proxy.endpoint_url,
+            config={"read_timeout": 0.1, "retries": {"total_max_attempts": 2}},
+        )
+        proxy.inject(latency=1.0, times=None)
+        with pytest.raises(UnreachableError):
+            fetch(Target(s3_bucket.name, lambda: client), "k")
+        assert len(proxy.requests) == 2
+
+    def test_a_kept_connection_that_was_closed_costs_no_try(
+        self, s3_bucket: Bucket, proxy: S3Proxy, pauses: List[float]
+    ) -> None:
+        if s3_bucket.server.name == "moto":
+            pytest.skip("moto closes every connection")
+        client = make_client(
+            s3_bucket.server,
+            endpoint_url=proxy.endpoint_url,
+            config={"retries": {"total_max_attempts": 1}},
+        )
+        target = Target(s3_bucket.name, lambda: client)
+        s3_bucket.put("k", b"content")
+        read(fetch(target, "k"))
+        proxy.inject(lose_answer=True)
+        assert read(fetch(target, "k")) == b"content"
+        assert pauses == []
+
+    @pytest.mark.parametrize(
+        ("retries", "attempts"),
+        [
+            ({"total_max_attempts": 7}, 7),
+            ({"max_attempts": 0}, 1),
+            ({"mode": "standard"}, 3),
+            ({"mode": "legacy"}, 5),
+        ],
+    )
+    def test_botocore_says_how_often(
+        self, moto_server: S3Server, retries: Any, attempts: int
+    ) -> None:
+        assert attempts_of(moto_server.client(config=Config(retries=retries))) == attempts
+
+
+class TestSockets:
+    def test_clients_that_differ_in_keys_share_a_pool(self, s3_bucket: Bucket) -> None:
+        clients = [make_client(s3_bucket.server) for _ in range(2)]
+        s3_bucket.put("k", b"content")
+        for client in clients:
+            read(fetch(Target(s3_bucket.name, lambda client=client: client), "k"))
+        pools = {id(http._lane_of(client)._ways[s3_bucket.name].pool) for client in clients}
+        assert len(pools) == 1
+
+    def test_what_is_known_of_a_client_goes_with_it(self, s3_bucket: Bucket) -> None:
+        gc.collect()
+        before = len(http._lanes)
+        clients = [make_client(s3_bucket.server)]
+        s3_bucket.put("k", b"content")
+        read(fetch(Target(s3_bucket.name, lambda: clients[0]), "k"))
+        assert len(http._lanes) == before + 1
+        clients.clear()
+        gc.collect()
+        assert len(http._lanes) == before
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    def test_a_forked_child_opens_connections_of_its_own(
+        self, target: Target, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        assert read(fetch(target, "k")) == b"content"
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if not http._lanes and read(fetch(target, "k")) == b"content" else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert read(fetch(target, "k")) == b"content"
+
+    def test_many_threads_share_a_lane(self, target: Target, s3_bucket: Bucket) -> None:
+        for number in range(16):
+            s3_bucket.put(f"k{number}", f"content {number}".encode())
+        wrong: List[Any] = []
+
+        def work(number: int) -> None:
+            for _ in range(5):
+                content = read(fetch(target, f"k{number}"))
+                if content != f"content {number}".encode():
+                    wrong.append(content)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+
+    def test_a_certificate_that_nobody_signed_is_refused(
+        self, pauses: List[float], tls_server: str, moto_server: S3Server
+    ) -> None:
+        client = make_client(moto_server, endpoint_url=tls_server)
+        with pytest.raises(S3Error) as caught:
+            fetch(Target("acme", lambda: client), "k")
+        assert not isinstance(caught.value.__cause__, SSLError)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value.__cause__)
+        assert pauses == []
+
+    def test_verify_may_name_a_certificate_or_be_off(
+        self, tls_server: str, tls_certificate: str, moto_server: S3Server
+    ) -> None:
+        for verify in (tls_certificate, False):
+            client = make_client(moto_server, endpoint_url=tls_server, verify=verify)
+            assert read(fetch(Target("acme", lambda client=client: client), "k")) == b"secure"

@@ -1,0 +1,262 @@
+"""Whatever the rule and the order of events: no tenant reaches another's file, no name a scope."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.utils import validate_file_name
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.fallback import FallbackStorage
+from smart_storages.names import check_name, check_path
+from smart_storages.resolvers import (
+    ByContentType,
+    ByExtension,
+    ByPathPrefix,
+    ByRegion,
+    BySize,
+    ByTenant,
+    FirstMatch,
+    RendezvousHash,
+)
+from smart_storages.tenancy import use_region, use_tenant
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+
+TENANTS = ["acme", "globex", "initech"]
+
+# Each rule over the two storages of one tenant.
+RULES = {
+    "extension": lambda: ByExtension({"txt": "a"}, default="b"),
+    "prefix": lambda: ByPathPrefix({"docs": "a"}, default="b"),
+    "type": lambda: ByContentType({"text/*": "a"}, default="b"),
+    "size": lambda: BySize(limit=4, small="a", large="b"),
+    "region": lambda: ByRegion({"eu": "a", "us": "b"}),
+    "hash": lambda: RendezvousHash(["a", "b"]),
+    "first": lambda: FirstMatch(ByPathPrefix({"docs": "a"}), ByExtension({"txt": "b"}, "a")),
+    "tenant": lambda: ByTenant({each: each for each in TENANTS}),
+}
+
+NAMES = st.sampled_from(
+    [
+        "x.txt", "docs/x.txt", "docs/x.bin", "tenant_acme/x.txt", "tenant_globex/docs/x.txt",
+        "a/x.txt", "b/docs/x.txt", "fallback/x.txt", "globex/x.txt",
+    ]
+)  # fmt: skip
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("save"), NAMES, st.integers(0, 8)),
+        st.tuples(st.sampled_from(["open", "delete", "exists", "size", "url", "listdir"]),
+                  st.one_of(NAMES, st.integers(0, 20)), st.just(0)),
+        st.tuples(st.just("tenant"), st.sampled_from([*TENANTS, None]), st.just(0)),
+        st.tuples(st.just("region"), st.sampled_from(["eu", "us"]), st.just(0)),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+def tenant_storage(root, rule, tenant):
+    def disk(label):
+        directory = root / tenant / label
+        directory.mkdir(parents=True)
+        return FileSystemStorage(str(directory), base_url=f"/{tenant}/{label}/")
+
+    labels = TENANTS if rule == "tenant" else ["a", "b", "fallback"]
+    return StorageDispatcher(RULES[rule](), storages={each: disk(each) for each in labels})
+
+
+def snapshot(root, tenant):
+    files = (path for path in (root / tenant).rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "unrecorded"])
+@pytest.mark.parametrize("rule", RULES)
+@given(steps=STEPS)
+@settings(deadline=None, max_examples=60)
+def test_a_tenant_never_sees_or_changes_anothers_file(rule, is_recorded, steps):
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        storages = {f"tenant_{each}": tenant_storage(root, rule, each) for each in TENANTS}
+        storage = StorageDispatcher(ByTenant(), storages=storages, record_alias=is_recorded)
+        play(storage, root, steps)
+
+
+def play(storage, root, steps):
+    tenant, region, saved = "acme", "eu", []
+    for action, argument, size in steps:
+        if action == "tenant":
+            tenant = argument
+        elif action == "region":
+            region = argument
+        else:
+            name = argument
+            if isinstance(argument, int):
+                name = saved[argument % len(saved)] if saved else "x.txt"
+            others = [each for each in TENANTS if each != tenant]
+            before = [snapshot(root, each) for each in others]
+            with use_tenant(tenant), use_region(region):
+                act(storage, (action, name, size), tenant, saved)
+            assert [snapshot(root, each) for each in others] == before
+
+
+def act(storage, step, tenant, saved):
+    action, name, size = step
+    try:
+        if action == "save":
+            content = f"{tenant}:".encode() + b"x" * size
+            saved.append(storage.save(name, ContentFile(content)))
+            with storage.open(saved[-1]) as file:
+                assert file.read() == content
+            return
+        answer = getattr(storage, action)(name)
+    except RoutingRefusedError:
+        return
+    except OSError:  # not there, or a directory
+        assert action in ("open", "size", "listdir", "delete")
+        return
+    assert tenant is not None, "no tenant, no file"
+    if action == "open":
+        with answer:
+            assert answer.read().startswith(f"{tenant}:".encode())
+    elif action == "url":
+        assert answer.startswith(f"/{tenant}/")
+
+
+# Hostile names
+
+SEEDS = [
+    "..", "../", "../../etc/passwd", "/etc/passwd", "//etc/passwd", "\\", "..\\", "\\\\host\\x",
+    "C:\\x", "a/../../b", "a\\..\\..\\b", "./../x", "\0", "a\0b", "a/\0/../..", ".", "./", "a/..",
+    "...", "....//....//x", "%2e%2e/x", "..%2fx", "..;/x", "\u2025/x", "\uff0e\uff0e/x",
+    "..\u2215x", "\u202e/..",
+    "x" * 2000, "d/" * 800 + "x", "../" * 500 + "x", " /..", "../ ", "\n../x", "~/x", "$HOME/../x",
+    "file:///etc/passwd", "http://x/../y", "CON", "a:b", "*", "|x", "\udcff", "ä/../ö", "a//../b",
+    "scope", "../scope", "../scope2/x", "scope/../../x", "..//scope/x",
+]  # fmt: skip
+PIECES = [
+    *SEEDS, "/", "\\", ".", "..", "a", "b.txt", "\0", "scope", "//", "\\..\\", "/../",
+    "\u2024\u2024",
+]  # fmt: skip
+
+
+def hostile_names(count):
+    rng = random.Random(20261121)  # noqa: S311 - names, not keys
+    yield from SEEDS
+    for _ in range(count - len(SEEDS)):
+        name = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 6)))
+        if rng.random() < 0.3:
+            position = rng.randrange(len(name) + 1)
+            name = name[:position] + chr(rng.choice([0, 9, 10, 46, 47, 92, 127, 0x2025, 0x2044]))
+        yield name
+
+
+class Landing(Storage):
+    """Keeps where each call would land, as a disk and as S3 would understand the name."""
+
+    def __init__(self):
+        self.names = []
+
+    def exists(self, name):
+        self.names.append(name)
+        return False
+
+    def open(self, name, mode="rb"):
+        self.names.append(name)
+
+    def delete(self, name):
+        self.names.append(name)
+
+    def listdir(self, path):
+        self.names.append(path)
+        return [], []
+
+    def save(self, name, content, max_length=None):
+        self.names.append(name)
+        return name
+
+
+def leaves(name):
+    """Whether a name that arrived below leads out of ``scope``, read as any layer may read it."""
+    if "\0" in name:
+        return True
+    for reading in (name, name.replace("\\", "/")):
+        landed = os.path.normpath(os.path.join("/root", reading))
+        if landed != "/root/scope" and not landed.startswith("/root/scope/"):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda inner: ScopedStorage(inner, "scope"),
+        lambda inner: ScopedStorage(ReadOnlyStorage(inner), "scope"),
+        lambda inner: FallbackStorage([ScopedStorage(inner, "scope")]),
+        lambda inner: StorageDispatcher(
+            lambda *args: "a", storages={"a": ScopedStorage(inner, "scope")}, record_alias=True
+        ),
+    ],
+    ids=["scoped", "scoped-readonly", "fallback-scoped", "dispatcher-scoped"],
+)
+def test_100_000_hostile_names_never_leave_a_scope(compose):
+    inner = Landing()
+    storage = compose(inner)
+    refused = 0
+    for name in hostile_names(100_000):
+        for method in ("exists", "open", "delete", "listdir", "save"):
+            try:
+                if method == "save":
+                    storage.save(name, ContentFile(b"x"))
+                else:
+                    getattr(storage, method)(name)
+            except (SuspiciousFileOperation, PermissionError):
+                refused += 1
+            except FileNotFoundError:
+                pass
+    assert refused > 10_000
+    assert inner.names
+    escaped = [name for name in inner.names if leaves(name)]
+    assert escaped == []
+
+
+@given(st.text(alphabet=st.sampled_from("./\\a\0 %"), max_size=12))
+@settings(max_examples=3000, deadline=None)
+def test_the_fast_check_is_never_laxer_than_djangos(name):
+    try:
+        check_name(name)
+    except SuspiciousFileOperation:
+        return
+    validate_file_name(name.replace("\\", "/"), allow_relative_path=True)
+    assert "\0" not in name
+
+
+@given(st.text(alphabet=st.sampled_from("./\\a\0 %"), max_size=12))
+@settings(max_examples=3000, deadline=None)
+def test_a_path_that_passes_stays_inside(name):
+    try:
+        check_path(name)
+    except SuspiciousFileOperation:
+        return
+    assert not leaves(f"scope/{name}")
+
+
+@given(st.text(min_size=1, max_size=30))
+@settings(max_examples=1000, deadline=None)
+def test_a_disk_confirms_where_scoped_names_land(name):
+    with tempfile.TemporaryDirectory() as directory:
+        storage = ScopedStorage(FileSystemStorage(directory), "scope")
+        with suppress(SuspiciousFileOperation, OSError, ValueError):
+            storage.save(name, ContentFile(b"x"))
+        landed = [path for path in Path(directory).rglob("*") if path.is_file()]
+        assert all("scope" in path.relative_to(directory).parts[:1] for path in landed)

@@ -1,0 +1,79 @@
+"""1 GiB up to Ceph, in a process of its own whose memory is looked at."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REQUIRE_REAL_S3
+from tests.servers import CephGateway, ceph_available
+
+pytestmark = pytest.mark.real_s3
+
+GIB = 1024**3
+
+CHILD = """
+import io, json, resource, sys
+import django
+from django.conf import settings
+order = json.loads(sys.argv[1])
+settings.configure(INSTALLED_APPS=["smart_storages"], **order["settings"])
+django.setup()
+from django.core.files.base import ContentFile, File
+from smart_storages.storages import SmartS3Storage
+
+class Endless(io.RawIOBase):
+    def read(self, size):
+        size = min(size, self.left)
+        self.left -= size
+        return bytes(size)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+storage = SmartS3Storage(provider="ceph", file_overwrite=order["overwrite"])
+storage.save("warm.txt", ContentFile(b"x"))
+before = peak()
+if order["how"] == "save":
+    content = Endless()
+    content.left = order["size"]
+    storage.save("large.bin", File(content, "large.bin"))
+else:
+    with storage.open("large.bin", "wb") as file:
+        for _ in range(order["size"] // 2**20):
+            file.write(bytes(2**20))
+print(json.dumps({"grown": peak() - before, "size": storage.size("large.bin")}))
+"""
+
+
+@pytest.fixture
+def gateway():
+    # One of its own: Ceph gives the memory of deleted objects back only when it ends.
+    if not ceph_available() and not REQUIRE_REAL_S3:
+        pytest.skip("Ceph is not installed")
+    with CephGateway() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("how", "overwrite"), [("save", True), ("save", False), ("open", True)], ids=str
+)
+def test_a_gibibyte_goes_up_in_64_mebibytes_of_memory(gateway, record_property, how, overwrite):
+    order = {
+        "how": how,
+        "overwrite": overwrite,
+        "size": GIB,
+        "settings": {
+            **gateway.django_settings(),
+            "AWS_STORAGE_BUCKET_NAME": gateway.create_bucket(),
+        },
+    }
+    child = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps(order)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    outcome = json.loads(child.stdout)
+    assert outcome["size"] == GIB
+    assert outcome["grown"] <= 64 * 1024**2

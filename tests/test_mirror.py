@@ -1,0 +1,314 @@
+"""MirrorStorage: all alike or said aloud; ReadOnlyStorage and ScopedStorage."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.exceptions import BackendsFailedError, ConfigurationError
+from smart_storages.mirror import Divergence, MirrorStorage
+from smart_storages.resolvers import BySize
+from smart_storages.signals import mirror_diverged
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from tests.routing_models import RecordingStorage
+
+
+class Flaky(FileSystemStorage):
+    """Fails while it is told to."""
+
+    error = None
+
+    def _check(self):
+        if self.error:
+            raise self.error
+
+    def exists(self, name):
+        self._check()
+        return super().exists(name)
+
+    def _open(self, name, mode="rb"):
+        self._check()
+        return super()._open(name, mode)
+
+    def _save(self, name, content):
+        self._check()
+        return super()._save(name, content)
+
+    def delete(self, name):
+        self._check()
+        return super().delete(name)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    def make(label):
+        (tmp_path / label).mkdir()
+        return Flaky(str(tmp_path / label), base_url=f"/{label}/")
+
+    return make
+
+
+@pytest.fixture
+def stores(disk):
+    return [disk("one"), disk("two"), disk("three")]
+
+
+@pytest.fixture
+def diverged():
+    heard = []
+
+    def hear(sender, **told):
+        heard.append((told["name"], type(told["error"]).__name__))
+
+    mirror_diverged.connect(hear)
+    yield heard
+    mirror_diverged.disconnect(hear)
+
+
+def read(storage, name):
+    with storage.open(name) as file:
+        return file.read()
+
+
+def mirrored(stores, **options):
+    return MirrorStorage(stores[0], stores[1:], **options)
+
+
+def test_a_save_is_in_all_under_one_name(stores):
+    storage = mirrored(stores)
+    stores[1].save("a.txt", ContentFile(b"stale"))
+    names = [storage.save("a.txt", ContentFile(b"%d" % i)) for i in range(3)]
+    for each in stores:
+        assert [read(each, name) for name in names] == [b"0", b"1", b"2"]
+    assert list(storage.find_divergences()) == []
+
+
+def test_a_delete_is_in_all(stores):
+    storage = mirrored(stores)
+    name = storage.save("a.txt", ContentFile(b"x"))
+    storage.delete(name)
+    assert not any(each.exists(name) for each in stores)
+
+
+def test_reads_come_from_the_first_that_answers(stores):
+    storage = mirrored(stores)
+    name = storage.save("a.txt", ContentFile(b"x"))
+    stores[0].error = ConnectionError("down")
+    assert read(storage, name) == b"x"
+    assert storage.exists(name)
+    assert storage.url(name) == "/two/a.txt"
+    stores[1].error = stores[2].error = TimeoutError("down")
+    with pytest.raises(ConnectionError):
+        storage.exists(name)
+
+
+def test_a_primary_that_is_back_is_read_again(stores):
+    storage = mirrored(stores)
+    now = [0.0]
+    storage.clock = lambda: now[0]
+    name = storage.save("a.txt", ContentFile(b"x"))
+    stores[0].error = ConnectionError("down")
+    storage.exists(name)
+    stores[0].error = None
+    assert storage.url(name) == "/two/a.txt"
+    now[0] += 61
+    assert storage.url(name) == "/one/a.txt"
+
+
+def test_a_missing_file_is_not_looked_for_in_the_mirrors(stores):
+    stores[1].save("a.txt", ContentFile(b"stale"))
+    with pytest.raises(FileNotFoundError):
+        mirrored(stores).open("a.txt")
+
+
+def test_a_save_that_a_mirror_refuses_leaves_nothing(stores, diverged):
+    stores[2].error = ConnectionError("down")
+    with pytest.raises(BackendsFailedError, match="Not every mirror could save"):
+        mirrored(stores).save("a.txt", ContentFile(b"x"))
+    stores[2].error = None
+    assert not any(each.exists("a.txt") for each in stores)
+    assert diverged[0] == ("a.txt", "ConnectionError")
+
+
+def test_a_failed_save_does_not_take_back_what_it_replaced(stores):
+    class Overwriting(Flaky):
+        def get_available_name(self, name, max_length=None):
+            return name
+
+        def _save(self, name, content):
+            if os.path.exists(self.path(name)):
+                os.remove(self.path(name))
+            return super()._save(name, content)
+
+    primary = Overwriting(stores[0].location)
+    primary.save("a.txt", ContentFile(b"before"))
+    stores[1].error = ConnectionError("down")
+    with pytest.raises(BackendsFailedError):
+        MirrorStorage(primary, stores[1:]).save("a.txt", ContentFile(b"after"))
+    assert read(primary, "a.txt") == b"after"
+
+
+def test_a_delete_that_a_mirror_refuses_is_an_error_and_can_be_repeated(stores, diverged):
+    storage = mirrored(stores)
+    name = storage.save("a.txt", ContentFile(b"x"))
+    stores[1].error = ConnectionError("down")
+    with pytest.raises(BackendsFailedError):
+        storage.delete(name)
+    assert diverged == [(name, "ConnectionError")]
+    stores[1].error = None
+    storage.delete(name)
+    assert not any(each.exists(name) for each in stores)
+
+
+def test_divergences_are_found_and_repaired(stores):
+    storage = mirrored(stores)
+    for name in ("d/same.txt", "d/missing.txt", "d/size.txt", "d/e/deep.txt"):
+        storage.save(name, ContentFile(b"x"))
+    stores[1].delete("d/missing.txt")
+    stores[1].delete("d/size.txt")
+    stores[1].save("d/size.txt", ContentFile(b"longer"))
+    stores[2].delete("d/e/deep.txt")
+    stores[2].save("extra/file.txt", ContentFile(b"x"))
+    found = sorted(storage.find_divergences(), key=lambda each: each.name)
+    label = "Flaky"
+    assert found == [
+        Divergence("d/e/deep.txt", label, "missing"),
+        Divergence("d/missing.txt", label, "missing"),
+        Divergence("d/size.txt", label, "size"),
+        Divergence("extra/file.txt", label, "extra"),
+    ]
+    assert all(storage.repair(each.name) for each in found)
+    assert list(storage.find_divergences()) == []
+
+
+# In the background
+
+
+def test_the_background_follows_saves_and_deletes(stores):
+    storage = mirrored(stores, background=True)
+    names = [storage.save(f"d/{i}.txt", ContentFile(b"%d" % i)) for i in range(20)]
+    for name in names[::2]:
+        storage.delete(name)
+    assert storage.flush(30)
+    assert list(storage.find_divergences()) == []
+    assert len(stores[1].listdir("d")[1]) == 10
+
+
+def test_the_background_reports_what_it_could_not_do(stores, diverged):
+    storage = mirrored(stores, background=True)
+    stores[1].error = ConnectionError("down")
+    name = storage.save("a.txt", ContentFile(b"x"))
+    assert storage.flush(30)
+    assert diverged == [(name, "ConnectionError")]
+    stores[1].error = None
+    assert storage.repair(name)
+    assert list(storage.find_divergences()) == []
+
+
+def test_flush_says_when_it_was_not_done_in_time(stores):
+    let_go = threading.Event()
+
+    class Slow(Flaky):
+        def _save(self, name, content):
+            let_go.wait(30)
+            return super()._save(name, content)
+
+    storage = MirrorStorage(stores[0], [Slow(stores[1].location)], background=True)
+    storage.save("a.txt", ContentFile(b"x"))
+    assert storage.flush(0.01) is False
+    let_go.set()
+    assert storage.flush(30) is True
+
+
+def test_a_full_queue_makes_the_writer_wait(stores):
+    storage = mirrored(stores, background=True)
+    storage._worker._most_waiting = 0
+    name = storage.save("a.txt", ContentFile(b"x"))
+    assert stores[1].exists(name)
+
+
+def test_a_file_written_through_open_is_followed(stores):
+    for storage in (mirrored(stores), mirrored(stores, background=True)):
+        with storage.open("a.txt", "wb") as file:
+            file.write(b"written")
+        assert storage.flush(30)
+        assert [read(each, "a.txt") for each in stores] == [b"written"] * 3
+        storage.delete("a.txt")
+        assert storage.flush(30)
+
+
+def test_a_write_that_a_mirror_refuses_is_an_error_when_the_file_is_closed(stores):
+    storage = mirrored(stores)
+    file = storage.open("a.txt", "wb")
+    file.write(b"x")
+    stores[1].error = ConnectionError("down")
+    with pytest.raises(BackendsFailedError):
+        file.close()
+
+
+def test_mirrors_are_a_list():
+    for mirrors in ("media", [], {}):
+        with pytest.raises(ConfigurationError, match="mirrors"):
+            MirrorStorage("default", mirrors)
+
+
+# ReadOnlyStorage
+
+
+def test_a_read_only_storage_changes_nothing():
+    inner = RecordingStorage()
+    storage = ReadOnlyStorage(inner)
+    calls = [
+        lambda: storage.save("a.txt", ContentFile(b"x")),
+        lambda: storage.delete("a.txt"),
+        *(lambda mode=mode: storage.open("a.txt", mode) for mode in ("w", "wb", "a", "r+b", "xb")),
+    ]
+    for call in calls:
+        with pytest.raises(PermissionError, match="read-only"):
+            call()
+    assert inner.calls == []
+    assert storage.open("a.txt").read() == b"recorded"
+
+
+# ScopedStorage
+
+
+def test_a_scope_does_not_show_its_prefix(disk):
+    inner = disk("inner")
+    storage = ScopedStorage(inner, "tenants/acme")
+    names = [storage.save("d/a.txt", ContentFile(b"x")) for _ in range(2)]
+    assert names[0] == "d/a.txt"
+    assert all(inner.exists(f"tenants/acme/{name}") for name in names)
+    assert storage.listdir("")[0] == ["d"]
+    assert sorted(storage.listdir("d")[1]) == sorted(name[2:] for name in names)
+    assert storage.url("d/a.txt") == "/inner/tenants/acme/d/a.txt"
+    assert storage.get_available_name("d/a.txt") != "d/a.txt"
+    assert not storage.get_available_name("d/a.txt").startswith("tenants")
+    assert storage.generate_filename("d/x y.txt") == "d/x_y.txt"
+
+
+def test_max_length_is_that_of_the_name_without_the_prefix(disk):
+    storage = ScopedStorage(disk("inner"), "a-long-prefix/of-a-tenant")
+    assert storage.save("abcdefgh.txt", ContentFile(b"x"), max_length=12) == "abcdefgh.txt"
+    assert len(storage.save("abcdefghijk.txt", ContentFile(b"x"), max_length=14)) <= 14
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "..", "a/../..", "/etc", ".", "a\0b", "..\\x"])
+def test_a_prefix_that_leads_elsewhere_is_refused(prefix):
+    with pytest.raises(SuspiciousFileOperation):
+        ScopedStorage("default", prefix)
+
+
+def test_a_storage_that_stores_outside_of_the_scope_is_refused_and_cleaned(disk):
+    inner = disk("inner")
+    rule = BySize(limit=1, small="a", large="a")
+    storage = ScopedStorage(StorageDispatcher(rule, storages={"a": inner}), "scope")
+    with pytest.raises(SuspiciousFileOperation, match="outside of 'scope/'"):
+        storage.save("x.txt", ContentFile(b"x"))
+    assert inner.listdir("scope") == ([], [])
