@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,15 +26,17 @@ HERE = Path(__file__).resolve().parent
 FEWEST_BUCKETS = 4
 START_SECONDS = 60
 FORBIDDEN = (401, 403)
+DISK = "workbench"  # the alias of STORAGES that is no bucket
 
 try:
     import django
     import urllib3
     from botocore.exceptions import BotoCoreError, ClientError
     from django.core.exceptions import ImproperlyConfigured
+    from django.core.files.base import ContentFile
     from django.core.management import CommandError, call_command
 
-    from samples import uploads
+    from samples import draft, production_papers, uploads
     from smart_storages.exceptions import SmartStorageError
     from visitor import VisitError, Visitor
 except ImportError as error:  # pragma: no cover
@@ -101,12 +104,13 @@ def run(serve: bool) -> int:
 
 
 def prepare_run_dir() -> Path:
-    """An empty database and log; the buckets are left as they are."""
+    """An empty database, log and workbench; the buckets are left as they are."""
     run_dir = Path(os.environ.setdefault("PRESS_RUN_DIR", str(HERE / "run")))
     run_dir.mkdir(parents=True, exist_ok=True)
     for name in ("db.sqlite3", "db.sqlite3-journal", "site.log"):
         with contextlib.suppress(FileNotFoundError):
             (run_dir / name).unlink()
+    shutil.rmtree(run_dir / "workbench", ignore_errors=True)
     return run_dir
 
 
@@ -160,10 +164,19 @@ def prepare_site() -> None:
     django.setup()
     say("Creating the buckets")
     call_command("create_buckets", verbosity=0)
+    fill_production()
     say("Creating the database")
     call_command("migrate", verbosity=0, interactive=False)
     say("Sending the stylesheet and its kin to the static bucket (collectstatic)")
     call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def fill_production() -> None:
+    """Put papers where the page "Development" reads them, as production would have."""
+    from smart_storages.utils import get_storage
+
+    for name, content in production_papers().items():
+        get_storage("production").save(name, ContentFile(content))
 
 
 def visit(address: str) -> List[Row]:
@@ -177,6 +190,7 @@ def visit(address: str) -> List[Row]:
         shown = visitor.upload(upload.page, upload.fields, upload.files)
         for field, (name, content) in upload.files.items():
             rows.append(check_file(visitor, name, content, shown[field], checks))
+    rows += check_development(visitor, checks)
     rows.append(check_stylesheet(visitor))
     if not checks:
         say("Note: this S3 server takes any key and any signature, as moto does. Whom it lets in")
@@ -232,8 +246,43 @@ def stored_bytes(file) -> bytes:
     """What the bucket holds under the key that the page shows, past the site and its links."""
     from smart_storages.utils import get_storage
 
+    if file.module == DISK:
+        return (Path(os.environ["PRESS_RUN_DIR"]) / DISK / file.key).read_bytes()
     client = get_storage(file.module).client
     return client.get_object(Bucket=file.bucket, Key=file.key)["Body"].read()
+
+
+def check_development(visitor, checks) -> List[Row]:
+    """Fetch production's papers through the site, write one file, and see production unchanged."""
+    page, upload = "/development/", draft()
+    shown = visitor.read(page).files
+    rows = []
+    for name, content in production_papers().items():
+        file = shown.get(f"development-{name}")
+        if file is None or file.module != "production":
+            raise DemoError(f"{page} does not show {name} as production's.")
+        rows.append(check_file(visitor, name, content, file, checks))
+    before = production_objects()
+    name, content = upload.files["upload"]
+    say(f"Uploading through {page}: {name}")
+    file = visitor.upload(page, upload.fields, upload.files)["upload"]
+    row = check_file(visitor, name, content, file, checks)
+    if file.module != DISK:
+        row.good, row.result = False, f"it went to {file.module}, not to the disk"
+    elif production_objects() != before:
+        row.good, row.result = False, "the upload changed the production bucket"
+    else:
+        row.result += ", production unchanged" if row.good else ""
+    return [*rows, row]
+
+
+def production_objects():
+    """Every object of the production bucket: key, checksum, time of the last change."""
+    from smart_storages.utils import get_storage
+
+    storage = get_storage("production")
+    found = storage.client.list_objects_v2(Bucket=storage.bucket_name).get("Contents", [])
+    return [(each["Key"], each["ETag"], each["LastModified"]) for each in found]
 
 
 def check_stylesheet(visitor) -> Row:
@@ -262,7 +311,7 @@ def report(rows: List[Row]) -> int:
     print_line()
     for line in (heads, ["-" * width for width in widths], *lines):
         print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
-    buckets = {row.bucket for row in rows}
+    buckets = {row.bucket for row in rows if row.module != DISK}
     bad = [row for row in rows if not row.good]
     print_line()
     if bad:

@@ -3,13 +3,18 @@ from __future__ import annotations
 from django.contrib import admin
 
 from newsroom.forms import BulletinForm, ReportForm
-from newsroom.models import Article, Bulletin, Person, Report, Tenant
+from newsroom.models import Article, Attachment, Bulletin, Person, Report, Tenant
 
 
 @admin.register(Article)
 class ArticleAdmin(admin.ModelAdmin):
     list_display = ("headline", "published", "image", "source", "kit")
     search_fields = ("headline",)
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(admin.ModelAdmin):
+    list_display = ("file", "article", "reason")
 
 
 @admin.register(Person)

@@ -6,6 +6,8 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import List
 
+from smart_storages.dispatcher import StorageDispatcher
+
 IMAGE_SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
@@ -22,6 +24,8 @@ class StoredFile:
         url: An address that works now: plain for a public file, signed for a private one.
         signed: Whether ``url`` carries a signature.
         expires: Seconds that a signed ``url`` works, from the moment the page was made.
+        why: Why it lies where it does, where a rule chose the place.
+        through_site: Whether ``url`` is an address of the site, which reads the file itself.
     """
 
     handle: str
@@ -32,18 +36,25 @@ class StoredFile:
     url: str = field(repr=False)  # signed, it is as good as a key for as long as it lives
     signed: bool
     expires: int
+    why: str = ""
+    through_site: bool = False
 
     @classmethod
-    def at(cls, storage, name: str, handle: str, label: str) -> StoredFile:
+    def at(cls, storage, name: str, handle: str, label: str, why: str = "") -> StoredFile:
+        url = storage.url(name)
+        if isinstance(storage, StorageDispatcher):
+            storage, name, reason = follow(storage, name)
+            why = f"{why} {reason}".strip()
         return cls(
             handle=handle,
             label=label,
             module=storage.module_name,
             bucket=storage.bucket_name,
             key=posixpath.join(storage.location, name).lstrip("/"),
-            url=storage.url(name),
+            url=url,
             signed=storage.querystring_auth,
             expires=storage.querystring_expire,
+            why=why,
         )
 
     @classmethod
@@ -61,6 +72,8 @@ class StoredFile:
 
     @property
     def access(self) -> str:
+        if self.through_site:
+            return "site"
         return "signed" if self.signed else "public"
 
     @property
@@ -83,3 +96,12 @@ class StoredFile:
             if count and not rest:
                 return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
         return f"{self.expires} seconds"
+
+
+def follow(dispatcher, name):
+    """The storage at the end of every dispatcher, the name in it, and the reasons on the way."""
+    step, reasons = dispatcher.explain(name), []
+    while step:
+        reasons.append(step.reason)
+        storage, name, step = step.storage, step.inner_name, step.inner
+    return storage, name, " ".join(reasons)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from django import forms
+from django.db import transaction
 
-from newsroom.models import Article, Bulletin, Person, Report
+from newsroom.models import Article, Attachment, Bulletin, Person, Report
+from newsroom.validators import validate_attachment
+from smart_storages.utils import storages
 
 
-class PressForm(forms.ModelForm):
+class DescribedFields:
     """Says to assistive technology what the page says to the eye."""
 
     required_css_class = "required"
@@ -32,6 +35,14 @@ class PressForm(forms.ModelForm):
 
     def accepted_types(self, name):
         """Suffixes that the browser offers for the file field ``name``; the validator decides."""
+        validators = self.fields[name].validators
+        return [suffix for each in validators for suffix in getattr(each, "types", ())]
+
+
+class PressForm(DescribedFields, forms.ModelForm):
+    def accepted_types(self, name):
+        if name not in self._meta.fields:
+            return super().accepted_types(name)
         validators = self._meta.model._meta.get_field(name).validators
         return [suffix for each in validators for suffix in getattr(each, "types", ())]
 
@@ -47,6 +58,12 @@ class ArticleForm(PressForm):
 
 
 class ArticleFilesForm(PressForm):
+    attachment = forms.FileField(
+        required=False,
+        validators=[validate_attachment],
+        help_text="Any of these types, up to 5 MB. Its size decides where it goes.",
+    )
+
     class Meta:
         model = Article
         fields = ("image", "source", "kit")
@@ -55,6 +72,13 @@ class ArticleFilesForm(PressForm):
         super().__init__(*args, **kwargs)
         # The story has a picture already; without a new one it keeps that.
         self.fields["image"].required = False
+
+    @transaction.atomic
+    def save(self, commit=True):
+        upload = self.cleaned_data.get("attachment")
+        if upload:
+            Attachment(article=self.instance, file=upload).save()
+        return super().save(commit)
 
 
 class PersonForm(PressForm):
@@ -101,3 +125,15 @@ class BulletinForm(RowStoredForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["region"].choices = [("", "Choose a region"), *Bulletin.Region.choices]
+
+
+class DevelopmentForm(DescribedFields, forms.Form):
+    upload = forms.FileField(
+        label="File",
+        validators=[validate_attachment],
+        help_text="Picture, document, table or ZIP, up to 5 MB. It stays on this disk.",
+    )
+
+    def save(self):
+        storage, upload = storages["development"], self.cleaned_data["upload"]
+        return storage.save(storage.generate_filename(upload.name), upload)

@@ -8,6 +8,7 @@ PAGES = (
     ("wires", "Wires"),
     ("people", "People"),
     ("darkroom", "Darkroom"),
+    ("development", "Development"),
     ("buckets", "Buckets"),
 )
 # Pages that have no line of their own, with the one they belong to.

@@ -4,6 +4,7 @@ from django.urls import path
 
 from newsroom.views.articles import ArticlePage, HomePage
 from newsroom.views.buckets import BucketsPage
+from newsroom.views.development import DevelopmentPage, development_file
 from newsroom.views.people import PeoplePage
 from newsroom.views.reports import ReportsPage
 from newsroom.views.wires import WiresPage
@@ -14,5 +15,7 @@ urlpatterns = [
     path("reports/", ReportsPage.as_view(), name="reports"),
     path("wires/", WiresPage.as_view(), name="wires"),
     path("people/", PeoplePage.as_view(), name="people"),
+    path("development/", DevelopmentPage.as_view(), name="development"),
+    path("development/files/<path:name>", development_file, name="development-file"),
     path("buckets/", BucketsPage.as_view(), name="buckets"),
 ]

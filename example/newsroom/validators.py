@@ -20,6 +20,7 @@ DOCUMENTS = {".pdf": (b"%PDF-",), ".txt": ()}
 KITS = {".zip": (b"PK\x03\x04", b"PK\x05\x06")}
 TABLES = {".csv": (), ".pdf": (b"%PDF-",)}
 TEXTS = {".txt": (), ".md": ()}
+ATTACHMENTS = {**DOCUMENTS, **IMAGES, **KITS, **TABLES}
 
 
 def _validator(name, types):
@@ -38,6 +39,7 @@ validate_document = _validator("validate_document", DOCUMENTS)
 validate_kit = _validator("validate_kit", KITS)
 validate_table = _validator("validate_table", TABLES)
 validate_text = _validator("validate_text", TEXTS)
+validate_attachment = _validator("validate_attachment", ATTACHMENTS)
 
 
 def _validate(upload, types):

@@ -12,7 +12,7 @@ comes from the environment, so the same file serves a laptop, a test server and 
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
 ``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  a second identity, for personal data
 ``PRESS_TASKS``, ``PRESS_DARKROOM_PAUSE``  who carries scans, and after how many seconds (3)
-``PRESS_RUN_DIR``                       where the SQLite file and new scans live (``example/run``)
+``PRESS_RUN_DIR``                       the SQLite file, new scans, the workbench (``example/run``)
 ``PRESS_DEBUG``, ``PRESS_SECRET_KEY``   Django's ``DEBUG`` and ``SECRET_KEY``
 ======================================  =========================================================
 """
@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from smart_storages.resolvers import BySize
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = Path(os.environ.get("PRESS_RUN_DIR", str(BASE_DIR / "run")))
@@ -140,6 +142,29 @@ SMART_STORAGE_BUCKETS["darkroom"] = {
     "querystring_expire": 900,
 }
 
+# Attachments of a story: the short ones at hand, the long ones where room is cheap.
+SMART_STORAGE_BUCKETS["attachments-small"] = {
+    "bucket_name": f"{PREFIX}-attachments-small",
+    "default_acl": "private",
+    "file_overwrite": False,
+    "querystring_expire": 900,
+}
+SMART_STORAGE_BUCKETS["attachments-large"] = {
+    "bucket_name": f"{PREFIX}-attachments-large",
+    "default_acl": "private",
+    "file_overwrite": False,
+    "querystring_expire": 900,
+}
+ATTACHMENT_LIMIT = 256 * 1024  # the largest attachment that counts as small, in bytes
+
+# What the page "Development" reads and never changes. A real project gives it credentials that
+# may only read; here one server plays both parts.
+SMART_STORAGE_BUCKETS["production"] = {
+    "bucket_name": f"{PREFIX}-production",
+    "location": "papers/",
+    "default_acl": "private",
+}
+
 # Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {
     "default": {"BACKEND": "smart_storages.storages.MediaStorage"},
@@ -159,6 +184,29 @@ STORAGES = {
             "remote": "darkroom",
             "task": "smart_storages.queued.tasks.TransferAndDelete",
         },
+    },
+    # The tenant in charge decides; no tenant, no file. The name records whose file it is.
+    "reports": {
+        "BACKEND": "smart_storages.dispatcher.StorageDispatcher",
+        "OPTIONS": {"resolver": "smart_storages.resolvers.ByTenant", "record_alias": True},
+    },
+    # The size decides, once; the name records it, because no read could tell.
+    "attachments": {
+        "BACKEND": "smart_storages.dispatcher.StorageDispatcher",
+        "OPTIONS": {
+            "resolver": BySize(
+                limit=ATTACHMENT_LIMIT, small="attachments-small", large="attachments-large"
+            )
+        },
+    },
+    # Development with the files of production: the disk first, and the bucket only to read.
+    "workbench": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(RUN_DIR / "workbench")},
+    },
+    "development": {
+        "BACKEND": "smart_storages.fallback.FallbackStorage",
+        "OPTIONS": {"backends": ["workbench", "production"], "write_to": ["workbench"]},
     },
 }
 # Addresses of static files come from the storage; Django only insists that this has a value.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ class Upload:
 
 def uploads() -> List[Upload]:
     """Everything there is to upload, in the order in which a visitor would."""
-    return [*stories(), *reports(), *bulletins(), *people()]
+    return [*stories(), *attachments(), *reports(), *bulletins(), *people()]
 
 
 def stories() -> List[Upload]:
@@ -98,13 +99,37 @@ def stories() -> List[Upload]:
     ]
 
 
+def attachments() -> List[Upload]:
+    """Two for the same story: one below the limit of the settings, one above."""
+    note = pdf("Visitors on Sundays", "The stairs are narrow: twelve people at a time.")
+    tides = ("gull-point-tides.csv", tide_table(days=600))
+    return [
+        Upload("/stories/3/", {}, {"attachment": ("visitors.pdf", note)}),
+        Upload("/stories/3/", {}, {"attachment": tides}),
+    ]
+
+
+def production_papers() -> Dict[str, bytes]:
+    """What production holds before anybody develops."""
+    return {
+        "harbour-rules.pdf": pdf("Harbour rules", "No anchor within a cable of the light."),
+        "berths.csv": table(7),
+    }
+
+
+def draft() -> Upload:
+    """What a developer writes beside them."""
+    return Upload("/development/", {}, {"upload": ("draft-rules.txt", text("NEW RULES", "One."))})
+
+
 def reports() -> List[Upload]:
     # Primary keys of the tenants, in the order of migration 0002.
-    beacon, gull, tidewater = "1", "2", "3"
+    beacon, gull, tidewater, skerries = "1", "2", "3", "4"
     return [
         report(beacon, "Readers by district, third quarter", "readers.csv", 1),
         report(gull, "Readers by district, third quarter", "readers.csv", 2),
         report(tidewater, "What the front page sold", "front-page.csv", 3),
+        report(skerries, "Copies by ferry", "ferry.csv", 4),
     ]
 
 
@@ -162,6 +187,18 @@ def table(seed: int) -> bytes:
     rows.writerow(["district", "copies", "change"])
     for number, district in enumerate(("Quayside", "Old Town", "Gull Point", "Skerries"), 1):
         rows.writerow([district, 900 + 137 * number * seed, f"{(number * seed) % 7 - 3:+d}%"])
+    return out.getvalue().encode()
+
+
+def tide_table(days: int) -> bytes:
+    """A CSV file of several hundred kilobytes."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["day", "hour", "centimetres"])
+    for day in range(1, days + 1):
+        for hour in range(24):
+            height = 190 + 170 * math.cos(math.tau * (24 * day + hour) / 12.42)
+            rows.writerow([f"day {day:03d}", f"{hour:02d}:00", f"{height:.1f}"])
     return out.getvalue().encode()
 
 

@@ -47,7 +47,7 @@ def test_the_demo_needs_nothing_and_gets_every_file_back(run_demo: Callable[...,
     assert all("bytes match" in row["Result"] for row in rows)
     assert {row["File"] for row in rows} >= {"lighthouse.jpg", "keeper-letter.pdf", "press.css"}
     assert len({row["Bucket"] for row in rows}) >= 4
-    assert {row["Access"] for row in rows} == {"public", "signed"}
+    assert {row["Access"] for row in rows} == {"public", "signed", "site"}
     assert "proves nothing about access" in demo.stderr
 
 
@@ -93,7 +93,7 @@ def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server
     assert demo.returncode == 1
     wrong = [row for row in read_table(demo.stdout) if "bytes match" not in row["Result"]]
     assert [row["File"] for row in wrong] == ["berth-nine-interview.pdf"]
-    assert "1 of 18 files failed" in demo.stdout
+    assert "1 of 24 files failed" in demo.stdout
 
 
 def test_a_server_that_is_not_there_is_named_without_a_traceback(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.views.generic import CreateView, UpdateView
 
 from newsroom.forms import ArticleFilesForm, ArticleForm
@@ -30,4 +31,9 @@ class ArticlePage(UploadMixin, UpdateView):
         return super().form_invalid(form)
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(article=self.object, **kwargs)
+        return super().get_context_data(
+            article=self.object,
+            attachments=self.object.attachments.all(),
+            attachment_limit=settings.ATTACHMENT_LIMIT,
+            **kwargs,
+        )
