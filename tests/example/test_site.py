@@ -47,7 +47,9 @@ def test_a_page_lists_files_with_module_bucket_key_and_a_link_that_works(
         assert visitor.fetch(file.url)[0] == 200
 
 
-@pytest.mark.parametrize("page", ["/", "/stories/3/", "/reports/", "/wires/", "/people/"])
+@pytest.mark.parametrize(
+    "page", ["/", "/stories/3/", "/reports/", "/wires/", "/people/", "/development/"]
+)
 def test_every_page_with_files_has_a_form_that_uploads(visitor: Any, page: str) -> None:
     assert visitor.read(page).token
 
