@@ -43,8 +43,9 @@ class StoredFile:
     def at(cls, storage, name: str, handle: str, label: str, why: str = "") -> StoredFile:
         url = storage.url(name)
         if isinstance(storage, StorageDispatcher):
+            stored_as = name
             storage, name, reason = follow(storage, name)
-            why = f"{why} {reason}".strip()
+            why = f"{why} Stored as {stored_as}. {reason}".strip()
         return cls(
             handle=handle,
             label=label,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any, Callable, Iterator, List, Tuple
 from urllib.parse import urlsplit
@@ -14,8 +15,9 @@ LIMIT = 256 * 1024
 
 
 def page_text(visitor: Any, address: str) -> str:
+    """The page as a reader sees it: no places to break a line, no escapes."""
     text: str = visitor.http.request("GET", address).data.decode()
-    return text
+    return html.unescape(text.replace("<wbr>", ""))
 
 
 @pytest.fixture
@@ -57,6 +59,19 @@ def open_report(manage: Callable[..., Any]) -> Iterator[Callable[[str], Any]]:
     return run
 
 
+def test_a_report_s_own_tenant_is_led_to_its_folder(manage: Callable[..., Any]) -> None:
+    result = manage(
+        "shell",
+        "-c",
+        "from smart_storages.tenancy import use_tenant\n"
+        "from smart_storages.utils import storages\n"
+        "with use_tenant('beacon'):\n"
+        "    print(storages['reports'].resolve('open', 'tenant_beacon/readers.csv').location)",
+    )
+    assert result.returncode == 0, result.stdout
+    assert "tenant_beacon/" in result.stdout.splitlines()
+
+
 @pytest.mark.parametrize("before", ["use_tenant('gull')", "use_tenant(None)"])
 def test_a_report_opens_for_no_other_tenant_and_not_without_one(
     open_report: Callable[[str], Any], before: str
@@ -78,7 +93,9 @@ def test_a_report_that_names_another_tenant_s_folder_stays_with_its_own(visitor:
 
 def test_a_report_says_what_led_to_its_place(visitor: Any, site: RunningSite) -> None:
     text = page_text(visitor, site.address + "reports/")
-    assert "The name begins with &#x27;tenant_tidewater&#x27;." in text
+    assert (
+        "Stored as tenant_tidewater/front-page.csv. The name begins with 'tenant_tidewater'."
+    ) in text
 
 
 @pytest.mark.parametrize(
@@ -95,7 +112,8 @@ def test_the_size_of_an_attachment_decides_on_its_bucket(
     assert visitor.fetch(stored.url) == (200, content)
     text = page_text(visitor, site.address + "stories/2/")
     # Why it went there, noted when it was saved, and why it is looked for there.
-    assert f"The content has {size} bytes. The name begins with &#x27;{stored.module}" in text
+    assert f"The content has {size} bytes. Stored as {stored.module}/{stored.key}. " in text
+    assert f"The name begins with '{stored.module}'." in text
 
 
 def test_an_attachment_that_holds_something_else_is_refused(visitor: Any) -> None:

@@ -34,6 +34,6 @@ class ArticlePage(UploadMixin, UpdateView):
         return super().get_context_data(
             article=self.object,
             attachments=self.object.attachments.all(),
-            attachment_limit=settings.ATTACHMENT_LIMIT,
+            attachment_limit=settings.ATTACHMENT_LIMIT // 1024,
             **kwargs,
         )
