@@ -18,6 +18,8 @@ __all__ = [
     "cache",
     "django_storages_handler",
     "forget_default_storages",
+    "iscoroutinefunction",
+    "markcoroutinefunction",
 ]
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
@@ -39,6 +41,18 @@ else:  # goes with Django 4.1
 
     class InvalidStorageError(ImproperlyConfigured):  # type: ignore[no-redef]
         """The name of Django 4.2 for an alias that is not in ``STORAGES``."""
+
+
+try:  # goes with Django 4.1, which is content with an asgiref that lacks them
+    from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+except ImportError:  # pragma: no cover
+    import asyncio
+
+    iscoroutinefunction = asyncio.iscoroutinefunction  # type: ignore[assignment]
+
+    def markcoroutinefunction(func: Any) -> Any:
+        func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        return func
 
 
 class StorageHandler:

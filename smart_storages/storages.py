@@ -182,7 +182,8 @@ class SmartS3Storage(
         except ImproperlyConfigured as error:
             raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
         # The parent's per-thread sessions and shared resource; ours come from the pool.
-        del self._upstream, self._connections, self._unsigned_connections, self._bucket
+        for name in ("_upstream", "_connections", "_unsigned_connections", "_bucket"):
+            self.__dict__.pop(name, None)
 
     def get_default_settings(self) -> Dict[str, Any]:
         """Return the ``AWS_*`` options, read once for the whole constructor.

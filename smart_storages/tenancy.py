@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Awaitable, Callable, Iterator, Optional, Union
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
 
 from smart_storages import config
+from smart_storages.compat import iscoroutinefunction, markcoroutinefunction
 from smart_storages.exceptions import RoutingRefusedError
 
 __all__ = [
