@@ -16,7 +16,7 @@ help: ## Say what there is
 	@echo
 	@echo "  ARGS are handed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(VENV)/.demo ## Upload to four buckets through the example site and fetch all back
+demo: $(VENV)/.demo ## Upload to twelve buckets through the example site and fetch all back
 	$(PY) example/demo.py $(ARGS)
 
 site: $(VENV)/.demo ## The same, then leave the site running and print its address
