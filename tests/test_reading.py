@@ -210,6 +210,7 @@ class TestFile:
         with storage.open("k.zip") as file, zipfile.ZipFile(file) as read:
             assert read.read("a.txt") == b"content"
 
+    @pytest.mark.django_db  # closing a response ends a request, which looks at the connections
     def test_a_response_streams_it(self, storage: SmartS3Storage, s3_bucket: Bucket) -> None:
         s3_bucket.put("media/k.txt", b"content" * 20_000)
         response = FileResponse(storage.open("k.txt"))
