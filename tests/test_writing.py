@@ -157,6 +157,10 @@ class TestVerification:
         assert all(header in request.headers for request in bodies)
 
     def test_another_algorithm_may_be_chosen(self, moto_bucket, settings):
+        moto_bucket.put("probe", b"x", ChecksumAlgorithm="SHA256")
+        where = {"Bucket": moto_bucket.name, "Key": "probe", "ChecksumMode": "ENABLED"}
+        if "ChecksumSHA256" not in moto_bucket.client.head_object(**where):
+            pytest.skip("this moto (5.0, the last for Python 3.8) tells no checksums")
         for name, value in moto_bucket.server.django_settings().items():
             setattr(settings, name, value)
         storage = SmartS3Storage(
