@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -87,6 +89,8 @@ def start_site(run_dir: Path) -> RunningSite:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
+        # Ctrl-C works in it even if these tests run in the background, where shells turn it off.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
     said = []
     for line in process.stdout:
