@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import IO, Any, Dict, Optional, Tuple, cast
+from functools import partial
+from typing import IO, Any, Callable, Dict, Optional, Tuple, cast
 
 from django.core.files import File
 
 from smart_storages.calls import Steps
-from smart_storages.forwarding import ChoosingStorage
+from smart_storages.forwarding import ChoosingStorage, ForwardingStorage
 
 from . import ledger
 from .copies import s3_address
@@ -84,6 +85,7 @@ class RemoteView(ChoosingStorage):
         self._row = row
         self._lease = lease
         self._overwrite = overwrite
+        self._is_new = False
 
     def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
         known = name == self._row.name and self._row.remote_name
@@ -92,24 +94,54 @@ class RemoteView(ChoosingStorage):
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         claimed = yield self, "claim", (name, max_length), {}
         reached("transfer:sending")
-        saved = yield self.inner, "save", (claimed, content), {}
-        if saved != claimed:
+        saved = yield self._asking_first(), "save", (claimed, content), {}
+        if saved != self._row.remote_name:
             yield self, "adopt", (saved,), {}
         return saved
+
+    def _asking_first(self) -> Any:
+        """Return the remote as one that asks us before it writes under another name.
+
+        A name that only the remote knows would stay there for good if the worker died before it
+        wrote it down. Django's storages find their names in ``get_available_name``; a composed
+        one leaves that to the storage it chooses, and tells when it has written.
+        """
+        if isinstance(self.inner, ForwardingStorage):
+            return self.inner
+        same = object.__new__(type(self.inner))
+        same.__dict__.update(self.inner.__dict__)
+        same.get_available_name = partial(self._find_name, same.get_available_name)
+        return same
+
+    def _find_name(
+        self, find: Callable[..., str], name: str, max_length: Optional[int] = None
+    ) -> str:
+        found = find(name, max_length=max_length)
+        claimed = self._row.remote_name
+        if found == claimed:
+            return found
+        self._lease.check()
+        if self._is_new:
+            self.note(found)
+            return found
+        # Ours alone, so that a late attempt at the same file has just written there.
+        self.note(claimed)
+        self.inner.delete(claimed)
+        return claimed
 
     def claim(self, name: str, max_length: Optional[int] = None) -> str:
         """Return the name to write, which is in the ledger before anything is written."""
         self._lease.check()
         claimed = self._row.remote_name
-        is_new = not claimed
-        if is_new:
+        self._is_new = not claimed
+        if self._is_new:
             available = self.inner.get_available_name(name, max_length=max_length)
             claimed = name if self._overwrite else available
             self.note(claimed)
             reached("transfer:named")
         self._lease.check()
         self._lease.sent = True
-        if not (is_new or self._overwrite):
+        if not (self._is_new or self._overwrite):
             # Ours: an older generation, or what an attempt that died has left half written.
             self.inner.delete(claimed)
             reached("transfer:place-freed")

@@ -36,11 +36,11 @@ def messages(settings: Any) -> Iterator[list]:
 def make_queue(tmp_path: Any, transactional_db: None, messages: list) -> Any:
     """Makes a queued storage between two directories of the test's own."""
 
-    def make(**options: Any) -> QueuedStorage:
+    def make(*, remote: str = DISK, **options: Any) -> QueuedStorage:
         (tmp_path / "remote").mkdir(exist_ok=True)
         return QueuedStorage(
             DISK,
-            DISK,
+            remote,
             {"location": str(tmp_path / "local"), "base_url": "/local/"},
             {"location": str(tmp_path / "remote"), "base_url": "/remote/"},
             **{"task": TransferAndDelete, "durable": False, **options},

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.db import connection
 
 from smart_storages import signals
@@ -281,6 +283,71 @@ def test_an_attempt_that_lost_its_lease_changes_nothing(queue: Any, settings: An
     assert engines.run(row.pk) == "done"
     assert queue.remote.open("a.txt").read() == b"hello"
     assert local_files(queue) == []
+
+
+class Witness(FileSystemStorage):
+    """Remembers under which names it wrote, and which the ledger had for the file just then."""
+
+    wrote: ClassVar[list] = []
+
+    def _save(self, name: str, content: Any) -> str:
+        before = QueuedFile.objects.get().remote_name
+        self.wrote.append((name, before))
+        return super()._save(name, content)
+
+
+@pytest.fixture
+def witnessed(make_queue: Any, monkeypatch: Any) -> Any:
+    monkeypatch.setattr(Witness, "wrote", [])
+    return make_queue(remote=path(Witness))
+
+
+def test_another_name_is_in_the_ledger_before_anything_is_written_there(witnessed: Any) -> None:
+    queue = witnessed
+    queue.save("a.txt", ContentFile(b"mine"))
+    at("transfer:sending", lambda: put_behind_its_back(queue.remote, "a.txt", b"theirs"))
+    assert broker.deliver() == ["done"]
+    ((name, known),) = Witness.wrote
+    assert name == known != "a.txt"
+    assert queue.remote.open("a.txt").read() == b"theirs"
+    assert queue.open("a.txt").read() == b"mine"
+
+
+def test_a_late_attempt_that_finds_its_name_taken_writes_no_second_copy(
+    witnessed: Any, settings: Any
+) -> None:
+    queue = witnessed
+    queue.save("a.txt", ContentFile(b"hello"))
+    pk = row_of(queue, "a.txt").pk
+
+    def be_overtaken() -> None:
+        pass_time(settings.QUEUED_STORAGE_LEASE + 1)
+        engines.run(pk)
+
+    settings.QUEUED_STORAGE_LEASE = 300
+    at("transfer:sending", be_overtaken)
+    assert engines.run(pk) == "late"
+    assert [name for name, _ in Witness.wrote] == ["a.txt"]
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+
+
+def test_what_a_late_attempt_wrote_under_the_name_is_not_left_beside_the_file(
+    witnessed: Any,
+) -> None:
+    queue = witnessed
+    queue.save("a.txt", ContentFile(b"hello"))
+    row = ledger.claim(row_of(queue, "a.txt").pk)
+    ledger.name_remote(row, "a.txt")
+    pass_time(1000)  # the worker is stopped, and taken for dead
+    at("transfer:sending", lambda: put_behind_its_back(queue.remote, "a.txt", b"hel"))  # and goes on
+    assert engines.run(row.pk) == "settling"
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+    assert queue.remote.open("a.txt").read() == b"hello"
+
+
+def put_behind_its_back(storage: Any, name: str, content: bytes) -> None:
+    """Write a file without the ledger."""
+    Path(storage.path(name)).write_bytes(content)
 
 
 def test_a_late_attempt_that_wrote_over_a_newer_file_is_made_good(make_queue: Any) -> None:

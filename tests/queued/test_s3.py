@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 
+from smart_storages.queued import steps
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.tasks import TransferAndDelete
 from tests.queued import broker
@@ -141,3 +142,23 @@ def test_a_bucket_that_is_down_takes_no_file_away(make_bucket_queue: Any, s3_buc
     assert broker.deliver() == ["retry"]
     assert queue.open("a.txt").read() == b"hello"
     assert queue.using_local("a.txt")
+
+
+def test_a_clash_in_the_bucket_costs_one_request_more(
+    make_bucket_queue: Any, s3_bucket: Any, wire: Any
+) -> None:
+    queue = make_bucket_queue(file_overwrite=False, provider="ceph")
+    queue.save("a.txt", ContentFile(b"mine"))
+    steps.hook = lambda step: (
+        s3_bucket.put("final/a.txt", b"theirs") if step == "transfer:sending" else None
+    )
+    try:
+        with wire.recording() as requests:
+            assert broker.deliver() == ["done"]
+    finally:
+        steps.hook = None
+    assert [(each.method, each.status) for each in requests] == [
+        ("HEAD", 404), ("PUT", 412), ("PUT", 200), ("HEAD", 200),
+    ]  # fmt: skip
+    assert s3_bucket.get("final/a.txt") == b"theirs"
+    assert queue.open("a.txt").read() == b"mine"
