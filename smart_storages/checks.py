@@ -65,6 +65,8 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
         config.get_max_clients()
+        config.get_metadata_cache_alias()
+        config.get_lock_cache_alias()
     except ConfigurationError as error:
         return [_message("bad-setting", str(error), "Correct the setting.")]
     messages: List[checks.CheckMessage] = [

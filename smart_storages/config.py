@@ -72,6 +72,7 @@ FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
+LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
 DEFAULT_MAX_CLIENTS = 256
 
 
@@ -377,11 +378,22 @@ def get_max_clients() -> int:
 
 def get_metadata_cache_alias() -> str:
     """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
-    alias = getattr(settings, METADATA_CACHE_SETTING, "default")
+    return _get_cache_alias(METADATA_CACHE_SETTING)
+
+
+def get_lock_cache_alias() -> Optional[str]:
+    """Return ``SMART_STORAGE_LOCK_CACHE``: the cache of the locks of names, or ``None``."""
+    if getattr(settings, LOCK_CACHE_SETTING, "default") is None:
+        return None
+    return _get_cache_alias(LOCK_CACHE_SETTING)
+
+
+def _get_cache_alias(setting: str) -> str:
+    alias = getattr(settings, setting, "default")
     if alias not in settings.CACHES:
         raise ConfigurationError(
-            f"{METADATA_CACHE_SETTING} must be one of {sorted(settings.CACHES)}, the aliases in "
-            f"CACHES, not {alias!r}."
+            f"{setting} must be one of {sorted(settings.CACHES)}, the aliases in CACHES, "
+            f"not {alias!r}."
         )
     return str(alias)
 

@@ -12,7 +12,13 @@ from smart_storages import config
 from smart_storages.calls import Steps, run, run_async
 from smart_storages.content import LentContent, make_rewindable
 from smart_storages.exceptions import ConfigurationError, ResolutionError
-from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage, put_steps
+from smart_storages.forwarding import (
+    OPERATIONS,
+    ChoosingStorage,
+    ForwardingStorage,
+    follow_steps,
+    put_steps,
+)
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver
@@ -265,6 +271,10 @@ class StorageDispatcher(ChoosingStorage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         choice, inner = self._locate("open", name, {"mode": "wb"})
         return (yield from put_steps(choice.storage, inner, content, replace=replace))
+
+    def _follow_steps(self, name: str) -> Steps:
+        choice, inner = self._locate("open", name, {"mode": "wb"})
+        yield from follow_steps(choice.storage, inner)
 
     def _free_name_steps(
         self, choice: Choice, name: str, limit: Optional[int], params: Any

@@ -18,8 +18,9 @@ from smart_storages.failures import (
     sort,
     split_errors,
 )
-from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
+from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker, kind_of
+from smart_storages.locks import locked_steps
 from smart_storages.names import PreparedName, alternatives, check_name
 from smart_storages.references import Reference, describe
 from smart_storages.signals import backend_answered, file_copied
@@ -298,9 +299,13 @@ class FallbackStorage(CombiningStorage):
                 if (yield from self._ask(holder, "delete", (name,), failures)) is _NOTHING:
                     raise make_error("delete", name, failures)
             return None
+        return (yield from locked_steps(name, self._delete_all_steps(deleters, name), wait=True))
+
+    def _delete_all_steps(self, deleters: List[_Backend], name: str) -> Steps:
         # What was copied is in several, and would come back from the others. The deepest first:
-        # a copy under way looks at its source last, and removes itself when that is gone.
-        failures = []
+        # a copy that did not see the lock looks at its source last, and removes itself when
+        # that is gone.
+        failures: Failures = []
         for backend in reversed(deleters):
             yield from self._ask(backend, "delete", (name,), failures)
         unsure = [pair for pair in failures if sort(pair[1]) != NOT_FOUND]
@@ -405,22 +410,39 @@ class FallbackStorage(CombiningStorage):
         with file:
             copy = spool(file)  # whole, before any of it is published
         with copy:
-            for backend, wanted in ((target, False), (source, True)):
-                if (yield from self._ask(backend, "exists", (name,), failures)) is not wanted:
-                    return None
-            storage = target.reference.storage
+            steps = self._publish_steps(source, target, name, copy, failures)
+            return (yield from locked_steps(name, steps, wait=False))
+
+    def _publish_steps(
+        self, source: _Backend, target: _Backend, name: str, copy: Any, failures: Failures
+    ) -> Steps:
+        for backend, wanted in ((target, False), (source, True)):
+            if (yield from self._ask(backend, "exists", (name,), failures)) is not wanted:
+                return None
+        storage = target.reference.storage
+        try:
             if not (yield from put_steps(storage, name, copy, replace=False)):
                 return None
-            size = copy.size
-        is_whole = size == (yield from self._ask(target, "size", (name,), failures))
-        if is_whole and (yield from self._ask(source, "exists", (name,), failures)) is not False:
-            return size
+        except Exception:
+            # A full disk keeps the piece that fitted.
+            yield from self._ask(target, "delete", (name,), failures)
+            raise
+        size = yield from self._ask(target, "size", (name,), failures)
+        if size not in (copy.size, _NOTHING):
+            return None  # written over meanwhile, and newer
+        if (yield from self._ask(source, "exists", (name,), failures)) is not False:
+            # Not before: one of the target's mirrors may be our source.
+            yield from follow_steps(storage, name)
+            return copy.size
         # Somebody deleted the file meanwhile.
         yield from self._ask(target, "delete", (name,), failures)
         return None
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         return (yield from put_steps(self._first_writer(), name, content, replace=replace))
+
+    def _follow_steps(self, name: str) -> Steps:
+        yield from follow_steps(self._first_writer(), name)
 
     # Telling
 

@@ -255,6 +255,9 @@ class ForwardingStorage(Storage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         raise NotImplementedError
 
+    def _follow_steps(self, name: str) -> Steps:
+        yield from ()
+
     def _perform(self, call: Call) -> Any:
         return call_now(call)
 
@@ -297,7 +300,8 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
         storage: Any storage; a composed one passes it on to the storage that the name leads to.
         name: Name as a save returned it.
         content: What to write.
-        replace: Whether to replace a file of that name.
+        replace: Whether to replace a file of that name. Otherwise only the storage that has the
+            say gets it; :func:`follow_steps` brings it to its mirrors.
     """
     if isinstance(storage, ForwardingStorage):
         return (yield from storage._put_steps(name, content, replace))
@@ -311,6 +315,12 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
             return True
         yield storage, "delete", (saved,), {}  # another writer was faster
     return False
+
+
+def follow_steps(storage: Any, name: str) -> Steps:
+    """Bring a file that was put without replacing to the storages that mirror that one."""
+    if isinstance(storage, ForwardingStorage):
+        yield from storage._follow_steps(name)
 
 
 def _forget_storages(*, setting: str, **kwargs: Any) -> None:
@@ -354,6 +364,10 @@ class ChoosingStorage(ForwardingStorage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         storage, name = self._pick("open", name, {"mode": "wb"})
         return (yield from put_steps(storage, name, content, replace=replace))
+
+    def _follow_steps(self, name: str) -> Steps:
+        storage, name = self._pick("open", name, {"mode": "wb"})
+        yield from follow_steps(storage, name)
 
 
 class CombiningStorage(ForwardingStorage):

@@ -22,8 +22,9 @@ from smart_storages.exceptions import (
     BackendsUnreachableError,
     ConfigurationError,
 )
-from smart_storages.forwarding import CombiningStorage, is_changing, put_steps
+from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import UNREACHABLE, Breaker, kind_of
+from smart_storages.locks import locked_steps
 from smart_storages.names import PreparedName, check_name, check_path
 from smart_storages.signals import mirror_diverged
 from smart_storages.utils import resolve_storage
@@ -101,7 +102,7 @@ class MirrorStorage(CombiningStorage):
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         if method == "delete":
-            return self._delete_steps(name)
+            return locked_steps(name, self._delete_steps(name), wait=True)
         if method == "open" and is_changing(method, args):
             return self._open_to_write_steps(name, *args)
         if method == "generate_filename":
@@ -207,10 +208,21 @@ class MirrorStorage(CombiningStorage):
         lent = LentContent(content)
         if not (yield from put_steps(self._primary.storage, name, lent, replace=replace)):
             return False
-        for mirror in self._mirrors:
+        for mirror in self._mirrors if replace else ():
             content.seek(0)
             yield from put_steps(mirror.storage, name, LentContent(content))
         return True
+
+    def _follow_steps(self, name: str) -> Steps:
+        primary = self._primary.storage
+        yield from follow_steps(primary, name)
+        size = yield primary, "size", (name,), {}
+        for mirror in self._mirrors:
+            # What was copied from this very mirror stays as it is.
+            with suppress(FileNotFoundError):
+                if (yield mirror.storage, "size", (name,), {}) == size:
+                    continue
+            yield from _catch_up_steps(primary, mirror.storage, name)
 
     def _open_to_write_steps(self, name: str, mode: str) -> Steps:
         file = yield self._primary.storage, "open", (name, mode), {}
@@ -264,7 +276,7 @@ class MirrorStorage(CombiningStorage):
         with self._worker.lock(name):
             for mirror in self._mirrors:
                 try:
-                    run(_follow_steps(self._primary.storage, mirror.storage, name))
+                    run(_catch_up_steps(self._primary.storage, mirror.storage, name))
                 except Exception as error:
                     failures.append((mirror.label, error))
         self._report(name, failures)
@@ -324,7 +336,7 @@ def _differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
         return False
 
 
-def _follow_steps(primary: Any, mirror: Any, name: str) -> Steps:
+def _catch_up_steps(primary: Any, mirror: Any, name: str) -> Steps:
     """Make a mirror's copy of a file what the primary holds, or holds no longer."""
     try:
         file = yield primary, "open", (name, "rb"), {}

@@ -41,6 +41,7 @@ ROOMS: Dict[str, Room] = {
     "providers": Room(1, "configuration"),
     "calls": Room(2, "forwarding"),
     "forwarding": Room(2, "forwarding"),
+    "locks": Room(2, "forwarding"),
     "references": Room(2, "forwarding"),
     "resolvers": Room(2, "routing"),
     "s3": Room(2, "engine"),

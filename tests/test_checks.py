@@ -106,7 +106,13 @@ class TestBuckets:
         assert ids(check_buckets()) == ["E001"]
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("AWS_LOCATION", None), ("SMART_STORAGE_MAX_CLIENTS", 0)]
+        ("name", "value"),
+        [
+            ("AWS_LOCATION", None),
+            ("SMART_STORAGE_MAX_CLIENTS", 0),
+            ("SMART_STORAGE_METADATA_CACHE", "nowhere"),
+            ("SMART_STORAGE_LOCK_CACHE", "nowhere"),
+        ],
     )
     def test_another_setting_that_is_wrong(self, settings, name, value):
         setattr(settings, name, value)

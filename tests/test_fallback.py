@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 import threading
+import time
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -13,7 +14,8 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from smart_storages.exceptions import (
@@ -24,6 +26,8 @@ from smart_storages.exceptions import (
     NotFoundInBackendsError,
 )
 from smart_storages.fallback import FallbackStorage
+from smart_storages.locks import NameLock
+from smart_storages.mirror import MirrorStorage
 from smart_storages.signals import backend_answered, file_copied
 from smart_storages.wrappers import ReadOnlyStorage
 from tests.routing_models import RecordingStorage
@@ -556,11 +560,29 @@ def test_a_copy_that_fails_does_not_fail_the_read(two, caplog):
 
     class Full(FileSystemStorage):
         def _save(self, name, content):
+            super()._save(name, ContentFile(content.read(3)))
             raise OSError(errno.ENOSPC, "full")
 
     storage = copying([Full(two[0].location), two[1]])
-    assert storage.open("a.txt").read() == b"moving"
+    for _ in range(2):
+        assert storage.open("a.txt").read() == b"moving"
     assert "was not copied to new" in caplog.text
+    assert not two[0].exists("a.txt"), "a piece was left"
+
+
+def test_a_copy_that_was_written_over_at_once_is_left_alone(two):
+    put(two[1], "a.txt", b"moving")
+
+    class WrittenOver(FileSystemStorage):
+        def _save(self, name, content):
+            saved = super()._save(name, content)
+            with self.open(name, "wb") as file:
+                file.write(b"newer")
+            return saved
+
+    storage = copying([WrittenOver(two[0].location), two[1]])
+    assert storage.open("a.txt").read() == b"moving"
+    assert storage.open("a.txt").read() == b"newer"
 
 
 def test_a_delete_leaves_no_copy_behind(two):
@@ -584,6 +606,98 @@ def test_a_file_deleted_while_it_is_copied_stays_deleted(two):
     storage = copying([DeletedMeanwhile(first.location), second])
     assert storage.open("a.txt").read() == b"moving"
     assert not storage.exists("a.txt")
+
+
+def test_a_delete_waits_for_a_copy_and_leaves_nothing(two, monkeypatch):
+    put(two[1], "a.txt", b"moving")
+    is_copying, is_waiting = threading.Event(), threading.Event()
+
+    class Slow(FileSystemStorage):
+        def _save(self, name, content):
+            is_copying.set()
+            assert is_waiting.wait(30), "the delete did not wait"
+            return super()._save(name, content)
+
+    def pause(self, seconds):
+        is_waiting.set()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(NameLock, "pause", pause)
+    storage = copying([Slow(two[0].location), two[1]])
+    reader = threading.Thread(target=lambda: storage.open("a.txt").close())
+    reader.start()
+    assert is_copying.wait(30)
+    storage.delete("a.txt")
+    assert not storage.exists("a.txt")
+    reader.join()
+    assert not storage.exists("a.txt")
+
+
+def test_one_of_many_readers_copies(two):
+    put(two[1], "a.txt", b"moving")
+    storage = copying(two)
+    lock = NameLock("a.txt")
+    assert lock.take()  # as another reader does while it copies
+    try:
+        assert storage.open("a.txt").read() == b"moving"
+        assert not two[0].exists("a.txt")
+    finally:
+        lock.give_back()
+    storage.open("a.txt").close()
+    assert two[0].exists("a.txt")
+
+
+class Noting(FileSystemStorage):
+    """Notes what is written and deleted, and lets something happen before a write."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        self.changes = []
+        self.before_write = None
+
+    def _save(self, name, content):
+        if self.before_write:
+            act, self.before_write = self.before_write, None
+            act()
+        self.changes.append(("save", name))
+        return super()._save(name, content)
+
+    def delete(self, name):
+        self.changes.append(("delete", name))
+        super().delete(name)
+
+
+def moving(two, third):
+    """The storage of a move, whose source is a mirror of its target, and another follows too."""
+    new, old = (Noting(each.location) for each in two)
+    leading = MirrorStorage(new, [old, third])
+    return copying([leading, old], write_to=["new"], delete_from=["new", "old"]), new, old
+
+
+def test_a_copy_reaches_the_mirrors_and_leaves_its_source_alone(two, disk):
+    put(two[1], "a.txt", b"moving")
+    storage, new, old = moving(two, disk("third"))
+    storage.open("a.txt").close()
+    assert new.open("a.txt").read() == disk("third").open("a.txt").read() == b"moving"
+    assert old.changes == []
+
+
+@pytest.mark.parametrize("cache", ["default", None])
+def test_a_file_deleted_from_a_source_that_is_a_mirror_too_stays_deleted(
+    two, disk, settings, cache
+):
+    settings.SMART_STORAGE_LOCK_CACHE = cache
+    put(two[1], "a.txt", b"moving")
+    storage, new, old = moving(two, disk("third"))
+
+    def delete():
+        for each in (old, new):  # a host without locks
+            each.delete("a.txt")
+
+    new.before_write = delete
+    assert storage.open("a.txt").read() == b"moving"
+    assert not storage.exists("a.txt")
+    assert not disk("third").exists("a.txt")
 
 
 def test_a_copy_never_replaces_what_was_written_meanwhile(two):
@@ -708,7 +822,7 @@ def expected_failure(mix):
 
 
 @given(mixes)
-@settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=300)
 def test_any_mix_of_answers_gives_the_documented_result(mix):
     def storage():
         return FallbackStorage([Answering(i, answer) for i, answer in enumerate(mix)])
@@ -731,7 +845,7 @@ def test_any_mix_of_answers_gives_the_documented_result(mix):
 
 
 @given(mixes)
-@settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=300)
 def test_any_mix_gives_the_documented_exists_and_delete(mix):
     backends = [Answering(i, answer) for i, answer in enumerate(mix)]
     end = documented(mix)
@@ -755,7 +869,7 @@ def test_any_mix_gives_the_documented_exists_and_delete(mix):
 
 
 @given(mixes)
-@settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=300)
 def test_any_mix_gives_the_documented_list(mix):
     storage = FallbackStorage([Answering(i, answer) for i, answer in enumerate(mix)])
     bad = documented(mix, ends=("denied", "bug"))
@@ -771,7 +885,7 @@ def test_any_mix_gives_the_documented_list(mix):
 
 
 @given(mixes)
-@settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=300)
 def test_any_mix_gives_the_documented_save(mix):
     class Free(Answering):
         def exists(self, name):

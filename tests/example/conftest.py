@@ -90,7 +90,9 @@ def start_site(run_dir: Path) -> RunningSite:
         stderr=subprocess.STDOUT,
         universal_newlines=True,
         # Ctrl-C works in it even if these tests run in the background, where shells turn it off.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+        preexec_fn=partial(  # noqa: PLW1509 - it takes no lock
+            signal.signal, signal.SIGINT, signal.default_int_handler
+        ),
     )
     said = []
     for line in process.stdout:

@@ -339,7 +339,8 @@ def test_what_a_late_attempt_wrote_under_the_name_is_not_left_beside_the_file(
     row = ledger.claim(row_of(queue, "a.txt").pk)
     ledger.name_remote(row, "a.txt")
     pass_time(1000)  # the worker is stopped, and taken for dead
-    at("transfer:sending", lambda: put_behind_its_back(queue.remote, "a.txt", b"hel"))  # and goes on
+    # ... and goes on just now.
+    at("transfer:sending", lambda: put_behind_its_back(queue.remote, "a.txt", b"hel"))
     assert engines.run(row.pk) == "settling"
     assert queue.remote.listdir("") == ([], ["a.txt"])
     assert queue.remote.open("a.txt").read() == b"hello"
