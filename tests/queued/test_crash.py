@@ -72,6 +72,16 @@ def test_killed_at_every_named_step_everything_committed_arrives(
     assert set(report["kills_by_step"]) >= set(STEPS)
 
 
+def test_stopped_past_their_lease_and_killed_everything_committed_arrives(
+    tmp_path: Any, postgres: Any
+) -> None:
+    database = json.dumps(postgres.create_database())
+    # Longer than the others': a stall of two leases is more than is promised.
+    environment = {"CRASH_STOPPED": "0.35", "CRASH_LEASE": "1.2"}
+    report = crash(tmp_path, "--kills", "60", "--database", database, **environment)
+    assert report["stops"] > 0
+
+
 @pytest.mark.soak
 @pytest.mark.skipif("SOAK" not in os.environ, reason="make soak runs it")
 def test_two_thousand_kills(tmp_path: Any, postgres: Any) -> None:
@@ -86,8 +96,8 @@ def test_two_thousand_kills(tmp_path: Any, postgres: Any) -> None:
 
 @pytest.mark.soak
 @pytest.mark.skipif("SOAK" not in os.environ, reason="make soak runs it")
-def test_workers_stopped_past_their_lease_and_killed(tmp_path: Any, postgres: Any) -> None:
-    # Known to fail now and then: one that wakes late, stores a second copy under another name, and
-    # is killed before it takes that away, leaves it in the remote.
+def test_five_hundred_kills_of_workers_stopped_past_their_lease(
+    tmp_path: Any, postgres: Any
+) -> None:
     database = json.dumps(postgres.create_database())
-    crash(tmp_path, "--kills", "300", "--database", database, CRASH_STOPPED="0.35")
+    crash(tmp_path, "--kills", "500", "--database", database, CRASH_STOPPED="0.35")
