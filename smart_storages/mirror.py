@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass
-from threading import Lock, RLock
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from django.core.files import File
-from django.db import connections
 
+from smart_storages.background import Worker
 from smart_storages.calls import Steps, run
 from smart_storages.content import LentContent, make_rewindable, spool
 from smart_storages.exceptions import (
@@ -91,7 +88,7 @@ class MirrorStorage(CombiningStorage):
             id(each): Breaker(retry_after, self._now) for each in (self._primary, *self._mirrors)
         }
         self._background = background
-        self._worker = _Worker()
+        self._worker = Worker("smart-storages-mirror")
 
     def _now(self) -> float:
         return self.clock()
@@ -232,7 +229,7 @@ class MirrorStorage(CombiningStorage):
     # Following
 
     def _follow_later(self, name: str) -> None:
-        self._worker.submit(name, lambda: self.repair(name))
+        self._worker.submit(lambda: self.repair(name))
 
     def _follow_now(self, name: str) -> None:
         failures = self._repair(name)
@@ -376,54 +373,3 @@ class _FollowedFile(File):  # type: ignore[type-arg]
         if not self.closed:
             super().close()
             self._follow()
-
-
-class _Worker:
-    """Runs jobs in threads, those of one name one after another."""
-
-    _threads = 4
-    _most_waiting = 1000
-
-    def __init__(self) -> None:
-        self._guard = Lock()
-        self._locks: Dict[str, Any] = {}
-        self._waiting: Set[Future[Any]] = set()
-        self._pool: Optional[ThreadPoolExecutor] = None
-        self._pid = 0
-
-    def lock(self, name: str) -> Any:
-        # A fixed number of locks: two names may share one, which costs time and nothing else.
-        with self._guard:
-            return self._locks.setdefault(str(hash(name) % 64), RLock())
-
-    def submit(self, name: str, job: Callable[[], Any]) -> None:
-        context = copy_context()
-
-        def work() -> None:
-            try:
-                context.run(job)
-            finally:
-                connections.close_all()
-
-        with self._guard:
-            if self._pool is None or self._pid != os.getpid():  # threads do not survive a fork
-                self._pool = ThreadPoolExecutor(self._threads, "smart-storages-mirror")
-                self._pid = os.getpid()
-                self._waiting = set()
-            is_full = len(self._waiting) >= self._most_waiting
-            if not is_full:
-                future = self._pool.submit(work)
-                self._waiting.add(future)
-        if is_full:
-            job()  # the writer waits, rather than the memory growing
-        else:
-            future.add_done_callback(self._done)
-
-    def _done(self, future: Future[Any]) -> None:
-        with self._guard:
-            self._waiting.discard(future)
-
-    def flush(self, timeout: Optional[float]) -> bool:
-        with self._guard:
-            waiting = set(self._waiting)
-        return not wait(waiting, timeout).not_done

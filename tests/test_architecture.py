@@ -28,6 +28,7 @@ class Room(NamedTuple):
 # The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
 ROOMS: Dict[str, Room] = {
     "aio": Room(0, "basics"),
+    "background": Room(0, "basics"),
     "compat": Room(0, "basics"),
     "content": Room(0, "basics"),
     "exceptions": Room(0, "basics"),

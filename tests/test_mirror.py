@@ -237,13 +237,6 @@ def test_flush_says_when_it_was_not_done_in_time(stores):
     assert storage.flush(30) is True
 
 
-def test_a_full_queue_makes_the_writer_wait(stores):
-    storage = mirrored(stores, background=True)
-    storage._worker._most_waiting = 0
-    name = storage.save("a.txt", ContentFile(b"x"))
-    assert stores[1].exists(name)
-
-
 def test_a_file_written_through_open_is_followed(stores):
     for storage in (mirrored(stores), mirrored(stores, background=True)):
         with storage.open("a.txt", "wb") as file:
