@@ -7,8 +7,10 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smart_storages import config
+from smart_storages.backend import NOTHING, Backend
 from smart_storages.calls import Call, Steps, call_now, call_within, call_within_async
-from smart_storages.content import LentContent, make_rewindable, spool
+from smart_storages.content import LentContent, make_rewindable
+from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.failures import (
     NO_METHOD,
@@ -19,18 +21,16 @@ from smart_storages.failures import (
     split_errors,
 )
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
-from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker, kind_of
-from smart_storages.locks import locked_steps
+from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
 from smart_storages.names import PreparedName, alternatives, check_name
-from smart_storages.references import Reference, describe
-from smart_storages.signals import backend_answered, file_copied
+from smart_storages.references import describe
+from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
 
 __all__ = ["FallbackStorage"]
 
 logger = logging.getLogger(__name__)
 
-_NOTHING: Any = object()
 _OWN_STEPS = {
     method: f"_{method}_steps"
     for method in (
@@ -45,14 +45,6 @@ _OWN_STEPS = {
         "url",
     )
 }
-
-
-class _Backend:
-    __slots__ = ("breaker", "deletes", "label", "reference", "writes")
-
-    def __init__(self, reference: Reference, breaker: Breaker) -> None:
-        self.reference, self.breaker, self.label = reference, breaker, reference.label
-        self.writes = self.deletes = True
 
 
 class FallbackStorage(CombiningStorage):
@@ -109,23 +101,25 @@ class FallbackStorage(CombiningStorage):
         self._retry_after = retry_after
         self._copy_on_read = copy_on_read
         self._signals = signals
-        self._ready: Optional[List[_Backend]] = None
+        self._ready: Optional[List[Backend]] = None
 
     @property
-    def _backends(self) -> List[_Backend]:
+    def _backends(self) -> List[Backend]:
         return self._ready if self._ready is not None else self._set_up()
 
-    def _set_up(self) -> List[_Backend]:
+    def _set_up(self) -> List[Backend]:
         given = self._given or config.get_fallback_backends()
         pairs = (
             list(given.items())
             if isinstance(given, Mapping)
             else [(describe(each), each) for each in given]
         )
+        errors = split_errors(self._fall_through)
         backends = [
-            _Backend(
+            Backend(
                 self._refer(reference, resolve_storage, label),
                 Breaker(self._retry_after, self._now),
+                *errors,
             )
             for label, reference in pairs
         ]
@@ -135,7 +129,6 @@ class FallbackStorage(CombiningStorage):
         ):
             if chosen is not None:
                 _flag(backends, option, chosen, flag)
-        self._kinds, self._classes = split_errors(self._fall_through)
         self._ready = backends
         return backends
 
@@ -166,52 +159,13 @@ class FallbackStorage(CombiningStorage):
             return self._named_by_writer(method, (name, *args))
         return self._first_steps(self._backends, method, (name, *args), kwargs)
 
-    def _ask(
-        self, backend: _Backend, method: str, args: Tuple[Any, ...], failures: Failures,
-        kwargs: Optional[Dict[str, Any]] = None,
-    ) -> Steps:  # fmt: skip
-        """Return what a backend answers, or ``_NOTHING`` and a line in ``failures``."""
-        breaker = backend.breaker
-        if not breaker.allows():
-            error: Exception = ConnectionError(
-                f"not asked: it was unreachable less than {breaker.retry_after:g} s ago"
-            )
-            failures.append((backend.label, error))
-            return _NOTHING
-        storage = backend.reference.storage
-        if not hasattr(storage, method):
-            failures.append((backend.label, NotImplementedError(f"it has no {method}()")))
-            return _NOTHING
-        try:
-            answer = yield storage, method, args, kwargs or {}
-        except NotImplementedError as error:
-            failures.append((backend.label, error))
-            return _NOTHING
-        except Exception as error:
-            if isinstance(error, AttributeError) and str(error).endswith(f"'{method}'"):
-                # A composed backend has every method; the storage it chose may lack this one.
-                failures.append((backend.label, NotImplementedError(str(error))))
-                return _NOTHING
-            kind = kind_of(error)
-            if kind == UNREACHABLE:
-                breaker.failed()
-                logger.warning("%s does not answer: %r", backend.label, error)
-            else:
-                breaker.succeeded()
-            if kind not in self._kinds and not isinstance(error, self._classes):
-                raise
-            failures.append((backend.label, error))
-            return _NOTHING
-        breaker.succeeded()
-        return answer
-
     def _first_steps(
-        self, backends: List[_Backend], method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+        self, backends: List[Backend], method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         failures: Failures = []
         for backend in backends:
-            answer = yield from self._ask(backend, method, args, failures, kwargs)
-            if answer is not _NOTHING:
+            answer = yield from backend.ask(method, args, failures, kwargs)
+            if answer is not NOTHING:
                 self._announce(backend, method, args[0], failures)
                 return answer
         raise make_error(method, args[0], failures)
@@ -221,23 +175,23 @@ class FallbackStorage(CombiningStorage):
             return (yield from self._first_steps(self._writers, "open", (name, mode), {}))
         failures: Failures = []
         for backend in self._backends:
-            file = yield from self._ask(backend, "open", (name, mode), failures)
-            if file is not _NOTHING:
+            file = yield from backend.ask("open", (name, mode), failures)
+            if file is not NOTHING:
                 self._announce(backend, "open", name, failures)
                 if self._copy_on_read and failures:
-                    yield from self._copy_up_steps(backend, name)
+                    yield from copy_up_steps(self, self._backends, backend, name)
                 return file
         raise make_error("open", name, failures)
 
     def _exists_steps(self, name: str) -> Steps:
         return (yield from self._holder_steps(self._backends, "exists", name)) is not None
 
-    def _holder_steps(self, backends: List[_Backend], method: str, name: str) -> Steps:
+    def _holder_steps(self, backends: List[Backend], method: str, name: str) -> Steps:
         """Return the first backend that has the file, ``None`` if all say that they do not."""
         failures: Failures = []
         for backend in backends:
-            has_it = yield from self._ask(backend, "exists", (name,), failures)
-            if has_it is not _NOTHING and has_it:
+            has_it = yield from backend.ask("exists", (name,), failures)
+            if has_it is not NOTHING and has_it:
                 self._announce(backend, method, name, failures)
                 return backend
         unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
@@ -250,8 +204,8 @@ class FallbackStorage(CombiningStorage):
         directories: set[str] = set()
         files: set[str] = set()
         for backend in self._backends:
-            answer = yield from self._ask(backend, "listdir", (path,), failures)
-            if answer is not _NOTHING:
+            answer = yield from backend.ask("listdir", (path,), failures)
+            if answer is not NOTHING:
                 directories.update(answer[0])
                 files.update(answer[1])
         # A list without what an unreachable backend holds would say that it does not exist.
@@ -266,11 +220,11 @@ class FallbackStorage(CombiningStorage):
         for backend in others:
             if not hasattr(backend.reference.storage, "url"):
                 continue
-            has_it = yield from self._ask(backend, "exists", (name,), failures)
-            if has_it is _NOTHING or not has_it:
+            has_it = yield from backend.ask("exists", (name,), failures)
+            if has_it is NOTHING or not has_it:
                 continue
-            url = yield from self._ask(backend, "url", (name, *args), failures, kwargs)
-            if url is not _NOTHING:
+            url = yield from backend.ask("url", (name, *args), failures, kwargs)
+            if url is not NOTHING:
                 self._announce(backend, "url", name, failures)
                 return url
         # Making a URL asks no server, so that the last one answers even when it is unreachable.
@@ -280,10 +234,10 @@ class FallbackStorage(CombiningStorage):
         failures: Failures = []
         found: List[str] = []
         for backend in self._backends:
-            path = yield from self._ask(backend, "path", (name,), failures)
-            if path is _NOTHING:
+            path = yield from backend.ask("path", (name,), failures)
+            if path is NOTHING:
                 continue
-            if (yield from self._ask(backend, "exists", (name,), failures)) is True:
+            if (yield from backend.ask("exists", (name,), failures)) is True:
                 return path
             found.append(path)
         if not found:
@@ -296,27 +250,15 @@ class FallbackStorage(CombiningStorage):
             holder = yield from self._holder_steps(deleters, "delete", name)
             if holder is not None:
                 failures: Failures = []
-                if (yield from self._ask(holder, "delete", (name,), failures)) is _NOTHING:
+                if (yield from holder.ask("delete", (name,), failures)) is NOTHING:
                     raise make_error("delete", name, failures)
             return None
-        return (yield from locked_steps(name, self._delete_all_steps(deleters, name), wait=True))
-
-    def _delete_all_steps(self, deleters: List[_Backend], name: str) -> Steps:
-        # What was copied is in several, and would come back from the others. The deepest first:
-        # a copy that did not see the lock looks at its source last, and removes itself when
-        # that is gone.
-        failures: Failures = []
-        for backend in reversed(deleters):
-            yield from self._ask(backend, "delete", (name,), failures)
-        unsure = [pair for pair in failures if sort(pair[1]) != NOT_FOUND]
-        if unsure:
-            raise make_error("delete", name, unsure)
-        return None
+        return (yield from delete_all_steps(deleters, name))
 
     # Names and writing
 
     @property
-    def _writers(self) -> List[_Backend]:
+    def _writers(self) -> List[Backend]:
         return [backend for backend in self._backends if backend.writes]
 
     def _first_writer(self) -> Any:
@@ -340,8 +282,8 @@ class FallbackStorage(CombiningStorage):
         for candidate in alternatives(name, max_length, self._first_writer().get_alternative_name):
             failures: Failures = []
             for backend in self._backends:
-                taken = yield from self._ask(backend, "exists", (candidate,), failures)
-                if taken is not _NOTHING and taken:
+                taken = yield from backend.ask("exists", (candidate,), failures)
+                if taken is not NOTHING and taken:
                     break
             else:
                 if len(failures) == len(self._backends):
@@ -363,10 +305,10 @@ class FallbackStorage(CombiningStorage):
         for backend in writers:
             is_only = len(writers) == 1 and self._timeout is None
             lent = content if is_only else LentContent(content)
-            saved = yield from self._ask(
-                backend, "save", (free, lent), failures, {"max_length": max_length}
+            saved = yield from backend.ask(
+                "save", (free, lent), failures, {"max_length": max_length}
             )
-            if saved is not _NOTHING:
+            if saved is not NOTHING:
                 check_name(saved)
                 self._announce(backend, "save", saved, failures)
                 return saved
@@ -375,68 +317,9 @@ class FallbackStorage(CombiningStorage):
                 content.seek(0)
             if sort(failures[-1][1]) == FULL:
                 # A full disk keeps the piece that fitted, and would answer with it.
-                yield from self._ask(backend, "delete", (str(free),), [])
+                yield from backend.ask("delete", (str(free),), [])
             free = str(free)
         raise make_error("save", name, failures)
-
-    def _copy_up_steps(self, source: _Backend, name: str) -> Steps:
-        """Write a file to the first writer; a failure is logged, for the read has succeeded."""
-        above = self._backends[: self._backends.index(source)]
-        target = next((backend for backend in above if backend.writes), None)
-        if target is None:
-            return
-        failures: Failures = []
-        try:
-            size = yield from self._copy_steps(source, target, name, failures)
-        except Exception as error:
-            failures.append((target.label, error))
-            size = None
-        if size is None:
-            if failures:
-                logger.warning("%s was not copied to %s: %r", name, target.label, failures)
-            return
-        logger.info("%s was copied from %s to %s", name, source.label, target.label)
-        file_copied.send(
-            sender=type(self), storage=self, name=name, source=source.label, target=target.label,
-            size=size,
-        )  # fmt: skip
-
-    def _copy_steps(
-        self, source: _Backend, target: _Backend, name: str, failures: Failures
-    ) -> Steps:
-        file = yield from self._ask(source, "open", (name, "rb"), failures)
-        if file is _NOTHING:
-            return None
-        with file:
-            copy = spool(file)  # whole, before any of it is published
-        with copy:
-            steps = self._publish_steps(source, target, name, copy, failures)
-            return (yield from locked_steps(name, steps, wait=False))
-
-    def _publish_steps(
-        self, source: _Backend, target: _Backend, name: str, copy: Any, failures: Failures
-    ) -> Steps:
-        for backend, wanted in ((target, False), (source, True)):
-            if (yield from self._ask(backend, "exists", (name,), failures)) is not wanted:
-                return None
-        storage = target.reference.storage
-        try:
-            if not (yield from put_steps(storage, name, copy, replace=False)):
-                return None
-        except Exception:
-            # A full disk keeps the piece that fitted.
-            yield from self._ask(target, "delete", (name,), failures)
-            raise
-        size = yield from self._ask(target, "size", (name,), failures)
-        if size not in (copy.size, _NOTHING):
-            return None  # written over meanwhile, and newer
-        if (yield from self._ask(source, "exists", (name,), failures)) is not False:
-            # Not before: one of the target's mirrors may be our source.
-            yield from follow_steps(storage, name)
-            return copy.size
-        # Somebody deleted the file meanwhile.
-        yield from self._ask(target, "delete", (name,), failures)
-        return None
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         return (yield from put_steps(self._first_writer(), name, content, replace=replace))
@@ -446,7 +329,7 @@ class FallbackStorage(CombiningStorage):
 
     # Telling
 
-    def _announce(self, backend: _Backend, method: str, name: Any, failures: Failures) -> None:
+    def _announce(self, backend: Backend, method: str, name: Any, failures: Failures) -> None:
         if failures or logger.isEnabledFor(logging.DEBUG):
             level = logging.INFO if failures else logging.DEBUG
             logger.log(
@@ -472,7 +355,7 @@ class FallbackStorage(CombiningStorage):
         return f"<FallbackStorage {', '.join(labels)}>"
 
 
-def _flag(backends: List[_Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
+def _flag(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
     wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
     labels = [backend.label for backend in backends]
     for backend in backends:

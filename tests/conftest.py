@@ -6,9 +6,10 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterator, List
+from typing import Any, Callable, ContextManager, Iterator, List, Tuple
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 
 from tests.servers import (
     CephGateway,
@@ -150,6 +151,26 @@ def s3_settings(settings: Any, s3_bucket: Bucket) -> Any:
         setattr(settings, name, value)
     settings.AWS_STORAGE_BUCKET_NAME = s3_bucket.name
     return settings
+
+
+# Disks
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Callable[[str], FileSystemStorage]:
+    """Makes storages by label, each with a directory of its own."""
+
+    def make(label: str) -> FileSystemStorage:
+        (tmp_path / label).mkdir(exist_ok=True)
+        return FileSystemStorage(str(tmp_path / label), base_url=f"/{label}/")
+
+    return make
+
+
+@pytest.fixture
+def two(disk: Callable[[str], FileSystemStorage]) -> Tuple[FileSystemStorage, FileSystemStorage]:
+    """Two of them, the first and the second that a fallback asks."""
+    return disk("first"), disk("second")
 
 
 # The wire

@@ -98,6 +98,19 @@ class RecordingStorage(Storage):
         return True
 
 
+class Broken(RecordingStorage):
+    """Raises the same error whatever it is asked, and counts."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.error = ConnectionError("down") if error is None else error
+
+    def _note(self, *call):
+        super()._note(*call)
+        if self.error and call[0] != "get_alternative_name":
+            raise self.error
+
+
 class NativeStorage(RecordingStorage):
     """Has async methods of its own."""
 
@@ -112,3 +125,7 @@ class NativeStorage(RecordingStorage):
     async def aexists(self, name):
         self._note("aexists", name)
         return False
+
+
+def put(storage, name, content=b"x"):
+    assert storage.save(name, ContentFile(content)) == name

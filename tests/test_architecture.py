@@ -57,6 +57,8 @@ ROOMS: Dict[str, Room] = {
     "storages": Room(3, "storages"),
     "writing": Room(3, "storages"),
     "utils": Room(4, "utils"),
+    "backend": Room(5, "routing"),
+    "copy_on_read": Room(5, "routing"),
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),
     "mirror": Room(5, "routing"),

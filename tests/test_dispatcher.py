@@ -29,17 +29,6 @@ DISPATCHER = "smart_storages.dispatcher.StorageDispatcher"
 
 
 @pytest.fixture
-def disk(tmp_path):
-    """Makes storages by label, each with a directory of its own."""
-
-    def make(label):
-        (tmp_path / label).mkdir(exist_ok=True)
-        return FileSystemStorage(str(tmp_path / label), base_url="/files/")
-
-    return make
-
-
-@pytest.fixture
 def aliases(settings, tmp_path):
     """Sets STORAGES to these aliases, disks unless described otherwise."""
 
@@ -415,7 +404,7 @@ def test_a_recorded_name_is_read_whoever_asks(disk):
     asking[0] = "us"
     assert storage.exists(name)
     assert storage.open(name).read() == b"x"
-    assert storage.url(name) == "/files/docs/a.txt"
+    assert storage.url(name) == "/europe/docs/a.txt"
     assert storage.listdir("europe/docs") == ([], ["a.txt"])
     storage.delete(name)
     assert not stores["europe"].exists("docs/a.txt")
