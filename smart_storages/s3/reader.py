@@ -14,16 +14,11 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple
 
-from smart_storages.exceptions import (
-    ContentMismatchError,
-    ObjectChangedError,
-    PreconditionFailedError,
-    S3Error,
-    UnreachableError,
-)
+from smart_storages.exceptions import ContentMismatchError
 from smart_storages.s3.checksums import Checksum, find_checksum
-from smart_storages.s3.http import BODY_ERRORS, Answer, attempts_of, fetch, pause
+from smart_storages.s3.http import Answer, fetch
 from smart_storages.s3.stat import Stat
+from smart_storages.s3.stream import PIECE, Stream, read_unsized
 
 if TYPE_CHECKING:
     from smart_storages.s3.target import Target
@@ -47,12 +42,6 @@ _SKIP = 512 * _KIB
 # A range after a seek grows while reading goes on behind it.
 _FIRST_RANGE = 1024 * _KIB
 _LAST_RANGE = 64 * _KIB * _KIB
-_PIECE = 256 * _KIB
-# A connection that breaks again and again must have carried so much in between.
-_PROGRESS = 1024 * _KIB
-
-_PARTIAL = 206
-_NOT_SATISFIABLE = 416
 
 
 class S3Reader(io.RawIOBase):
@@ -85,7 +74,7 @@ class S3Reader(io.RawIOBase):
         self._head = bytearray()
         self._tail: Tuple[int, bytes] = (0, b"")
         self._whole: Optional[bytes] = None
-        self._stream: Optional[_Stream] = None
+        self._stream: Optional[Stream] = None
         provider = target.provider
         answer = fetch(target, key, checksum=provider.checksum == "crc32")
         self.headers = answer.headers
@@ -94,12 +83,12 @@ class S3Reader(io.RawIOBase):
         md5_etags = provider.md5_etags or self.headers.get("x-rgw-object-type") == "Normal"
         self._checksum: Optional[Checksum] = find_checksum(self.headers, md5_etags=md5_etags)
         if answer.left is None:
-            self._whole = _read_unsized(target, key, answer)
+            self._whole = read_unsized(target, key, answer)
             self.size = len(self._whole)
             self._check(0, self._whole)
         else:
             self.size = answer.left
-            self._stream = _Stream(self, 0, self.size, answer)
+            self._stream = self._open_stream(0, self.size, answer)
             if self.size == 0:
                 self._leave_stream()
 
@@ -203,7 +192,7 @@ class S3Reader(io.RawIOBase):
             self._leave_stream()
         return count
 
-    def _stream_at(self, start: int, wanted: int) -> Optional[_Stream]:
+    def _stream_at(self, start: int, wanted: int) -> Optional[Stream]:
         stream = self._stream
         if stream is not None and stream.at < stream.stop:
             if stream.at <= start <= stream.at + _SKIP and start < stream.stop:
@@ -216,12 +205,15 @@ class S3Reader(io.RawIOBase):
             return None
         self._leave_stream()
         stop = min(self.size, start + max(wanted, self._span))
-        self._stream = _Stream(self, start, stop)
+        self._stream = self._open_stream(start, stop)
         return self._stream
 
-    def _skip(self, stream: _Stream, count: int) -> None:
+    def _open_stream(self, start: int, stop: int, answer: Optional[Answer] = None) -> Stream:
+        return Stream(self._target, self.key, self.headers, start, stop, answer=answer)
+
+    def _skip(self, stream: Stream, count: int) -> None:
         while count:
-            piece = memoryview(bytearray(min(count, _PIECE)))
+            piece = memoryview(bytearray(min(count, PIECE)))
             got = stream.readinto(piece)
             self._keep_head(stream.at - got, piece[:got])
             self._check(stream.at - got, piece[:got])
@@ -230,7 +222,7 @@ class S3Reader(io.RawIOBase):
     def _fetch_tail(self, start: int) -> None:
         # The stream stays open meanwhile: after the directory of an archive comes its content.
         first = max(0, min(start, self.size - _TAIL))
-        tail = _Stream(self, first, self.size)
+        tail = self._open_stream(first, self.size)
         try:
             data = tail.read_rest()
         finally:
@@ -309,7 +301,7 @@ class S3Reader(io.RawIOBase):
 
     def read_range(self, view: memoryview, start: int) -> None:
         """Fill ``view`` with the bytes from ``start`` on, over a connection of its own."""
-        stream = _Stream(self, start, start + len(view))
+        stream = self._open_stream(start, start + len(view))
         try:
             while view:
                 view = view[stream.readinto(view) :]
@@ -374,161 +366,3 @@ class _Helpers:
                 self._reader.read_range(self._view[first:last], self._start + first)
             except BaseException as error:
                 self.errors.append(error)
-
-
-class _Stream:
-    """A range of an object, read forward; a connection that is lost is taken up where it broke."""
-
-    def __init__(
-        self, reader: S3Reader, start: int, stop: int, answer: Optional[Answer] = None
-    ) -> None:
-        self._target = reader._target
-        self._key = reader.key
-        self._headers = reader.headers
-        self.at = start
-        self.stop = stop
-        self._failures = 0
-        self._failed_at = start
-        self._answer: Optional[Answer] = answer
-        if answer is None:
-            self._answer = self._ask()
-
-    def readinto(self, view: memoryview) -> int:
-        """Read at least one byte."""
-        view = view[: min(self.stop - self.at, _PIECE)]
-        while True:
-            try:
-                count = self._get_answer().readinto(view)
-            except S3Error:
-                raise
-            except BODY_ERRORS as error:
-                self._note_failure(error)
-            else:
-                if count:
-                    self.at += count
-                    return count
-                self._note_failure(EOFError(f"the body ended at byte {self.at} of {self.stop}"))
-
-    def read_rest(self) -> bytes:
-        """Read all that is left."""
-        size = self.stop - self.at
-        if size <= _PIECE:
-            # One that is whole is the rule, and costs nothing more.
-            data = self._read_small(size)
-            if len(data) == size:
-                return data
-        else:
-            data = b""
-        rest = bytearray(size - len(data))
-        view = memoryview(rest)
-        while view:
-            view = view[self.readinto(view) :]
-        return data + rest
-
-    def close(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            answer.close()
-
-    def _read_small(self, size: int) -> bytes:
-        try:
-            data = self._get_answer().read(size)
-        except S3Error:
-            raise
-        except BODY_ERRORS as error:
-            self._note_failure(error)
-            return b""
-        self.at += len(data)
-        return data
-
-    def _get_answer(self) -> Answer:
-        if self._answer is None:
-            self._answer = self._ask()
-        return self._answer
-
-    def _note_failure(self, error: BaseException) -> None:
-        """Wait and make ready to go on at the byte reached, unless it broke too often."""
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            answer.left = None  # never drained: it is broken
-            answer.close()
-        if self.at - self._failed_at >= _PROGRESS:
-            self._failures = 0
-        self._failures += 1
-        self._failed_at = self.at
-        if self._failures >= max(2, attempts_of(self._target.client)):
-            raise UnreachableError(
-                f"The connection to S3 broke {self._failures} times within one read, the last "
-                f"time at byte {self.at}. Read the file again.",
-                **self._target.places(self._key),
-            ) from error
-        if self._failures > 1:
-            pause(self._failures - 1)
-
-    def _ask(self) -> Answer:
-        etag = self._headers.get("etag")
-        try:
-            answer = fetch(
-                self._target, self._key, start=self.at, stop=self.stop, etag=etag or None
-            )
-        except PreconditionFailedError as error:
-            raise self._changed() from error
-        except S3Error as error:
-            if error.status == _NOT_SATISFIABLE:
-                raise self._changed() from error
-            raise
-        try:
-            self._raise_if_other(answer.headers)
-            if answer.status != _PARTIAL:
-                self._skip_to_start(answer)
-        except BaseException:
-            answer.close()
-            raise
-        return answer
-
-    def _raise_if_other(self, headers: Any) -> None:
-        # For servers that do not know If-Match.
-        for name in ("etag", "last-modified"):
-            if name in self._headers and name in headers:
-                if self._headers[name] != headers[name]:
-                    raise self._changed()
-                break
-        told = headers.get("content-range", "")
-        if told and not told.startswith(f"bytes {self.at}-"):
-            raise ContentMismatchError(
-                f"S3 was asked for the bytes from {self.at} on and answered with {told!r}.",
-                **self._target.places(self._key),
-            )
-
-    def _skip_to_start(self, answer: Answer) -> None:
-        # A server that knows no ranges sends all of it.
-        left = self.at
-        while left:
-            data = answer.read(min(left, _PIECE))
-            if not data:
-                raise UnreachableError(
-                    f"S3 knows no ranges here, and its answer ended before byte {self.at}.",
-                    **self._target.places(self._key),
-                )
-            left -= len(data)
-
-    def _changed(self) -> ObjectChangedError:
-        return ObjectChangedError(
-            "The object was replaced while it was read. Open the file again to read the new one.",
-            **self._target.places(self._key),
-        )
-
-
-def _read_unsized(target: Target, key: str, answer: Answer) -> bytes:
-    """Read a body whose length the server does not say; it cannot be taken up where it breaks."""
-    pieces: List[bytes] = []
-    try:
-        while True:
-            piece = answer.read(_PIECE)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-    except BODY_ERRORS as error:
-        target.fail(error, key)
-    finally:
-        answer.close()

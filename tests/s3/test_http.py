@@ -40,42 +40,10 @@ from smart_storages.s3 import http
 from smart_storages.s3.http import Answer, attempts_of, fetch
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
+from tests.s3.conftest import make_client
 from tests.servers import S3Proxy, S3Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def make_client(server: S3Server, **options: Any) -> Any:
-    config = {
-        "s3": {"addressing_style": "path"},
-        "retries": {"total_max_attempts": 4, "mode": "standard"},
-        **options.pop("config", {}),
-    }
-    return server.client(config=Config(**config), **options)
-
-
-@pytest.fixture
-def proxy(s3_bucket: Bucket) -> Iterator[S3Proxy]:
-    with S3Proxy(s3_bucket.endpoint_url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def client(s3_bucket: Bucket, proxy: S3Proxy) -> Any:
-    return make_client(s3_bucket.server, endpoint_url=proxy.endpoint_url)
-
-
-@pytest.fixture
-def target(s3_bucket: Bucket, client: Any) -> Target:
-    return Target(s3_bucket.name, lambda: client, module="media")
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
-    """How long each pause between two tries would have been."""
-    taken: List[float] = []
-    monkeypatch.setattr(http, "sleep", taken.append)
-    return taken
 
 
 @pytest.fixture(scope="module")
