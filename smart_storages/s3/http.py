@@ -1,30 +1,21 @@
 """GET and HEAD of one object: a presigned request over urllib3, or boto3's client.
 
-The lean way costs a quarter of the client's CPU time. How botocore would make the request is
-never guessed: the client is asked once per bucket, without network, and what it would have sent
-decides. Handlers of anybody else (moto's mock, a tracer), proxies, customer keys and signatures
-other than SigV4 all lead to the client.
+The lean way costs a quarter of the client's CPU time; :mod:`smart_storages.s3.lanes` tells for
+which requests it is open.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import weakref
-from dataclasses import dataclass
 from http.client import HTTPException
-from io import BytesIO
 from time import sleep
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError, SSLError
 
-from smart_storages.s3.sigv4 import QuerySigner, Route
-from smart_storages.s3.sockets import SocketPools
+from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
 
 if TYPE_CHECKING:
     from smart_storages.s3.target import Target
@@ -33,9 +24,6 @@ __all__ = ["BODY_ERRORS", "Answer", "attempts_of", "fetch", "pause"]
 
 #: What reading a body may raise when the connection fails.
 BODY_ERRORS = (HTTPError, BotoCoreError, HTTPException, OSError)
-
-#: Seconds a signature is good for. As long as S3 lets clocks differ for a signed header.
-_EXPIRES = 900
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _BAD_REQUEST = 400
@@ -49,41 +37,8 @@ _MAX_PAUSE = 20.0
 # A connection closed with this little unread is not worth opening anew: the rest has arrived.
 _DRAINED = 32 * 1024
 
-_PROBE_KEY = "smart-storages/probe"
-_EVENTS = (
-    "provide-client-params.s3.",
-    "before-parameter-build.s3.",
-    "before-endpoint-resolution.s3.",
-    "before-call.s3.",
-    "request-created.s3.",
-    "choose-signer.s3.",
-    "before-sign.s3.",
-    "before-send.s3.",
-    "response-received.s3.",
-    "needs-retry.s3.",
-    "after-call.s3.",
-    "after-call-error.s3.",
-)
-_OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
 _METHODS = {"GET": "get_object", "HEAD": "head_object"}
 
-# What botocore's request of the probe may carry without our request missing something.
-_KNOWN_HEADERS = frozenset(
-    {
-        "amz-sdk-invocation-id",
-        "amz-sdk-request",
-        "authorization",
-        "user-agent",
-        "x-amz-checksum-mode",
-        "x-amz-content-sha256",
-        "x-amz-date",
-        "x-amz-security-token",
-        "x-amzn-trace-id",
-    }
-)
-_read_scope = re.compile(
-    rb"AWS4-HMAC-SHA256 Credential=[^/,]+/\d{8}/([^/,]+)/s3/aws4_request"
-).match
 _read_element = re.compile(rb"<(Code|Message)>([^<]*)</")
 
 
@@ -181,7 +136,7 @@ def fetch(
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
-    request = _Request(method, key, dict(target.read_parameters))
+    request = Request(method, key, dict(target.read_parameters))
     if start or stop is not None:
         request.params["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     if etag is not None:
@@ -189,7 +144,7 @@ def fetch(
     if checksum:
         request.params["ChecksumMode"] = "ENABLED"
     client = target.client
-    lane = _lane_of(client)
+    lane = lane_of(client)
     way = lane.way_to(target.bucket, request)
     if way is not None:
         answer = _send_lean(target, lane, way, request)
@@ -222,175 +177,7 @@ def _retry_after(error: Optional[BaseException]) -> float:
     return min(float(text), _MAX_PAUSE) if text.isdigit() else 0.0
 
 
-@dataclass
-class _Request:
-    """One request by boto3's names of its parameters."""
-
-    method: str
-    key: str
-    params: Dict[str, Any]
-
-    def headers(self) -> Tuple[Dict[str, str], Dict[str, str]]:
-        """Headers that need no signature, and those that S3 wants signed."""
-        names = {"Range": "Range", "IfMatch": "If-Match"}
-        plain = {names[name]: self.params[name] for name in names if name in self.params}
-        signed = {"x-amz-checksum-mode": "ENABLED"} if "ChecksumMode" in self.params else {}
-        return plain, signed
-
-
-#: Parameters that the lean way carries; any other one is the client's.
-_CARRIED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How to reach one bucket without the client."""
-
-    pool: Any
-    before_key: str
-    signer: Optional[QuerySigner]
-
-    def target_of(self, request: _Request, signed: Mapping[str, str]) -> str:
-        """Path and query of a request, signed if this bucket's requests are."""
-        query = {}
-        if "VersionId" in request.params:
-            query["versionId"] = str(request.params["VersionId"])
-        if self.signer is not None:
-            url = self.signer.sign_query(
-                request.method, request.key, params=query, headers=signed, expires=_EXPIRES
-            )
-            return url[len(self.signer.route.origin) :]
-        tail = "".join(f"?{name}={quote(value, safe='')}" for name, value in query.items())
-        return f"{self.before_key}{quote(request.key, safe='/~')}{tail}"
-
-
-class _Lane:
-    """What is known of one client: for which buckets the lean way is open, and its sockets."""
-
-    def __init__(self, client: Any) -> None:
-        # A client must be able to go while this is kept beside it.
-        self._client = weakref.ref(client)
-        self._emitter = getattr(client.meta.events, "_emitter", None)
-        self._ways: Dict[str, Optional[_Way]] = {}
-        self._handlers: Any = None
-        self.attempts = attempts_of(client)
-        self.user_agent = client.meta.config.user_agent
-        self._pools = SocketPools(client)
-
-    def way_to(self, bucket: str, request: _Request) -> Optional[_Way]:
-        """Return the lean way to a bucket, ``None`` if this request is the client's."""
-        if not request.params.keys() <= _CARRIED or not request.key:
-            return None
-        # botocore replaces this object when a handler comes or goes.
-        if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
-            self._ways = {}
-        try:
-            return self._ways[bucket]
-        except KeyError:
-            way = self._ways[bucket] = self._learn(bucket)
-            self._handlers = getattr(self._emitter, "_lookup_cache", None)
-            return way
-
-    def forget(self, bucket: str) -> None:
-        """Ask the client anew at the next request: it was told something, a region perhaps."""
-        self._ways.pop(bucket, None)
-
-    def _learn(self, bucket: str) -> Optional[_Way]:
-        client = self._client()
-        if client is None or not self._pools.usable or not self._has_only_botocores_handlers():
-            return None
-        sent = _ask_client(client, bucket)
-        if sent is None or not _KNOWN_HEADERS.issuperset(map(str.lower, sent.headers.keys())):
-            return None
-        parts = urlsplit(sent.url)
-        pool = self._pools.pool(sent.url)
-        if pool is None or parts.query or not parts.path.endswith(_PROBE_KEY):
-            return None
-        before_key = parts.path[: -len(_PROBE_KEY)]
-        authorization = sent.headers.get("Authorization")
-        if authorization is None:
-            return _Way(pool, before_key, None)
-        scope = _read_scope(_as_bytes(authorization))
-        credentials = getattr(client._request_signer, "_credentials", None)
-        if scope is None or credentials is None:
-            return None
-        route = Route(
-            origin=f"{parts.scheme}://{parts.netloc}",
-            path=before_key,
-            host=_host_header(parts),
-            region=scope.group(1).decode(),
-        )
-        return _Way(pool, before_key, QuerySigner(route, credentials))
-
-    def _has_only_botocores_handlers(self) -> bool:
-        handlers = getattr(self._emitter, "_handlers", None)
-        if handlers is None:
-            return False
-        return all(
-            _is_botocores(handler)
-            for event in _EVENTS
-            for operation in _OPERATIONS.values()
-            for handler in handlers.prefix_search(event + operation)
-        )
-
-
-def _ask_client(client: Any, bucket: str) -> Any:
-    """Return the request that a client would send for the probe key, unsent."""
-    caught = []
-
-    def catch(request: Any, **kwargs: Any) -> Any:
-        if not urlsplit(request.url).path.endswith(_PROBE_KEY):
-            return None
-        caught.append(request)
-        headers: Any = {"content-length": "0"}
-        return AWSResponse(request.url, 200, headers, _NoBody())
-
-    client.meta.events.register("before-send.s3.GetObject", catch)
-    try:
-        client.get_object(Bucket=bucket, Key=_PROBE_KEY)
-    except (BotoCoreError, ClientError):
-        return None
-    finally:
-        client.meta.events.unregister("before-send.s3.GetObject", catch)
-    return caught[0] if caught else None
-
-
-class _NoBody(BytesIO):
-    def stream(self, *args: Any, **kwargs: Any) -> Any:
-        return iter(())
-
-
-def _is_botocores(handler: Any) -> bool:
-    module = getattr(handler, "__module__", None) or type(handler).__module__
-    return module.partition(".")[0] in ("boto3", "botocore", "s3transfer")
-
-
-def _as_bytes(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
-def _host_header(parts: Any) -> str:
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return host if parts.port in (None, default) else f"{host}:{parts.port}"
-
-
-_lanes: weakref.WeakKeyDictionary[Any, _Lane] = weakref.WeakKeyDictionary()
-
-
-def _lane_of(client: Any) -> _Lane:
-    try:
-        return _lanes[client]
-    except KeyError:
-        lane = _lanes[client] = _Lane(client)
-        return lane
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_lanes.clear)
-
-
-def _send_lean(target: Target, lane: _Lane, way: _Way, request: _Request) -> Optional[Answer]:
+def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Optional[Answer]:
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     plain, signed = request.headers()
     headers = {"User-Agent": lane.user_agent, **plain, **signed}
@@ -402,17 +189,7 @@ def _send_lean(target: Target, lane: _Lane, way: _Way, request: _Request) -> Opt
         final = False
         opened = way.pool.num_connections
         try:
-            response = way.pool.urlopen(
-                request.method,
-                way.target_of(request, signed),
-                headers=headers,
-                preload_content=False,
-                decode_content=False,
-                enforce_content_length=False,
-                redirect=False,
-                retries=False,
-                assert_same_host=False,
-            )
+            response = _open(way, request.method, way.target_of(request, signed), headers)
             status = response.status
             if status < _FIRST_REDIRECT:
                 received = {name.lower(): value for name, value in response.headers.items()}
@@ -434,12 +211,27 @@ def _send_lean(target: Target, lane: _Lane, way: _Way, request: _Request) -> Opt
                 may_be_stale = False
                 continue
         failures += 1
-        if final or failures >= lane.attempts:
+        if final or failures >= attempts_of(target.client):
             target.fail(error, request.key, head=head)
         pause(failures, error)
 
 
-def _read_error(response: Any, request: _Request) -> ClientError:
+def _open(way: Way, method: str, target: str, headers: Dict[str, str]) -> Any:
+    """Send a request once and return the answer as it comes, unread and whatever it says."""
+    return way.pool.urlopen(
+        method,
+        target,
+        headers=headers,
+        preload_content=False,
+        decode_content=False,
+        enforce_content_length=False,
+        redirect=False,
+        retries=False,
+        assert_same_host=False,
+    )
+
+
+def _read_error(response: Any, request: Request) -> ClientError:
     """Return an error answer as the exception that botocore would make of it."""
     status = response.status
     try:
@@ -461,10 +253,10 @@ def _read_error(response: Any, request: _Request) -> ClientError:
             "RequestId": headers.get("x-amz-request-id", ""),
         },
     }
-    return ClientError(answer, _OPERATIONS[request.method])
+    return ClientError(answer, OPERATIONS[request.method])
 
 
-def _send_by_client(target: Target, client: Any, request: _Request) -> Answer:
+def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
     call = getattr(client, _METHODS[request.method])
     try:
         answer = call(Bucket=target.bucket, Key=request.key, **request.params)

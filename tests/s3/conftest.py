@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from smart_storages.providers import PROVIDERS
 from smart_storages.s3 import http
+from smart_storages.s3.http import Answer
 from smart_storages.s3.reader import S3Reader
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
@@ -65,3 +66,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     taken: List[float] = []
     monkeypatch.setattr(http, "sleep", taken.append)
     return taken
+
+
+def read(answer: Answer) -> bytes:
+    pieces = iter(lambda: answer.read(1024), b"")
+    content = b"".join(pieces)
+    answer.close()
+    return content
+
+
+def is_lean(proxy: S3Proxy) -> bool:
+    """Whether the last request was ours: botocore signs in a header, we in the query."""
+    return "X-Amz-Signature" in proxy.requests[-1].query
