@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from smart_storages import config
+from smart_storages.complaints import BUCKETS_SETTING, find_setting
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.storages import SmartS3Storage, StaticStorage
@@ -46,7 +47,7 @@ _IDS = {
 
 _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 _HINT_BUCKET = (
-    f"Set 'bucket_name' in {config.BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
+    f"Set 'bucket_name' in {BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
 )
 
 
@@ -75,7 +76,7 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     ]
     modules: List[_Module] = []
     for key, entry in buckets.items():
-        label = f"{config.BUCKETS_SETTING}[{key!r}]"
+        label = f"{BUCKETS_SETTING}[{key!r}]"
         problems = list(_find_entry_problems(key, entry))
         messages += [_from_problem(label, problem) for problem in problems]
         if not problems:
@@ -183,7 +184,7 @@ def _check_module(module: _Module) -> List[checks.CheckMessage]:
         problem
         for problem in find_problems(module.options)
         # What an AWS_* setting is to blame for is told of there.
-        if not config.find_setting(problem, module.options, upstream)
+        if not find_setting(problem, module.options, upstream)
     ]
     if not module.options.get("bucket_name"):
         message = "is set neither for the module nor as AWS_STORAGE_BUCKET_NAME"
@@ -294,7 +295,7 @@ def _effective_acl(module: _Module) -> str:
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:
-    if label.startswith(config.BUCKETS_SETTING):
+    if label.startswith(BUCKETS_SETTING):
         where = f"{label}[{problem.key!r}]" if problem.key else label
     else:  # a field, or an alias, where nobody wrote the key
         where = f"{label}: {problem.key}"

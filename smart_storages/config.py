@@ -13,7 +13,6 @@ Credentials are looked up as one set: the first of these that names any of them 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import (
     Any,
@@ -23,24 +22,21 @@ from typing import (
     List,
     Mapping,
     Optional,
-    Pattern,
     Sequence,
-    Tuple,
     Union,
 )
 
 from django.conf import settings
 
-from smart_storages.compat import HAS_STORAGES, cache, forget_default_storages
-from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.compat import HAS_STORAGES, forget_default_storages
+from smart_storages.complaints import BUCKETS_SETTING, configuration_error
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.modules import fill_in, find_pattern, validate_module_name
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
     OPTIONS,
-    SECRET_OPTIONS,
-    Problem,
     default_of,
     find_entry_problems,
-    find_problems,
     guard,
 )
 
@@ -67,7 +63,6 @@ _CHECKED_UPSTREAM = (
     "region_name",
 )
 
-BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
@@ -215,16 +210,7 @@ def get_buckets() -> Mapping[str, Any]:
 def find_key(module_name: str) -> Optional[str]:
     """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
     buckets = get_buckets()
-    if module_name in buckets:
-        return module_name
-    patterns = [key for key in buckets if isinstance(key, str) and "*" in key]
-    matching = [key for key in patterns if _compile(key).match(module_name)]
-    return max(matching, key=len) if matching else None
-
-
-@cache
-def _compile(pattern: str) -> Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))) + r"\Z", re.DOTALL)
+    return module_name if module_name in buckets else find_pattern(buckets, module_name)
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
@@ -242,128 +228,6 @@ def get_module_entry(module_name: str) -> Dict[str, Any]:
     for problem in find_entry_problems(entry):
         raise configuration_error(key, problem)
     return fill_in(module_name, entry)
-
-
-def configuration_error(module_key: str, problem: Problem) -> ConfigurationError:
-    """Return the error that tells of a problem in a module's options."""
-    return ConfigurationError(
-        f"{BUCKETS_SETTING}[{module_key!r}][{problem.key!r}] {problem.message}. {problem.hint}"
-    )
-
-
-def fill_in(module_name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return options with the module's name in the place of ``{module}``.
-
-    Raises:
-        InvalidModuleNameError: the name could climb out of what is made of it.
-    """
-    return {
-        name: value if name in SECRET_OPTIONS else _fill_in(value, module_name)
-        for name, value in options.items()
-    }
-
-
-def _fill_in(value: Any, module_name: str) -> Any:
-    if isinstance(value, str):
-        if "{module}" not in value:
-            return value
-        validate_module_name(module_name)
-        return value.replace("{module}", module_name)
-    if isinstance(value, dict):
-        return {key: _fill_in(each, module_name) for key, each in value.items()}
-    if type(value) in (list, tuple, set):
-        return type(value)(_fill_in(each, module_name) for each in value)
-    return value
-
-
-def validate_module_name(module_name: str, pattern: Optional[str] = None) -> None:
-    """Refuse a name that could climb out of the key or location which a pattern makes of it.
-
-    Raises:
-        InvalidModuleNameError: the name is empty, or holds ``/``, ``\\``, ``..`` or a control
-            character, or the pattern's ``*`` stands for nothing.
-    """
-    reason = None
-    if not module_name.strip(". "):
-        reason = "is empty"
-    elif "/" in module_name or "\\" in module_name:
-        reason = "holds a slash"
-    elif ".." in module_name:
-        reason = "holds '..'"
-    elif not module_name.isprintable():
-        reason = "holds a control character"
-    elif "{" in module_name or "}" in module_name:
-        reason = "holds a brace"
-    elif pattern and any(not part for part in _wildcard_parts(pattern, module_name)):
-        reason = "has nothing in the place of '*'"
-    if reason:
-        where = f"{BUCKETS_SETTING}[{pattern!r}]" if pattern else "a {module} placeholder"
-        raise InvalidModuleNameError(
-            f"The module name {module_name!r} {reason}; it reached {where}. "
-            "Use letters, digits, '-' and '_'."
-        )
-
-
-def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
-    grouped = re.compile("(.*)".join(map(re.escape, pattern.split("*"))) + r"\Z", re.DOTALL)
-    match = grouped.match(module_name)
-    return match.groups() if match else ()
-
-
-def raise_for_problems(
-    module_name: str, options: Mapping[str, Any], upstream: Mapping[str, Any]
-) -> None:
-    """Raise for the first thing wrong with the options of a storage.
-
-    Args:
-        module_name: Name of the module.
-        options: What :func:`merge_options` gave.
-        upstream: What :func:`get_upstream_options` gave.
-
-    Raises:
-        ConfigurationError: names the module, or the setting, the key and the fix.
-    """
-    for problem in find_problems({**upstream, **options}):
-        setting = find_setting(problem, options, upstream)
-        if setting:
-            raise ConfigurationError(
-                f"The setting {setting}, which the module {module_name!r} uses, "
-                f"{problem.message}. {problem.hint}"
-            )
-        raise configuration_error(module_name, problem)
-
-
-def find_setting(
-    problem: Problem, options: Mapping[str, Any], upstream: Mapping[str, Any]
-) -> Optional[str]:
-    """Return the ``AWS_*`` setting at fault, ``None`` if the module's own options are."""
-    of_set = CREDENTIAL_OPTIONS if problem.key in CREDENTIAL_OPTIONS else {problem.key}
-    own = any(key in options and options[key] != upstream.get(key) for key in of_set)
-    return None if own or problem.key not in OPTIONS else OPTIONS[problem.key].setting
-
-
-def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
-    """Raise if a constructor or factory was given something that is not an option.
-
-    Args:
-        owner: Who was called, for the message.
-        options: What it was called with.
-
-    Raises:
-        ConfigurationError: names the option, and one that may have been meant.
-    """
-    for problem in find_entry_problems(options):
-        raise ConfigurationError(
-            f"{owner}: the option {problem.key!r} {problem.message}. {problem.hint}"
-        )
-
-
-def missing_bucket_error(module_name: str) -> ConfigurationError:
-    """Return the error for a storage that is used without a bucket."""
-    return ConfigurationError(
-        f"The module {module_name!r} has no bucket. Set "
-        f"{BUCKETS_SETTING}[{module_name!r}]['bucket_name'] or AWS_STORAGE_BUCKET_NAME."
-    )
 
 
 def get_max_clients() -> int:

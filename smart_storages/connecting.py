@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import cache
+from smart_storages.complaints import BUCKETS_SETTING, missing_bucket_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
@@ -83,13 +84,13 @@ class ConnectingMixin:
             raise ConfigurationError(
                 f"This storage of module {self.module_name!r} was made with "
                 f"{', '.join(self._withheld)}, which stay out of migrations and pickles. "
-                f"Set them in {config.BUCKETS_SETTING}[{self.module_name!r}] instead."
+                f"Set them in {BUCKETS_SETTING}[{self.module_name!r}] instead."
             )
 
     def _raise_without_bucket(self) -> None:
         self._raise_for_problem()
         if not self.bucket_name:
-            raise config.missing_bucket_error(self.module_name)
+            raise missing_bucket_error(self.module_name)
 
     @property
     def client(self) -> S3Client:

@@ -19,6 +19,7 @@ from storages.utils import clean_name, safe_join
 from smart_storages import config
 from smart_storages.aio import with_twins
 from smart_storages.compat import cache
+from smart_storages.complaints import raise_for_problems, raise_for_unknown_options
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
@@ -130,7 +131,7 @@ class SmartS3Storage(
                 f"{type(self).__name__}: module_name must be the name of a module, "
                 f"not {self.module_name!r}."
             )
-        config.raise_for_unknown_options(type(self).__name__, options)
+        raise_for_unknown_options(type(self).__name__, options)
         self._withheld = tuple(withheld_options)
         self._options = options
         self._take_settings()
@@ -161,7 +162,7 @@ class SmartS3Storage(
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
-        config.raise_for_unknown_options(type(self).__name__, presets)
+        raise_for_unknown_options(type(self).__name__, presets)
         upstream = config.get_upstream_options()
         merged = config.merge_options(
             self.module_name,
@@ -170,7 +171,7 @@ class SmartS3Storage(
             presets=presets,
             upstream=upstream,
         )
-        config.raise_for_problems(self.module_name, merged, upstream)
+        raise_for_problems(self.module_name, merged, upstream)
         for name in OWN_OPTIONS:
             setattr(self, name, merged.pop(name, default_of(name)))
         self._share_configs(merged, upstream)

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages import storages as ready_made
 from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
+from smart_storages.complaints import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
 from smart_storages.storages import SmartS3Storage
@@ -77,7 +78,7 @@ def create_storage_class(
     """
     if not isinstance(module_name, str) or not module_name:
         raise ValueError("create_storage_class() needs the name of a module, such as 'tenant_x'.")
-    config.raise_for_unknown_options(f"create_storage_class({module_name!r})", default_settings)
+    raise_for_unknown_options(f"create_storage_class({module_name!r})", default_settings)
     base_class: Type[SmartS3Storage] = import_string(base) if isinstance(base, str) else base
     key = (module_name, base_class, _freeze(default_settings))
     if key not in _classes:
@@ -126,7 +127,7 @@ def _describe_call(module_name: str, base: Type[SmartS3Storage], defaults: Dict[
     name = _UnwritableName(call)
     name.reason = (
         f"The storage class of module {module_name!r} was made with {', '.join(withheld)}, which "
-        f"no migration may hold. Set them in {config.BUCKETS_SETTING}[{module_name!r}] instead."
+        f"no migration may hold. Set them in {BUCKETS_SETTING}[{module_name!r}] instead."
     )
     return name
 
@@ -193,7 +194,7 @@ def _reduce_class(generated: Any) -> Union[str, Tuple[Any, ...]]:
     if withheld:
         raise TypeError(
             f"{generated.__name__} was made with {', '.join(withheld)}, which are never pickled. "
-            f"Set them in {config.BUCKETS_SETTING}[{module_name!r}] instead."
+            f"Set them in {BUCKETS_SETTING}[{module_name!r}] instead."
         )
     return _create_class, (module_name, base, kept)
 
@@ -317,7 +318,7 @@ def _resolve_name(name: str) -> Storage:
     known = sorted({*storages.backends, *config.get_buckets(), *_READY_MADE})
     raise ConfigurationError(
         f"There is no storage {name!r}: neither an alias of STORAGES nor a module of "
-        f"{config.BUCKETS_SETTING}. Known are: {', '.join(known)}."
+        f"{BUCKETS_SETTING}. Known are: {', '.join(known)}."
     )
 
 

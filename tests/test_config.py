@@ -1,5 +1,5 @@
 import pytest
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from storages.backends.s3boto3 import S3Boto3Storage
 
 from smart_storages import config
 from smart_storages.config import get_bucket_config, get_default_bucket_config, merge_options
-from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import known_options
 
 CREDENTIALS = {
@@ -283,89 +283,6 @@ class TestUnsignedUrls:
     def test_private_urls_stay_signed(self):
         with buckets(m={"default_acl": "private"}):
             assert "querystring_auth" not in merge_options("m")
-
-
-class TestPatterns:
-    def test_the_name_fills_the_placeholder_also_in_nested_values(self):
-        entry = {
-            "location": "{module}/",
-            "object_parameters": {"Metadata": {"owner": "{module}"}},
-            "gzip_content_types": ["text/{module}"],
-        }
-        with override_settings(SMART_STORAGE_BUCKETS={"tenant_*": entry}):
-            filled = get_bucket_config("tenant_x")
-        assert filled["location"] == "tenant_x/"
-        assert filled["object_parameters"] == {"Metadata": {"owner": "tenant_x"}}
-        assert filled["gzip_content_types"] == ["text/tenant_x"]
-
-    def test_an_exact_key_wins_over_every_pattern(self):
-        entries = {
-            "tenant_*": {"location": "pattern"},
-            "tenant_x": {"location": "exact"},
-            "tenant_x*": {"location": "longer pattern"},
-        }
-        with override_settings(SMART_STORAGE_BUCKETS=entries):
-            assert get_bucket_config("tenant_x")["location"] == "exact"
-
-    def test_the_longest_pattern_wins(self):
-        entries = {name: {"location": name.strip("*")} for name in ("*", "tenant_*", "tenant_eu*")}
-        with override_settings(SMART_STORAGE_BUCKETS=entries):
-            assert get_bucket_config("tenant_eu1")["location"] == "tenant_eu"
-            assert get_bucket_config("tenant_us")["location"] == "tenant_"
-            assert get_bucket_config("media")["location"] == ""
-
-    def test_only_the_star_is_special(self):
-        with override_settings(SMART_STORAGE_BUCKETS={"a.b[*]": {"location": "matched"}}):
-            assert get_bucket_config("a.b[c]")["location"] == "matched"
-            assert get_bucket_config("axb[c]")["location"] == ""
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "tenant_a/b", "tenant_../b", "tenant_..", "tenant_a\\b", "tenant_", "tenant_a\0",
-            "tenant_a\n", "tenant_a/../../b",
-        ],
-    )  # fmt: skip
-    def test_a_name_that_could_climb_is_refused(self, name):
-        with override_settings(SMART_STORAGE_BUCKETS={"tenant_*": {"location": "{module}/"}}):
-            with pytest.raises(InvalidModuleNameError) as raised:
-                get_bucket_config(name)
-        assert isinstance(raised.value, ImproperlyConfigured)
-        assert isinstance(raised.value, SuspiciousFileOperation)
-        assert "tenant_*" in str(raised.value)
-
-    @pytest.mark.parametrize("name", ["", ".", "..", " ", "/"])
-    def test_a_name_of_nothing_is_refused_by_the_pattern_for_all(self, name):
-        with override_settings(SMART_STORAGE_BUCKETS={"*": {"location": "{module}"}}):
-            with pytest.raises(InvalidModuleNameError):
-                get_bucket_config(name)
-
-    @given(name=st.text(max_size=30).map("tenant_".__add__))
-    def test_whatever_the_name_the_location_is_one_segment(self, name):
-        with override_settings(SMART_STORAGE_BUCKETS={"tenant_*": {"location": "{module}/"}}):
-            try:
-                location = get_bucket_config(name)["location"]
-            except ConfigurationError:
-                return
-        assert location == f"{name}/"
-        assert location.count("/") == 1
-        assert location.strip("/") not in ("", ".", "..")
-
-    def test_an_unknown_placeholder_is_refused(self):
-        with override_settings(SMART_STORAGE_BUCKETS={"tenant_*": {"location": "{tenant}/"}}):
-            with pytest.raises(ConfigurationError, match=r"\{tenant\}"):
-                get_bucket_config("tenant_x")
-
-    def test_a_placeholder_outside_a_pattern_is_filled_and_validated_too(self):
-        assert merge_options("a", presets={"location": "{module}/"})["location"] == "a/"
-        with pytest.raises(InvalidModuleNameError):
-            merge_options("../a", presets={"location": "{module}/"})
-
-    def test_secrets_are_taken_to_the_letter(self):
-        keys = {"access_key": "{module}", "secret_key": "{x}"}
-        with override_settings(SMART_STORAGE_BUCKETS={"t*": keys}):
-            assert get_bucket_config("tx")["access_key"] == "{module}"
-            assert get_bucket_config("tx")["secret_key"] == "{x}"
 
 
 class TestLimit:
