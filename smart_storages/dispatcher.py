@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Set, Tuple
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
-from smart_storages import config
 from smart_storages.calls import Steps, run, run_async
 from smart_storages.content import LentContent, make_rewindable
-from smart_storages.exceptions import ConfigurationError, ResolutionError
+from smart_storages.exceptions import ResolutionError
 from smart_storages.forwarding import (
-    OPERATIONS,
-    ChoosingStorage,
-    ForwardingStorage,
     follow_steps,
     put_steps,
 )
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver
+from smart_storages.resolvers.base import StorageResolver
+from smart_storages.resolving import ResolvingStorage
 from smart_storages.routing import (
     BeforeContent,
     Choice,
     ContentNeeded,
     Explanation,
-    KnownStorages,
-    Watched,
 )
 
 __all__ = ["StorageDispatcher"]
@@ -37,12 +32,8 @@ _MOST_DRAWS = 1000
 _MOST_SAVES = 100
 _PLAIN = Storage()
 
-_OF_PATHS = frozenset(each.name for each in OPERATIONS if each.check == "path")
-#: Methods whose argument is no stored name, so that nothing is recorded in it.
-_WITHOUT_FILES = frozenset(["save", "generate_filename", "get_valid_name", "get_alternative_name"])
 
-
-class StorageDispatcher(ChoosingStorage):
+class StorageDispatcher(ResolvingStorage):
     """Sends each call to the storage that a resolver chooses.
 
     Args:
@@ -78,50 +69,6 @@ class StorageDispatcher(ChoosingStorage):
     ) -> None:
         self._configure(resolver, storages, record_alias, unknown_alias)
         self._is_from_settings = resolver is None
-
-    def _configure(
-        self,
-        resolver: Any,
-        storages: Optional[Mapping[str, Any]] = None,
-        record_alias: Optional[bool] = None,
-        unknown_alias: str = "raise",
-    ) -> None:
-        if unknown_alias not in ("raise", FALLBACK):
-            raise ConfigurationError(
-                f"StorageDispatcher: unknown_alias is 'raise' or 'fallback', not {unknown_alias!r}."
-            )
-        self._given = resolver
-        self._resolver: Any = None
-        self._record_alias = record_alias
-        self._records = False
-        self._by_name = self._by_whole_name = False
-        self._unknown_alias = unknown_alias
-        self._choices: Dict[Optional[str], Choice] = {}
-        self.storages = KnownStorages(storages)
-
-    def _get_resolver(self) -> Any:
-        # Late: settings.py may build a dispatcher, and what it names may need settings.
-        if self._is_from_settings:
-            options = config.get_storages().get("default", {}).get("OPTIONS", {})
-            if options.get("resolver") is None:
-                raise ConfigurationError(
-                    'StorageDispatcher has no resolver: set STORAGES["default"]["OPTIONS"]'
-                    '["resolver"], or pass one.'
-                )
-            self._configure(**options)
-        resolver = as_resolver(self._given)
-        records = getattr(resolver, "records", False)
-        self._records = bool(records if self._record_alias is None else self._record_alias)
-        self._by_name = getattr(resolver, "by_name", False) and not self._records
-        self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
-        self._resolver = resolver
-        return resolver
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._choices = {}
-        self.storages.forget()
-        self._resolver = None
 
     def resolve(
         self, method: str, filename: str, params: Optional[Mapping[str, Any]] = None
@@ -330,110 +277,6 @@ class StorageDispatcher(ChoosingStorage):
 
     def _leads(self, choice: Choice, name: str, params: Any) -> bool:
         return self._choose("save", name, params).storage is choice.storage
-
-    def _segment(self, choice: Choice) -> str:
-        alias = choice.alias
-        if alias is None:
-            raise ConfigurationError(
-                f"{describe(self._resolver)} gave a storage; to be recorded in the name it must "
-                "give an alias."
-            )
-        if not alias or "/" in alias or "\\" in alias or alias.strip(".") == "":
-            raise ConfigurationError(
-                f"The alias {alias!r} cannot be recorded in a name; use letters, digits, '-', '_'."
-            )
-        return f"{alias}/"
-
-    def _watch(self, storage: Any, name: Any) -> Any:
-        return Watched(self, storage, name) if isinstance(storage, ForwardingStorage) else storage
-
-    def _choose(self, method: str, filename: str, params: Mapping[str, Any]) -> Choice:
-        try:
-            resolver = self._resolver or self._get_resolver()
-            answer = resolver(self.storages, method, filename, params)
-        except ResolutionError as error:
-            return self._choices.get(None) or self._choose_fallback(error)
-        try:
-            return self._choices[answer]
-        except (KeyError, TypeError):
-            return self._look_up(answer)
-
-    def _look_up(self, answer: Any) -> Choice:
-        if answer is None:
-            return self._choose_fallback(None)
-        if not isinstance(answer, str):
-            if isinstance(answer, type) or not hasattr(answer, "exists"):
-                raise ResolutionError(
-                    f"{describe(self._resolver)} gave {answer!r}; a resolver gives an alias, a "
-                    "module, a storage, or None for the fallback."
-                )
-            return self._checked(Choice(None, answer))
-        if answer not in self.storages:
-            if self._unknown_alias == FALLBACK:
-                return self._choose_fallback(None)
-            raise ResolutionError(
-                f"{describe(self._resolver)} gave the alias {answer!r}, which does not exist; "
-                f"there are {', '.join(self.storages) or 'none'}. Add it to STORAGES, or set "
-                'unknown_alias="fallback".'
-            )
-        choice = self._checked(Choice(answer, self.storages[answer]))
-        self._choices[answer] = choice
-        return choice
-
-    def _choose_fallback(self, error: Optional[ResolutionError]) -> Choice:
-        if FALLBACK not in self.storages:
-            raise ResolutionError(
-                f"{describe(self._resolver)} gave no storage, and STORAGES has no 'fallback'."
-            ) from error
-        choice = self._checked(Choice(FALLBACK, self.storages[FALLBACK], True))
-        self._choices[None] = choice
-        return choice
-
-    def _checked(self, choice: Choice) -> Choice:
-        if choice.storage is self:
-            raise self._own_alias_error(choice.alias)
-        return choice
-
-    def _own_alias_error(self, alias: Optional[str]) -> ResolutionError:
-        return ResolutionError(
-            f"{describe(self._resolver)} gave {alias!r}, which leads back to the dispatcher that "
-            "asked. Make it give another alias."
-        )
-
-    def _locate(self, method: str, name: Any, params: Mapping[str, Any]) -> Tuple[Choice, Any]:
-        if self._resolver is None:
-            self._get_resolver()
-        if self._records and method not in _WITHOUT_FILES:
-            recorded = self._read_alias(method, str(name))
-            if recorded:
-                return recorded
-        return self._choose(method, name, params), name
-
-    def _read_alias(self, method: str, name: str) -> Optional[Tuple[Choice, str]]:
-        alias, _, rest = name.partition("/")
-        if not rest and method not in _OF_PATHS:
-            return None
-        choice = self._choices.get(alias)
-        if choice is None and alias not in self.storages:
-            return None
-        if not self._accepts(alias, name):
-            return None
-        check_path(rest) if method in _OF_PATHS else check_name(rest)
-        return choice or self._look_up(alias), rest
-
-    def _accepts(self, alias: str, name: str) -> bool:
-        accepts = getattr(self._resolver, "accepts", None)
-        return True if accepts is None else bool(accepts(self.storages, alias, name))
-
-    def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
-        if self._records or self._resolver is None:
-            choice, name = self._locate(method, name, params)
-        else:
-            choice = self._choose(method, name, params)
-        storage = choice.storage
-        if isinstance(storage, ForwardingStorage):
-            storage = Watched(self, storage, name)
-        return storage, name
 
     def __repr__(self) -> str:
         return f"<StorageDispatcher by {describe(self._given)}>"

@@ -64,6 +64,7 @@ ROOMS: Dict[str, Room] = {
     "dispatcher": Room(5, "routing"),
     "fallback": Room(5, "routing"),
     "mirror": Room(5, "routing"),
+    "resolving": Room(5, "routing"),
     "routing": Room(5, "routing"),
     "wrappers": Room(5, "routing"),
     "apps": Room(6, "rim"),
