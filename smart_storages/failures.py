@@ -15,7 +15,15 @@ from smart_storages.exceptions import (
 )
 from smart_storages.health import DENIED, FULL, NOT_FOUND, OTHER, UNREACHABLE, kind_of
 
-__all__ = ["NO_METHOD", "Failures", "make_error", "none_has_method", "sort", "split_errors"]
+__all__ = [
+    "NO_METHOD",
+    "Failures",
+    "leave_unsure",
+    "make_error",
+    "none_has_method",
+    "sort",
+    "split_errors",
+]
 
 NO_METHOD = "no_method"
 
@@ -47,6 +55,11 @@ def split_errors(wanted: Iterable[Any]) -> Tuple[FrozenSet[str], Tuple[type, ...
 def sort(error: BaseException) -> str:
     """Return the kind of an error, ``NO_METHOD`` for a backend that lacks the method."""
     return NO_METHOD if isinstance(error, NotImplementedError) else kind_of(error)
+
+
+def leave_unsure(failures: Failures) -> Failures:
+    """Return those after which a backend may still have the file."""
+    return [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
 
 
 def none_has_method(failures: Failures) -> bool:

@@ -13,8 +13,8 @@ from smart_storages.content import LentContent, make_rewindable
 from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.failures import (
-    NO_METHOD,
     Failures,
+    leave_unsure,
     make_error,
     none_has_method,
     sort,
@@ -194,7 +194,7 @@ class FallbackStorage(CombiningStorage):
             if has_it is not NOTHING and has_it:
                 self._announce(backend, method, name, failures)
                 return backend
-        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+        unsure = leave_unsure(failures)
         if unsure or (failures and len(failures) == len(backends) and none_has_method(failures)):
             raise make_error(method, name, unsure or failures)
         return None
@@ -209,7 +209,7 @@ class FallbackStorage(CombiningStorage):
                 directories.update(answer[0])
                 files.update(answer[1])
         # A list without what an unreachable backend holds would say that it does not exist.
-        unsure = [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+        unsure = leave_unsure(failures)
         if unsure or len(failures) == len(self._backends):
             raise make_error("listdir", path, unsure or failures)
         return sorted(directories), sorted(files)

@@ -6,7 +6,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterator, List, Tuple
+from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Tuple
 
 import pytest
 from django.core.files.storage import FileSystemStorage
@@ -129,6 +129,11 @@ class Bucket:
         )
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
+    def open_uploads(self) -> List[str]:
+        """Keys of the multipart uploads that were neither completed nor aborted."""
+        answer = self.client.list_multipart_uploads(Bucket=self.name)
+        return [upload["Key"] for upload in answer.get("Uploads", [])]
+
 
 @pytest.fixture
 def s3_bucket(s3_server: S3Server) -> Bucket:
@@ -151,6 +156,18 @@ def s3_settings(settings: Any, s3_bucket: Bucket) -> Any:
         setattr(settings, name, value)
     settings.AWS_STORAGE_BUCKET_NAME = s3_bucket.name
     return settings
+
+
+@pytest.fixture
+def make_storage(s3_bucket: Bucket, s3_settings: Any) -> Callable[..., Any]:
+    """Makes storages of the module ``media`` that keep their files in `s3_bucket`."""
+    from smart_storages.storages import SmartS3Storage
+
+    def make(**options: Any) -> SmartS3Storage:
+        options.setdefault("provider", s3_bucket.server.name)
+        return SmartS3Storage(module_name="media", **options)
+
+    return make
 
 
 # Disks
@@ -194,6 +211,11 @@ def count_requests(s3_proxy: S3Proxy) -> Callable[[], ContextManager[List[Exchan
         assert [request.method for request in requests] == ["GET"]
     """
     return s3_proxy.recording
+
+
+def methods(requests: Iterable[Exchange]) -> List[str]:
+    """The HTTP methods of requests that were counted."""
+    return [request.method for request in requests]
 
 
 # Said aloud: a run without a real S3 server proves less

@@ -19,26 +19,9 @@ from smart_storages.exceptions import (
 from smart_storages.s3 import copying
 from smart_storages.s3.bulk import run_many
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import methods
 
 MIB = 1024**2
-
-
-@pytest.fixture
-def make_storage(s3_bucket, s3_settings):
-    def make(**options):
-        options.setdefault("provider", s3_bucket.server.name)
-        return SmartS3Storage(module_name="media", **options)
-
-    return make
-
-
-def methods(requests):
-    return [request.method for request in requests]
-
-
-def open_uploads(bucket):
-    answer = bucket.client.list_multipart_uploads(Bucket=bucket.name)
-    return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
 @pytest.fixture
@@ -354,7 +337,7 @@ class TestCopying:
         with pytest.raises(AccessDeniedError):
             storage.copy("a.bin", "c.bin")
         assert s3_bucket.keys() == ["a.bin", "b.bin"]
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_one_that_the_server_calls_too_large_is_copied_in_parts(
         self, s3_bucket, s3_proxy, make_storage, monkeypatch

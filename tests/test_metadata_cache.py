@@ -8,6 +8,7 @@ from django.core.files.base import ContentFile
 
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import methods
 
 
 @pytest.fixture
@@ -46,10 +47,6 @@ class BrokenCache:
 
     def close(self, **kwargs):
         pass
-
-
-def methods(requests):
-    return [request.method for request in requests]
 
 
 def ask(storage, name):

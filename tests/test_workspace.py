@@ -12,6 +12,7 @@ from smart_storages.exceptions import (
     ObjectNotFoundError,
 )
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import methods
 
 
 @pytest.fixture
@@ -24,10 +25,6 @@ def make_storage(s3_bucket, s3_settings, tmp_path):
 
     yield make
     assert os.listdir(tmp_path) == []
-
-
-def methods(requests):
-    return [request.method for request in requests]
 
 
 class TestLocalCopy:

@@ -28,27 +28,10 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import methods
 
 MIB = 1024**2
 SMALL_PARTS = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
-
-
-@pytest.fixture
-def make_storage(s3_bucket, s3_settings):
-    def make(**options):
-        options.setdefault("provider", s3_bucket.server.name)
-        return SmartS3Storage(module_name="media", **options)
-
-    return make
-
-
-def methods(requests):
-    return [request.method for request in requests]
-
-
-def open_uploads(bucket):
-    answer = bucket.client.list_multipart_uploads(Bucket=bucket.name)
-    return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 
 class Unseekable(io.RawIOBase):
@@ -403,7 +386,7 @@ class TestNeverOverwrite:
         names = [storage.save("a.bin", ContentFile(bytes([n]) * 6 * MIB)) for n in range(3)]
         assert len(set(names)) == 3
         assert [s3_bucket.get(name)[:1] for name in names] == [b"\0", b"\1", b"\2"]
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_a_large_file_whose_name_is_taken_meanwhile_gets_another(self, s3_bucket, make_storage):
         class Racing(io.BytesIO):
@@ -419,7 +402,7 @@ class TestNeverOverwrite:
         assert name != "a.bin"
         assert s3_bucket.get("a.bin") == b"theirs"
         assert s3_bucket.get(name) == bytes(11 * MIB)
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_saving_through_another_storage_below_is_that_ones_affair(self, s3_bucket, s3_settings):
         inner = SmartS3Storage(provider=s3_bucket.server.name, location="inner")
@@ -466,7 +449,7 @@ class TestLostAnswers:
         assert storage.save("a.bin", ContentFile(bytes(6 * MIB))) == "a.bin"
         assert lost.fired == 1
         assert s3_bucket.keys() == ["a.bin"]
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_an_upload_whose_start_was_lost_is_not_left_behind(
         self, s3_bucket, s3_proxy, make_storage
@@ -477,7 +460,7 @@ class TestLostAnswers:
         assert lost.fired == 1
         assert s3_bucket.get("a.bin") == bytes(6 * MIB)
         if s3_bucket.server.name != "moto":  # which says that every upload began in 2010
-            assert open_uploads(s3_bucket) == []
+            assert s3_bucket.open_uploads() == []
 
 
 class Refusing:
@@ -515,7 +498,7 @@ class TestConflicts:
             assert storage.save("a.bin", ContentFile(bytes(size))) == "a.bin"
         assert refusing.answered == 2
         assert s3_bucket.get("a.bin") == bytes(size)
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("size", [5, 6 * MIB])
     def test_a_write_that_never_gets_through_is_an_error(
@@ -528,7 +511,7 @@ class TestConflicts:
         with refusing, pytest.raises(PreconditionFailedError, match="Save the file again"):
             storage.save("a.bin", ContentFile(bytes(size)))
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_a_server_that_knows_no_conditions_is_told_by_name(self, s3_bucket, make_storage):
         storage = make_storage(file_overwrite=False)
@@ -565,7 +548,7 @@ class TestFaults:
         assert name == "a.bin"
         assert s3_bucket.get("a.bin") == bytes(size)
         assert s3_bucket.keys() == ["a.bin"]
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("fault", [FAULTS[0], FAULTS[1], FAULTS[3]], ids=str)
     @pytest.mark.parametrize("skip", [0, 1])
@@ -577,7 +560,7 @@ class TestFaults:
         with pytest.raises(S3Error):
             storage.save("a.bin", ContentFile(bytes(16 * MIB)))
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}], ids=str)
     def test_an_upload_that_cannot_be_completed_publishes_nothing(
@@ -588,7 +571,7 @@ class TestFaults:
         with pytest.raises(S3Error):
             storage.save("a.bin", ContentFile(bytes(6 * MIB)))
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_a_start_that_is_never_answered_leaves_nothing(self, s3_bucket, s3_proxy, impatient):
         s3_proxy.inject(method="POST", query="uploads", times=None, lose_answer=True)
@@ -597,7 +580,7 @@ class TestFaults:
             storage.save("a.bin", ContentFile(bytes(6 * MIB)))
         assert s3_bucket.keys() == []
         if s3_bucket.server.name != "moto":  # which says that every upload began in 2010
-            assert open_uploads(s3_bucket) == []
+            assert s3_bucket.open_uploads() == []
 
     def test_content_that_fails_halfway_publishes_nothing(self, s3_bucket, make_storage):
         class Breaking(Unseekable):
@@ -610,7 +593,7 @@ class TestFaults:
         with pytest.raises(KeyboardInterrupt):
             storage.save("a.bin", File(Breaking(bytes(20 * MIB)), "a.bin"))
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_a_missing_bucket_is_named(self, s3_bucket, make_storage):
         storage = make_storage(bucket_name="no-such-bucket")
@@ -650,7 +633,7 @@ class TestOpenForWriting:
         file.close()
         assert file.closed
         assert s3_bucket.get("a.bin") == content
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("size", [10, 17 * MIB])
     def test_an_exception_in_the_block_publishes_nothing(self, s3_bucket, make_storage, size):
@@ -660,7 +643,7 @@ class TestOpenForWriting:
                 file.write(bytes(size))
                 1 / 0  # noqa: B018
         assert s3_bucket.get("a.bin") == b"before"
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_an_exception_in_a_fields_block_publishes_nothing(self, s3_bucket, make_storage):
         class Paper(models.Model):
@@ -703,15 +686,15 @@ class TestOpenForWriting:
         next(writing)
         writing.close()
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_a_file_that_is_lost_publishes_nothing(self, s3_bucket, make_storage):
         file = make_storage(transfer_config=SMALL_PARTS).open("a.bin", "wb")
         file.write(bytes(17 * MIB))
-        assert open_uploads(s3_bucket) == ["a.bin"]
+        assert s3_bucket.open_uploads() == ["a.bin"]
         del file
         gc.collect()
-        eventually(lambda: open_uploads(s3_bucket) == [])
+        eventually(lambda: s3_bucket.open_uploads() == [])
         assert s3_bucket.keys() == []
 
     def test_a_file_still_open_at_exit_publishes_nothing(self, s3_bucket, s3_settings):
@@ -742,7 +725,7 @@ class TestOpenForWriting:
         )
         assert done.stdout.strip() == b"written"
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     def test_nothing_written_creates_an_empty_object(
         self, s3_bucket, s3_proxy, make_storage, count_requests
@@ -775,7 +758,7 @@ class TestOpenForWriting:
             file.close()
         assert file.closed
         assert s3_bucket.keys() == []
-        assert open_uploads(s3_bucket) == []
+        assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("mode", ["a", "ab", "x", "xb"])
     def test_a_mode_that_s3_cannot_do_is_refused(self, s3_proxy, make_storage, mode):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import uuid
 from dataclasses import dataclass
-from typing import Any, Dict
+from types import TracebackType
+from typing import Any, Dict, Generic, Optional, Type, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -16,6 +17,32 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+Given = TypeVar("Given")
+
+
+class Startable(Generic[Given]):
+    """What runs inside a ``with`` block, or between ``start()`` and ``stop()``."""
+
+    def start(self) -> Given:
+        """Start it and return what one works with."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop it; a second time does nothing."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Given:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.stop()
 
 
 @dataclass(frozen=True)

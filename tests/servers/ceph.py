@@ -8,10 +8,9 @@ import subprocess
 import tempfile
 import uuid
 from pathlib import Path
-from types import TracebackType
-from typing import Dict, Optional, Type
+from typing import Dict, Optional
 
-from tests.servers.base import S3Server, free_port
+from tests.servers.base import S3Server, Startable, free_port
 
 SCRIPT = Path(__file__).with_name("ceph.sh")
 PROGRAMS = ("bash", "radosgw", "radosgw-admin", "ceph", "ceph-mon", "ceph-osd", "monmaptool")
@@ -33,7 +32,7 @@ def ceph_available() -> bool:
     return not missing_programs()
 
 
-class CephGateway:
+class CephGateway(Startable[S3Server]):
     """Start with ``with CephGateway() as server`` (an `S3Server`) or ``start()`` and ``stop()``.
 
     Takes two to three seconds and about 110 MB; data lives in memory. Unlike moto it enforces
@@ -114,14 +113,3 @@ class CephGateway:
             output.seek(0)
             text = output.read()
         return subprocess.CompletedProcess(process.args, process.returncode, text)
-
-    def __enter__(self) -> S3Server:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.stop()

@@ -9,10 +9,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
-from typing import Any, Optional, Type
+from typing import Any, Optional
 
-from tests.servers.base import S3Server
+from tests.servers.base import S3Server, Startable
 
 _CHILD = """
 import logging, sys
@@ -26,7 +25,7 @@ server.stop()
 """
 
 
-class MotoServer:
+class MotoServer(Startable[S3Server]):
     """Start with ``with MotoServer() as server`` (an `S3Server`) or ``start()`` and ``stop()``.
 
     moto checks neither signatures nor expiry nor policies: tests of security need Ceph.
@@ -66,14 +65,3 @@ class MotoServer:
             process.communicate()
         if self._errors is not None:
             self._errors.close()
-
-    def __enter__(self) -> S3Server:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.stop()

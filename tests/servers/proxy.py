@@ -17,10 +17,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from types import TracebackType
-from typing import Any, Iterator, List, Optional, Set, Tuple, Type
+from typing import Any, Iterator, List, Optional, Set, Tuple
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.servers.base import Startable
 from tests.servers.relay import Exchange, Fault, Relay
 from tests.servers.wire import Connection, Head, WireError
 
@@ -28,7 +28,7 @@ _PATIENCE = 60.0
 _SEND_BUFFER = 65536
 
 
-class S3Proxy:
+class S3Proxy(Startable["S3Proxy"]):
     """The proxy; see the module. Use as a context manager, or ``start()`` and ``stop()``.
 
     Args:
@@ -76,17 +76,6 @@ class S3Proxy:
             connections = list(self._open)
         for connection in connections:
             connection.abort()
-
-    def __enter__(self) -> S3Proxy:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.stop()
 
     # Orders
 
