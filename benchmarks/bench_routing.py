@@ -7,10 +7,10 @@ them or none.
 
 from __future__ import annotations
 
-import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from benchmarks import OURS
+from benchmarks.turns import take_turns
 
 TITLE = "What routing adds to a call"
 
@@ -161,13 +161,5 @@ def _measure(contestants: Dict[str, Callable[[str], Any]], rounds: int) -> Dict[
     from smart_storages.tenancy import use_tenant
 
     names = [_NAME.format(number) for number in range(CALLS_PER_ROUND)]
-    best = dict.fromkeys(contestants, float("inf"))
     with use_tenant("acme"):
-        for _ in range(rounds):
-            for contestant, call in contestants.items():
-                started = time.perf_counter()
-                for name in names:
-                    call(name)
-                spent = (time.perf_counter() - started) / len(names)
-                best[contestant] = min(best[contestant], spent)
-    return best
+        return take_turns(contestants, names, rounds)

@@ -6,8 +6,9 @@ machine does then slows all of them or none.
 
 from __future__ import annotations
 
-import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from benchmarks.turns import take_turns
 
 TITLE = "Signed URLs"
 
@@ -41,7 +42,8 @@ def run(context: Any = None) -> List[Dict[str, Any]]:
     """
     rows: List[Dict[str, Any]] = []
     for title, contestants, pattern in _make_contests():
-        best = _measure(contestants, pattern)
+        names = [pattern.format(number) for number in range(URLS_PER_ROUND)]
+        best = take_turns(contestants, names, ROUNDS)
         rows += [
             {"case": title, "who": name, "time_us": seconds * 1e6} for name, seconds in best.items()
         ]
@@ -75,21 +77,6 @@ def _make_contests() -> List[Contest]:
         contest("url() of a name with accents and spaces", _ACCENTED),
         contest("url() with a download file name", _PLAIN, _ATTACHMENT),
     ]
-
-
-def _measure(contestants: Dict[str, Callable[[str], str]], pattern: str) -> Dict[str, float]:
-    names = [pattern.format(number) for number in range(URLS_PER_ROUND)]
-    best = dict.fromkeys(contestants, float("inf"))
-    for call in contestants.values():
-        call(names[0])
-    for _ in range(ROUNDS):
-        for contestant, call in contestants.items():
-            started = time.perf_counter()
-            for name in names:
-                call(name)
-            spent = (time.perf_counter() - started) / len(names)
-            best[contestant] = min(best[contestant], spent)
-    return best
 
 
 def _main() -> None:

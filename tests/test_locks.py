@@ -13,6 +13,7 @@ from smart_storages import locks
 from smart_storages.calls import call_async, call_now, run, run_async
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.locks import NameLock, locked_steps
+from tests.threads import run_in_threads
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 
@@ -126,15 +127,11 @@ def test_threads_take_turns():
             with guard:
                 inside.pop()
 
-    def go():
+    def go(number):
         for _ in range(20):
             run(locked_steps("a.txt", iter_call(Turn(), "take"), wait=True))
 
-    threads = [threading.Thread(target=go) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(go, range(4))
     assert len(most) == 80
     assert max(most) == 1
 

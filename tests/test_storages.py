@@ -27,6 +27,7 @@ from smart_storages.storages import (
     StaticStorage,
     client_pool,
 )
+from tests.threads import run_in_threads
 
 READY_MADE = [MediaStorage, StaticStorage, DocumentStorage, PrivateStorage, PublicStorage]
 
@@ -303,11 +304,7 @@ class TestSharedClient:
                 found.append(storage.bucket.meta.client)
                 found.append(storage.client)
 
-        threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_in_threads(use, range(8))
         assert len(found) == 8 * 25 * 3
         assert len(set(map(id, found))) == 1
         assert len(client_pool) == 1

@@ -11,6 +11,7 @@ from botocore.config import Config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource
+from tests.threads import run_in_threads
 
 
 def keys(name):
@@ -63,15 +64,11 @@ class TestSharing:
     def test_many_threads_at_once_get_one_client(self):
         pool, found, start = ClientPool(), [], threading.Barrier(16)
 
-        def take():
+        def take(number):
             start.wait()
             found.append(pool.client(connect()))
 
-        threads = [threading.Thread(target=take) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_in_threads(take, range(16))
         assert len(found) == 16
         assert len(set(map(id, found))) == 1
         assert len(pool) == 1
@@ -84,11 +81,7 @@ class TestSharing:
                 if access_key(pool.client(connect(name))) != name:
                     wrong.append(name)
 
-        threads = [threading.Thread(target=take, args=(f"t{n}",)) for n in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_in_threads(take, [f"t{n}" for n in range(6)])
         assert not wrong
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
 from pathlib import Path
 from typing import Any, List
 
@@ -23,6 +22,7 @@ from smart_storages.s3.target import Target
 from tests.conftest import Bucket
 from tests.s3.conftest import is_lean, make_client, read
 from tests.servers import S3Proxy
+from tests.threads import run_in_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -162,9 +162,5 @@ class TestWhatIsKnown:
                 if content != f"content {number}".encode():
                     wrong.append(content)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_in_threads(work, range(16))
         assert wrong == []
