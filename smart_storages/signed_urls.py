@@ -8,6 +8,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from smart_storages.s3.presigned import presigned_post, presigned_put
+from smart_storages.s3.sigv4 import check_method
 
 if TYPE_CHECKING:
     from smart_storages.s3.clients import Connection
@@ -20,6 +21,7 @@ class SignedUrlsMixin:
     """The part of a storage that makes URLs. None of them sends a request."""
 
     if TYPE_CHECKING:
+        module_name: str
         bucket_name: str
         custom_domain: Optional[str]
         querystring_auth: bool
@@ -41,17 +43,18 @@ class SignedUrlsMixin:
         """Return the URL of a file; no request is sent, and the file need not exist.
 
         Args:
-            name: Name of the file.
+            name: Name of the file; ``""`` for the location itself, as in ``{% static "" %}``.
             parameters: Parameters of boto3's ``get_object``
                 (``{"ResponseContentDisposition": "attachment"}``).
             expire: Seconds the URL lives, ``querystring_expire`` if ``None``; 604,800 (7 days)
                 at most.
-            http_method: The method to sign, ``GET`` if ``None``.
+            http_method: The method to sign: ``DELETE``, ``GET``, ``HEAD``, ``POST`` or ``PUT``;
+                ``GET`` if ``None``.
 
         Raises:
             ConfigurationError: the storage has no bucket or no credentials.
             SuspiciousFileOperation: the name leaves the location.
-            ValueError: the URL would live longer than S3 allows.
+            ValueError: the URL would live longer than S3 allows, or S3 has no such method.
 
         Example::
 
@@ -62,6 +65,8 @@ class SignedUrlsMixin:
         life = self.querystring_expire if expire is None else expire
         if self.custom_domain:
             # A domain of one's own, and CloudFront's signature, which is not S3's.
+            if http_method is not None:
+                check_method(http_method)
             within = _life_within(self.url_stable_for, life)
             url: str = super().url(name, parameters, within, http_method)  # type: ignore[misc]
             return url
@@ -96,10 +101,9 @@ class SignedUrlsMixin:
 
             storage.presigned_post("7.png", max_size=1_000_000, content_type="image/png")
         """
-        key = self.get_key(name)
         return presigned_post(
             self._get_signer(signed=True),
-            key,
+            self._get_upload_key(name, "presigned_post"),
             max_size=max_size,
             content_type=content_type,
             expires=self.querystring_expire if expire is None else expire,
@@ -136,16 +140,25 @@ class SignedUrlsMixin:
             storage.presigned_put("7.png", size=51_200, content_type="image/png")
         """
         acl = self._get_upload_headers().get("acl")
-        key = self.get_key(name)
         return presigned_put(
             self._get_signer(signed=True),
-            key,
+            self._get_upload_key(name, "presigned_put"),
             size=size,
             content_type=content_type,
             expires=self.querystring_expire if expire is None else expire,
             overwrite=overwrite,
             params={"ACL": acl} if acl else None,
         )
+
+    def _get_upload_key(self, name: str, method: str) -> str:
+        key = self.get_key(name)
+        if not key or key.endswith("/"):
+            # An object of that name would stand for the whole location, or for a directory.
+            raise ValueError(
+                f"The module {self.module_name!r}: {method}() needs the name of a file, and "
+                f"{name!r} names none. Pass one such as 'avatars/7.png'."
+            )
+        return key
 
     def _get_upload_headers(self) -> Dict[str, str]:
         # The rights that a save of this storage would give, or the file is not what url() says.

@@ -11,7 +11,13 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 from storages.backends.s3boto3 import S3Boto3Storage
 
-from smart_storages.storages import DocumentStorage, PublicStorage, SmartS3Storage, client_pool
+from smart_storages.storages import (
+    DocumentStorage,
+    PublicStorage,
+    SmartS3Storage,
+    StaticStorage,
+    client_pool,
+)
 
 ACME = {
     "AWS_STORAGE_BUCKET_NAME": "acme",
@@ -76,6 +82,41 @@ def test_the_method_is_signed():
     storage = SmartS3Storage("m")
     urls = {storage.url("a.txt", http_method=method) for method in ("GET", "HEAD")}
     assert len({query(url)["X-Amz-Signature"] for url in urls}) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"querystring_auth": False},
+        {"signature_version": "s3"},
+        {"custom_domain": "cdn.example.com"},
+    ],
+    ids=repr,
+)
+def test_a_method_that_s3_does_not_know_is_refused_with_those_it_does(options):
+    storage = SmartS3Storage("m", **options)
+    for method in ("FROB", "", "OPTIONS", 7):
+        with pytest.raises(ValueError, match="one of DELETE, GET, HEAD, POST, PUT, not") as raised:
+            storage.url("a.txt", http_method=method)
+        assert str(raised.value).endswith(f"{method!r}.")
+    assert storage.url("a.txt", http_method="head")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"querystring_auth": False}, {"custom_domain": "cdn.example.com"}], ids=repr
+)
+def test_the_url_of_no_name_is_that_of_the_location(options):
+    endpoint = {"location": "static", "endpoint_url": "http://localhost:9000", **options}
+    theirs = S3Boto3Storage(signature_version="s3v4", **endpoint).url("")
+    ours = SmartS3Storage("m", **endpoint).url("")
+    assert ours.partition("?")[0] == theirs.partition("?")[0]
+    assert urlsplit(ours).path.endswith("/static/")
+
+
+def test_a_page_can_ask_for_the_root_of_its_static_files():
+    # {% static "" %} calls this.
+    assert urlsplit(StaticStorage().url("")).path == "/static/"
 
 
 def test_without_a_region_urls_are_signed_with_sigv4_too():
@@ -166,6 +207,19 @@ def test_a_name_that_leaves_the_location_gets_no_url(method, name):
     }[method]
     with pytest.raises(SuspiciousFileOperation):
         getattr(storage, method)(name, **options)
+
+
+@pytest.mark.parametrize("name", ["", ".", "./", "avatars/"])
+@pytest.mark.parametrize("location", ["", "media"])
+def test_an_upload_needs_the_name_of_a_file(name, location):
+    storage = SmartS3Storage("avatars", location=location)
+    for upload, size in (("presigned_put", "size"), ("presigned_post", "max_size")):
+        with pytest.raises(
+            ValueError, match=r"The module 'avatars': .* names none\. Pass"
+        ) as raised:
+            getattr(storage, upload)(name, content_type="a/b", **{size: 1})
+        assert f"{upload}()" in str(raised.value)
+        assert repr(name) in str(raised.value)
 
 
 class TestUploads:

@@ -20,6 +20,7 @@ from smart_storages.s3.sigv4 import (
     QuerySigner,
     Route,
     check_life,
+    check_method,
     remaining_life,
     warn_of_shorter_life,
 )
@@ -158,8 +159,11 @@ class UrlSigner:
             now: Seconds since the epoch, the clock if ``None``. botocore always uses the clock.
 
         Raises:
-            ValueError: A SigV4 URL would live longer than 7 days, or not at all.
+            ValueError: A SigV4 URL would live longer than 7 days, or not at all, or the method is
+                none that S3 checks a signature of.
         """
+        if http_method is not None:
+            http_method = check_method(http_method)
         learned = self._learn(operation)
         signer = learned.signer
         if type(expires) is not int:
@@ -182,7 +186,7 @@ class UrlSigner:
                 tail = f"?{urlencode(query, quote_via=quote, safe='-_.~')}" if query else ""
                 return f"{learned.unsigned}{quote(key, safe='/~')}{tail}"
         return signer.sign_query(
-            learned.method if http_method is None else http_method.upper(),
+            http_method or learned.method,
             key,
             params=query,
             headers=headers,

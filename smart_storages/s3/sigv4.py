@@ -21,15 +21,20 @@ from urllib.parse import quote
 
 __all__ = [
     "MAX_EXPIRES",
+    "METHODS",
     "QuerySigner",
     "Route",
     "check_life",
+    "check_method",
     "remaining_life",
     "warn_of_shorter_life",
 ]
 
 #: Seconds a SigV4 URL may live at most; S3 refuses more.
 MAX_EXPIRES = 7 * 24 * 3600
+
+#: Methods of the requests that S3 checks a signature of; ``OPTIONS`` is a browser's own.
+METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 
 #: Derived keys kept: each day, region and credential needs one.
 _KEPT_KEYS = 256
@@ -268,6 +273,14 @@ def check_life(expires: int, stable_for: int) -> int:
         f"A signed S3 URL lives between 1 second and 7 days ({MAX_EXPIRES} seconds); "
         f"expire={expires}{window} does not fit. Give it less, or more than 0, seconds."
     )
+
+
+def check_method(method: str) -> str:
+    """The HTTP method in capitals, or a ``ValueError`` if S3 has no signed request of that kind."""
+    known = method.upper() if isinstance(method, str) else method
+    if known not in METHODS:
+        raise ValueError(f"http_method must be one of {', '.join(METHODS)}, not {method!r}.")
+    return known
 
 
 @lru_cache(maxsize=_KEPT_KEYS)
