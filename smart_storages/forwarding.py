@@ -18,6 +18,7 @@ from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
+from smart_storages.aio import TWINS
 from smart_storages.calls import (
     Call,
     Steps,
@@ -45,7 +46,6 @@ class Operation:
         check: What the first argument is: a ``"name"``, a ``"path"``, or a ``"word"`` that no
             file is looked up by.
         changes: Whether the method changes what is stored; ``open`` does in some modes.
-        twin: Whether it has an async twin.
         leads: Whether the first storage's answer, unless it is ``False`` or an error, is the
             answer of several.
 
@@ -60,7 +60,6 @@ class Operation:
     params: str = "{}"
     check: str = "name"
     changes: bool = False
-    twin: bool = False
     leads: bool = False
 
     @property
@@ -71,25 +70,29 @@ class Operation:
     def rest(self) -> str:
         return self.passing[len(self.first) :].lstrip(", ")
 
+    @property
+    def twin(self) -> bool:
+        """Whether it has an async twin."""
+        return self.name in TWINS
+
 
 _URL = "*args, **kwargs"
 _FREE = "max_length=None"
 
 OPERATIONS: Tuple[Operation, ...] = (
-    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", twin=True, leads=True),
-    Operation("delete", "name", "name", changes=True, twin=True),
-    Operation("exists", "name", "name", twin=True, leads=True),
-    Operation("listdir", "path", "path", check="path", twin=True),
-    Operation("size", "name", "name", twin=True, leads=True),
+    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", leads=True),
+    Operation("delete", "name", "name", changes=True),
+    Operation("exists", "name", "name", leads=True),
+    Operation("listdir", "path", "path", check="path"),
+    Operation("size", "name", "name", leads=True),
     Operation(
         "url", f"name, {_URL}", f"name, {_URL}",
         "url_params(args, kwargs) if args else {**kwargs}", "path",
-        twin=True,
     ),
     Operation("path", "name", "name", check="path"),
-    Operation("get_accessed_time", "name", "name", twin=True, leads=True),
-    Operation("get_created_time", "name", "name", twin=True, leads=True),
-    Operation("get_modified_time", "name", "name", twin=True, leads=True),
+    Operation("get_accessed_time", "name", "name", leads=True),
+    Operation("get_created_time", "name", "name", leads=True),
+    Operation("get_modified_time", "name", "name", leads=True),
     # The names of Django before 2.0, which older storages still answer to.
     Operation("accessed_time", "name", "name"),
     Operation("created_time", "name", "name"),
@@ -109,9 +112,7 @@ OPERATIONS: Tuple[Operation, ...] = (
 )  # fmt: skip
 
 #: ``save`` is written out below: what every storage does before it writes comes first.
-SAVE = Operation(
-    "save", f"name, content, {_FREE}", "name, content, max_length", changes=True, twin=True
-)
+SAVE = Operation("save", f"name, content, {_FREE}", "name, content, max_length", changes=True)
 
 _MOST_RACES = 5
 

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db.migrations.writer import MigrationWriter
 
+from smart_storages.aio import TWINS
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
@@ -78,6 +79,7 @@ def test_the_list_has_the_arguments_of_django():
 def test_every_method_that_asks_the_storage_has_an_async_twin():
     twins = {each.name for each in [*OPERATIONS, SAVE] if each.twin}
     assert {"open", "save", "delete", "exists", "listdir", "size", "url"} <= twins
+    assert {*TWINS} - twins == {"stat"}  # of buckets alone, not of Django's Storage
     for kind in (StorageDispatcher, FallbackStorage, MirrorStorage, ReadOnlyStorage):
         for name in twins:
             assert inspect.iscoroutinefunction(getattr(kind, f"a{name}"))
