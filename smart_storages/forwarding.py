@@ -114,6 +114,7 @@ OPERATIONS: Tuple[Operation, ...] = (
 #: ``save`` is written out below: what every storage does before it writes comes first.
 SAVE = Operation("save", f"name, content, {_FREE}", "name, content, max_length", changes=True)
 
+_CHANGING = frozenset(each.name for each in (*OPERATIONS, SAVE) if each.changes)
 _MOST_RACES = 5
 
 _CHOOSING = """
@@ -195,7 +196,7 @@ def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
     """Tell whether a call changes what is stored; ``open`` does when its mode can write."""
     if method == "open":
         return bool(set(args[0] if args else "rb") & set("wax+"))
-    return method in ("save", "delete")
+    return method in _CHANGING
 
 
 #: Settings after whose change in a test every storage is looked up again.
