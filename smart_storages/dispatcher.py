@@ -21,7 +21,7 @@ from smart_storages.forwarding import (
 )
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver, shortcut
 from smart_storages.routing import (
     BeforeContent,
     Choice,
@@ -92,6 +92,7 @@ class StorageDispatcher(ChoosingStorage):
             )
         self._given = resolver
         self._resolver: Any = None
+        self._ask: Any = None
         self._record_alias = record_alias
         self._records = False
         self._by_name = self._by_whole_name = False
@@ -114,14 +115,14 @@ class StorageDispatcher(ChoosingStorage):
         self._records = bool(records if self._record_alias is None else self._record_alias)
         self._by_name = getattr(resolver, "by_name", False) and not self._records
         self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
-        self._resolver = resolver
+        self._resolver, self._ask = resolver, shortcut(resolver)
         return resolver
 
     def _forget(self) -> None:
         super()._forget()
         self._choices = {}
         self.storages.forget()
-        self._resolver = None
+        self._resolver = self._ask = None
 
     def resolve(
         self, method: str, filename: str, params: Optional[Mapping[str, Any]] = None
@@ -349,8 +350,8 @@ class StorageDispatcher(ChoosingStorage):
 
     def _choose(self, method: str, filename: str, params: Mapping[str, Any]) -> Choice:
         try:
-            resolver = self._resolver or self._get_resolver()
-            answer = resolver(self.storages, method, filename, params)
+            ask = self._ask or self._get_resolver()
+            answer = ask(self.storages, method, filename, params)
         except ResolutionError as error:
             return self._choices.get(None) or self._choose_fallback(error)
         try:
