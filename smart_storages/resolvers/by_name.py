@@ -83,6 +83,8 @@ class ByPathPrefix(StorageResolver):
         pairs = [(key.strip("/") + "/", alias) for key, alias in table.items()]
         self.table = sorted(pairs, key=lambda pair: -len(pair[0]))
         self._directories = {prefix[:-1]: alias for prefix, alias in pairs}
+        # No other name can match, however it is spelled.
+        self._beginnings = (".", *{prefix.partition("/")[0] for prefix, _ in pairs})
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
 
@@ -96,6 +98,8 @@ class ByPathPrefix(StorageResolver):
         return None, self.default
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        if not filename.startswith(self._beginnings):
+            return self.default
         if "./" in filename or "//" in filename or "\\" in filename:
             return self._match(filename)[1]
         for prefix, alias in self.table:
