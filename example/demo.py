@@ -19,7 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import Iterator, List, Optional
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
@@ -301,16 +301,10 @@ def check_stylesheet(visitor) -> Row:
 
 def report(rows: List[Row]) -> int:
     """Print the table; 0 if every file came back and they lie in enough buckets."""
-    # The address comes last: where the window is narrow, only its end wraps.
-    heads = ("File", "Module", "Bucket", "Key", "Access", "Result", "URL fetched")
-    lines = [
-        (row.file, row.module, row.bucket, row.key, row.access, row.result, short(row.url))
-        for row in rows
-    ]
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *lines)]
+    window = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print_line()
-    for line in (heads, ["-" * width for width in widths], *lines):
-        print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+    for line in lay_out(rows, window):
+        print_line(line)
     buckets = {row.bucket for row in rows if row.module != DISK}
     bad = [row for row in rows if not row.good]
     print_line()
@@ -322,6 +316,22 @@ def report(rows: List[Row]) -> int:
         print_line(f"{len(rows)} files in {len(buckets)} buckets, every byte matched.")
         return 0
     return 1
+
+
+def lay_out(rows: List[Row], window: Optional[int]) -> Iterator[str]:
+    """The lines of the table; in a window too narrow for them, each address has its own."""
+    heads = ("File", "Module", "Bucket", "Key", "Access", "Result", "URL fetched")
+    table = [
+        (row.file, row.module, row.bucket, row.key, row.access, row.result, short(row.url))
+        for row in rows
+    ]
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *table)]
+    is_wide = window is None or sum(widths) + 2 * len(widths) <= window
+    for line in (heads, ["-" * width for width in widths], *table):
+        cells = [cell.ljust(width) for cell, width in zip(line, widths)]
+        yield "  ".join(cells if is_wide else cells[:-1]).rstrip()
+        if not is_wide and line in table:
+            yield f"    {line[-1]}"
 
 
 def short(url: str) -> str:

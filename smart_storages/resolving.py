@@ -9,7 +9,7 @@ from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
 from smart_storages.names import check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers.base import FALLBACK, as_resolver
+from smart_storages.resolvers.base import FALLBACK, as_resolver, shortcut
 from smart_storages.routing import Choice, KnownStorages, Watched
 
 __all__ = ["ResolvingStorage"]
@@ -41,6 +41,7 @@ class ResolvingStorage(ChoosingStorage):
             )
         self._given = resolver
         self._resolver: Any = None
+        self._ask: Any = None
         self._record_alias = record_alias
         self._records = False
         self._by_name = self._by_whole_name = False
@@ -63,14 +64,14 @@ class ResolvingStorage(ChoosingStorage):
         self._records = bool(records if self._record_alias is None else self._record_alias)
         self._by_name = getattr(resolver, "by_name", False) and not self._records
         self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
-        self._resolver = resolver
+        self._resolver, self._ask = resolver, shortcut(resolver)
         return resolver
 
     def _forget(self) -> None:
         super()._forget()
         self._choices = {}
         self.storages.forget()
-        self._resolver = None
+        self._resolver = self._ask = None
 
     # From an answer to a storage
 
@@ -86,8 +87,8 @@ class ResolvingStorage(ChoosingStorage):
 
     def _choose(self, method: str, filename: str, params: Mapping[str, Any]) -> Choice:
         try:
-            resolver = self._resolver or self._get_resolver()
-            answer = resolver(self.storages, method, filename, params)
+            ask = self._ask or self._get_resolver()
+            answer = ask(self.storages, method, filename, params)
         except ResolutionError as error:
             return self._choices.get(None) or self._choose_fallback(error)
         try:

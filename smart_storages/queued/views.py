@@ -7,6 +7,7 @@ from functools import partial
 from typing import IO, Any, Callable, Dict, Optional, Tuple, cast
 
 from django.core.files import File
+from django.utils.functional import LazyObject
 
 from smart_storages.calls import Steps
 from smart_storages.forwarding import ChoosingStorage, ForwardingStorage
@@ -106,10 +107,14 @@ class RemoteView(ChoosingStorage):
         wrote it down. Django's storages find their names in ``get_available_name``; a composed
         one leaves that to the storage it chooses, and tells when it has written.
         """
-        if isinstance(self.inner, ForwardingStorage):
-            return self.inner
-        same = object.__new__(type(self.inner))
-        same.__dict__.update(self.inner.__dict__)
+        inner = self.inner
+        while isinstance(inner, LazyObject):  # as default_storage is
+            bool(inner)  # builds what is in it
+            inner = inner.__dict__["_wrapped"]
+        if isinstance(inner, ForwardingStorage):
+            return inner
+        same = object.__new__(type(inner))
+        same.__dict__.update(inner.__dict__)
         same.get_available_name = partial(self._find_name, same.get_available_name)
         return same
 

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.names import path_of
 
-__all__ = ["FALLBACK", "FirstMatch", "StorageResolver", "as_resolver", "known"]
+__all__ = ["FALLBACK", "FirstMatch", "StorageResolver", "as_resolver", "known", "shortcut"]
 
 #: Alias of the storage for which no rule gives another.
 FALLBACK = "fallback"
@@ -147,6 +147,14 @@ def as_resolver(resolver: Any) -> Any:
     return resolver
 
 
+def shortcut(resolver: Any) -> Any:
+    """Return what can be called in a resolver's place: its ``resolve``, unless it wraps that."""
+    is_ours = isinstance(resolver, StorageResolver)
+    if is_ours and type(resolver).__call__ is StorageResolver.__call__:
+        return resolver.resolve
+    return resolver
+
+
 def known(*aliases: Optional[str]) -> FrozenSet[str]:
     return frozenset(alias for alias in aliases if alias is not None)
 
@@ -167,6 +175,7 @@ class FirstMatch(StorageResolver):
     def __init__(self, *resolvers: Any) -> None:
         self.given = resolvers
         self._resolvers: Optional[List[Any]] = None
+        self._shortcuts: Optional[List[Any]] = None
 
     @property
     def resolvers(self) -> List[Any]:
@@ -174,6 +183,10 @@ class FirstMatch(StorageResolver):
         if self._resolvers is None:
             self._resolvers = [as_resolver(each) for each in self.given]
         return self._resolvers
+
+    def _make_shortcuts(self) -> List[Any]:
+        self._shortcuts = [shortcut(each) for each in self.resolvers]
+        return self._shortcuts
 
     @property
     def records(self) -> bool:  # type: ignore[override]
@@ -188,9 +201,9 @@ class FirstMatch(StorageResolver):
         return any(getattr(each, "by_whole_name", False) for each in self.resolvers)
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Any:
-        for each in self._resolvers or self.resolvers:
+        for ask in self._shortcuts or self._make_shortcuts():
             try:
-                answer = each(storages, method, filename, params)
+                answer = ask(storages, method, filename, params)
             except ResolutionError:
                 continue
             if answer is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from hashlib import blake2b
+import struct
+from functools import lru_cache
+from hashlib import shake_128
 from typing import Any, Collection, Mapping, Optional, Tuple
 from zlib import crc32
 
@@ -12,7 +14,10 @@ from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 
 __all__ = ["ByExtension", "ByPathPrefix", "RendezvousHash"]
 
-_PRIME = (1 << 61) - 1
+#: Far more than there will be buckets, so that each one's share is even.
+_SLOTS = 1 << 14
+_WEIGHTS = f"<{_SLOTS}Q"
+_DRAWN = struct.calcsize(_WEIGHTS)
 
 
 class ByExtension(StorageResolver):
@@ -39,7 +44,9 @@ class ByExtension(StorageResolver):
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
         if not self.by_whole_name:
-            return self.table.get(filename[filename.rfind(".") :].lower(), self.default)
+            extension = filename[filename.rfind(".") :]
+            alias = self.table.get(extension)
+            return alias or self.table.get(extension.lower(), self.default)
         name = filename[filename.rfind("/") + 1 :].lower()
         dot = name.find(".")
         while dot != -1:
@@ -76,6 +83,8 @@ class ByPathPrefix(StorageResolver):
         pairs = [(key.strip("/") + "/", alias) for key, alias in table.items()]
         self.table = sorted(pairs, key=lambda pair: -len(pair[0]))
         self._directories = {prefix[:-1]: alias for prefix, alias in pairs}
+        # No other name can match, however it is spelled.
+        self._beginnings = (".", *{prefix.partition("/")[0] for prefix, _ in pairs})
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
 
@@ -89,6 +98,8 @@ class ByPathPrefix(StorageResolver):
         return None, self.default
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
+        if not filename.startswith(self._beginnings):
+            return self.default
         if "./" in filename or "//" in filename or "\\" in filename:
             return self._match(filename)[1]
         for prefix, alias in self.table:
@@ -129,20 +140,19 @@ class RendezvousHash(StorageResolver):
     def __init__(self, buckets: Collection[str]) -> None:
         if not buckets or isinstance(buckets, str):
             raise ConfigurationError("RendezvousHash needs a list of aliases.")
-        self.buckets = [(*_numbers_of(alias), alias) for alias in sorted(buckets)]
+        self.buckets = sorted(set(buckets))
         self.aliases = known(*buckets)
+        self._slots: Tuple[str, ...] = ()
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> str:
         if "./" in filename or "//" in filename:
             filename = posixpath.normpath(filename)
-        hashed = crc32(filename.encode("utf-8", "surrogatepass"))
-        most = -1
-        for factor, offset, alias in self.buckets:
-            # One hash of the name serves every bucket, through a function of its own.
-            weight = (hashed * factor + offset) % _PRIME
-            if weight > most:
-                most, chosen = weight, alias
-        return chosen
+        slots = self._slots or self._draw_slots()
+        return slots[crc32(filename.encode("utf-8", "surrogatepass")) % _SLOTS]
+
+    def _draw_slots(self) -> Tuple[str, ...]:
+        self._slots = _draw_slots(tuple(self.buckets))
+        return self._slots
 
     def spread(self, storages: Any, path: str) -> Collection[str]:
         return [alias for alias in self.aliases or () if alias in storages]
@@ -151,6 +161,12 @@ class RendezvousHash(StorageResolver):
         return f"Of {len(self.buckets)} buckets it weighs most for {filename!r}."
 
 
-def _numbers_of(alias: str) -> Tuple[int, int]:
-    digest = blake2b(alias.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "big") % _PRIME, int.from_bytes(digest[8:], "big") % _PRIME
+@lru_cache(maxsize=32)
+def _draw_slots(buckets: Tuple[str, ...]) -> Tuple[str, ...]:
+    # The contest of the buckets is held once for each slot, not for each call: every bucket draws
+    # its weights from a stream of its own.
+    weights = []
+    for alias in buckets:
+        stream = shake_128(alias.encode("utf-8", "surrogatepass")).digest(_DRAWN)
+        weights.append(struct.unpack(_WEIGHTS, stream))
+    return tuple(buckets[drawn.index(max(drawn))] for drawn in zip(*weights))

@@ -85,6 +85,19 @@ def test_personal_data_belongs_to_an_identity_of_its_own(
         ceph.client().get_object(Bucket=card["Bucket"], Key=card["Key"])
 
 
+def test_a_narrow_window_gets_each_address_on_a_line_of_its_own() -> None:
+    from demo import Row, lay_out
+
+    url = "http://127.0.0.1:9000/acme-docs/2026/a.pdf?signed"
+    row = Row("a.pdf", "documents", "acme-docs", "2026/a.pdf", "signed", url, "3 bytes match", True)
+    wide = list(lay_out([row, row], None))
+    assert len(wide) == 4
+    assert wide == list(lay_out([row, row], max(map(len, wide)) + 2))
+    narrow = list(lay_out([row, row], 80))
+    assert [line.strip() for line in narrow].count(url.partition("?")[0] + "?X-Amz-...") == 2
+    assert max(map(len, narrow)) <= 80
+
+
 def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server: S3Server) -> None:
     with S3Proxy(moto_server.endpoint_url) as proxy:
         fault = proxy.inject(method="GET", path="berth-nine-interview.pdf", corrupt_at=100)

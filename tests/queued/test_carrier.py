@@ -9,6 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import connection
+from django.utils.functional import SimpleLazyObject
 
 from smart_storages import signals
 from smart_storages.queued import carrier, engines, ledger, steps
@@ -302,8 +303,14 @@ def witnessed(make_queue: Any, monkeypatch: Any) -> Any:
     return make_queue(remote=path(Witness))
 
 
-def test_another_name_is_in_the_ledger_before_anything_is_written_there(witnessed: Any) -> None:
+@pytest.mark.parametrize("is_lazy", [False, True])
+def test_another_name_is_in_the_ledger_before_anything_is_written_there(
+    witnessed: Any, is_lazy: bool, monkeypatch: Any
+) -> None:
     queue = witnessed
+    remote = queue.remote
+    if is_lazy:  # as Django's default_storage is
+        monkeypatch.setattr(queue._remote, "_storage", SimpleLazyObject(lambda: remote))
     queue.save("a.txt", ContentFile(b"mine"))
     at("transfer:sending", lambda: put_behind_its_back(queue.remote, "a.txt", b"theirs"))
     assert broker.deliver() == ["done"]
@@ -311,6 +318,7 @@ def test_another_name_is_in_the_ledger_before_anything_is_written_there(witnesse
     assert name == known != "a.txt"
     assert queue.remote.open("a.txt").read() == b"theirs"
     assert queue.open("a.txt").read() == b"mine"
+    assert "get_available_name" not in remote.__dict__, "what others use was changed"
 
 
 def test_a_late_attempt_that_finds_its_name_taken_writes_no_second_copy(
