@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from smart_storages import config
-from smart_storages.complaints import BUCKETS_SETTING, find_setting
+from smart_storages.config_errors import BUCKETS_SETTING, find_setting
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.storages import SmartS3Storage, StaticStorage

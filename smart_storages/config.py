@@ -29,7 +29,7 @@ from typing import (
 from django.conf import settings
 
 from smart_storages.compat import HAS_STORAGES, forget_default_storages
-from smart_storages.complaints import BUCKETS_SETTING, configuration_error
+from smart_storages.config_errors import BUCKETS_SETTING, configuration_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.modules import fill_in, find_pattern, validate_module_name
 from smart_storages.options import (

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import cache
-from smart_storages.complaints import BUCKETS_SETTING, missing_bucket_error
+from smart_storages.config_errors import BUCKETS_SETTING, missing_bucket_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config

@@ -6,7 +6,7 @@ import re
 from typing import Any, Dict, Iterable, Mapping, Optional, Pattern, Tuple
 
 from smart_storages.compat import cache
-from smart_storages.complaints import BUCKETS_SETTING
+from smart_storages.config_errors import BUCKETS_SETTING
 from smart_storages.exceptions import InvalidModuleNameError
 from smart_storages.options import SECRET_OPTIONS
 

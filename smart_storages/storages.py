@@ -19,7 +19,7 @@ from storages.utils import clean_name, safe_join
 from smart_storages import config
 from smart_storages.aio import with_twins
 from smart_storages.compat import cache
-from smart_storages.complaints import raise_for_problems, raise_for_unknown_options
+from smart_storages.config_errors import raise_for_problems, raise_for_unknown_options
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages import storages as ready_made
 from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
-from smart_storages.complaints import BUCKETS_SETTING, raise_for_unknown_options
+from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
 from smart_storages.storages import SmartS3Storage

@@ -35,7 +35,7 @@ ROOMS: Dict[str, Room] = {
     "names": Room(0, "basics"),
     "secrets": Room(0, "basics"),
     "signals": Room(0, "basics"),
-    "complaints": Room(1, "configuration"),
+    "config_errors": Room(1, "configuration"),
     "config": Room(1, "configuration"),
     "failures": Room(1, "health"),
     "health": Room(1, "health"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smart_storages.complaints import (
+from smart_storages.config_errors import (
     find_setting,
     missing_bucket_error,
     raise_for_problems,
