@@ -96,6 +96,10 @@ def _make_contests() -> List[Contest]:
         _contest(f"exists(), {title}", nothing.exists, None, storage.exists)
         for title, storage in rules.items()
     ]
+    contests += [
+        _contest(f"url(), {title}", nothing.url, None, rules[title].url)
+        for title in ("recorded alias", "FallbackStorage, first has it", "MirrorStorage")
+    ]
     return contests
 
 

@@ -272,7 +272,7 @@ class StorageDispatcher(ResolvingStorage):
     def _visible_aliases(self) -> Iterator[str]:
         spread = getattr(self._resolver, "spread", lambda *_: None)(self.storages, "")
         for alias in spread or getattr(self._resolver, "aliases", None) or self.storages:
-            if alias in self.storages and self._accepts(alias, alias):
+            if alias in self.storages and self._accepts(self.storages, alias, alias):
                 yield alias
 
     def _leads(self, choice: Choice, name: str, params: Any) -> bool:

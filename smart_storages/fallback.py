@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 from smart_storages import config
 from smart_storages.backend import NOTHING, Backend
-from smart_storages.calls import Call, Steps, call_now, call_within, call_within_async
+from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
 from smart_storages.content import LentContent, make_rewindable
 from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
 from smart_storages.exceptions import ConfigurationError
@@ -22,7 +22,7 @@ from smart_storages.failures import (
 )
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.names import PreparedName, alternatives, check_name
+from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
@@ -213,6 +213,24 @@ class FallbackStorage(CombiningStorage):
         if unsure or len(failures) == len(self._backends):
             raise make_error("listdir", path, unsure or failures)
         return sorted(directories), sorted(files)
+
+    def url(self, name: Any, *args: Any, **kwargs: Any) -> str:
+        """Forward ``url``; see Django's ``Storage.url``."""
+        check_path(name)
+        first, there, error = self._leader(), None, None
+        if first is None or len(self._backends) == 1 or not hasattr(first, "url"):
+            return str(run(self._url_steps(name, *args, **kwargs), self._perform))
+        try:
+            there = first.exists(name)
+        except Exception as raised:
+            error = raised
+        if there:
+            try:
+                return first.url(name, *args, **kwargs)  # type: ignore[no-any-return]
+            except Exception:  # noqa: S110 - the steps make it again, and tell
+                pass
+        steps = self._url_steps(name, *args, **kwargs)
+        return str(run(steps, begun(first, "exists", there, error, self._perform)))
 
     def _url_steps(self, name: str, *args: Any, **kwargs: Any) -> Steps:
         failures: Failures = []

@@ -87,7 +87,7 @@ OPERATIONS: Tuple[Operation, ...] = (
     Operation("size", "name", "name", leads=True),
     Operation(
         "url", f"name, {_URL}", f"name, {_URL}",
-        "url_params(args, kwargs) if args else {**kwargs}", "path",
+        "url_params(args, kwargs) if args else {**kwargs}", "path", leads=True,
     ),
     Operation("path", "name", "name", check="path"),
     Operation("get_accessed_time", "name", "name", leads=True),
@@ -121,7 +121,7 @@ _CHOOSING = """
 def {name}(self, {signature}):
     {check}
     storage, {first} = self._pick({name!r}, {first}, {params})
-    return storage.{name}({passing})
+    {shorter}return storage.{name}({passing})
 
 async def a{name}(self, {signature}):
     {check}
@@ -176,6 +176,10 @@ def _write_methods(cls: Type[Any], template: str) -> None:
             mode="mode" if operation.name == "open" else "",
             signature=operation.signature,
             passing=operation.passing,
+            # Passing on nothing costs a tenth of a microsecond.
+            shorter=f"if not (args or kwargs): return storage.{operation.name}({first})\n    "
+            if "**kwargs" in operation.passing
+            else "",
             params=operation.params,
             first=first,
             rest=f"{rest}," if rest else "",

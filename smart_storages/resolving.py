@@ -42,6 +42,7 @@ class ResolvingStorage(ChoosingStorage):
         self._given = resolver
         self._resolver: Any = None
         self._ask: Any = None
+        self._accepts: Any = _accept_any
         self._record_alias = record_alias
         self._records = False
         self._by_name = self._by_whole_name = False
@@ -64,6 +65,7 @@ class ResolvingStorage(ChoosingStorage):
         self._records = bool(records if self._record_alias is None else self._record_alias)
         self._by_name = getattr(resolver, "by_name", False) and not self._records
         self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
+        self._accepts = getattr(resolver, "accepts", _accept_any)
         self._resolver, self._ask = resolver, shortcut(resolver)
         return resolver
 
@@ -147,7 +149,7 @@ class ResolvingStorage(ChoosingStorage):
         if self._resolver is None:
             self._get_resolver()
         if self._records and method not in _WITHOUT_FILES:
-            recorded = self._read_alias(method, str(name))
+            recorded = self._read_alias(method, name if type(name) is str else str(name))
             if recorded:
                 return recorded
         return self._choose(method, name, params), name
@@ -159,14 +161,10 @@ class ResolvingStorage(ChoosingStorage):
         choice = self._choices.get(alias)
         if choice is None and alias not in self.storages:
             return None
-        if not self._accepts(alias, name):
+        if not self._accepts(self.storages, alias, name):
             return None
         check_path(rest) if method in _OF_PATHS else check_name(rest)
         return choice or self._look_up(alias), rest
-
-    def _accepts(self, alias: str, name: str) -> bool:
-        accepts = getattr(self._resolver, "accepts", None)
-        return True if accepts is None else bool(accepts(self.storages, alias, name))
 
     def _segment(self, choice: Choice) -> str:
         alias = choice.alias
@@ -180,3 +178,7 @@ class ResolvingStorage(ChoosingStorage):
                 f"The alias {alias!r} cannot be recorded in a name; use letters, digits, '-', '_'."
             )
         return f"{alias}/"
+
+
+def _accept_any(storages: Any, alias: str, name: str) -> bool:
+    return True
