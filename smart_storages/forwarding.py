@@ -236,7 +236,7 @@ class ForwardingStorage(Storage):
     def _refer(
         self, reference: Any, build: Callable[[Any], Any], label: Optional[str] = None
     ) -> Reference:
-        made = Reference(reference, build, label)
+        made = Reference(reference, build, label, owner=self)
         self._references.append(made)
         return made
 

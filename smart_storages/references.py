@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional
+from weakref import ref
 
 from django.utils.module_loading import import_string
 
@@ -20,16 +21,25 @@ class Reference:
         reference: An alias, a module, a dotted path, a dict, an instance or a class.
         build: Turns it into a storage: ``utils.resolve_storage``, which lives above this room.
         label: What messages and logs call it.
+        owner: The storage that refers, which must not be reached again from what is built.
+
+    Raises:
+        ConfigurationError: from ``storage``: the owner refers to itself, also by way of others.
     """
 
-    __slots__ = ("_build", "_lock", "_storage", "label", "reference")
+    __slots__ = ("_build", "_lock", "_owner", "_storage", "label", "reference")
 
     def __init__(
-        self, reference: Any, build: Callable[[Any], Any], label: Optional[str] = None
+        self,
+        reference: Any,
+        build: Callable[[Any], Any],
+        label: Optional[str] = None,
+        owner: Any = None,
     ) -> None:
         self.reference = reference
         self.label = label or describe(reference)
         self._build = build
+        self._owner = None if owner is None else ref(owner)
         self._lock = RLock()
         self._storage: Any = None
 
@@ -38,13 +48,42 @@ class Reference:
         storage = self._storage
         if storage is None:
             with self._lock:  # two threads must not build it twice
-                if self._storage is None:
-                    self._storage = self._build(self.reference)
                 storage = self._storage
+                if storage is None:
+                    self._storage = storage = self._build(self.reference)
+                    self._refuse_circle(storage)
         return storage
+
+    def _refuse_circle(self, storage: Any) -> None:
+        # Only what is built already is followed: whichever reference closes a circle finds it.
+        owner = self._owner() if self._owner else None
+        way = None if owner is None else _find_way(storage, owner, [])
+        if way is None:
+            return
+        self._storage = None
+        labels = [each.label for each in (self, *way)]
+        raise ConfigurationError(
+            f"{type(owner).__name__} refers to itself: {' -> '.join([labels[-1], *labels])}. "
+            "Give one of these storages another one to use."
+        )
 
     def forget(self) -> None:
         self._storage = None
+
+
+def _find_way(storage: Any, target: Any, passed: List[Any]) -> Optional[List[Reference]]:
+    storage = getattr(storage, "_wrapped", storage)  # Django's default_storage
+    if storage is target:
+        return []
+    if any(storage is each for each in passed):
+        return None
+    passed.append(storage)
+    for reference in tuple(getattr(storage, "_references", ())):
+        if isinstance(reference, Reference) and reference._storage is not None:
+            way = _find_way(reference._storage, target, passed)
+            if way is not None:
+                return [reference, *way]
+    return None
 
 
 def describe(reference: Any) -> str:
