@@ -42,7 +42,7 @@ def split_errors(wanted: Iterable[Any]) -> Tuple[FrozenSet[str], Tuple[type, ...
         if each in (NOT_FOUND, UNREACHABLE, DENIED, FULL, OTHER):
             kinds.add(each)
             continue
-        found = import_string(each) if isinstance(each, str) and "." in each else each
+        found = _import_class(each) if isinstance(each, str) and "." in each else each
         if not (isinstance(found, type) and issubclass(found, Exception)):
             raise ConfigurationError(
                 f"FallbackStorage: fall_through names {each!r}; it takes 'not_found', "
@@ -50,6 +50,15 @@ def split_errors(wanted: Iterable[Any]) -> Tuple[FrozenSet[str], Tuple[type, ...
             )
         classes.append(found)
     return frozenset(kinds), tuple(classes)
+
+
+def _import_class(path: str) -> Any:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"FallbackStorage: fall_through names {path!r}, which cannot be imported: {error}."
+        ) from error
 
 
 def sort(error: BaseException) -> str:

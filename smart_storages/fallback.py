@@ -7,6 +7,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smart_storages import config
+from smart_storages.arguments import require_flags, require_numbers
 from smart_storages.backend import NOTHING, Backend
 from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
 from smart_storages.content import LentContent, make_rewindable
@@ -23,7 +24,7 @@ from smart_storages.failures import (
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
-from smart_storages.references import describe
+from smart_storages.references import describe, refuse_twins
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
 
@@ -93,6 +94,10 @@ class FallbackStorage(CombiningStorage):
         copy_on_read: bool = False,
         signals: bool = True,
     ) -> None:
+        require_flags(type(self), copy_on_read=copy_on_read, signals=signals)
+        seconds = {} if timeout is None else {"timeout": timeout}
+        require_numbers(type(self), "seconds", retry_after=retry_after, **seconds)
+        refuse_twins(type(self), backends)
         self._given = backends
         self._write_to = write_to
         self._delete_from = write_to if delete_from is None else delete_from

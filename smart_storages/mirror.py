@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 
 from django.core.files import File
 
+from smart_storages.arguments import require_flags, require_numbers
 from smart_storages.background import Worker
 from smart_storages.calls import Steps, run
 from smart_storages.content import LentContent, make_rewindable, spool
@@ -23,6 +24,7 @@ from smart_storages.forwarding import CombiningStorage, follow_steps, is_changin
 from smart_storages.health import UNREACHABLE, Breaker, kind_of
 from smart_storages.locks import locked_steps
 from smart_storages.names import PreparedName, check_name, check_path
+from smart_storages.references import refuse_twins
 from smart_storages.signals import mirror_diverged
 from smart_storages.utils import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
@@ -82,6 +84,9 @@ class MirrorStorage(CombiningStorage):
     ) -> None:
         if isinstance(mirrors, (str, dict)) or not mirrors:
             raise ConfigurationError("MirrorStorage: mirrors is a list of one storage or more.")
+        require_flags(type(self), background=background)
+        require_numbers(type(self), "seconds", retry_after=retry_after)
+        refuse_twins(type(self), [primary, *mirrors])
         self._primary = self._refer(primary, resolve_storage)
         self._mirrors = [self._refer(mirror, resolve_storage) for mirror in mirrors]
         self._breakers = {

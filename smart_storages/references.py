@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Type
 from weakref import ref
 
+from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import holds_secret
 
-__all__ = ["Reference", "describe", "without_secrets"]
+__all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
 
 
 class Reference:
@@ -93,6 +94,8 @@ def describe(reference: Any) -> str:
         >>> describe({"BACKEND": "a.B", "OPTIONS": {"secret_key": "x"}})
         'a.B'
     """
+    if issubclass(type(reference), LazyObject):  # it builds itself at any look into it
+        return type(reference).__qualname__
     if isinstance(reference, str):
         return reference
     if isinstance(reference, dict):
@@ -101,6 +104,31 @@ def describe(reference: Any) -> str:
         return str(reference.__qualname__)
     module = getattr(reference, "module_name", None)
     return type(reference).__qualname__ + (f"({module!r})" if isinstance(module, str) else "")
+
+
+def refuse_twins(owner: Type[Any], references: Any) -> None:
+    """Raise if a storage was given the same one twice: one alias, one path, one instance.
+
+    Args:
+        owner: The class that was given them.
+        references: A list of references, or a dict of them by label.
+
+    Raises:
+        ConfigurationError: names the class and the storage.
+    """
+    values = references.values() if isinstance(references, Mapping) else references or ()
+    texts: List[str] = []
+    instances: List[Any] = []
+    for each in () if isinstance(values, str) else values:
+        # By its type: an isinstance() would have Django's default_storage build itself.
+        if issubclass(type(each), (type, Mapping)):
+            continue  # of these each makes a storage of its own
+        is_text = issubclass(type(each), str)
+        if each in texts if is_text else any(each is other for other in instances):
+            raise ConfigurationError(
+                f"{owner.__name__} was given the storage {describe(each)!r} twice. Name each once."
+            )
+        (texts if is_text else instances).append(each)
 
 
 def without_secrets(value: Any) -> Any:

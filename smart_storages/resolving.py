@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from smart_storages import config
+from smart_storages.arguments import require_flags
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
 from smart_storages.names import check_name, check_path
@@ -39,6 +40,8 @@ class ResolvingStorage(ChoosingStorage):
             raise ConfigurationError(
                 f"StorageDispatcher: unknown_alias is 'raise' or 'fallback', not {unknown_alias!r}."
             )
+        if record_alias is not None:
+            require_flags(type(self), record_alias=record_alias)
         self._given = resolver
         self._resolver: Any = None
         self._ask: Any = None

@@ -28,6 +28,7 @@ class Room(NamedTuple):
 # The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
 ROOMS: Dict[str, Room] = {
     "aio": Room(0, "basics"),
+    "arguments": Room(0, "basics"),
     "background": Room(0, "basics"),
     "compat": Room(0, "basics"),
     "content": Room(0, "basics"),
@@ -69,6 +70,7 @@ ROOMS: Dict[str, Room] = {
     "wrappers": Room(5, "routing"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
+    "routing_checks": Room(6, "rim"),
     "queued": Room(6, "queue"),
     "queued.management": Room(7, "commands"),
     "management": Room(7, "commands"),

@@ -108,6 +108,9 @@ def test_threads_that_close_a_circle_together_all_hear_of_it(aliases):
 def test_a_storage_goes_when_nobody_holds_it():
     gc.disable()
     try:
-        assert weakref.ref(ReadOnlyStorage("disk"))() is None
+        storage = ReadOnlyStorage("disk")
+        kept = weakref.ref(storage)
+        del storage
+        assert kept() is None
     finally:
         gc.enable()

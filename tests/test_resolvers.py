@@ -12,6 +12,7 @@ from django.db.migrations.writer import MigrationWriter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError, ResolutionError, RoutingRefusedError
 from smart_storages.resolvers import (
     ByContentType,
@@ -238,3 +239,45 @@ def test_as_resolver_says_what_a_resolver_is():
     assert as_resolver(to_europe) is to_europe
     with pytest.raises(ConfigurationError, match="not dict"):
         as_resolver({})
+
+
+# What a dispatcher takes for a resolver
+
+
+def three(storages, method, filename):
+    return "media"
+
+
+class Three(StorageResolver):
+    def resolve(self, storages, method, filename):
+        return "media"
+
+
+class NeedsArguments(StorageResolver):
+    def __init__(self, table):
+        self.table = table
+
+
+@pytest.mark.parametrize("resolver", [three, Three(), Three, f"{__name__}.three"])
+def test_a_resolver_of_other_arguments_is_named_with_those_it_gets(resolver):
+    with pytest.raises(ConfigurationError, match=r"[tT]hree.*storages, method, filename, params"):
+        StorageDispatcher(resolver).open("a.txt")
+    with pytest.raises(ConfigurationError, match=r"[tT]hree.*storages, method, filename, params"):
+        FirstMatch(resolver).resolve({}, "open", "a.txt", {})
+
+
+@pytest.mark.parametrize(
+    ("resolver", "expected"),
+    [
+        ("media", "'media' cannot be imported"),
+        ("os.sep", "'os.sep' is no resolver"),
+        (5, "'int' is no resolver"),
+        (NeedsArguments, "NeedsArguments.*needs arguments"),
+        (f"{__name__}.NeedsArguments", "NeedsArguments.*needs arguments"),
+    ],
+)
+def test_what_is_no_resolver_is_named(resolver, expected):
+    with pytest.raises(ConfigurationError, match=expected):
+        FirstMatch(resolver).resolve({}, "open", "a.txt", {})
+    with pytest.raises(ConfigurationError, match=expected):
+        StorageDispatcher(resolver).open("a.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from django.utils.module_loading import import_string
@@ -130,6 +131,7 @@ def as_resolver(resolver: Any) -> Any:
         >>> as_resolver("smart_storages.resolvers.ByTenant")
         ByTenant()
     """
+    given = resolver
     if isinstance(resolver, str):
         try:
             resolver = import_string(resolver)
@@ -137,14 +139,47 @@ def as_resolver(resolver: Any) -> Any:
             raise ConfigurationError(
                 f"The dispatcher's resolver {resolver!r} cannot be imported: {error}"
             ) from error
+    label = given if isinstance(given, str) else _name_of(given)
     if isinstance(resolver, type):
-        resolver = resolver()
+        try:
+            resolver = resolver()
+        except TypeError as error:
+            raise ConfigurationError(
+                f"The resolver {label!r} is a class that needs arguments: {error}. Give an "
+                "instance of it, or the dotted path of one."
+            ) from error
     if not callable(resolver):
         raise ConfigurationError(
-            "A dispatcher's resolver is a StorageResolver, a callable of (storages, method, "
-            f"filename, params), or the dotted path of one, not {type(resolver).__name__}."
+            f"{label!r} is no resolver: that is a StorageResolver, a callable of (storages, "
+            "method, filename, params), or the dotted path of one, not "
+            f"{type(resolver).__name__}."
         )
+    _refuse_signature(resolver, label)
     return resolver
+
+
+def _name_of(resolver: Any) -> str:
+    if isinstance(resolver, StorageResolver):
+        return repr(resolver)
+    return str(getattr(resolver, "__qualname__", type(resolver).__qualname__))
+
+
+def _refuse_signature(resolver: Any, label: str) -> None:
+    # Once for each dispatcher, so that no call pays for it.
+    asked = shortcut(resolver)
+    if asked is not resolver and type(resolver).__module__ == __package__:
+        return
+    try:
+        arguments = signature(asked)
+    except (TypeError, ValueError):  # some built-in callables cannot say
+        return
+    try:
+        arguments.bind({}, "open", "a.txt", {})
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The resolver {label!r} takes other arguments than it is called with: storages, "
+            f"method, filename, params ({error})."
+        ) from error
 
 
 def shortcut(resolver: Any) -> Any:
@@ -173,6 +208,8 @@ class FirstMatch(StorageResolver):
     """
 
     def __init__(self, *resolvers: Any) -> None:
+        if not resolvers:
+            raise ConfigurationError("FirstMatch has no rules: give it one or more.")
         self.given = resolvers
         self._resolvers: Optional[List[Any]] = None
         self._shortcuts: Optional[List[Any]] = None

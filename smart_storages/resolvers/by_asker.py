@@ -7,6 +7,8 @@ from typing import Any, Callable, Collection, Mapping, Optional, Union
 
 from django.utils.module_loading import import_string
 
+from smart_storages import config
+from smart_storages.arguments import require_flags, require_tables
 from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 from smart_storages.tenancy import TENANT, current_region, current_tenant
@@ -38,6 +40,9 @@ class ByTenant(StorageResolver):
     def __init__(
         self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
     ) -> None:
+        require_flags(type(self), strict=strict)
+        if not isinstance(alias, str):
+            require_tables(type(self), alias=alias)
         self.strict = strict
         self.table = None if isinstance(alias, str) else dict(alias)
         if self.table is not None and len(set(self.table.values())) < len(self.table):
@@ -55,10 +60,7 @@ class ByTenant(StorageResolver):
         tenant = current_tenant()
         if tenant is None:
             if self.strict:
-                raise RoutingRefusedError(
-                    "No tenant, no file. Wrap the code in use_tenant(...), or install "
-                    "smart_storages.tenancy.TenantMiddleware."
-                )
+                raise RoutingRefusedError(f"No tenant, no file. {_how_to_have_one()}")
             return None
         if self.table is None:
             return self.template.replace("{tenant}", tenant)
@@ -86,6 +88,15 @@ class ByTenant(StorageResolver):
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         return f"The tenant is {current_tenant()!r}."
+
+
+def _how_to_have_one() -> str:
+    ways = (
+        "Wrap the code in use_tenant(...); for requests, install "
+        f"smart_storages.tenancy.TenantMiddleware and set {config.TENANT_SETTING}"
+    )
+    unset = "" if config.get_tenant_function() else ", which is not set"
+    return f"{ways}{unset}."
 
 
 class ByRegion(StorageResolver):
@@ -116,6 +127,8 @@ class ByRegion(StorageResolver):
         *,
         strict: bool = True,
     ) -> None:
+        require_tables(type(self), table=table)
+        require_flags(type(self), strict=strict)
         self.table = dict(table)
         self.region = region
         self.strict = strict

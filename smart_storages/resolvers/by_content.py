@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import Any, Mapping, Optional
 
+from smart_storages.arguments import require_names, require_numbers, require_tables
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 
 __all__ = ["ByContentType", "BySize"]
@@ -29,6 +30,7 @@ class ByContentType(StorageResolver):
     records = True
 
     def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        require_tables(type(self), table=table)
         self.table = {key.lower(): alias for key, alias in table.items()}
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
@@ -67,6 +69,8 @@ class BySize(StorageResolver):
     records = True
 
     def __init__(self, limit: int, small: str, large: str) -> None:
+        require_numbers(type(self), "bytes", limit=limit)
+        require_names(type(self), small=small, large=large)
         self.limit, self.small, self.large = limit, small, large
         self.aliases = known(small, large)
 

@@ -9,6 +9,7 @@ from hashlib import shake_128
 from typing import Any, Collection, Mapping, Optional, Tuple
 from zlib import crc32
 
+from smart_storages.arguments import require_tables
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 
@@ -36,6 +37,7 @@ class ByExtension(StorageResolver):
     by_name = True
 
     def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        require_tables(type(self), table=table)
         self.table = {f".{key.lower().lstrip('.')}": alias for key, alias in table.items()}
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
@@ -80,6 +82,7 @@ class ByPathPrefix(StorageResolver):
     by_name = True
 
     def __init__(self, table: Mapping[str, str], default: Optional[str] = None) -> None:
+        require_tables(type(self), table=table)
         pairs = [(key.strip("/") + "/", alias) for key, alias in table.items()]
         self.table = sorted(pairs, key=lambda pair: -len(pair[0]))
         self._directories = {prefix[:-1]: alias for prefix, alias in pairs}
