@@ -322,6 +322,11 @@ def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
     return getattr(settings, TENANT_SETTING, None)
 
 
+def get_middleware() -> List[str]:
+    """Return ``MIDDLEWARE``: the dotted paths, the outermost first."""
+    return list(settings.MIDDLEWARE or ())
+
+
 @dataclass(frozen=True)
 class QueueSettings:
     """What the settings say about queued transfers; times in seconds.

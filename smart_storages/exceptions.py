@@ -22,6 +22,7 @@
     │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
     │   └── NoBackendMethodError          none of them has the method            (AttributeError)
     ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
+    │   └── InvalidTenantNameError        what should name a tenant cannot
     └── TransferError                     a queued transfer could not be carried out
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the
@@ -32,7 +33,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence, Tuple, TypeVar
 
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    SuspiciousFileOperation,
+    SuspiciousOperation,
+)
 
 __all__ = [
     "AccessDeniedError",
@@ -43,6 +48,7 @@ __all__ = [
     "ConfigurationError",
     "ContentMismatchError",
     "InvalidModuleNameError",
+    "InvalidTenantNameError",
     "NoBackendMethodError",
     "NotFoundInBackendsError",
     "ObjectChangedError",
@@ -237,6 +243,10 @@ class RoutingRefusedError(SmartStorageError, PermissionError):
 
     Not a :class:`ResolutionError`, for which a dispatcher would take its fallback.
     """
+
+
+class InvalidTenantNameError(RoutingRefusedError, SuspiciousOperation):
+    """What should name a tenant cannot; Django answers such a request with 400."""
 
 
 class TransferError(SmartStorageError):

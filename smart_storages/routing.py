@@ -106,6 +106,11 @@ class KnownStorages(Mapping[str, Any]):
         modules = [key for key in config.iter_module_keys() if "*" not in key]
         return iter(dict.fromkeys([*config.get_storages(), *modules]))
 
+    @property
+    def own_references(self) -> Dict[str, Any]:
+        """The references that were given, by alias; empty where those of the settings count."""
+        return {alias: each.reference for alias, each in (self._own or {}).items()}
+
     def __len__(self) -> int:
         return len(list(iter(self)))
 

@@ -12,11 +12,16 @@ from contextvars import ContextVar
 from typing import Any, Awaitable, Callable, Iterator, Optional, Union
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import iscoroutinefunction, markcoroutinefunction
-from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.exceptions import (
+    ConfigurationError,
+    InvalidTenantNameError,
+    RoutingRefusedError,
+)
 
 __all__ = [
     "TenantMiddleware",
@@ -66,7 +71,7 @@ def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
         tenant: Letters, digits, ``-`` and ``_``, at most 63; ``None`` for no tenant.
 
     Raises:
-        RoutingRefusedError: the name holds anything else.
+        InvalidTenantNameError: the name holds anything else.
 
     Example:
         >>> with use_tenant("acme"):
@@ -104,14 +109,40 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
 def _checked(tenant: Optional[str]) -> Optional[str]:
     if tenant is None or (isinstance(tenant, str) and re.fullmatch(TENANT, tenant)):
         return tenant
-    raise RoutingRefusedError(
+    raise InvalidTenantNameError(
         f"{tenant!r} cannot name a tenant: use letters, digits, '-' and '_', at most 63, and "
         "begin with a letter or a digit."
     )
 
 
+def find_tenant_function() -> Optional[Callable[[Any], Optional[str]]]:
+    """Return the function that ``SMART_STORAGE_TENANT`` names, ``None`` if it is not set.
+
+    Raises:
+        ConfigurationError: it cannot be imported, or called.
+    """
+    path = config.get_tenant_function()
+    if not path:
+        return None
+    try:
+        function = import_string(path) if isinstance(path, str) else path
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{config.TENANT_SETTING} is {path!r}, which cannot be imported: {error}."
+        ) from error
+    if not callable(function):
+        raise ConfigurationError(
+            f"{config.TENANT_SETTING} must be a function of the request, or the dotted path of "
+            f"one; {path!r} is {type(function).__name__}."
+        )
+    return function
+
+
 class TenantMiddleware:
     """Runs each request on behalf of its tenant, under WSGI and ASGI.
+
+    A view that is refused a file is answered with 403: no tenant, or another's file. A name that
+    cannot be a tenant's is answered with 400.
 
     ``SMART_STORAGE_TENANT`` names a function of yours that takes the request and returns the
     tenant, or ``None``; without it, ``request.tenant`` is taken if it is a string.
@@ -120,7 +151,8 @@ class TenantMiddleware:
         get_response: The next middleware, sync or async.
 
     Raises:
-        RoutingRefusedError: what came back cannot name a tenant.
+        InvalidTenantNameError: what came back cannot name a tenant.
+        ConfigurationError: ``SMART_STORAGE_TENANT`` cannot be imported, or called.
 
     Example::
 
@@ -149,10 +181,14 @@ class TenantMiddleware:
 
     def get_tenant(self, request: Any) -> Optional[str]:
         """Return the tenant of a request; override it or set ``SMART_STORAGE_TENANT``."""
-        path = config.get_tenant_function()
-        if path:
-            function = import_string(path) if isinstance(path, str) else path
-            tenant: Optional[str] = function(request)
-            return tenant
+        function = find_tenant_function()
+        if function is not None:
+            return function(request)
         tenant = getattr(request, "tenant", None)
         return tenant if isinstance(tenant, str) else None
+
+    def process_exception(self, request: Any, exception: BaseException) -> None:
+        """Have Django answer 403 where a view was refused a file; override it to answer else."""
+        is_bad_request = isinstance(exception, SuspiciousOperation)
+        if isinstance(exception, RoutingRefusedError) and not is_bad_request:
+            raise PermissionDenied(str(exception)) from exception

@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.core.checks import run_checks
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 
-from smart_storages.exceptions import RoutingRefusedError
+from smart_storages import tenant_checks
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.exceptions import (
+    ConfigurationError,
+    InvalidTenantNameError,
+    RoutingRefusedError,
+)
+from smart_storages.resolvers import ByTenant
 from smart_storages.tenancy import (
     TenantMiddleware,
     current_region,
@@ -20,6 +29,7 @@ from smart_storages.tenancy import (
     use_region,
     use_tenant,
 )
+from smart_storages.tenant_checks import check_tenant
 
 
 def test_a_block_has_its_tenant_and_gives_back_the_one_before():
@@ -50,7 +60,7 @@ def test_a_region_works_the_same_way():
     "name", ["", "a/b", "..", ".", "a\0", "a b", "-a", "x" * 64, "a\n", 5, "ä", "{tenant}"]
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(name):
-    with pytest.raises(RoutingRefusedError, match="cannot name a tenant"), use_tenant(name):
+    with pytest.raises(InvalidTenantNameError, match="cannot name a tenant"), use_tenant(name):
         pass
     assert current_tenant() is None
 
@@ -94,7 +104,17 @@ async def async_view(request, tenant=None):
     return HttpResponse(str(current_tenant()))
 
 
+def refusing_view(request, tenant=None):
+    return HttpResponse(StorageDispatcher(ByTenant()).url("a.txt"))
+
+
+async def refusing_async_view(request, tenant=None):
+    return refusing_view(request)
+
+
 urlpatterns = [
+    path("refused/", refusing_view),
+    path("arefused/", refusing_async_view),
     path("sync/", view),
     path("sync/<tenant>", view),
     path("async/", async_view),
@@ -147,3 +167,86 @@ def test_a_subclass_can_find_the_tenant_itself():
             return request.path.strip("/")
 
     assert ByPath(view)(RequestFactory().get("/acme/")).content == b"acme"
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize("url", ["/sync/..x", "/async/-a"])
+def test_a_tenant_that_cannot_be_one_is_a_bad_request(site, client, url):
+    assert ask(client, url).status_code == 400
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize("url", ["/refused/", "/arefused/"])
+def test_a_view_that_is_refused_a_file_is_forbidden(site, client, url):
+    assert ask(client, url).status_code == 403
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), PermissionError("a"), ConfigurationError("a")])
+def test_no_other_error_of_a_view_is_touched(error):
+    assert TenantMiddleware(view).process_exception(None, error) is None
+
+
+def test_a_bad_name_within_a_view_stays_a_bad_request():
+    error = InvalidTenantNameError("a")
+    assert TenantMiddleware(view).process_exception(None, error) is None
+
+
+def ask(client, url):
+    made = client(raise_request_exception=False)
+    return async_to_sync(made.get)(url) if client is AsyncClient else made.get(url)
+
+
+# The setting
+
+
+@pytest.mark.parametrize("value", ["no.such.function", "os.sep", 5])
+def test_a_wrong_setting_is_named(settings, value):
+    settings.SMART_STORAGE_TENANT = value
+    with pytest.raises(ConfigurationError, match="SMART_STORAGE_TENANT"):
+        TenantMiddleware(view)(RequestFactory().get("/"))
+    (message,) = check_tenant()
+    assert message.id == "smart_storages.E018"
+    assert "SMART_STORAGE_TENANT" in message.msg
+
+
+def test_a_refusal_for_want_of_a_tenant_names_the_setting(settings):
+    with pytest.raises(RoutingRefusedError, match="SMART_STORAGE_TENANT, which is not set"):
+        ByTenant().resolve({}, "open", "a.txt", {})
+    settings.SMART_STORAGE_TENANT = "tests.test_tenancy.of_path"
+    with pytest.raises(RoutingRefusedError, match=r"set SMART_STORAGE_TENANT\.$"):
+        ByTenant().resolve({}, "open", "a.txt", {})
+
+
+MIDDLEWARE = "smart_storages.tenancy.TenantMiddleware"
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+
+
+@pytest.mark.parametrize(
+    ("middleware", "setting", "expected"),
+    [
+        ([MIDDLEWARE], None, ["smart_storages.E019"]),
+        ([SESSIONS, MIDDLEWARE, "own.Middleware"], None, ["smart_storages.E019"]),
+        (["own.Middleware", MIDDLEWARE], None, []),
+        ([SESSIONS, MIDDLEWARE], "tests.test_tenancy.of_path", []),
+        ([SESSIONS, MIDDLEWARE], of_path, []),
+        (["own.SubclassOfTenantMiddleware"], None, []),
+        ([], None, []),
+    ],
+)
+def test_a_middleware_that_can_tell_no_tenant_is_told_of(settings, middleware, setting, expected):
+    settings.MIDDLEWARE = middleware
+    settings.SMART_STORAGE_TENANT = setting
+    messages = check_tenant()
+    assert [message.id for message in messages] == expected
+    assert all("SMART_STORAGE_TENANT" in message.msg for message in messages)
+
+
+def test_django_runs_the_check(settings):
+    settings.SMART_STORAGE_TENANT = "no.such.function"
+    assert "smart_storages.E018" in [message.id for message in run_checks()]
+
+
+def test_every_id_is_documented():
+    page = Path(__file__).parents[1].joinpath("docs", "checks.md").read_text("utf-8")
+    for number in tenant_checks._IDS.values():
+        assert f"## smart_storages.{number}" in page
