@@ -57,6 +57,7 @@ class NameLock:
         digest = hashlib.sha256(self.name.encode("utf-8", "surrogatepass")).hexdigest()
         self._key = f"smart-storages:lock:{digest}"
         self._token = uuid.uuid4().hex
+        self._has_warned = False
 
     def take(self) -> bool:
         """Return whether the lock is ours now; it is if there is no cache that could tell."""
@@ -65,8 +66,8 @@ class NameLock:
             return True
         try:
             return bool(caches[alias].add(self._key, self._token, _LEASE))
-        except Exception:
-            logger.warning("The cache of locks does not work.", exc_info=True)
+        except Exception as error:
+            self._warn(alias, error)
             return True
 
     def give_back(self) -> None:
@@ -77,8 +78,15 @@ class NameLock:
         try:
             if caches[alias].get(self._key) == self._token:
                 caches[alias].delete(self._key)
-        except Exception:
-            logger.warning("The cache of locks does not work.", exc_info=True)
+        except Exception as error:
+            self._warn(alias, error)
+
+    def _warn(self, alias: str, error: Exception) -> None:
+        if not self._has_warned:  # once for each call, not again when the lock is given back
+            self._has_warned = True
+            setting = config.LOCK_CACHE_SETTING
+            message = "The cache %r, which %s names, does not work, so that nothing is locked: %r"
+            logger.warning(message, alias, setting, error)
 
     def pause(self, seconds: float) -> None:
         """Wait."""

@@ -179,6 +179,27 @@ def test_without_a_cache_that_works_there_is_no_lock_and_no_error(settings, cach
         assert work.done == 1
 
 
+def test_a_cache_that_does_not_work_is_named_in_one_line(settings, caplog):
+    settings.CACHES = {
+        "default": {"BACKEND": LOCMEM},
+        "broken": {"BACKEND": "tests.test_locks.BrokenCache"},
+    }
+    settings.SMART_STORAGE_LOCK_CACHE = "broken"
+    run(locked_steps("a.txt", Work().steps(), wait=True))
+    (told,) = caplog.records[:1]
+    assert told.getMessage() == (
+        "The cache 'broken', which SMART_STORAGE_LOCK_CACHE names, does not work, so that nothing "
+        "is locked: ConnectionError('down')"
+    )
+    assert told.exc_info is None
+
+
+def test_one_read_or_delete_warns_once_of_a_cache_that_does_not_work(settings, caplog):
+    settings.CACHES = {"default": {"BACKEND": "tests.test_locks.BrokenCache"}}
+    assert run(locked_steps("a.txt", iter_call("a", "upper"), wait=True)) == "A"
+    assert len(caplog.records) == 1
+
+
 class BrokenCache:
     def __init__(self, *args):
         pass
