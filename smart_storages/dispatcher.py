@@ -10,14 +10,14 @@ from django.core.files.storage import Storage
 
 from smart_storages.calls import Steps, run, run_async
 from smart_storages.content import LentContent, make_rewindable
-from smart_storages.exceptions import ResolutionError
+from smart_storages.exceptions import ResolutionError, RoutingRefusedError
 from smart_storages.forwarding import (
     follow_steps,
     put_steps,
 )
 from smart_storages.names import PreparedName, alternatives, check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers.base import StorageResolver
+from smart_storages.resolvers.base import StorageResolver, explain_answer
 from smart_storages.resolving import ResolvingStorage
 from smart_storages.routing import (
     BeforeContent,
@@ -100,7 +100,7 @@ class StorageDispatcher(ResolvingStorage):
         return choice.storage
 
     def explain(self, name: str, method: str = "open", **params: Any) -> Explanation:
-        """Tell which storage a call goes to, by which rule, and why.
+        """Tell which storage a call goes to, by which rule, and why; or why it is refused.
 
         Args:
             name: Name of the file.
@@ -108,20 +108,26 @@ class StorageDispatcher(ResolvingStorage):
             params: The other arguments of the call, such as the ``content`` of a save.
 
         Raises:
-            ResolutionError: as the call itself would.
+            ResolutionError: no storage could be chosen, as the call itself would.
 
         Example::
 
             print(default_storage.explain("reports/2026.pdf"))
         """
-        choice, inner_name = self._locate(method, name, params)
+        try:
+            choice, inner_name = self._locate(method, name, params)
+        except RoutingRefusedError as error:
+            return Explanation(name, method, None, None, repr(self._resolver), str(error), name)
         resolver = self._resolver
         if inner_name != name:
             rule, reason = "recorded alias", f"The name begins with {choice.alias!r}."
         else:
-            rule, reason = repr(resolver), f"{describe(resolver)} gave it."
+            rule = repr(resolver)
             if isinstance(resolver, StorageResolver):
                 reason = resolver.explain(self.storages, method, name, params)
+            else:
+                call = (self.storages, method, name, params)
+                reason = explain_answer(resolver, describe(resolver), *call)
             if choice.is_fallback:
                 reason += " That leads to no storage, so it is the fallback."
         storage, inner = choice.storage, None

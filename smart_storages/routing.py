@@ -35,11 +35,13 @@ class Choice(NamedTuple):
 class Explanation:
     """Which storage a call goes to, by which rule, and why; ``str()`` gives it as sentences.
 
+    A call that is refused goes to none: ``storage`` is ``None``, and the reason is the refusal's.
+
     Args:
         name: Name that was asked about.
         method: Method that was asked about.
         alias: Alias of the storage, ``None`` if the rule gave an instance.
-        storage: The storage.
+        storage: The storage, ``None`` if the rule refuses the file.
         rule: The resolver, or ``"recorded alias"``.
         reason: Why, in a sentence.
         inner_name: Name of the file in that storage.
@@ -56,6 +58,8 @@ class Explanation:
     inner: Optional[Explanation] = None
 
     def __str__(self) -> str:
+        if self.storage is None:
+            return f"{self.method}({self.name!r}) is refused by {self.rule}. {self.reason}"
         where = repr(self.alias) if self.alias else describe(self.storage)
         text = f"{self.method}({self.name!r}) goes to {where} by {self.rule}. {self.reason}"
         return f"{text} There, {self.inner}" if self.inner else text

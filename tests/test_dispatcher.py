@@ -207,3 +207,37 @@ def test_explain_sees_recorded_aliases_and_nested_dispatchers(disk):
 def test_explain_of_a_plain_function_names_it(disk):
     storage = StorageDispatcher(to_europe, storages={"europe": disk("e")})
     assert "to_europe" in str(storage.explain("a.txt"))
+
+
+class ByKind(StorageResolver):
+    def resolve(self, storages, method, filename, params):
+        if filename.endswith(".bad"):
+            raise ResolutionError("nobody takes these")
+        return "europe" if filename.endswith(".txt") else None
+
+
+def by_kind(storages, method, filename, params):
+    return ByKind().resolve(storages, method, filename, params)
+
+
+@pytest.mark.parametrize(("rule", "label"), [(ByKind(), "ByKind()"), (by_kind, "by_kind")])
+def test_explain_tells_that_a_rule_gave_none(disk, rule, label):
+    stores = {"europe": disk("e"), "fallback": disk("f")}
+    storage = StorageDispatcher(rule, storages=stores)
+    assert storage.explain("a.txt").reason == f"{label} gave it."
+    told = storage.explain("a.pdf").reason
+    assert told == f"{label} gave None. That leads to no storage, so it is the fallback."
+    told = storage.explain("a.bad").reason
+    assert told.startswith(f"{label} raised ResolutionError: nobody takes these. That leads to no")
+
+
+def test_explain_tells_of_a_refusal(disk):
+    stores = {"tenant_a": disk("a"), "tenant_b": disk("b")}
+    storage = StorageDispatcher(ByTenant(), storages=stores, record_alias=True)
+    told = storage.explain("a.txt")
+    assert told.storage is None
+    assert str(told).startswith("open('a.txt') is refused by ByTenant(). No tenant, no file.")
+    with use_tenant("a"):
+        assert "asked for a file of 'tenant_b'" in str(storage.explain("tenant_b/x.txt"))
+    outer = StorageDispatcher(lambda *call: "inner", storages={"inner": storage})
+    assert "There, open('a.txt') is refused by ByTenant()" in str(outer.explain("a.txt"))

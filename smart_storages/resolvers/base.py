@@ -10,7 +10,15 @@ from django.utils.module_loading import import_string
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.names import path_of
 
-__all__ = ["FALLBACK", "FirstMatch", "StorageResolver", "as_resolver", "known", "shortcut"]
+__all__ = [
+    "FALLBACK",
+    "FirstMatch",
+    "StorageResolver",
+    "as_resolver",
+    "explain_answer",
+    "known",
+    "shortcut",
+]
 
 #: Alias of the storage for which no rule gives another.
 FALLBACK = "fallback"
@@ -88,7 +96,7 @@ class StorageResolver:
         self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
     ) -> str:
         """Say in a sentence why ``resolve`` gives what it gives."""
-        return f"{self!r} gave it."
+        return explain_answer(self, repr(self), storages, method, filename, params)
 
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return the path of the class and its arguments, for migrations."""
@@ -180,6 +188,15 @@ def _refuse_signature(resolver: Any, label: str) -> None:
             f"The resolver {label!r} takes other arguments than it is called with: storages, "
             f"method, filename, params ({error})."
         ) from error
+
+
+def explain_answer(resolver: Any, label: str, *call: Any) -> str:
+    """Say in a sentence what a resolver that explains nothing itself gave."""
+    try:
+        answer = resolver(*call)
+    except ResolutionError as error:
+        return f"{label} raised ResolutionError: {str(error).rstrip('.')}."
+    return f"{label} gave {'None' if answer is None else 'it'}."
 
 
 def shortcut(resolver: Any) -> Any:
