@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued import ledger, operations, readiness, sweeper
 from smart_storages.queued.models import State
 from smart_storages.queued.progress import Progress
@@ -54,8 +55,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
-        with readiness.explained():
-            getattr(self, f"_{action}")(options)
+        try:
+            with readiness.explained():
+                getattr(self, f"_{action}")(options)
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
 
     def _progress(self, options: Dict[str, Any]) -> Progress:
         return Progress(self.stderr, quiet=options["verbosity"] == 0)
