@@ -21,9 +21,10 @@ from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_p
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import ready_made_class, storages
 
-__all__ = ["check_buckets", "check_storages"]
+__all__ = ["check_buckets", "check_queue_app", "check_storages"]
 
 _PREFIX = "smart_storages"
+_QUEUE_APP = "smart_storages.queued"
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
 _IDS = {
@@ -107,6 +108,41 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     for label, storage in _iter_field_storages():
         messages += _check_storage(label, storage, seen)
     return messages
+
+
+def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that the queue's app is there if ``STORAGES`` or a model has a queued storage."""
+    if apps.is_installed(_QUEUE_APP):
+        return []
+    users = [
+        f"STORAGES[{alias!r}]"
+        for alias, params in storages.backends.items()
+        if _is_queued(_import_backend(params))
+    ]
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            if _is_queued(type(getattr(field, "storage", None))):
+                users.append(f"{model._meta.label}.{field.name}")
+    return [
+        checks.Error(
+            f"{label} is a queued storage, but {_QUEUE_APP!r} is not in INSTALLED_APPS.",
+            hint=f"Add {_QUEUE_APP!r} to INSTALLED_APPS, and run manage.py migrate.",
+            id=f"{_PREFIX}.Q007",
+        )
+        for label in users
+    ]
+
+
+def _is_queued(cls: Any) -> bool:
+    return bool(getattr(cls, "enters_registry", False))
+
+
+def _import_backend(params: Any) -> Any:
+    path = params.get("BACKEND") if isinstance(params, Mapping) else None
+    try:
+        return import_string(path) if isinstance(path, str) else path
+    except Exception:  # Django's own error says it best, when the alias is used
+        return None
 
 
 def _check_storage(

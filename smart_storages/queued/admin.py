@@ -53,9 +53,12 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Retry the failed transfers"), permissions=["change"])
     def retry_transfers(self, request: HttpRequest, rows: Any) -> None:
         """Queue the chosen rows again, if they have failed."""
-        retried = operations.retry(rows.filter(state=State.FAILED))
-        text = ngettext("%d transfer queued again.", "%d transfers queued again.", retried)
-        self.message_user(request, text % retried, messages.SUCCESS)
+        sent, unsent = operations.retry(rows.filter(state=State.FAILED))
+        text = ngettext("%d transfer queued again.", "%d transfers queued again.", sent)
+        self.message_user(request, text % sent, messages.SUCCESS)
+        if unsent:
+            told = _("The engine did not take %d; a sweep will send them.") % unsent
+            self.message_user(request, told, messages.WARNING)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: Optional[Dict[str, Any]] = None

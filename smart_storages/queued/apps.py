@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from smart_storages.exceptions import ConfigurationError
+
 __all__ = ["QueuedConfig"]
 
 
@@ -18,4 +20,8 @@ class QueuedConfig(AppConfig):
     def ready(self) -> None:
         from . import checks, engines  # noqa: F401 - the checks register themselves
 
+        try:
+            engines.require()
+        except ConfigurationError:
+            return  # for the check Q001 to say, and for the first save
         engines.prepare()

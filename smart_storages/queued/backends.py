@@ -12,8 +12,9 @@ from smart_storages.calls import Steps
 from smart_storages.forwarding import CombiningStorage
 from smart_storages.utils import resolve_storage
 
-from . import hints, ledger, names, registry, saving
+from . import arguments, hints, ledger, names, registry, saving
 from .models import QueuedFile
+from .readiness import explained
 from .tasks import Transfer
 
 __all__ = [
@@ -84,8 +85,14 @@ class QueuedStorage(CombiningStorage):
         max_local_bytes: Optional[int] = None,
         key: Optional[str] = None,
     ) -> None:
-        self._local = self._refer(_with_options(local, local_options), resolve_storage)
-        self._remote = self._refer(_with_options(remote, remote_options), resolve_storage)
+        given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
+        given.update(ask_remote=ask_remote, durable=durable, max_local_bytes=max_local_bytes)
+        arguments.check_types(type(self).__name__, given)
+        arguments.check_places(
+            type(self).__name__, (local, local_options), (remote, remote_options)
+        )
+        self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
+        self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
         self.task = task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
         self._overwrite = overwrite
@@ -127,7 +134,8 @@ class QueuedStorage(CombiningStorage):
         hinted = hints.get(self.key, name)
         if hinted is not None:
             return Place(self.remote, hinted)
-        row = ledger.find(self.key, name)
+        with explained():
+            row = ledger.find(self.key, name)
         if row is None:
             return Place(self.remote, name)
         if not row.is_live:
@@ -231,8 +239,8 @@ class QueuedStorage(CombiningStorage):
         return names.merge_listing(path, directories, files, changes)
 
     def _changes_under(self, path: str) -> List[QueuedFile]:
-        prefix = names.directory(path)
-        return list(ledger.differing(self.key, prefix))
+        with explained():
+            return list(ledger.differing(self.key, names.directory(path)))
 
     # Names
 
@@ -321,12 +329,6 @@ def _rebuild(cls: Type[QueuedStorage], arguments: Dict[str, Any], key: str) -> Q
     # The one that this process has made itself has its credentials.
     made = registry.get(key)
     return made if type(made) is cls else cls(**arguments)
-
-
-def _with_options(reference: Any, options: Optional[Mapping[str, Any]]) -> Any:
-    if not options:
-        return reference
-    return {"BACKEND": reference, "OPTIONS": dict(options)}
 
 
 class DelayedStorage(QueuedStorage):

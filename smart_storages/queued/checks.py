@@ -7,40 +7,54 @@
 ``smart_storages.Q004``  Django's tasks backend runs inline
 ``smart_storages.Q005``  ``local`` is a disk, and the worker may run on another host
 ``smart_storages.Q006``  two queued storages share a remote, but not a ledger
+``smart_storages.Q007``  the queue's app is not installed (``smart_storages.checks`` tells)
+``smart_storages.Q008``  an alias of ``STORAGES`` gives a queued storage an unknown option
+``smart_storages.Q009``  ``local`` and ``remote`` are one place
+``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
 =====================  ====================================================================
+
+A remote without a bucket is told of as ``smart_storages.W003``, as for any other storage.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List
+import difflib
+import os
+from contextlib import suppress
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.core.files.storage import FileSystemStorage
+from django.utils.module_loading import import_string
 
-from smart_storages.config import get_queue_settings
+from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.forwarding import ForwardingStorage
+from smart_storages.storages import SmartS3Storage
+from smart_storages.utils import storages
 
 from . import engines, registry
+from .arguments import known_options
 from .tasks import get_task
 
 __all__ = ["check_engine", "check_storages"]
+
+_BUILT_IN = ("celery", "django", "inline")
+#: What to install for an engine whose package is missing.
+_EXTRAS = {"celery": "celery", "django": "tasks"}
 
 
 @register("smart_storages")
 def check_engine(**kwargs: Any) -> List[CheckMessage]:
     """Check the settings of the queue and its engine."""
+    name = ""
     try:
-        engine = engines.get_engine()
         name = get_queue_settings().tasks
-        inline = engine.runs_inline
+        engines.require()
+        inline = engines.get_engine().runs_inline
     except (ConfigurationError, ImportError) as error:
-        return [
-            Error(
-                str(error),
-                hint="Set SMART_STORAGE_TASKS to 'celery', 'django', 'inline' or a dotted path.",
-                id="smart_storages.Q001",
-            )
-        ]
+        return [Error(str(error), hint=_hint_for(name), id="smart_storages.Q001")]
     if not name:
         return [
             checks.Warning(
@@ -60,33 +74,183 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
     return []
 
 
+def _hint_for(name: str) -> str:
+    if not name:  # the settings could not be read as far as this one
+        return "Correct the setting that the message names."
+    if name in _EXTRAS:
+        return f"pip install 'django-smart-storages[{_EXTRAS[name]}]'"
+    close = difflib.get_close_matches(name.lower(), _BUILT_IN, n=1)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return (
+        "Set SMART_STORAGE_TASKS to 'celery', 'django', 'inline' or the dotted path of an Engine "
+        "or of a function."
+    )
+
+
+class _Sound(NamedTuple):
+    """A queued storage whose places could be found."""
+
+    storage: Any
+    local: Any
+    remote: Any
+
+
 @register("smart_storages")
 def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
-    try:
-        storages = registry.known_storages(with_settings=True)
-        engine = engines.get_engine()
-        elsewhere = not (engine.on_this_host or engine.runs_inline)
-    except (ConfigurationError, ImportError):
-        return []  # told above, or by Django
-    found: List[CheckMessage] = []
-    sound = []
-    for storage in storages:
+    found = list(_check_aliases())
+    sound: List[_Sound] = []
+    for storage in registry.known_storages():
         try:
-            sound.append((storage, storage.local, storage.remote))
+            each = _Sound(storage, storage.local, storage.remote)
             get_task(storage.task)
         except Exception as error:
-            found.append(
-                Error(
-                    f"The queued storage {storage.key!r} cannot be used: {error}",
-                    hint="Correct its local, remote or task.",
-                    id="smart_storages.Q002",
-                )
-            )
-    if elsewhere:
-        found += [_warn_of_disk(storage) for storage, local, _ in sound if _is_disk(local)]
+            found.append(_unusable(f"The queued storage {storage.key!r}", error))
+            continue
+        problem = _find_problem(each)
+        if problem is None:
+            sound.append(each)
+            found += _check_bucket(each)
+        else:
+            found.append(problem)
+    disks = [each.storage for each in sound if _is_disk(each.local)]
+    if disks and _works_elsewhere():
+        found.append(_warn_of_disks(disks))
     found += _find_shared_remotes(sound)
     return found
+
+
+def _check_aliases() -> Iterator[CheckMessage]:
+    for alias, backend, options in registry.queued_aliases():
+        label = f"STORAGES[{alias!r}]"
+        known = known_options(backend)
+        unknown = [str(name) for name in options if name not in known]
+        for name in unknown:
+            close = difflib.get_close_matches(name.lower(), known, n=1)
+            told = ", ".join(sorted(known))
+            yield Error(
+                f"{label}['OPTIONS'][{name!r}] is no option of {backend.__qualname__}.",
+                hint=f"Did you mean {close[0]!r}?" if close else f"Known are: {told}.",
+                id="smart_storages.Q008",
+            )
+        if unknown:
+            continue
+        try:
+            registry.enter(storages[alias])
+        except Exception as error:
+            yield _unusable(label, error)
+
+
+def _unusable(label: str, error: Exception) -> CheckMessage:
+    return Error(
+        f"{label} cannot be used: {error}",
+        hint="Correct its local, remote, task or other options.",
+        id="smart_storages.Q002",
+    )
+
+
+def _find_problem(each: _Sound) -> Optional[CheckMessage]:
+    storage = each.storage
+    for name, place in (("local", each.local), ("remote", each.remote)):
+        if _leads_to(place, storage, []):
+            return Error(
+                f"The {name} of the queued storage {storage.key!r} leads back to itself.",
+                hint=f"Give another alias, module or storage as {name}.",
+                id="smart_storages.Q010",
+            )
+        problem = getattr(place, "configuration_problem", None)
+        if problem is not None:
+            return _unusable(f"The {name} of the queued storage {storage.key!r}", problem)
+    if each.local is each.remote or _same_place(each.local, each.remote):
+        return Error(
+            f"local and remote of the queued storage {storage.key!r} are one place, so that no "
+            "file travels.",
+            hint="Give each a directory, or a bucket or location, of its own.",
+            id="smart_storages.Q009",
+        )
+    return None
+
+
+def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
+    if place is storage:
+        return True
+    if any(place is each for each in seen):
+        return False
+    seen.append(place)
+    for reference in _references_of(place):
+        if not _is_forwarding(reference.reference):
+            continue
+        try:
+            further = reference.storage
+        except ConfigurationError:  # told of where that storage is used
+            continue
+        if _leads_to(further, storage, seen):
+            return True
+    return False
+
+
+def _references_of(place: Any) -> List[Any]:
+    if not isinstance(place, ForwardingStorage):
+        return []
+    # A fallback reads which storages it has when they are first asked for.
+    with suppress(ConfigurationError):
+        getattr(place, "_backends", None)
+    return place._references
+
+
+def _is_forwarding(reference: Any) -> bool:
+    # Somebody else's backend leads nowhere, and building it might do I/O.
+    if isinstance(reference, str):
+        reference = storages.backends.get(reference, reference)
+    if isinstance(reference, Mapping):
+        reference = reference.get("BACKEND")
+    if isinstance(reference, str):
+        try:
+            reference = import_string(reference)
+        except ImportError:
+            return False
+    cls = reference if isinstance(reference, type) else type(reference)
+    return issubclass(cls, ForwardingStorage)
+
+
+def _same_place(one: Any, other: Any) -> bool:
+    mine, theirs = _place_of(one), _place_of(other)
+    return mine is not None and mine == theirs
+
+
+def _place_of(storage: Any) -> Any:
+    if isinstance(storage, FileSystemStorage) and storage.location:
+        return "disk", os.path.abspath(storage.location)
+    if isinstance(storage, SmartS3Storage) and storage.bucket_name:
+        location = str(storage.location or "").strip("/")
+        return "bucket", storage.endpoint_url, storage.bucket_name, location
+    return None
+
+
+def _check_bucket(each: _Sound) -> Iterator[CheckMessage]:
+    for name, place in (("local", each.local), ("remote", each.remote)):
+        if not isinstance(place, SmartS3Storage) or place.bucket_name:
+            continue
+        reference = getattr(each.storage, f"_{name}").reference
+        if isinstance(reference, str) and (
+            reference in storages.backends or find_key(place.module_name)
+        ):
+            continue  # told of where it is described
+        yield checks.Warning(
+            f"The {name} of the queued storage {each.storage.key!r} has no bucket: bucket_name is "
+            "set neither for the module nor as AWS_STORAGE_BUCKET_NAME.",
+            hint=f"Name another {name}, or set AWS_STORAGE_BUCKET_NAME.",
+            id="smart_storages.W003",
+        )
+
+
+def _works_elsewhere() -> bool:
+    try:
+        engine = engines.get_engine()
+        return not (engine.on_this_host or engine.runs_inline)
+    except (ConfigurationError, ImportError):
+        return False  # told above
 
 
 def _is_disk(storage: Any) -> bool:
@@ -97,19 +261,20 @@ def _is_disk(storage: Any) -> bool:
     return True
 
 
-def _warn_of_disk(storage: Any) -> CheckMessage:
+def _warn_of_disks(found: List[Any]) -> CheckMessage:
+    keys = ", ".join(repr(storage.key) for storage in found)
     return checks.Warning(
-        f"The local storage of {storage.key!r} is a disk: a worker on another host does not see "
-        "the files.",
+        f"The local storage of {keys} is a disk: a worker on another host does not see the files.",
         hint=(
-            "Run the workers where the files are saved, share the disk, or make local a staging "
-            "bucket. Then silence this check, or not at all."
+            "If every worker sees that disk (it runs where the files are saved, or the disk is "
+            "shared), all is well, and this check may be silenced with SILENCED_SYSTEM_CHECKS. If "
+            "not, make local a staging bucket."
         ),
         id="smart_storages.Q005",
     )
 
 
-def _find_shared_remotes(sound: List[Any]) -> Iterator[CheckMessage]:
+def _find_shared_remotes(sound: List[_Sound]) -> Iterator[CheckMessage]:
     first: Dict[str, Any] = {}
     for storage, _, _ in sound:
         other = first.setdefault(storage.remote_key, storage)

@@ -12,17 +12,20 @@ from __future__ import annotations
 import datetime
 import importlib
 import logging
-from typing import Any, Callable, ClassVar, Dict, Optional, Type
+import time
+from functools import lru_cache
+from typing import Any, Callable, Dict, Optional, Tuple, Type
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.health import Breaker
 
 from .carrier import carry
 
-__all__ = ["Engine", "enqueue", "get_engine", "prepare", "run"]
+__all__ = ["Engine", "enqueue", "get_engine", "prepare", "require", "run", "send"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -78,38 +81,92 @@ class CeleryEngine(Engine):
     """Celery 5, with whatever broker and queues the project's app has."""
 
     def prepare(self) -> None:
-        self._task()
-
-    def _task(self) -> Any:
-        from celery import shared_task
-
-        # Acknowledged when done: a broker that notices the death of a worker delivers again.
-        return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
+        _make_celery_task()
 
     def enqueue(self, pk: int, delay: float) -> Any:
-        options: Dict[str, Any] = {"retry_policy": self._AT_ONCE}
+        options: Dict[str, Any] = {"retry_policy": _ONCE_MORE}
         if delay > 0:
             options["countdown"] = delay
         queue = get_queue_settings().tasks_queue
         if queue:
             options["queue"] = queue
-        task = self._task()
-        with task.app.producer_pool.acquire(block=True) as producer:
+        if not _breaker.allows():
+            raise ConnectionError("The broker did not answer a moment ago; it is not asked again.")
+        started = time.monotonic()
+        try:
+            result = self._send(_make_celery_task(), pk, options)
+        except Exception:
+            if time.monotonic() - started >= _BROKER_SECONDS:
+                _breaker.failed()
+            raise
+        _breaker.succeeded()
+        return result
+
+    def _send(self, task: Any, pk: int, options: Dict[str, Any]) -> Any:
+        pool = _producers(task.app)
+        with pool.acquire(block=True, timeout=_BROKER_SECONDS) as producer:
             # Else a broker that is down keeps a request waiting for seconds, file after file.
-            producer.connection.ensure_connection(**self._AT_ONCE)
+            producer.connection.ensure_connection(**{**_ONCE_MORE, "max_retries": 0})
             return task.apply_async(args=(pk,), producer=producer, **options)
 
-    #: One more try, at once: a connection of the pool may be from before the broker's restart.
-    _AT_ONCE: ClassVar[Dict[str, int]] = {
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0,
-        "interval_max": 0,
+
+@lru_cache(maxsize=None)
+def _make_celery_task() -> Any:
+    # Once: Celery keeps what it is told of a shared task for every app there may yet be.
+    from celery import shared_task
+
+    # Acknowledged when done: a broker that notices the death of a worker delivers again.
+    return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
+
+
+def _producers(app: Any) -> Any:
+    """Return a pool of the app's producers, on connections that do not wait for long.
+
+    The project's own have no timeout where Celery's defaults are kept, and a broker that takes a
+    connection and says nothing (out of memory, suspended, behind a firewall) would be waited for
+    as long as the system lets it. kombu keeps a pool for each set of options.
+    """
+    from kombu import pools
+
+    connection = app.connection_for_write(connect_timeout=_BROKER_SECONDS)
+    given = connection.transport_options
+    limits = {
+        name: min(given.get(name) or _BROKER_SECONDS, _BROKER_SECONDS)
+        for name in _TIMEOUTS.get(connection.transport.driver_type, ())
     }
+    connection.transport_options = {**given, **limits}
+    pool = pools.producers[connection]
+    if pool.limit != app.pool.limit:
+        pool.limit = app.pool.limit
+    return pool
+
+
+#: Seconds that the broker has for each answer.
+_BROKER_SECONDS = 1.5
+#: Seconds for which a broker that gave none is not asked again.
+_PAUSE = 30.0
+_breaker = Breaker(_PAUSE, time.monotonic)
+
+#: What kombu's transports call the timeouts of their sockets.
+_TIMEOUTS: Dict[str, Tuple[str, ...]] = {
+    "redis": ("socket_timeout", "socket_connect_timeout"),
+    "amqp": ("read_timeout", "write_timeout"),
+}
+
+#: One more try, at once: a connection of the pool may be from before the broker's restart.
+_ONCE_MORE: Dict[str, int] = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
 
 
 class DjangoEngine(Engine):
     """``django.tasks`` of Django 6, or the ``django-tasks`` backport, as ``TASKS`` is set up."""
+
+    def prepare(self) -> None:
+        self._task()
 
     def _task(self) -> Any:
         return importlib.import_module(__name__).carry_queued_file
@@ -173,12 +230,29 @@ def get_engine() -> Engine:
     raise ConfigurationError(f"SMART_STORAGE_TASKS = {name!r} is not an Engine nor a function.")
 
 
+def require() -> None:
+    """Make sure that there is an engine; costs next to nothing when there is.
+
+    Raises:
+        ConfigurationError: A setting of the queue is wrong, or the engine's package is missing.
+    """
+    engine = get_engine()
+    if type(engine) not in _ENGINES.values():
+        return
+    try:
+        engine.prepare()
+    except ImportError as error:
+        raise ConfigurationError(
+            f"SMART_STORAGE_TASKS = {get_queue_settings().tasks!r} cannot be used: {error}."
+        ) from error
+
+
 def prepare() -> None:
     """Make the task known to a worker of the engine."""
     get_engine().prepare()
 
 
-def enqueue(pk: int, delay: float = 0.0) -> Any:
+def send(pk: int, delay: float = 0.0) -> Tuple[bool, Any]:
     """Hand a row to the engine. Never raises: what could not be sent, the sweep sends later.
 
     Args:
@@ -186,13 +260,18 @@ def enqueue(pk: int, delay: float = 0.0) -> Any:
         delay: Seconds to wait.
 
     Returns:
-        What the engine returned, ``None`` if it failed.
+        Whether the engine took it, and what it returned.
     """
     try:
-        return get_engine().enqueue(pk, delay)
+        return True, get_engine().enqueue(pk, delay)
     except Exception:
         logger.exception("row %s could not be queued; the sweep will do it", pk)
-        return None
+        return False, None
+
+
+def enqueue(pk: int, delay: float = 0.0) -> Any:
+    """Do as :func:`send`, and return what the engine returned, ``None`` if it failed."""
+    return send(pk, delay)[1]
 
 
 def _make_django_task() -> Any:

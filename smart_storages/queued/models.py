@@ -69,6 +69,8 @@ class QueuedFile(models.Model):
     dirty_generation = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
+        # Said here, for without our app Django would take the table for one of "smart_storages".
+        app_label = "smart_storages_queued"
         verbose_name = _("queued file")
         verbose_name_plural = _("queued files")
         indexes = [

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
 from django.db.models import Count, F
 from django.utils import timezone
 
-from . import copies, engines, ledger, registry
+from . import copies, engines, ledger
 from .models import QueuedFile, State
 from .registry import find_storage
 
-__all__ = ["count_by_state", "describe", "prune", "retry", "verify"]
+__all__ = ["count_by_state", "describe", "find_unknown", "prune", "retry", "verify"]
 
 _BATCH = 200
 Tell = Callable[[str, int, int], None]
@@ -48,19 +48,28 @@ def describe(row: QueuedFile) -> Dict[str, Any]:
     }
 
 
-def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> int:
+def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> Tuple[int, int]:
     """Queue failed transfers again, with all their attempts.
 
     Returns:
-        How many.
+        How many were sent, and how many are queued but wait for a sweep to send them.
     """
-    retried, total = 0, rows.count()
+    sent = unsent = 0
+    total = rows.count()
     for done, row in enumerate(_each(rows), 1):
         progress("retry", done, total)
         if row.state == State.FAILED and ledger.requeue(row, reset=True):
-            engines.enqueue(row.pk)
-            retried += 1
-    return retried
+            if engines.send(row.pk)[0]:
+                sent += 1
+            else:
+                unsent += 1
+    return sent, unsent
+
+
+def find_unknown(ids: Iterable[int]) -> List[int]:
+    """Return those of the ids that no row has."""
+    asked = set(ids)
+    return sorted(asked - set(ledger.rows().filter(pk__in=asked).values_list("pk", flat=True)))
 
 
 def prune(days: float) -> int:
@@ -103,12 +112,23 @@ def verify(
         problem = _find_problem(row)
         if not problem:
             continue
-        if repair and row.local_name and ledger.requeue(row, reset=True):
-            engines.enqueue(row.pk)
-            registry.find_storage(row.storage).moved(row.name)
-            problem += " It is sent again."
-        report(problem)
+        report(f"{problem} {_repair(row)}" if repair else problem)
     return done
+
+
+def _repair(row: QueuedFile) -> str:
+    try:
+        storage = find_storage(row.storage)
+        if not (row.local_name and storage.local.exists(row.local_name)):
+            return "No local copy is left, so that it cannot be repaired."
+    except Exception as error:
+        return f"It was not repaired: {error}"
+    if not ledger.requeue(row, reset=True):
+        return "It was not repaired: it has just changed."
+    storage.moved(row.name)
+    if engines.send(row.pk)[0]:
+        return "It is sent again."
+    return "It is queued again; the engine did not take it, so that a sweep will send it."
 
 
 def _find_problem(row: QueuedFile) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from django.utils.module_loading import import_string
 
@@ -18,7 +18,15 @@ from smart_storages.options import holds_secret
 from smart_storages.references import describe
 from smart_storages.utils import storages
 
-__all__ = ["enter", "find_storage", "get", "known_storages", "make_key", "without_secrets"]
+__all__ = [
+    "enter",
+    "find_storage",
+    "get",
+    "known_storages",
+    "make_key",
+    "queued_aliases",
+    "without_secrets",
+]
 
 _storages: Dict[str, Any] = {}
 _MAX_KEY = 100
@@ -39,14 +47,8 @@ def get(key: str) -> Any:
     return _storages.get(key)
 
 
-def known_storages(*, with_settings: bool = False) -> List[Any]:
-    """Return the queued storages that this process has made.
-
-    Args:
-        with_settings: Whether to make those of ``STORAGES`` first.
-    """
-    if with_settings:
-        _make_those_of_the_settings()
+def known_storages() -> List[Any]:
+    """Return the queued storages that this process has made."""
     return list(_storages.values())
 
 
@@ -69,6 +71,12 @@ def find_storage(key: str) -> Any:
 
 
 def _make_those_of_the_settings() -> None:
+    for alias, _, _ in queued_aliases():
+        enter(storages[alias])
+
+
+def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
+    """Yield the aliases of ``STORAGES`` that are queued storages, with class and options."""
     for alias, params in storages.backends.items():
         backend = params.get("BACKEND")
         try:
@@ -76,7 +84,7 @@ def _make_those_of_the_settings() -> None:
         except ImportError:  # not ours to report: Django does when the alias is used
             continue
         if getattr(backend, "enters_registry", False):
-            enter(storages[alias])
+            yield alias, backend, params.get("OPTIONS") or {}
 
 
 def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:

@@ -18,6 +18,7 @@ from smart_storages.names import check_name
 
 from . import copies, engines, hints, ledger, names
 from .models import QueuedFile, State
+from .readiness import explained, require
 from .steps import reached
 
 __all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
@@ -38,8 +39,10 @@ def find_available(storage: Any, name: str, max_length: Optional[int] = None) ->
     return names.make_unique(storage, name, max_length)
 
 
+@explained()
 def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> str:
     """Save a file locally, and have it carried once the transaction is committed."""
+    require()
     name = find_available(storage, name, max_length)
     check_name(name)
     if _is_full(storage, content):
@@ -55,8 +58,10 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
             name = names.make_unique(storage, name, max_length)
 
 
+@explained()
 def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
     """Save a file under exactly this name, and say whether that was possible."""
+    require()
     name = names.clean(name)
     if not replace and storage.exists(name):
         return False
@@ -130,8 +135,10 @@ def _store_remotely(
     return saved
 
 
+@explained()
 def bury(storage: Any, name: str) -> None:
     """Delete a file: gone for readers with the transaction, from the remote soon after."""
+    require()
     name = names.clean(name)
     hints.forget(storage.key, name)
     row, replaced = ledger.record_delete(storage.key, name, storage.task)
@@ -139,8 +146,10 @@ def bury(storage: Any, name: str) -> None:
     _on_commit(storage, row, replaced, "delete", work=True)
 
 
+@explained()
 def ask_for_transfer(storage: Any, name: str) -> Any:
     """Queue a file that is held, has failed, or whose message may be lost."""
+    require()
     row = ledger.find(storage.key, names.clean(name))
     if row is None or not row.is_live:
         raise FileNotFoundError(f"The ledger of {storage.key!r} has no file {name!r}.")

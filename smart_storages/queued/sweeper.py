@@ -33,7 +33,8 @@ class Report:
     """What a sweep did.
 
     Args:
-        requeued: Rows handed to the engine again.
+        requeued: Rows that the engine has taken again.
+        unsent: Rows that it did not take; a later sweep tries again.
         carried: How the rows that the sweep carried itself ended, with how often.
         local_deleted: Local copies of finished rows deleted.
         orphans: Local copies deleted that no row refers to.
@@ -42,6 +43,7 @@ class Report:
     """
 
     requeued: int = 0
+    unsent: int = 0
     carried: Dict[str, int] = field(default_factory=dict)
     local_deleted: int = 0
     orphans: int = 0
@@ -93,9 +95,10 @@ def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> 
             if run:
                 outcome = engines.run(pk) or "nothing to do"
                 report.carried[outcome] = report.carried.get(outcome, 0) + 1
-            else:
-                engines.enqueue(pk)
+            elif engines.send(pk)[0]:
                 report.requeued += 1
+            else:
+                report.unsent += 1
 
 
 def _due(age: float) -> Any:

@@ -11,6 +11,9 @@ from typing import Any, List
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+#: Seconds that a process has before it counts as hanging.
+_PATIENCE = 300
+
 
 class Project:
     """A project in a directory of its own, with processes of its own."""
@@ -32,18 +35,25 @@ class Project:
             env=self.environment,
             stdout=subprocess.PIPE,
             check=True,
+            timeout=_PATIENCE,
         )
         return json.loads(done.stdout)
 
     def manage(self, *arguments: str) -> str:
-        done = subprocess.run(
+        done = self.run(*arguments)
+        done.check_returncode()
+        return done.stdout.decode()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a command that may fail, and return how it ended."""
+        return subprocess.run(
             [sys.executable, "-m", "django", *arguments],
             cwd=ROOT,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            check=True,
+            capture_output=True,
+            check=False,
+            timeout=_PATIENCE,
         )
-        return done.stdout.decode()
 
     def start_worker(self, *command: str) -> subprocess.Popen:
         with open(self.root / "worker.log", "ab") as log:

@@ -39,6 +39,19 @@ def test_failed_transfers_can_be_retried(page: Any, queue: Any, messages: list) 
     assert broker.deliver() == ["done"]
 
 
+def test_a_retry_that_the_engine_does_not_take_is_told_of(
+    page: Any, queue: Any, settings: Any
+) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(state="failed")
+    settings.SMART_STORAGE_TASKS = "tests.queued.broker.refuse"
+    url = reverse("admin:smart_storages_queued_queuedfile_changelist")
+    pk = row_of(queue, "a.txt").pk
+    answer = page.post(url, {"action": "retry_transfers", "_selected_action": [pk]}, follow=True)
+    assert "0 transfers queued again." in answer.content.decode()
+    assert "The engine did not take 1" in answer.content.decode()
+
+
 def test_rows_can_be_looked_at_but_not_written(page: Any, queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     row = row_of(queue, "a.txt")

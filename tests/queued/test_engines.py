@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 import time
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, Iterator
 
 import pytest
@@ -95,6 +99,44 @@ def test_a_save_does_not_wait_for_a_broker_that_is_down(
     project.start_celery()
     assert "3 queued again" in project.manage("transfers", "sweep", "--requeue-age", "0")
     assert_delivered(project, 3)
+
+
+@pytest.fixture
+def silent() -> Iterator[Any]:
+    """A port that takes connections and never says a word; ``taken`` is the list of them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken: list = []
+
+        def take() -> None:
+            with suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        yield SimpleNamespace(port=server.getsockname()[1], taken=taken)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(30)
+        for connection in taken:
+            connection.close()
+
+
+@pytest.mark.parametrize("protocol", ["redis", "amqp"])
+def test_a_broker_that_never_answers_holds_up_neither_saves_nor_sweeps(
+    make_project: Any, tmp_path: Any, silent: Any, protocol: str
+) -> None:
+    need("celery")
+    need("redis")
+    url = f"{protocol}://127.0.0.1:{silent.port}//"
+    project = make_project(database=sqlite(tmp_path), engine="celery", broker=url)
+    project.client("save", 0, 5)
+    assert project.client("wait", 5, "0") == {"states": {"queued": 5}, "wrong": []}
+    assert len(silent.taken) == 1, "a broker that was silent is left alone for a while"
+    swept = project.run("transfers", "sweep", "--requeue-age", "0")
+    assert b"0 queued again." in swept.stdout
+    assert b"5 could not be queued" in swept.stderr
+    assert swept.returncode != 0
+    assert len(silent.taken) == 2
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

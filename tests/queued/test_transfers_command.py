@@ -108,3 +108,49 @@ def test_a_progress_bar_is_drawn_on_a_terminal_only() -> None:
             progress("retry", 2, 2)
         assert ("100% retry 2/2" in stream.getvalue()) == drawn
         assert "\n" not in stream.getvalue()
+
+
+def call_failing(*arguments: str) -> str:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("transfers", *arguments, stdout=out, stderr=err)
+    return f"{out.getvalue()}{err.getvalue()}{caught.value}"
+
+
+def test_what_the_engine_did_not_take_is_not_counted_as_queued(queue: Any, settings: Any) -> None:
+    for name in ("a.txt", "b.txt"):
+        queue.save(name, ContentFile(b"hello"))
+    pass_time(1000)
+    settings.SMART_STORAGE_TASKS = "tests.queued.broker.refuse"
+    told = call_failing("sweep")
+    assert "0 queued again." in told
+    assert "2 could not be queued" in told
+    QueuedFile.objects.update(state="failed")
+    told = call_failing("retry")
+    assert "0 queued again." in told
+    assert "2 could not be queued" in told
+
+
+def test_retry_says_which_rows_there_are_not(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(state="failed")
+    there = row_of(queue, "a.txt").pk
+    told = call_failing("retry", str(there), "99999")
+    assert "1 queued again." in told
+    assert "no row 99999" in told
+
+
+@pytest.mark.parametrize("task", ["Transfer", "TransferAndDelete"])
+def test_verify_says_that_nothing_is_left_to_repair_with(make_queue: Any, task: str) -> None:
+    queue = make_queue(task=f"smart_storages.queued.tasks.{task}")
+    queue.save("a.txt", ContentFile(b"hello"))
+    broker.deliver()
+    queue.remote.delete("a.txt")
+    row = row_of(queue, "a.txt")
+    if row.local_name:
+        queue.local.delete(row.local_name)
+    assert "No local copy is left" not in call_failing("verify")
+    assert "No local copy is left, so that it cannot be repaired." in call_failing(
+        "verify", "--repair"
+    )
+    assert row_of(queue, "a.txt").state == "done"

@@ -9,7 +9,8 @@ from typing import Any, Dict, List
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from smart_storages.queued import ledger, operations, sweeper
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.queued import ledger, operations, readiness, sweeper
 from smart_storages.queued.models import State
 from smart_storages.queued.progress import Progress
 
@@ -54,7 +55,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
-        getattr(self, f"_{action}")(options)
+        try:
+            with readiness.explained():
+                getattr(self, f"_{action}")(options)
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
 
     def _progress(self, options: Dict[str, Any]) -> Progress:
         return Progress(self.stderr, quiet=options["verbosity"] == 0)
@@ -78,11 +83,23 @@ class Command(BaseCommand):
 
     def _retry(self, options: Dict[str, Any]) -> None:
         rows = _filtered(options).filter(state=State.FAILED)
+        unknown: List[int] = []
         if options["ids"]:
             rows = rows.filter(pk__in=options["ids"])
+            unknown = operations.find_unknown(options["ids"])
         with self._progress(options) as progress:
-            retried = operations.retry(rows, progress)
-        self.stdout.write(f"{retried} queued again.")
+            sent, unsent = operations.retry(rows, progress)
+        self.stdout.write(f"{sent} queued again.")
+        self._tell_unsent(unsent)
+        if unknown:
+            told = ", ".join(map(str, unknown))
+            raise CommandError(f"The ledger has no row {told}; 'transfers list' shows the ids.")
+        if unsent:
+            raise CommandError("The engine did not take everything; the log says why.")
+
+    def _tell_unsent(self, unsent: int) -> None:
+        if unsent:
+            self.stderr.write(f"{unsent} could not be queued; a later sweep tries again.")
 
     def _sweep(self, options: Dict[str, Any]) -> None:
         with self._progress(options) as progress:
@@ -103,11 +120,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.orphans} orphans deleted.")
             if options["prune_days"] is not None:
                 self.stdout.write(f"{pruned} rows forgotten.")
+        self._tell_unsent(report.unsent)
         for key in report.unknown:
             self.stderr.write(f"No storage with the key {key!r}: give the renamed one key={key!r}.")
         for error in report.errors:
             self.stderr.write(error)
-        if report.unknown or report.errors:
+        if report.unsent or report.unknown or report.errors:
             raise CommandError("The sweep could not do everything; see above.")
 
     def _verify(self, options: Dict[str, Any]) -> None:
