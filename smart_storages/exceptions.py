@@ -5,6 +5,7 @@
     SmartStorageError                     base of all; never raised itself
     ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
     │   ├── InvalidModuleNameError        a module's name could climb out of its location
+    │   ├── CircularStorageError          a storage refers to itself, by way of others too
     │   └── ResolutionError               no storage could be chosen for a file
     ├── S3Error                           S3 said no, or said nothing            (OSError)
     │   ├── ObjectNotFoundError           no object under that key               (FileNotFoundError)
@@ -45,6 +46,7 @@ __all__ = [
     "BackendsFailedError",
     "BackendsUnreachableError",
     "BucketNotFoundError",
+    "CircularStorageError",
     "ConfigurationError",
     "ContentMismatchError",
     "InvalidModuleNameError",
@@ -76,6 +78,10 @@ class ConfigurationError(SmartStorageError, ImproperlyConfigured):
 
 class InvalidModuleNameError(ConfigurationError, SuspiciousFileOperation):
     """A module's name could climb out of its location; Django answers such a request with 400."""
+
+
+class CircularStorageError(ConfigurationError):
+    """A storage that is made of others refers to itself, perhaps by way of them."""
 
 
 class ResolutionError(ConfigurationError):

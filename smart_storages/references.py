@@ -9,7 +9,7 @@ from weakref import ref
 from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.options import holds_secret
 
 __all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
@@ -25,7 +25,7 @@ class Reference:
         owner: The storage that refers, which must not be reached again from what is built.
 
     Raises:
-        ConfigurationError: from ``storage``: the owner refers to itself, also by way of others.
+        CircularStorageError: from ``storage``: the owner refers to itself, also by way of others.
     """
 
     __slots__ = ("_build", "_lock", "_owner", "_storage", "label", "reference")
@@ -63,7 +63,7 @@ class Reference:
             return
         self._storage = None
         labels = [each.label for each in (self, *way)]
-        raise ConfigurationError(
+        raise CircularStorageError(
             f"{type(owner).__name__} refers to itself: {' -> '.join([labels[-1], *labels])}. "
             "Give one of these storages another one to use."
         )

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.utils import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage
 from tests.threads import run_in_threads
@@ -48,13 +48,13 @@ def aliases(settings, tmp_path):
 def test_a_storage_that_refers_to_itself_is_named(aliases, backend):
     storage = aliases(default=backend)
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match="refers to itself: default -> default"):
+        with pytest.raises(CircularStorageError, match="refers to itself: default -> default"):
             storage.open("a.txt")
 
 
 def test_a_queued_storage_that_refers_to_itself_is_named(aliases):
     storage = aliases(default=(QUEUED, {"local": "disk", "remote": "default"}))
-    with pytest.raises(ConfigurationError, match="refers to itself: default -> default"):
+    with pytest.raises(CircularStorageError, match="refers to itself: default -> default"):
         _ = storage.remote
 
 
@@ -70,7 +70,7 @@ def test_a_circle_over_several_aliases_names_them_all(aliases):
 
 def test_a_circle_by_way_of_djangos_default_storage_is_named(aliases):
     aliases(default=(FALLBACK, {"backends": ["disk", default_storage]}))
-    with pytest.raises(ConfigurationError, match="refers to itself"):
+    with pytest.raises(CircularStorageError, match="refers to itself"):
         default_storage.open("missing.txt")
 
 
@@ -97,7 +97,7 @@ def test_threads_that_close_a_circle_together_all_hear_of_it(aliases):
     heard = []
 
     def ask(number):
-        with pytest.raises(ConfigurationError, match="refers to itself"):
+        with pytest.raises(CircularStorageError, match="refers to itself"):
             (storage, resolve_storage("b"))[number % 2].open("a.txt")
         heard.append(number)
 

@@ -29,7 +29,7 @@ from django.core.files.storage import FileSystemStorage
 from django.utils.module_loading import import_string
 
 from smart_storages.config import find_key, get_queue_settings
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.forwarding import ForwardingStorage
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import storages
@@ -105,6 +105,9 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
         try:
             each = _Sound(storage, storage.local, storage.remote)
             get_task(storage.task)
+        except CircularStorageError:
+            found.append(_circle(storage))
+            continue
         except Exception as error:
             found.append(_unusable(f"The queued storage {storage.key!r}", error))
             continue
@@ -150,15 +153,19 @@ def _unusable(label: str, error: Exception) -> CheckMessage:
     )
 
 
+def _circle(storage: Any) -> CheckMessage:
+    return Error(
+        f"local or remote of the queued storage {storage.key!r} leads back to itself.",
+        hint="Give another alias, module or storage.",
+        id="smart_storages.Q010",
+    )
+
+
 def _find_problem(each: _Sound) -> Optional[CheckMessage]:
     storage = each.storage
     for name, place in (("local", each.local), ("remote", each.remote)):
         if _leads_to(place, storage, []):
-            return Error(
-                f"The {name} of the queued storage {storage.key!r} leads back to itself.",
-                hint=f"Give another alias, module or storage as {name}.",
-                id="smart_storages.Q010",
-            )
+            return _circle(storage)
         problem = getattr(place, "configuration_problem", None)
         if problem is not None:
             return _unusable(f"The {name} of the queued storage {storage.key!r}", problem)
@@ -183,6 +190,8 @@ def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
             continue
         try:
             further = reference.storage
+        except CircularStorageError:
+            return True
         except ConfigurationError:  # told of where that storage is used
             continue
         if _leads_to(further, storage, seen):
