@@ -89,8 +89,8 @@ def _make_contests() -> List[Contest]:
         "recorded alias": dispatcher(BySize(1, small="tenants", large="a")),
         "ReadOnlyStorage": ReadOnlyStorage(nothing),
         "ScopedStorage": ScopedStorage(nothing, "scope"),
-        "FallbackStorage, first has it": FallbackStorage([nothing, nothing]),
-        "MirrorStorage": MirrorStorage(nothing, [nothing]),
+        "FallbackStorage, first has it": FallbackStorage([nothing, _make_nothing()]),
+        "MirrorStorage": MirrorStorage(nothing, [_make_nothing()]),
     }
     contests += [
         _contest(f"exists(), {title}", nothing.exists, None, storage.exists)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import OURS, THEIRS
+from benchmarks import OURS, THEIRS, bench_routing
 from benchmarks import __main__ as program
 from benchmarks.harness import Context, format_number, render_table
 
@@ -19,6 +19,14 @@ def test_every_subject_has_a_title_and_can_run(module: str) -> None:
     loaded = importlib.import_module(module)
     assert isinstance(loaded.TITLE, str)
     assert callable(loaded.run)
+
+
+def test_every_way_through_the_routing_can_be_measured() -> None:
+    rows = bench_routing.run(Context(quick=True))
+    assert {row["who"] for row in rows if row["case"] == "exists(), MirrorStorage"} == {
+        bench_routing.DIRECT,
+        OURS,
+    }
 
 
 def test_rows_of_one_case_stand_side_by_side_with_their_ratio() -> None:

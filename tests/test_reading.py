@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
+import weakref
 import zipfile
 from datetime import timezone
 from pathlib import PurePath
@@ -335,6 +337,23 @@ class TestAsync:
             return await asyncio.gather(*[read(number) for number in range(500)])
 
         assert asyncio.run(use()) == [content] * 500
+
+    def test_a_read_leaves_no_work_to_the_garbage_collector(
+        self, storage: SmartS3Storage, s3_bucket: Bucket
+    ) -> None:
+        # The collector holds the interpreter, and with it the event loop, for its whole run.
+        s3_bucket.put("media/k", b"content")
+
+        async def read() -> weakref.ReferenceType[S3ReadFile]:
+            async with await storage.aopen("k") as file:
+                assert await file.aread() == b"content"
+                return weakref.ref(file)
+
+        gc.disable()
+        try:
+            assert asyncio.run(read())() is None
+        finally:
+            gc.enable()
 
 
 def test_no_signature_and_no_token_is_logged_by_any_library(moto_bucket, caplog):
