@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 from benchmarks import OURS, THEIRS
+from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
@@ -166,32 +166,18 @@ def operate(who: str, server: Dict[str, str], bucket: str, case: str) -> Row:
 
 
 def stream(who: str, server: Dict[str, str], bucket: str, size: int) -> Row:
-    from psutil import Process
-
     read = make_reader(who, server, bucket)
     list(read("small"))
-    process = Process()
-    before = process.memory_info().rss
-    peak = [before]
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.01):
-            peak[0] = max(peak[0], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    before = peak_memory()
     processor, started = time.process_time(), time.perf_counter()
     got = sum(map(len, read("huge")))
     seconds, spent = time.perf_counter() - started, time.process_time() - processor
-    over.set()
-    watcher.join()
     if got != size:
         raise RuntimeError(f"{who} read {got} of {size} bytes")
     return {
         "mb_per_s": size / seconds / 1e6,
         "cpu_s": spent,
-        "memory_growth_mb": (peak[0] - before) / MIB,
+        "memory_growth_mb": (peak_memory() - before) / MIB,
     }
 
 

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
 from benchmarks import OURS, THEIRS
+from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
@@ -195,8 +196,6 @@ class Endless(io.RawIOBase):
 
 
 def upload(who: str, size: int) -> Dict[str, float]:
-    import resource
-
     from django.core.files.base import ContentFile, File
 
     from tests.servers import CephGateway, MotoServer, ceph_available
@@ -208,7 +207,7 @@ def upload(who: str, size: int) -> Dict[str, float]:
         storages = make_storages(server.name, settings)
         storage = storages[THEIRS if who == THEIRS else OURS]
         storage.save("warm.txt", ContentFile(b"x"))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_memory()
         content = Endless(size)
         start = time.perf_counter()
         if who == PLAIN:
@@ -216,6 +215,6 @@ def upload(who: str, size: int) -> Dict[str, float]:
         else:
             storage.save("large.bin", File(content, "large.bin"))
         seconds = time.perf_counter() - start
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        grown = peak_memory() - before
         assert storage.size("large.bin") == size  # noqa: S101
-    return {"mib_per_s": size / MEGABYTE / seconds, "grown_mib": grown / 1024}
+    return {"mib_per_s": size / MEGABYTE / seconds, "grown_mib": grown / MEGABYTE}

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import OURS, THEIRS, bench_routing
 from benchmarks import __main__ as program
 from benchmarks.harness import Context, format_number, render_table
+from benchmarks.memory import peak_memory
 
 
 @pytest.mark.parametrize("module", program.find_subjects().values())
@@ -62,6 +63,17 @@ def test_a_measurement_runs_in_a_process_of_its_own() -> None:
         outcome = context.measure(report_process, text="ä")
     assert outcome["text"] == "ä"
     assert outcome["pid"] != report_process("")["pid"]
+
+
+def test_a_peak_of_memory_is_of_the_process_alone() -> None:
+    large = bytearray(b"x") * (256 * 1024**2)
+    assert peak_memory() > len(large)
+    with Context(repeat=1) as context:
+        assert context.measure(report_peak)["bytes"] < len(large)
+
+
+def report_peak() -> dict[str, int]:
+    return {"bytes": peak_memory()}
 
 
 def report_process(text: str) -> dict[str, Any]:

@@ -14,13 +14,14 @@ pytestmark = pytest.mark.real_s3
 GIB = 1024**3
 
 CHILD = """
-import io, json, resource, sys
+import io, json, sys
 import django
 from django.conf import settings
 order = json.loads(sys.argv[1])
 settings.configure(INSTALLED_APPS=["smart_storages"], **order["settings"])
 django.setup()
 from django.core.files.base import ContentFile, File
+from benchmarks.memory import peak_memory
 from smart_storages.storages import SmartS3Storage
 
 class Endless(io.RawIOBase):
@@ -29,17 +30,14 @@ class Endless(io.RawIOBase):
         self.left -= size
         return bytes(size)
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
 storage = SmartS3Storage(provider="ceph", file_overwrite=order["overwrite"])
 storage.save("warm.txt", ContentFile(b"x"))
-before = peak()
+before = peak_memory()
 if order["how"] == "read":
     storage.open("warm.txt").read()
-    before = peak()
+    before = peak_memory()
     size = sum(map(len, storage.open("large.bin").chunks()))
-    print(json.dumps({"grown": peak() - before, "size": size}))
+    print(json.dumps({"grown": peak_memory() - before, "size": size}))
     sys.exit()
 if order["how"] == "save":
     content = Endless()
@@ -49,7 +47,7 @@ else:
     with storage.open("large.bin", "wb") as file:
         for _ in range(order["size"] // 2**20):
             file.write(bytes(2**20))
-print(json.dumps({"grown": peak() - before, "size": storage.size("large.bin")}))
+print(json.dumps({"grown": peak_memory() - before, "size": storage.size("large.bin")}))
 """
 
 

@@ -112,13 +112,16 @@ class MultipartUpload:
         self._raise_error()
         self._count += 1
         self._size += size
+        # Whoever calls holds the arguments a while longer: the part must not hang on them.
+        order = [make_part]
+        del make_part
         if self._workers == 1:
-            self._run(self._count, make_part)
+            self._run(self._count, order)
             self._raise_error()
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._workers, "smart-storages-part")
-        self._executor.submit(self._run, self._count, make_part)
+        self._executor.submit(self._run, self._count, order)
 
     def complete(self, *, overwrite: bool) -> Written:
         """Publish the object, once every part has arrived.
@@ -189,7 +192,8 @@ class MultipartUpload:
     def _name(self) -> Dict[str, Any]:
         return {"Bucket": self._target.bucket, "Key": self._key, "UploadId": self._upload_id}
 
-    def _run(self, number: int, make_part: Callable[[int], Dict[str, Any]]) -> None:
+    def _run(self, number: int, order: List[Callable[[int], Dict[str, Any]]]) -> None:
+        make_part = order.pop()
         try:
             if self._error is None:
                 self._parts[number] = make_part(number)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from typing import IO, Any, Iterator, Optional, Union
 
-__all__ = ["Source", "read_exactly"]
+__all__ = ["Source", "part_size", "read_exactly"]
 
 #: The beginning of the content is held in memory up to here, on disk above.
 _IN_MEMORY = 16 * 1024**2
@@ -18,6 +19,20 @@ MIN_PART = 5 * 1024**2
 #: An upload has at most 10,000 parts, and how long a stream is shows at its end: parts double after
 #: each 1,000, so that parts of 8 MiB are enough for 8 TiB.
 _PARTS_BEFORE_GROWTH = 1_000
+
+
+def part_size(number: int, first: int) -> int:
+    """Return how many bytes a part of a multipart upload has.
+
+    Args:
+        number: Which one, counted from 0.
+        first: Bytes that the first ones should have, raised to what S3 asks for.
+
+    Example:
+        >>> part_size(0, 8 * 1024**2), part_size(2_500, 8 * 1024**2)
+        (8388608, 33554432)
+    """
+    return max(first, MIN_PART) << number // _PARTS_BEFORE_GROWTH
 
 
 def read_exactly(content: Any, size: int) -> bytes:
@@ -81,17 +96,12 @@ class Source:
             repeatable: ``False`` promises that this is the only time, and saves memory.
         """
         reader = self._reader(repeatable=repeatable)
-        size = max(size, MIN_PART)
-        number = 0
-        while True:
-            part = read_exactly(reader, size)
+        for number in itertools.count():
+            part = read_exactly(reader, part_size(number, size))
             if not part:
                 return
             yield part
             del part  # or it would stay in memory while the next one is read
-            number += 1
-            if number % _PARTS_BEFORE_GROWTH == 0:
-                size *= 2
 
     def close(self) -> None:
         """Remove what was kept on disk; the content itself stays open."""

@@ -13,7 +13,7 @@ from django.core.files.base import File
 
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.multipart import MultipartUpload, abandon, start_reaper
-from smart_storages.s3.source import MIN_PART
+from smart_storages.s3.source import part_size
 from smart_storages.s3.target import Target
 from smart_storages.s3.writer import count_workers, put_body
 
@@ -71,8 +71,9 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         self._params = params
         self._transfer = transfer
         self._on_close = on_close
-        self._buffer = bytearray()
+        self._buffer = _Buffer(transfer.multipart_threshold)
         self._written: Optional[int] = None
+        self._sent = 0
         self._upload: Optional[MultipartUpload] = None
         self._finalizer: Any = None
         self._is_closed = False
@@ -82,15 +83,13 @@ class S3WriteFile(File):  # type: ignore[type-arg]
     def write(self, content: Any) -> int:
         """Write bytes, or text as UTF-8; return the length of what was given."""
         self._raise_if_closed()
-        if isinstance(content, str):
-            data: Any = content.encode("utf-8")
-        else:
-            data = memoryview(content).cast("B")
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        data = memoryview(raw).cast("B")
         self._written = (self._written or 0) + len(data)
-        # A slice at a time: what the caller holds in one piece must not be here a second time.
-        for start in range(0, len(data), MIN_PART):
-            self._buffer += data[start : start + MIN_PART]
-            self._send_full_parts()
+        while data:
+            data = data[self._buffer.fill(data) :]
+            if data:
+                self._send_full_parts()
         return len(content)
 
     def writelines(self, lines: Iterable[Any]) -> None:
@@ -103,14 +102,17 @@ class S3WriteFile(File):  # type: ignore[type-arg]
 
     def _send_full_parts(self) -> None:
         if self._upload is None:
-            if len(self._buffer) <= self._transfer.multipart_threshold:
-                return
             self._start_upload()
-        size = max(self._transfer.multipart_chunksize, MIN_PART)
-        while len(self._buffer) > size:
-            part = bytes(memoryview(self._buffer)[:size])
-            del self._buffer[:size]
+        held = self._buffer.take()
+        while len(held) >= self._part_size():
+            # Two slices that copy nothing, where all of it is one part: the rule.
+            part, held = held[: self._part_size()], held[self._part_size() :]
             self._send(part)
+        self._buffer = _Buffer(self._part_size(), at_once=True)
+        self._buffer.fill(memoryview(held))
+
+    def _part_size(self) -> int:
+        return part_size(self._sent, self._transfer.multipart_chunksize)
 
     def _start_upload(self) -> None:
         start_reaper()
@@ -122,6 +124,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
     def _send(self, part: bytes) -> None:
         try:
             self._require(self._upload).send(part)
+            self._sent += 1
         except BaseException:
             self.discard()
             raise
@@ -158,11 +161,11 @@ class S3WriteFile(File):  # type: ignore[type-arg]
 
     def _publish(self) -> None:
         if self._upload is not None:
-            if self._buffer:
-                self._upload.send(bytes(self._buffer))
+            if self._buffer.length:
+                self._upload.send(self._buffer.take())
             self._upload.complete(overwrite=True)
         elif self._written is not None:
-            body = bytes(self._buffer)
+            body = self._buffer.take()
             put_body(self._target, self._key, body, self._params, overwrite=True)
         else:
             # As django-storages: opening a file for writing does not empty it.
@@ -180,7 +183,8 @@ class S3WriteFile(File):  # type: ignore[type-arg]
 
     def _end(self) -> None:
         self._is_closed = True
-        self._buffer = bytearray()
+        self._buffer = _Buffer(self._transfer.multipart_threshold)
+        self._sent = 0
         self._upload = None
         if self._finalizer is not None:
             self._finalizer.detach()
@@ -253,6 +257,34 @@ class S3WriteFile(File):  # type: ignore[type-arg]
     def _raise_if_closed(self) -> None:
         if self._is_closed:
             raise ValueError("I/O operation on closed file.")
+
+
+class _Buffer:
+    """What is to go out together, collected in one piece that is handed over as it is.
+
+    Args:
+        room: Bytes it takes at most.
+        at_once: ``True`` to take the memory for all of them now. A piece that grows is moved, and
+            for that moment held twice.
+    """
+
+    def __init__(self, room: int, *, at_once: bool = False) -> None:
+        self._room = room
+        self._file = io.BytesIO(bytes(room if at_once else 0))
+
+    @property
+    def length(self) -> int:
+        """Bytes collected so far."""
+        return self._file.tell()
+
+    def fill(self, data: memoryview) -> int:
+        """Take as many bytes as there is room for, and return how many that are."""
+        return self._file.write(data[: self._room - self.length])
+
+    def take(self) -> bytes:
+        """Hand over what was collected; the buffer is of no more use."""
+        self._file.truncate()
+        return self._file.getvalue()
 
 
 def _closed_by_exception(frame: Any) -> bool:
