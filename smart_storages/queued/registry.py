@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return str(value)
-    if hasattr(value, "deconstruct"):
+    if hasattr(value, "deconstruct") and not isinstance(value, type):
         path, args, kwargs = value.deconstruct()
         return [path, _plain(args), _plain(kwargs)]
     if hasattr(value, "__fspath__"):

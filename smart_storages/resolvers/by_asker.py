@@ -37,6 +37,8 @@ class ByTenant(StorageResolver):
         'tenant_acme'
     """
 
+    by_asker = True
+
     def __init__(
         self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
     ) -> None:
@@ -132,6 +134,8 @@ class ByRegion(StorageResolver):
         self.table = dict(table)
         self.region = region
         self.strict = strict
+        #: A function may look at the file alone; the context variable never does.
+        self.by_asker = region is None
         self.aliases = known(*self.table.values(), None if strict else FALLBACK)
 
     def _region(self, method: str, filename: str, params: Any) -> Optional[str]:

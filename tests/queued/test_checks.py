@@ -9,10 +9,13 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from smart_storages.checks import check_queue_app
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.queued import engines, registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.checks import check_engine, check_storages
+from smart_storages.resolvers import ByTenant
 from tests.queued.conftest import DISK
 
 
@@ -192,3 +195,13 @@ def test_a_queue_without_its_app_is_an_error(settings: Any, monkeypatch: Any) ->
         "STORAGES['scans']",
         "queued_tests.Report.scan",
     ]
+
+
+def test_a_remote_chosen_by_who_asks_is_an_error(settings: Any) -> None:
+    settings.SMART_STORAGE_TASKS = "inline"
+    queue = QueuedStorage(DISK, StorageDispatcher(ByTenant()))
+    (error,) = check_storages()
+    assert ids([error]) == ["Q011"]
+    with pytest.raises(ConfigurationError) as caught:
+        queue.remote  # noqa: B018
+    assert str(caught.value) == error.msg
