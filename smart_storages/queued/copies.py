@@ -16,27 +16,16 @@ from django.core.files.storage import Storage
 
 from smart_storages.compat import md5
 
-from . import ledger
+from .identity import orphan_prefix
 from .ledger import LocalCopy
 
-__all__ = ["delete_quietly", "holds", "keep", "new_name", "orphan_prefix", "sync_to_disk"]
+__all__ = ["delete_quietly", "holds", "keep", "new_name", "sync_to_disk"]
 
 logger = logging.getLogger("smart_storages.queued")
 
 _CHUNK = 256 * 1024
 _SHARDS = 256
 _SPOOL = 8 * 1024 * 1024
-
-
-def orphan_prefix(storage: str) -> str:
-    """Return the directory of a storage's local copies, in which a sweep may look for orphans.
-
-    The name of the ledger's database is part of it: a second project (or a test run) that
-    shares the disk has rows of its own, and must not take our copies for orphans.
-    """
-    settings = ledger.connection().settings_dict
-    ledger_id = "|".join(str(settings.get(part, "")) for part in ("HOST", "PORT", "NAME"))
-    return "queued-" + hashlib.sha256(f"{storage}|{ledger_id}".encode()).hexdigest()[:12]
 
 
 def new_name(storage: str, name: str) -> str:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from smart_storages.config import get_queue_settings
 
 from . import copies, engines, ledger, registry
+from .identity import orphan_prefix
 from .models import WORK_STATES, QueuedFile, State
 from .steps import reached
 from .tasks import get_task
@@ -160,8 +161,10 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
     age = get_queue_settings().orphan_age if age is None else age
     before = timezone.now() - datetime.timedelta(seconds=age)
     for storage in _storages():
+        if _has_other_names(storage):
+            continue
         try:
-            found = list(_walk(storage.local, copies.orphan_prefix(storage.key)))
+            found = list(_walk(storage.local, orphan_prefix(storage.key)))
         except Exception as error:
             report.errors.append(f"{storage.key}: {error}")
             continue
@@ -176,6 +179,16 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
                 if copies.delete_quietly(storage.local, name):
                     reached("sweep:orphan-deleted")
                     report.orphans += 1
+
+
+def _has_other_names(storage: Any) -> bool:
+    # A local that records an alias in the name it returns lists the file under another one, so
+    # that no name in a listing can be looked up.
+    kept = ledger.rows().filter(storage=storage.key).exclude(local_name="")
+    if not kept.exclude(local_name__startswith="queued-").exists():
+        return False
+    logger.info("%s: its local renames files; orphans are not looked for", storage.key)
+    return True
 
 
 def _storages() -> List[Any]:

@@ -5,10 +5,14 @@ import time
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
+from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.queued import ledger
-from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.backends import QueuedStorage
+from smart_storages.queued.models import LedgerIdentity, QueuedFile, new_identity
 from smart_storages.queued.sweeper import sweep
+from smart_storages.resolvers import ByContentType
 from tests.queued import broker
 from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
 
@@ -82,6 +86,38 @@ def test_files_that_are_not_the_queues_are_never_orphans(queue: Any) -> None:
     queue.local.save("queued-0123456789ab/00/theirs.txt", ContentFile(b"another database's"))
     sweep(orphan_age=-10)
     assert len(local_files(queue)) == 3
+
+
+def test_a_local_that_records_an_alias_in_the_name_keeps_its_live_copies(
+    tmp_path: Any, make_queue: Any
+) -> None:
+    disk = FileSystemStorage(str(tmp_path / "local"))
+    local = StorageDispatcher(
+        ByContentType({"image/*": "other"}, default="disk"),
+        storages={"disk": disk, "other": FileSystemStorage(str(tmp_path / "other"))},
+    )
+    queue = QueuedStorage(local, FileSystemStorage(str(tmp_path / "remote")), delayed=True)
+    queue.save("a.bin", ContentFile(b"precious"))
+    assert row_of(queue, "a.bin").local_name.startswith("disk/queued-")
+    assert sweep(orphan_age=-10).orphans == 0
+    assert queue.open("a.bin").read() == b"precious"
+
+
+def test_the_copies_of_another_ledger_with_the_same_settings_are_no_orphans(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"theirs"))
+    # Another schema, or another stack: none of our rows is there, and its identity is its own.
+    QueuedFile.objects.all().delete()
+    LedgerIdentity.objects.update(value=new_identity())
+    assert sweep(orphan_age=-10).orphans == 0
+    assert len(local_files(queue)) == 1
+
+
+def test_a_ledger_finds_its_orphans_though_its_identity_was_not_yet_written(queue: Any) -> None:
+    LedgerIdentity.objects.all().delete()
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.all().delete()
+    assert sweep(orphan_age=-10).orphans == 1
+    assert LedgerIdentity.objects.count() == 1
 
 
 def test_a_local_copy_that_outlived_its_worker_is_deleted(queue: Any, monkeypatch: Any) -> None:
