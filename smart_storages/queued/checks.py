@@ -34,6 +34,7 @@ from smart_storages.utils import storages
 
 from . import engines, registry
 from .arguments import known_options
+from .copies import path_on_disk
 from .places import AskerError, leads_to
 from .tasks import get_task
 
@@ -120,7 +121,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
             found += _check_bucket(each)
         else:
             found.append(problem)
-    disks = [each.storage for each in sound if _is_disk(each.local)]
+    disks = [each.storage for each in sound if path_on_disk(each.local, "a")]
     if disks and _works_elsewhere():
         found.append(_warn_of_disks(disks))
     found += _find_shared_remotes(sound)
@@ -219,14 +220,6 @@ def _works_elsewhere() -> bool:
         return not (engine.on_this_host or engine.runs_inline)
     except (ConfigurationError, ImportError):
         return False  # told above
-
-
-def _is_disk(storage: Any) -> bool:
-    try:
-        storage.path("a")
-    except Exception:
-        return False
-    return True
 
 
 def _warn_of_disks(found: List[Any]) -> CheckMessage:

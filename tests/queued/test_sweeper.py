@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import Any
 
+import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
@@ -53,6 +55,51 @@ def test_the_sweep_can_carry_files_itself(queue: Any, messages: list) -> None:
         queue.save(f"{number}.txt", ContentFile(b"hello"))
     assert sweep(run=True, requeue_age=0).carried == {"done": 3}
     assert queue.remote.listdir("")[1] != []
+
+
+@pytest.mark.parametrize("run", [True, False])
+def test_a_sweep_that_carries_leaves_what_lies_on_another_hosts_disk(
+    queue: Any, settings: Any, run: bool
+) -> None:
+    queue.save("theirs.txt", ContentFile(b"theirs"))
+    queue.save("shared.txt", ContentFile(b"shared"))
+    queue.save("deleted.txt", ContentFile(b"deleted"))
+    queue.delete("deleted.txt")
+    QueuedFile.objects.update(host="elsewhere")
+    theirs = queue.local.path(row_of(queue, "theirs.txt").local_name)
+    os.rename(theirs, theirs + ".away")
+    if not run:
+        settings.SMART_STORAGE_TASKS = "inline"
+    for _ in range(10):
+        sweep(run=run, requeue_age=0)
+        pass_time(1000)
+    row = row_of(queue, "theirs.txt")
+    assert (row.state, row.attempts) == ("queued", 0)
+    assert queue.remote.open("shared.txt").read() == b"shared", "that disk is seen from here too"
+    assert not QueuedFile.objects.filter(name="deleted.txt").exists()
+    os.rename(theirs + ".away", theirs)
+    QueuedFile.objects.update(host=socket.gethostname())
+    assert sweep(run=True, requeue_age=0).carried == {"done": 1}
+
+
+def test_a_sweep_that_only_sends_leaves_the_choice_to_the_worker(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(host="elsewhere")
+    os.unlink(queue.local.path(row_of(queue, "a.txt").local_name))
+    assert sweep(requeue_age=0).requeued == 1
+
+
+def test_what_is_in_a_staging_bucket_is_carried_from_any_host(queue: Any, monkeypatch: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(host="elsewhere")
+
+    def no_path(name: str) -> str:
+        raise NotImplementedError
+
+    monkeypatch.setattr(queue.local, "path", no_path)
+    monkeypatch.setattr(queue.local, "exists", no_path)
+    monkeypatch.setattr("smart_storages.queued.engines.run", lambda pk: "carried")
+    assert sweep(run=True, requeue_age=0).carried == {"carried": 1}
 
 
 def test_held_and_failed_files_are_left_alone(make_queue: Any, messages: list) -> None:
