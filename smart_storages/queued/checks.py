@@ -101,6 +101,7 @@ class _Sound(NamedTuple):
 def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
     found = list(_check_aliases())
+    registry.make_nested()
     sound: List[_Sound] = []
     for storage in registry.known_storages():
         try:

@@ -205,3 +205,20 @@ def test_a_remote_chosen_by_who_asks_is_an_error(settings: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         queue.remote  # noqa: B018
     assert str(caught.value) == error.msg
+
+
+def test_a_queue_inside_a_fallback_is_checked_too(settings: Any) -> None:
+    queue = {
+        "BACKEND": "smart_storages.queued.backends.QueuedStorage",
+        "OPTIONS": {"local": DISK, "remote": "nowhere"},
+    }
+    options = {"backends": [queue, DISK]}
+    settings.SMART_STORAGE_TASKS = "inline"
+    settings.STORAGES = {
+        "default": {"BACKEND": DISK},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "files": {"BACKEND": "smart_storages.fallback.FallbackStorage", "OPTIONS": options},
+    }
+    (error,) = check_storages()
+    assert ids([error]) == ["Q002"]
+    assert "nowhere" in error.msg

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import models
+from django.test.utils import isolate_apps
 
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
+from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from smart_storages.resolvers import ByExtension, ByRegion, ByTenant, FirstMatch
@@ -128,3 +131,58 @@ def test_a_dispatcher_over_queues_keeps_tenants_apart(
         assert storage.open(names["acme"]).read() == b"acme"
         assert storage.open(only).read() == b"acme"
     assert local_files(queues["tenant_acme"])
+
+
+QUEUE = {
+    "BACKEND": "smart_storages.queued.backends.QueuedStorage",
+    "OPTIONS": {"local": "scratch", "remote": "media", "key": "nested"},
+}
+
+
+@pytest.mark.parametrize(
+    "composed",
+    [
+        ("fallback.FallbackStorage", {"backends": [QUEUE, "media"]}),
+        ("mirror.MirrorStorage", {"primary": QUEUE, "mirrors": ["media"]}),
+        ("wrappers.ScopedStorage", {"inner": QUEUE, "prefix": "scans"}),
+        (
+            "dispatcher.StorageDispatcher",
+            {"resolver": ByExtension({"txt": "queue"}), "storages": {"queue": QUEUE}},
+        ),
+        (
+            "wrappers.ReadOnlyStorage",
+            {
+                "inner": {
+                    "BACKEND": "smart_storages.fallback.FallbackStorage",
+                    "OPTIONS": {"backends": ["media", QUEUE]},
+                }
+            },
+        ),
+    ],
+)
+def test_a_worker_finds_a_queue_inside_a_composed_storage(
+    settings: Any, tmp_path: Any, composed: Any
+) -> None:
+    backend, options = composed
+    settings.STORAGES = {
+        "default": {"BACKEND": DISK},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "scratch": {"BACKEND": DISK, "OPTIONS": {"location": str(tmp_path / "local")}},
+        "media": {"BACKEND": DISK, "OPTIONS": {"location": str(tmp_path / "remote")}},
+        "broken": {"BACKEND": "smart_storages.fallback.FallbackStorage", "OPTIONS": {"no": 1}},
+        "files": {"BACKEND": f"smart_storages.{backend}", "OPTIONS": options},
+    }
+    assert registry.get("nested") is None
+    assert registry.find_storage("nested").key == "nested"
+
+
+@isolate_apps("tests.queued")
+def test_a_worker_finds_a_queue_inside_the_storage_of_a_field(monkeypatch: Any) -> None:
+    class Scan(models.Model):
+        image = models.FileField(storage=FallbackStorage([QUEUE, DISK]))
+
+        class Meta:
+            app_label = "queued"
+
+    monkeypatch.setattr(registry.apps, "get_models", lambda: [Scan])
+    assert registry.find_storage("nested").key == "nested"
