@@ -12,6 +12,7 @@
 ``smart_storages.Q009``  ``local`` and ``remote`` are one place
 ``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
 ``smart_storages.Q011``  ``local`` or ``remote`` is chosen by who asks
+``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but no process sees another's cache
 =====================  ====================================================================
 
 A remote without a bucket is told of as ``smart_storages.W003``, as for any other storage.
@@ -32,13 +33,13 @@ from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import storages
 
-from . import engines, registry
+from . import engines, hints, registry
 from .arguments import known_options
 from .copies import path_on_disk
 from .places import AskerError, leads_to
 from .tasks import get_task
 
-__all__ = ["check_engine", "check_storages"]
+__all__ = ["check_cache", "check_engine", "check_storages"]
 
 _BUILT_IN = ("celery", "django", "inline")
 #: What to install for an engine whose package is missing.
@@ -73,6 +74,28 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
             )
         ]
     return []
+
+
+@register("smart_storages")
+def check_cache(**kwargs: Any) -> List[CheckMessage]:
+    """Check that the cache is one for all processes, if it is to be used."""
+    try:
+        settings = get_queue_settings()
+    except ConfigurationError:
+        return []  # told of by check_engine
+    if not settings.cache_key or settings.cache_per_process or not hints.is_per_process():
+        return []
+    return [
+        checks.Warning(
+            "QUEUED_STORAGE_CACHE_KEY is set, but the default cache of CACHES is in the memory of "
+            "each process, which would miss what the others save and delete: it is not used.",
+            hint=(
+                "Use a cache that all processes share, or drop the setting. Where one process "
+                "does everything, set QUEUED_STORAGE_CACHE_PER_PROCESS = True."
+            ),
+            id="smart_storages.Q012",
+        )
+    ]
 
 
 def _hint_for(name: str) -> str:

@@ -14,7 +14,7 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.queued import engines, registry
 from smart_storages.queued.backends import QueuedStorage
-from smart_storages.queued.checks import check_engine, check_storages
+from smart_storages.queued.checks import check_cache, check_engine, check_storages
 from smart_storages.resolvers import ByTenant
 from tests.queued.conftest import DISK
 
@@ -35,6 +35,7 @@ def ids(found: Any) -> list:
         ("QUEUED_STORAGE_RETRIES", "five", ["Q001"]),
         ("QUEUED_STORAGE_LEASE", -1, ["Q001"]),
         ("QUEUED_STORAGE_RETRIES", "5", ["Q001"]),
+        ("QUEUED_STORAGE_CACHE_PER_PROCESS", "no", ["Q001"]),
     ],
 )
 def test_settings_are_checked(settings: Any, name: str, value: Any, expected: list) -> None:
@@ -76,6 +77,30 @@ def test_two_queues_with_one_remote_are_warned_of(settings: Any) -> None:
     QueuedStorage(DISK, DISK, {"location": "/l2"}, {"location": "/r"})
     QueuedStorage(DISK, DISK, {"location": "/l2"}, {"location": "/r2"})
     assert ids(check_storages()) == ["Q006"]
+
+
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+
+
+@pytest.mark.parametrize(
+    ("backend", "key", "per_process", "expected"),
+    [
+        (LOCMEM, "queue", None, ["Q012"]),
+        (LOCMEM, "queue", False, ["Q012"]),
+        (LOCMEM, "queue", True, []),
+        (LOCMEM, None, None, []),
+        ("django.core.cache.backends.dummy.DummyCache", "queue", None, []),
+        ("django.core.cache.backends.db.DatabaseCache", "queue", None, []),
+        ("nowhere.Cache", "queue", None, []),
+    ],
+)
+def test_a_cache_of_each_process_alone_is_warned_of(
+    settings: Any, backend: str, key: Any, per_process: Any, expected: list
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "table"}}
+    settings.QUEUED_STORAGE_CACHE_KEY = key
+    settings.QUEUED_STORAGE_CACHE_PER_PROCESS = per_process
+    assert ids(check_cache()) == expected
 
 
 def test_no_check_shows_a_secret(settings: Any) -> None:
