@@ -15,7 +15,7 @@ from smart_storages.utils import resolve_storage
 from . import arguments, hints, ledger, names, places, registry, saving
 from .models import QueuedFile
 from .readiness import explained
-from .tasks import Transfer
+from .tasks import Transfer, get_task
 
 __all__ = [
     "DelayedStorage",
@@ -91,6 +91,7 @@ class QueuedStorage(CombiningStorage):
         arguments.check_places(
             type(self).__name__, (local, local_options), (remote, remote_options)
         )
+        arguments.check_task(type(self).__name__, task)
         self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
         self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
@@ -279,6 +280,7 @@ class QueuedStorage(CombiningStorage):
 
     def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
         self._refuse_askers()
+        get_task(self.task)
         return saving.store(self, name, content, max_length)
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
@@ -286,6 +288,7 @@ class QueuedStorage(CombiningStorage):
 
     def _put(self, name: str, content: Any, replace: bool) -> bool:
         self._refuse_askers()
+        get_task(self.task)
         return saving.put(self, name, content, replace=replace)
 
     def _delete_steps(

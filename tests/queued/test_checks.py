@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps as django_apps
+from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.test.utils import isolate_apps
 
@@ -168,6 +169,19 @@ def test_a_value_of_the_wrong_type_is_told_with_its_alias(settings: Any) -> None
     assert ids([error]) == ["Q002"]
     assert "STORAGES['scans']" in error.msg
     assert "durable must be" in error.msg
+
+
+@pytest.mark.parametrize("task", [5, dict, "no.such"])
+def test_a_task_that_is_none_is_told(settings: Any, task: Any) -> None:
+    (error,) = with_alias(settings, "scans", local="scratch", remote="default", task=task)
+    assert ids([error]) == ["Q002"]
+    assert "task" in error.msg
+
+
+def test_a_class_in_the_place_of_a_storage_is_told(settings: Any) -> None:
+    (error,) = with_alias(settings, "scans", local="scratch", remote=FileSystemStorage)
+    assert ids([error]) == ["Q002"]
+    assert "remote is the class FileSystemStorage" in error.msg
 
 
 def test_a_correct_alias_raises_nothing(settings: Any) -> None:
