@@ -17,7 +17,7 @@ from smart_storages.queued import engines, registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.checks import check_cache, check_engine, check_storages
 from smart_storages.resolvers import ByTenant
-from tests.queued.conftest import DISK
+from tests.queued.conftest import DISK, need
 
 
 def ids(found: Any) -> list:
@@ -49,7 +49,7 @@ def test_djangos_default_tasks_backend_is_warned_of(settings: Any) -> None:
     try:
         import django.tasks  # noqa: F401
     except ImportError:
-        pytest.importorskip("django_tasks")
+        need("django_tasks")
     settings.SMART_STORAGE_TASKS = "django"
     assert ids(check_engine()) == ["Q004"]
 
