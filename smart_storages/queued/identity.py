@@ -25,8 +25,14 @@ def orphan_prefix(storage: str) -> str:
 
 
 def _identity() -> str:
+    connection = ledger.connection()
+    names = (LedgerIdentity._meta.db_table, "value", "id")
+    table, value, key = map(connection.ops.quote_name, names)
+    with connection.cursor() as cursor:  # with every save; a QuerySet takes many times as long
+        cursor.execute(f"SELECT {value} FROM {table} WHERE {key} = 1")  # noqa: S608
+        found = cursor.fetchone()
+    if found is not None:
+        return str(found[0])
+    # The migration writes it; a flushed database lacks it.
     rows = LedgerIdentity.objects.using(ledger.database())
-    value = rows.filter(pk=1).values_list("value", flat=True).first()
-    if value is None:  # the migration writes it; a flushed database lacks it
-        value = rows.get_or_create(pk=1, defaults={"value": new_identity()})[0].value
-    return str(value)
+    return rows.get_or_create(pk=1, defaults={"value": new_identity()})[0].value
