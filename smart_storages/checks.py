@@ -17,7 +17,9 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages.config_errors import BUCKETS_SETTING, find_setting
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
+from smart_storages.option_problems import ANY_MODULE, find_entry_problems, find_problems
+from smart_storages.option_values import Problem
+from smart_storages.options import OPTIONS
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import ready_made_class, storages
 
@@ -200,8 +202,7 @@ def _describe(key: str, label: str) -> _Module:
 
 
 def _sample_name(key: str) -> str:
-    # A name that fits the pattern and no other key, for it holds a sign nobody types.
-    return key.replace("*", "\u2217")
+    return key.replace("*", ANY_MODULE)
 
 
 def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:

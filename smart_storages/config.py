@@ -32,11 +32,11 @@ from smart_storages.compat import HAS_STORAGES, forget_default_storages
 from smart_storages.config_errors import BUCKETS_SETTING, configuration_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.modules import fill_in, find_pattern, validate_module_name
+from smart_storages.option_problems import find_entry_problems, find_upstream_problems
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
     OPTIONS,
     default_of,
-    find_entry_problems,
     guard,
 )
 
@@ -52,16 +52,11 @@ DEFAULT_KEYS = (
     "region_name",
 )
 
-# django-storages takes any value that happens to work (a flag of 1, seconds in a string), and so
-# do its users; these are the ones on which it fails with a traceback of its own.
-_CHECKED_UPSTREAM = (
-    "bucket_name",
-    "default_acl",
-    "endpoint_url",
-    "location",
-    "object_parameters",
-    "region_name",
-)
+_OLDER_SETTINGS = {
+    "access_key": "AWS_ACCESS_KEY_ID",
+    "secret_key": "AWS_SECRET_ACCESS_KEY",
+    "security_token": "AWS_SECURITY_TOKEN",
+}
 
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
@@ -183,15 +178,18 @@ def get_upstream_options() -> Dict[str, Any]:
     from storages.backends.s3 import S3Storage
 
     options: Dict[str, Any] = S3Storage.get_default_settings(None)
-    for key in _CHECKED_UPSTREAM:
-        option, value = OPTIONS[key], options[key]
-        missing = value is None and option.default is not None
-        if missing or not option.accepts(value):
-            raise ConfigurationError(
-                f"The setting {option.setting} must be {option.expected}, "
-                f"not {type(value).__name__}."
-            )
+    for problem in find_upstream_problems(options):
+        raise ConfigurationError(
+            f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
+        )
     return guard(options)
+
+
+def _setting_of(key: str) -> str:
+    # django-storages has two names for some: tell of the one that somebody wrote.
+    first = str(OPTIONS[key].setting)
+    older = _OLDER_SETTINGS.get(key, first)
+    return older if hasattr(settings, older) and not hasattr(settings, first) else first
 
 
 def get_buckets() -> Mapping[str, Any]:

@@ -41,6 +41,8 @@ ROOMS: Dict[str, Room] = {
     "failures": Room(1, "health"),
     "health": Room(1, "health"),
     "modules": Room(1, "configuration"),
+    "option_problems": Room(1, "configuration"),
+    "option_values": Room(1, "configuration"),
     "options": Room(1, "configuration"),
     "providers": Room(1, "configuration"),
     "calls": Room(2, "forwarding"),
