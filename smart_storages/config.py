@@ -52,6 +52,9 @@ DEFAULT_KEYS = (
     "region_name",
 )
 
+#: What was looked at last: every storage that is made asks again, and it is the same as a rule.
+_found_sound: Dict[str, Any] = {}
+
 _OLDER_SETTINGS = {
     "access_key": "AWS_ACCESS_KEY_ID",
     "secret_key": "AWS_SECRET_ACCESS_KEY",
@@ -178,11 +181,17 @@ def get_upstream_options() -> Dict[str, Any]:
     from storages.backends.s3 import S3Storage
 
     options: Dict[str, Any] = S3Storage.get_default_settings(None)
-    for problem in find_upstream_problems(options):
-        raise ConfigurationError(
-            f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
-        )
-    return guard(options)
+    guarded = guard(options)
+    if guarded != _found_sound:
+        for problem in find_upstream_problems(options):
+            raise ConfigurationError(
+                f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
+            )
+        _found_sound.clear()
+        # Copies: somebody may change a dict of the settings in place.
+        for key, value in guarded.items():
+            _found_sound[key] = dict(value) if isinstance(value, dict) else value
+    return guarded
 
 
 def _setting_of(key: str) -> str:

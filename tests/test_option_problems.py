@@ -15,6 +15,7 @@ from django.test import override_settings
 from moto import mock_aws
 
 from smart_storages.checks import check_buckets
+from smart_storages.connecting import client_pool
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.option_problems import find_entry_problems, find_problems
 from smart_storages.options import OPTIONS
@@ -68,6 +69,7 @@ def _bucket() -> Iterator[None]:
     with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="acme")
         yield
+    client_pool.clear()  # it found the mock's credentials
 
 
 def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:
