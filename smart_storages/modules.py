@@ -16,10 +16,18 @@ __all__ = ["fill_in", "find_pattern", "validate_module_name"]
 def find_pattern(keys: Iterable[Any], module_name: str) -> Optional[str]:
     """Return the longest of the keys whose ``*`` can stand for a part of the name, if any does.
 
+    Raises:
+        TypeError: the name is no text.
+
     Example:
         >>> find_pattern(["media", "*", "tenant_*"], "tenant_x")
         'tenant_*'
     """
+    if not isinstance(module_name, str):
+        raise TypeError(
+            "module_name must be the name of a module, such as 'tenant_x', "
+            f"not {type(module_name).__name__}."
+        )
     patterns = [key for key in keys if isinstance(key, str) and "*" in key]
     matching = [key for key in patterns if _compile(key).match(module_name)]
     return max(matching, key=len) if matching else None

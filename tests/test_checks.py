@@ -111,7 +111,9 @@ class TestBuckets:
             ("AWS_LOCATION", None),
             ("SMART_STORAGE_MAX_CLIENTS", 0),
             ("SMART_STORAGE_METADATA_CACHE", "nowhere"),
+            ("SMART_STORAGE_METADATA_CACHE", []),
             ("SMART_STORAGE_LOCK_CACHE", "nowhere"),
+            ("SMART_STORAGE_LOCK_CACHE", {}),
         ],
     )
     def test_another_setting_that_is_wrong(self, settings, name, value):
