@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.config_errors import BUCKETS_SETTING, find_setting
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.modules import fill_in, validate_module_name
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import ready_made_class, storages
@@ -50,6 +51,7 @@ _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 _HINT_BUCKET = (
     f"Set 'bucket_name' in {BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
 )
+_HINT_NAME = "Use letters, digits, '-' and '_', and '*' as in 'tenant_*'."
 
 
 class _Module(NamedTuple):
@@ -79,6 +81,8 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     for key, entry in buckets.items():
         label = f"{BUCKETS_SETTING}[{key!r}]"
         problems = list(_find_entry_problems(key, entry))
+        if not problems:
+            problems = list(_find_name_problems(key, entry))
         messages += [_from_problem(label, problem) for problem in problems]
         if not problems:
             modules.append(_describe(key, label))
@@ -151,7 +155,7 @@ def _check_storage(
     problem = storage.configuration_problem
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
-    names = ("bucket_name", "default_acl", "querystring_auth")
+    names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
     options = {name: getattr(storage, name) for name in names}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
@@ -214,6 +218,33 @@ def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
         yield from find_entry_problems(entry)
 
 
+def _find_name_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
+    if "*" not in key:
+        try:
+            fill_in(key, entry)
+        except InvalidModuleNameError as error:
+            # Of a key, the message tells what the user wrote.
+            yield Problem("bad-setting", "", f"cannot fill in {{module}}: {error}", _HINT_NAME)
+        return
+    sample = _sample_name(key)
+    try:
+        validate_module_name(sample, key)
+    except InvalidModuleNameError:
+        what = (
+            "fits no module: a name that reaches a pattern holds no slash, '..', brace or control "
+            "character, and something for each '*'"
+        )
+        yield Problem("bad-setting", "", what, _HINT_NAME)
+        return
+    longer = config.find_key(sample)
+    if longer != key:
+        what = (
+            f"is never used: every name that fits it reaches the longer {longer!r}, and is refused "
+            "there, for it has nothing in the place of a '*'"
+        )
+        yield Problem("bad-setting", "", what, "Write patterns that do not fit the same names.")
+
+
 def _check_module(module: _Module) -> List[checks.CheckMessage]:
     upstream = config.get_upstream_options()
     problems = [
@@ -265,17 +296,47 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
 
 
 def _check_private(module: _Module) -> List[checks.CheckMessage]:
-    acl = module.options.get("default_acl")
-    preset = {**module.storage_class.find_presets(), **module.storage_class.class_defaults()}
-    if preset.get("default_acl") != "private" or acl not in _PUBLIC_ACLS:
+    if not _is_private_class(module.storage_class):
         return []
-    problem = Problem(
-        "public-private",
-        "default_acl",
-        f"is {acl!r} although {module.storage_class.__name__} is a private class",
-        "Remove this default_acl, or use a class that is public.",
+    name = module.storage_class.__name__
+    messages = []
+    acl = module.options.get("default_acl")
+    if acl in _PUBLIC_ACLS:
+        problem = Problem(
+            "public-private",
+            "default_acl",
+            f"is {acl!r} although {name} is a private class",
+            "Remove this default_acl, or use a class that is public.",
+        )
+        messages.append(_from_problem(module.label, problem))
+    acl = _parameter_acl(module)
+    if acl in _PUBLIC_ACLS:
+        problem = Problem(
+            "public-private",
+            "object_parameters",
+            f"has the ACL {acl!r} although {name} is a private class",
+            "Remove this ACL, from AWS_S3_OBJECT_PARAMETERS if it stands there, or use a class "
+            "that is public.",
+        )
+        messages.append(_from_problem(module.label, problem))
+    return messages
+
+
+def _is_private_class(storage_class: Type[SmartS3Storage]) -> bool:
+    # Also if a subclass has a public preset in its place: who reads PrivateStorage believes it.
+    return any(
+        vars(each).get("default_acl") == "private"
+        or vars(each).get("_class_defaults", {}).get("default_acl") == "private"
+        for each in storage_class.__mro__
     )
-    return [_from_problem(module.label, problem)]
+
+
+def _parameter_acl(module: _Module) -> Any:
+    # It wins over default_acl: django-storages adds that only where there is none.
+    given = module.options.get("object_parameters")
+    if given is None:
+        given = config.get_upstream_options()["object_parameters"]
+    return given.get("ACL") if isinstance(given, Mapping) else None
 
 
 def _check_static(module: _Module) -> List[checks.CheckMessage]:
@@ -327,7 +388,7 @@ def _segments(module: _Module) -> Tuple[str, ...]:
 
 
 def _effective_acl(module: _Module) -> str:
-    return module.options.get("default_acl") or "private"
+    return str(_parameter_acl(module) or module.options.get("default_acl") or "private")
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:
