@@ -20,7 +20,7 @@ from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
 from smart_storages.modules import fill_in, validate_module_name
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.storages import SmartS3Storage, StaticStorage
-from smart_storages.utils import ready_made_class, storages
+from smart_storages.utils import read_aliases, ready_made_class
 
 __all__ = ["check_buckets", "check_queue_app", "check_storages"]
 
@@ -100,7 +100,7 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
         return []  # one mistake, one message
     messages: List[checks.CheckMessage] = []
     seen = set(config.get_buckets())
-    for alias, params in storages.backends.items():
+    for alias, params in _sound_aliases().items():
         label = f"STORAGES[{alias!r}]"
         try:
             storage = _build(params)
@@ -120,7 +120,7 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
         return []
     users = [
         f"STORAGES[{alias!r}]"
-        for alias, params in storages.backends.items()
+        for alias, params in _sound_aliases().items()
         if _is_queued(_import_backend(params))
     ]
     for model in apps.get_models():
@@ -137,12 +137,20 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
     ]
 
 
+def _sound_aliases() -> Dict[str, Any]:
+    try:
+        aliases = read_aliases()
+    except ConfigurationError:
+        return {}  # told of by check_aliases, as each alias that is left out
+    return {alias: params for alias, params in aliases.items() if isinstance(params, Mapping)}
+
+
 def _is_queued(cls: Any) -> bool:
     return bool(getattr(cls, "enters_registry", False))
 
 
-def _import_backend(params: Any) -> Any:
-    path = params.get("BACKEND") if isinstance(params, Mapping) else None
+def _import_backend(params: Mapping[str, Any]) -> Any:
+    path = params.get("BACKEND")
     try:
         return import_string(path) if isinstance(path, str) else path
     except Exception:  # Django's own error says it best, when the alias is used
@@ -181,11 +189,13 @@ def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
 
 def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
     # Making one of ours does no I/O; making somebody else's might, so it is left alone.
-    path = params.get("BACKEND") if isinstance(params, Mapping) else None
+    path = params.get("BACKEND")
+    if not isinstance(path, str):
+        return None  # told of by check_aliases
     try:
-        backend = import_string(str(path))
-    except ImportError:
-        if str(path).startswith(f"{_PREFIX}."):
+        backend = import_string(path)
+    except Exception:
+        if path.startswith(f"{_PREFIX}."):
             raise
         return None  # Django's own error says it best, when the alias is used
     if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):

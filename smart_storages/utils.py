@@ -279,6 +279,21 @@ def get_storage(module_name: str) -> SmartS3Storage:
         return _shared.setdefault(module_name, storage_class())
 
 
+def read_aliases() -> Mapping[str, Any]:
+    """Return ``STORAGES`` as Django reads it.
+
+    Raises:
+        ConfigurationError: it is no dict, so that Django could not read it.
+    """
+    try:
+        aliases = storages.backends
+    except (AttributeError, TypeError, ValueError):
+        aliases = None
+    if isinstance(aliases, Mapping):
+        return aliases
+    raise ConfigurationError("STORAGES must be a dict of aliases, each a dict with a BACKEND.")
+
+
 def make_default_storage() -> Storage:
     """Return the storage aliased ``default``, for Django before 4.2."""
     storage: Storage = storages["default"]
@@ -293,6 +308,10 @@ def make_staticfiles_storage() -> Storage:
 
 def adopt_storages_setting() -> None:
     """Have Django before 4.2 take ``default_storage`` and static files from ``STORAGES``."""
+    try:
+        read_aliases()
+    except ConfigurationError:
+        return  # told of by a system check, which Django has to get as far as
     config.adopt_storages_setting(
         default=f"{__name__}.make_default_storage",
         staticfiles=f"{__name__}.make_staticfiles_storage",
@@ -324,7 +343,13 @@ def resolve_storage(reference: StorageReference) -> Storage:
 
 
 def _resolve_name(name: str) -> Storage:
-    if name in storages.backends:
+    aliases = read_aliases()
+    if name in aliases:
+        if not isinstance(aliases[name], Mapping):
+            raise ConfigurationError(
+                f"STORAGES[{name!r}] must be a dict with BACKEND and OPTIONS, "
+                f"not {type(aliases[name]).__name__}."
+            )
         storage: Storage = storages[name]
         return storage
     if name in config.get_buckets() or name in _READY_MADE:
@@ -340,7 +365,7 @@ def _resolve_name(name: str) -> Storage:
                 ) from error
     if name and config.find_key(name) is not None:
         return get_storage(name)
-    known = sorted({*storages.backends, *config.get_buckets(), *_READY_MADE})
+    known = sorted({*aliases, *config.get_buckets(), *_READY_MADE})
     raise ConfigurationError(
         f"There is no storage {name!r}: neither an alias of STORAGES nor a module of "
         f"{BUCKETS_SETTING}. Known are: {', '.join(known)}."

@@ -68,6 +68,7 @@ ROOMS: Dict[str, Room] = {
     "resolving": Room(5, "routing"),
     "routing": Room(5, "routing"),
     "wrappers": Room(5, "routing"),
+    "alias_checks": Room(6, "rim"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
     "routing_checks": Room(6, "rim"),
