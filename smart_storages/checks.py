@@ -6,7 +6,6 @@ Checks do no network I/O and show no secret.
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Type
 
 from django.apps import apps
@@ -19,6 +18,7 @@ from smart_storages.config_errors import BUCKETS_SETTING, find_setting
 from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
 from smart_storages.modules import fill_in, validate_module_name
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
+from smart_storages.overlaps import Place, find_overlaps
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import read_aliases, ready_made_class
 
@@ -65,6 +65,10 @@ class _Module(NamedTuple):
 
 def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
+    return _look_at_buckets()[1]
+
+
+def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
     try:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
@@ -72,7 +76,7 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
         config.get_metadata_cache_alias()
         config.get_lock_cache_alias()
     except ConfigurationError as error:
-        return [_message("bad-setting", str(error), "Correct the setting.")]
+        return [], [_message("bad-setting", str(error), "Correct the setting.")]
     messages: List[checks.CheckMessage] = [
         _message(problem.code, f"{OPTIONS[problem.key].setting} {problem.message}.", problem.hint)
         for problem in find_problems(upstream)
@@ -83,20 +87,23 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
         problems = list(_find_entry_problems(key, entry))
         if not problems:
             problems = list(_find_name_problems(key, entry))
-        messages += [_from_problem(label, problem) for problem in problems]
         if not problems:
-            modules.append(_describe(key, label))
+            try:
+                modules.append(_describe(key, label, upstream))
+            except ConfigurationError:
+                problems = [_hidden_by(config.find_key(_sample_name(key)))]
+        messages += [_from_problem(label, problem) for problem in problems]
     for module in modules:
-        messages += _check_module(module)
+        messages += _check_module(module, upstream)
         messages += _check_pattern(module)
         messages += _check_supplier(module)
-    messages += _check_pairs(modules)
-    return messages
+    return modules, messages + _check_pairs(modules)
 
 
 def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
-    if any(message.is_serious() for message in check_buckets()):
+    modules, told = _look_at_buckets()
+    if any(message.is_serious() for message in told):
         return []  # one mistake, one message
     messages: List[checks.CheckMessage] = []
     seen = set(config.get_buckets())
@@ -109,6 +116,9 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
             continue
         if storage is not None:
             messages += _check_storage(label, storage, seen, static=alias == "staticfiles")
+            if storage.configuration_problem is None:
+                modules.append(_describe_alias(label, storage))
+    messages += _check_pairs(modules, of_aliases=True)
     for label, storage in _iter_field_storages():
         messages += _check_storage(label, storage, seen)
     return messages
@@ -179,6 +189,13 @@ def _check_storage(
     return messages
 
 
+def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
+    names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
+    options = {name: getattr(storage, name) for name in names}
+    key = config.find_key(storage.module_name) or storage.module_name
+    return _Module(key, label, options, type(storage))
+
+
 def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
     for model in apps.get_models():
         for field in model._meta.get_fields():
@@ -206,11 +223,12 @@ def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
     return backend(**options)
 
 
-def _describe(key: str, label: str) -> _Module:
+def _describe(key: str, label: str, upstream: Dict[str, Any]) -> _Module:
     name = _sample_name(key)
     storage_class = ready_made_class(name) or SmartS3Storage
     presets = storage_class.find_presets()
-    return _Module(key, label, config.merge_options(name, presets=presets), storage_class)
+    options = config.merge_options(name, presets=presets, upstream=upstream)
+    return _Module(key, label, options, storage_class)
 
 
 def _sample_name(key: str) -> str:
@@ -236,27 +254,29 @@ def _find_name_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]
             # Of a key, the message tells what the user wrote.
             yield Problem("bad-setting", "", f"cannot fill in {{module}}: {error}", _HINT_NAME)
         return
-    sample = _sample_name(key)
     try:
-        validate_module_name(sample, key)
+        validate_module_name(_sample_name(key), key)
     except InvalidModuleNameError:
         what = (
             "fits no module: a name that reaches a pattern holds no slash, '..', brace or control "
             "character, and something for each '*'"
         )
         yield Problem("bad-setting", "", what, _HINT_NAME)
-        return
-    longer = config.find_key(sample)
-    if longer != key:
-        what = (
-            f"is never used: every name that fits it reaches the longer {longer!r}, and is refused "
-            "there, for it has nothing in the place of a '*'"
-        )
-        yield Problem("bad-setting", "", what, "Write patterns that do not fit the same names.")
 
 
-def _check_module(module: _Module) -> List[checks.CheckMessage]:
-    upstream = config.get_upstream_options()
+def _hidden_by(longer: Optional[str]) -> Problem:
+    what = (
+        f"is never used: every name that fits it reaches the longer {longer!r}, and is refused "
+        "there, for it has nothing in the place of a '*'"
+    )
+    hint = "Write patterns that do not fit the same names."
+    return Problem("bad-setting", "", what, hint)
+
+
+def _check_module(
+    module: _Module, upstream: Optional[Mapping[str, Any]] = None
+) -> List[checks.CheckMessage]:
+    upstream = config.get_upstream_options() if upstream is None else upstream
     problems = [
         problem
         for problem in find_problems(module.options)
@@ -319,7 +339,7 @@ def _check_private(module: _Module) -> List[checks.CheckMessage]:
             "Remove this default_acl, or use a class that is public.",
         )
         messages.append(_from_problem(module.label, problem))
-    acl = _parameter_acl(module)
+    acl = _acl_of_parameters({**config.get_upstream_options(), **module.options})
     if acl in _PUBLIC_ACLS:
         problem = Problem(
             "public-private",
@@ -341,11 +361,9 @@ def _is_private_class(storage_class: Type[SmartS3Storage]) -> bool:
     )
 
 
-def _parameter_acl(module: _Module) -> Any:
+def _acl_of_parameters(options: Mapping[str, Any]) -> Any:
     # It wins over default_acl: django-storages adds that only where there is none.
-    given = module.options.get("object_parameters")
-    if given is None:
-        given = config.get_upstream_options()["object_parameters"]
+    given = options["object_parameters"]
     return given.get("ACL") if isinstance(given, Mapping) else None
 
 
@@ -362,43 +380,34 @@ def _check_static(module: _Module) -> List[checks.CheckMessage]:
     return [_from_problem(module.label, problem)]
 
 
-def _check_pairs(modules: List[_Module]) -> List[checks.CheckMessage]:
+def _check_pairs(modules: List[_Module], of_aliases: bool = False) -> List[checks.CheckMessage]:
+    modules = [module for module in modules if module.options.get("bucket_name")]
+    upstream = config.get_upstream_options()
+    places = [_place_of(module, upstream) for module in modules]
     messages = []
-    for one, other in combinations(modules, 2):
-        if not _share_bucket(one, other) or not _overlap(one, other):
-            continue
-        acls = [_effective_acl(module) for module in (one, other)]
-        if acls[0] != acls[1]:
-            problem = Problem(
-                "shared-location",
-                "location",
-                f"overlaps that of {other.label} in the bucket {one.options['bucket_name']!r}, "
-                f"with the ACL {acls[0]!r} here and {acls[1]!r} there",
-                "Give each a location or a bucket of its own: the last one to save a file "
-                "decides who may read it.",
-            )
-            messages.append(_from_problem(one.label, problem))
+    for number, another in find_overlaps(places, of_aliases):
+        one, other = modules[number], modules[another]
+        problem = Problem(
+            "shared-location",
+            "location",
+            f"overlaps that of {other.label} in the bucket {one.options['bucket_name']!r}, "
+            f"with the ACL {places[number].acl!r} here and {places[another].acl!r} there",
+            "Give each a location or a bucket of its own: the last one to save a file "
+            "decides who may read it.",
+        )
+        messages.append(_from_problem(one.label, problem))
     return messages
 
 
-def _share_bucket(one: _Module, other: _Module) -> bool:
-    names = ("bucket_name", "endpoint_url")
-    pairs = [(one.options.get(name), other.options.get(name)) for name in names]
-    return bool(pairs[0][0]) and all(mine == theirs for mine, theirs in pairs)
-
-
-def _overlap(one: _Module, other: _Module) -> bool:
-    first, second = (_segments(module) for module in (one, other))
-    return all(mine == theirs for mine, theirs in zip(first, second))
-
-
-def _segments(module: _Module) -> Tuple[str, ...]:
-    location = str(module.options.get("location") or "").strip("/")
-    return tuple(location.split("/")) if location else ()
-
-
-def _effective_acl(module: _Module) -> str:
-    return str(_parameter_acl(module) or module.options.get("default_acl") or "private")
+def _place_of(module: _Module, upstream: Mapping[str, Any]) -> Place:
+    options = {**upstream, **module.options}
+    return Place(
+        key=module.name,
+        is_alias=not module.label.startswith(BUCKETS_SETTING),
+        bucket=(options["bucket_name"], options["endpoint_url"]),
+        location=str(options["location"] or ""),
+        acl=str(_acl_of_parameters(options) or options["default_acl"] or "private"),
+    )
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:

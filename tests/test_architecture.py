@@ -71,6 +71,7 @@ ROOMS: Dict[str, Room] = {
     "alias_checks": Room(6, "rim"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
+    "overlaps": Room(6, "rim"),
     "routing_checks": Room(6, "rim"),
     "tenant_checks": Room(6, "rim"),
     "queued": Room(6, "queue"),

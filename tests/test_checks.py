@@ -279,6 +279,56 @@ class TestStorages:
         messages = set_storages(settings, reports=("SmartS3Storage", {**GOOD, **options}))
         assert ids(messages) == ["E001"]
 
+    @pytest.mark.parametrize(
+        ("backend", "options", "warned"),
+        [
+            ("SmartS3Storage", {"module_name": "new", "default_acl": "public-read"}, True),
+            ("SmartS3Storage", {"location": "reports/a", "default_acl": "public-read"}, True),
+            ("SmartS3Storage", {"location": "report", "default_acl": "public-read"}, False),
+            ("SmartS3Storage", {"default_acl": "public-read", "endpoint_url": "http://a"}, False),
+            ("SmartS3Storage", {"object_parameters": {"ACL": "public-read"}}, True),
+            ("SmartS3Storage", {"default_acl": "private"}, False),
+            ("SmartS3Storage", {"module_name": "reports", "default_acl": "public-read"}, False),
+            ("PublicStorage", {"location": "reports"}, True),
+            ("PublicStorage", {}, False),
+        ],
+    )
+    def test_an_alias_that_overlaps_a_module_with_another_acl(
+        self, settings, backend, options, warned
+    ):
+        settings.SMART_STORAGE_BUCKETS = {"reports": {**GOOD, "location": "reports/"}}
+        options = {**GOOD, "location": options.pop("location", ""), **options}
+        if backend == "PublicStorage" and not options["location"]:
+            del options["location"]
+        messages = set_storages(settings, first=(backend, options))
+        assert ids(messages) == (["W001"] if warned else [])
+        assert check_buckets() == []
+        if warned:
+            assert "STORAGES['first']" in messages[0].msg
+            assert "SMART_STORAGE_BUCKETS['reports']" in messages[0].msg
+            assert "'acme'" in messages[0].msg
+
+    def test_two_aliases_that_overlap_with_different_acls(self, settings):
+        settings.AWS_STORAGE_BUCKET_NAME = "acme"
+        messages = set_storages(
+            settings, media=("MediaStorage", {}), open=("PublicStorage", {"location": "media/a"})
+        )
+        assert ids(messages) == ["W001"]
+        assert "STORAGES['media']" in messages[0].msg
+        assert "STORAGES['open']" in messages[0].msg
+        assert set_storages(settings, media=("MediaStorage", {}), open=("PublicStorage", {})) == []
+
+    def test_an_overlap_of_two_entries_is_told_of_once(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"a": GOOD, "b": {**GOOD, "default_acl": "public-read"}}
+        assert ids(check_buckets()) == ["W001"]
+        assert set_storages(settings, a=("SmartS3Storage", {"bucket_name": "c"})) == []
+
+    def test_an_alias_without_a_bucket_overlaps_nothing(self, settings):
+        messages = set_storages(
+            settings, a=("MediaStorage", {}), b=("PublicStorage", {"location": "media"})
+        )
+        assert ids(messages) == ["W003", "W003"]
+
     def test_a_module_and_its_alias_are_told_of_once(self, settings):
         settings.SMART_STORAGE_BUCKETS = {"media": {"location": "/a", "bucket_name": "acme"}}
         assert ids(check_buckets()) == ["E008"]
