@@ -15,8 +15,8 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.config_errors import BUCKETS_SETTING, find_setting
-from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
-from smart_storages.modules import fill_in, validate_module_name
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.modules import find_hidden_problem, find_key_problems, sample_name
 from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
 from smart_storages.overlaps import Place, find_overlaps
 from smart_storages.storages import SmartS3Storage, StaticStorage
@@ -51,7 +51,6 @@ _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 _HINT_BUCKET = (
     f"Set 'bucket_name' in {BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
 )
-_HINT_NAME = "Use letters, digits, '-' and '_', and '*' as in 'tenant_*'."
 
 
 class _Module(NamedTuple):
@@ -86,12 +85,12 @@ def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
         label = f"{BUCKETS_SETTING}[{key!r}]"
         problems = list(_find_entry_problems(key, entry))
         if not problems:
-            problems = list(_find_name_problems(key, entry))
+            problems = list(find_key_problems(key, entry))
         if not problems:
             try:
                 modules.append(_describe(key, label, upstream))
-            except ConfigurationError:
-                problems = [_hidden_by(config.find_key(_sample_name(key)))]
+            except ConfigurationError as error:
+                problems = [find_hidden_problem(key, config.find_key(sample_name(key)), error)]
         messages += [_from_problem(label, problem) for problem in problems]
     for module in modules:
         messages += _check_module(module, upstream)
@@ -224,16 +223,11 @@ def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
 
 
 def _describe(key: str, label: str, upstream: Dict[str, Any]) -> _Module:
-    name = _sample_name(key)
+    name = sample_name(key)
     storage_class = ready_made_class(name) or SmartS3Storage
     presets = storage_class.find_presets()
     options = config.merge_options(name, presets=presets, upstream=upstream)
     return _Module(key, label, options, storage_class)
-
-
-def _sample_name(key: str) -> str:
-    # A name that fits the pattern and no other key, for it holds a sign nobody types.
-    return key.replace("*", "\u2217")
 
 
 def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
@@ -244,33 +238,6 @@ def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
         yield Problem("bad-setting", "", f"must be a dict of options, not {kind}", "Use a dict.")
     else:
         yield from find_entry_problems(entry)
-
-
-def _find_name_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
-    if "*" not in key:
-        try:
-            fill_in(key, entry)
-        except InvalidModuleNameError as error:
-            # Of a key, the message tells what the user wrote.
-            yield Problem("bad-setting", "", f"cannot fill in {{module}}: {error}", _HINT_NAME)
-        return
-    try:
-        validate_module_name(_sample_name(key), key)
-    except InvalidModuleNameError:
-        what = (
-            "fits no module: a name that reaches a pattern holds no slash, '..', brace or control "
-            "character, and something for each '*'"
-        )
-        yield Problem("bad-setting", "", what, _HINT_NAME)
-
-
-def _hidden_by(longer: Optional[str]) -> Problem:
-    what = (
-        f"is never used: every name that fits it reaches the longer {longer!r}, and is refused "
-        "there, for it has nothing in the place of a '*'"
-    )
-    hint = "Write patterns that do not fit the same names."
-    return Problem("bad-setting", "", what, hint)
 
 
 def _check_module(
@@ -296,7 +263,7 @@ def _check_module(
 def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     if "*" not in module.name:
         return []
-    sample = _sample_name(module.name)
+    sample = sample_name(module.name)
     places = [str(module.options.get(key)) for key in ("bucket_name", "location")]
     if any(sample in place for place in places):
         return []
@@ -317,6 +284,8 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
         found = import_string(path)
     except ImportError as error:
         what = f"cannot be imported: {error}"
+    except Exception as error:  # whose text may hold anything
+        what = f"cannot be imported: it raises {type(error).__name__}"
     else:
         if callable(found):
             return []

@@ -97,7 +97,7 @@ def _find_base(label: str, base: Any) -> Type[SmartS3Storage]:
     if isinstance(base, str):
         try:
             found = import_string(base)
-        except (ImportError, ValueError) as error:
+        except (ImportError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"{label}: the base {base!r} cannot be imported: {error}."
             ) from error
@@ -382,7 +382,7 @@ def _build_backend(params: Mapping[str, Any]) -> Storage:
     if isinstance(backend, str):
         try:
             backend = import_string(backend)
-        except (ImportError, ValueError) as error:
+        except (ImportError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The backend {backend!r} cannot be imported: {error}."
             ) from error

@@ -104,7 +104,7 @@ def test_a_backend_that_is_missing(settings):
     assert "STORAGES['reports']['BACKEND'] is missing" in message.msg
 
 
-@pytest.mark.parametrize("path", ["no.such.Storage", ".such", "", "x", "os.sep"])
+@pytest.mark.parametrize("path", ["no.such.Storage", ".such", "..no.such", "", "x", "os.sep"])
 def test_a_backend_that_cannot_be_imported_is_djangos_to_tell(settings, path):
     assert check_alias(settings, BACKEND=path, location="a") == []
     assert [each for each in run_checks() if each.id.startswith("smart_storages.E")] == []

@@ -62,6 +62,7 @@ class TestBuckets:
             ({"querystring_expire": 10**9}, "E005"),
             ({"querystring_expire": 604_800, "url_stable_for": 1}, "E005"),
             ({"credentials": "no.such.callable"}, "E003"),
+            ({"credentials": "..no.such.callable"}, "E003"),
             ({"credentials": "os.sep"}, "E003"),
             ({"AWS_STORAGE_BUCKET_NAME": "a"}, "E002"),
             ({"custom_domain": "https://cdn.example.com"}, "E012"),

@@ -84,6 +84,7 @@ class TestClasses:
             ("no.such", "the base 'no.such' cannot be imported"),
             ("", "the base '' cannot be imported"),
             (".such", "the base '.such' cannot be imported"),
+            ("..no.such", "the base '..no.such' cannot be imported"),
         ],
     )
     def test_a_base_that_is_no_class_of_ours_is_refused(self, base, says):

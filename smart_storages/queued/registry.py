@@ -83,7 +83,11 @@ def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
         backend = params.get("BACKEND")
         try:
             backend = import_string(backend) if isinstance(backend, str) else backend
-        except (ImportError, ValueError):  # not ours to report: Django does when the alias is used
+        except (
+            ImportError,
+            TypeError,
+            ValueError,
+        ):  # not ours to report: Django does when the alias is used
             continue
         if getattr(backend, "enters_registry", False):
             yield alias, backend, params.get("OPTIONS") or {}
