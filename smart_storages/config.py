@@ -261,12 +261,12 @@ def get_lock_cache_alias() -> Optional[str]:
 
 def _get_cache_alias(setting: str) -> str:
     alias = getattr(settings, setting, "default")
-    if alias not in settings.CACHES:
+    if not isinstance(alias, str) or alias not in settings.CACHES:
         raise ConfigurationError(
             f"{setting} must be one of {sorted(settings.CACHES)}, the aliases in CACHES, "
             f"not {alias!r}."
         )
-    return str(alias)
+    return alias
 
 
 def get_upload_folder() -> Optional[str]:

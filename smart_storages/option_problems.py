@@ -8,7 +8,7 @@ from typing import Any, Iterator, Mapping, Optional
 from urllib.parse import urlsplit
 
 from smart_storages.compat import cache
-from smart_storages.option_values import Problem, did_you_mean, find_value_problems
+from smart_storages.option_values import ANY_MODULE, Problem, did_you_mean, find_value_problems
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
     OPTIONS,
@@ -17,7 +17,7 @@ from smart_storages.options import (
     known_options,
 )
 
-__all__ = ["ANY_MODULE", "find_entry_problems", "find_problems", "find_upstream_problems"]
+__all__ = ["find_entry_problems", "find_problems", "find_upstream_problems"]
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?")
 # Deeper down there may be JSON, which has braces of its own.
@@ -26,10 +26,6 @@ _NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 #: Seconds a URL of S3 can live: 7 days.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 MAX_URL_LIFE = 604_800
-
-#: Stands for ``*`` in the name of a module that checks make up: it fits the pattern and no other
-#: key, for it is a sign nobody types.
-ANY_MODULE = "\u2217"
 
 _is_bucket = re.compile(r"[A-Za-z0-9._-]{1,255}\Z").match
 # ARNs of AWS, MinIO and Ceph; botocore takes none that is shorter.

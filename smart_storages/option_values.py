@@ -10,7 +10,11 @@ from smart_storages.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.providers import PROVIDERS
 from smart_storages.secrets import reveal
 
-__all__ = ["Problem", "did_you_mean", "find_value_problems"]
+__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
+
+#: Stands for ``*`` in the name of a module that checks make up: it fits the pattern and no other
+#: key, for it is a sign nobody types.
+ANY_MODULE = "\u2217"
 
 _CANNED_ACLS = (
     "private",
