@@ -217,7 +217,9 @@ def get_buckets() -> Mapping[str, Any]:
 def find_key(module_name: str) -> Optional[str]:
     """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
     buckets = get_buckets()
-    return module_name if module_name in buckets else find_pattern(buckets, module_name)
+    if isinstance(module_name, str) and module_name in buckets:
+        return module_name
+    return find_pattern(buckets, module_name)
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
