@@ -15,7 +15,7 @@ from smart_storages.forwarding import (
     follow_steps,
     put_steps,
 )
-from smart_storages.names import PreparedName, alternatives, check_name, check_path
+from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.references import describe
 from smart_storages.resolvers.base import StorageResolver, explain_answer
 from smart_storages.resolving import ResolvingStorage
@@ -211,6 +211,7 @@ class StorageDispatcher(ResolvingStorage):
         draws = alternatives(name, limit, storage.get_alternative_name)
         for other in islice(draws, _MOST_SAVES):
             free = yield from self._free_name_steps(choice, other, limit, params)
+            free = renamed(name, free)
             saved = yield storage, "save", (free, LentContent(content)), {"max_length": limit}
             if saved == free or self._leads(choice, saved, params):
                 return saved

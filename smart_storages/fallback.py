@@ -23,7 +23,7 @@ from smart_storages.failures import (
 )
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.names import PreparedName, alternatives, check_name, check_path
+from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.references import describe, refuse_twins
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
@@ -320,8 +320,8 @@ class FallbackStorage(CombiningStorage):
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         prepared = PreparedName.made_by(self, name)
         free = yield from self._get_available_name_steps(str(name), max_length)
-        if prepared is not None and free == name:
-            free = prepared.inner
+        if prepared is not None:  # a taken name loses its text, not the choice made for it
+            free = renamed(prepared.inner, free)
         writers = self._writers
         failures: Failures = []
         content = make_rewindable(content) if len(writers) > 1 else content

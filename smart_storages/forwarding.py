@@ -28,7 +28,7 @@ from smart_storages.calls import (
     run,
     run_async,
 )
-from smart_storages.names import check_name, check_path, path_of  # noqa: F401 - in the methods generated below
+from smart_storages.names import as_prepared, check_name, check_path, path_of  # noqa: F401 - in the methods generated below
 from smart_storages.references import Reference, without_secrets
 
 __all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
@@ -247,13 +247,15 @@ class ForwardingStorage(Storage):
     def save(self, name: Any, content: Any, max_length: Optional[int] = None) -> str:
         """Save a file and return its name, as Django's ``Storage.save``."""
         name, content = prepare(name, content)
-        return str(run(self._save_steps(name, content, max_length), self._perform))
+        with as_prepared(self, name):
+            return str(run(self._save_steps(name, content, max_length), self._perform))
 
     async def asave(self, name: Any, content: Any, max_length: Optional[int] = None) -> str:
         """Save a file and return its name, as Django's ``Storage.save``."""
         name, content = prepare(name, content)
-        steps = self._save_steps(name, content, max_length)
-        return str(await run_async(steps, self._perform_async))
+        with as_prepared(self, name):
+            steps = self._save_steps(name, content, max_length)
+            return str(await run_async(steps, self._perform_async))
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         raise NotImplementedError

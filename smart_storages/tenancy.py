@@ -22,6 +22,7 @@ from smart_storages.exceptions import (
     InvalidTenantNameError,
     RoutingRefusedError,
 )
+from smart_storages.names import CARRIED
 
 __all__ = [
     "TenantMiddleware",
@@ -33,6 +34,7 @@ __all__ = [
 
 _tenant: ContextVar[Optional[str]] = ContextVar("smart_storages_tenant", default=None)
 _region: ContextVar[Optional[str]] = ContextVar("smart_storages_region", default=None)
+CARRIED.extend([_tenant, _region])
 
 #: What a tenant's name may be: it becomes part of an alias, a key or a directory.
 TENANT = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
