@@ -260,7 +260,8 @@ class FallbackStorage(CombiningStorage):
             path = yield from backend.ask("path", (name,), failures)
             if path is NOTHING:
                 continue
-            if (yield from backend.ask("exists", (name,), failures)) is True:
+            has_it = yield from backend.ask("exists", (name,), failures)
+            if has_it is not NOTHING and has_it:
                 return path
             found.append(path)
         if not found:

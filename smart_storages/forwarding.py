@@ -46,8 +46,8 @@ class Operation:
         check: What the first argument is: a ``"name"``, a ``"path"``, or a ``"word"`` that no
             file is looked up by.
         changes: Whether the method changes what is stored; ``open`` does in some modes.
-        leads: Whether the first storage's answer, unless it is ``False`` or an error, is the
-            answer of several.
+        leads: Whether the first storage's answer is that of several, unless it is an error, or
+            a no to ``exists``.
 
     Example:
         >>> Operation("size", "name", "name").first
@@ -139,8 +139,7 @@ def {name}(self, {signature}):
     answer, error = None, None
     try:
         answer = storage.{name}({passing})
-        if answer is not False:
-            return answer
+        {only_yes}return answer
     except Exception as raised:
         error = raised
     steps = self._steps({name!r}, {first}, ({rest}), {keywords})
@@ -180,6 +179,8 @@ def _write_methods(cls: Type[Any], template: str) -> None:
             shorter=f"if not (args or kwargs): return storage.{operation.name}({first})\n    "
             if "**kwargs" in operation.passing
             else "",
+            # A storage may say no by None; any other answer counts, a size of 0 too.
+            only_yes="if answer: " if operation.name == "exists" else "",
             params=operation.params,
             first=first,
             rest=f"{rest}," if rest else "",
