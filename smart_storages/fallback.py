@@ -7,7 +7,12 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smart_storages import config
-from smart_storages.arguments import require_flags, require_numbers
+from smart_storages.arguments import (
+    require_choices,
+    require_flags,
+    require_numbers,
+    require_references,
+)
 from smart_storages.backend import NOTHING, Backend
 from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
 from smart_storages.content import LentContent, make_rewindable
@@ -97,7 +102,16 @@ class FallbackStorage(CombiningStorage):
         require_flags(type(self), copy_on_read=copy_on_read, signals=signals)
         seconds = {} if timeout is None else {"timeout": timeout}
         require_numbers(type(self), "seconds", retry_after=retry_after, **seconds)
+        if backends is not None:
+            require_references(type(self), backends=backends)
         refuse_twins(type(self), backends)
+        chosen = {"write_to": write_to, "delete_from": delete_from}
+        require_choices(type(self), **{k: each for k, each in chosen.items() if each is not None})
+        if write_to in ([], (), set(), frozenset()):
+            raise ConfigurationError(
+                "FallbackStorage: write_to names no backend; to only read, wrap it in a "
+                "ReadOnlyStorage."
+            )
         self._given = backends
         self._write_to = write_to
         self._delete_from = write_to if delete_from is None else delete_from

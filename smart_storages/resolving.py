@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from smart_storages import config
-from smart_storages.arguments import require_flags
+from smart_storages.arguments import require_flags, require_references
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
 from smart_storages.names import check_name, check_path
@@ -42,6 +42,8 @@ class ResolvingStorage(ChoosingStorage):
             )
         if record_alias is not None:
             require_flags(type(self), record_alias=record_alias)
+        if storages is not None:
+            require_references(type(self), by_label_only=True, storages=storages)
         self._given = resolver
         self._resolver: Any = None
         self._ask: Any = None

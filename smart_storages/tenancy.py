@@ -96,11 +96,16 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
     Args:
         region: A key of the table given to :class:`smart_storages.resolvers.ByRegion`.
 
+    Raises:
+        ConfigurationError: it is no text.
+
     Example:
         >>> with use_region("eu"):
         ...     current_region()
         'eu'
     """
+    if region is not None and not isinstance(region, str):
+        raise ConfigurationError(f"use_region takes the name of a region, not {region!r}.")
     token = _region.set(region)
     try:
         yield region

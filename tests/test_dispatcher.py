@@ -13,6 +13,7 @@ from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.resolvers import (
+    ByExtension,
     ByPathPrefix,
     BySize,
     ByTenant,
@@ -141,6 +142,22 @@ def test_a_prepared_choice_outlives_a_name_that_is_taken(disk, around):
     name = storage.save(prepared, ContentFile(b"a's"))
     assert stores["a"].open(name).read() == b"a's"
     assert stores["b"].listdir("")[1] == ["x.txt"]
+
+
+@pytest.mark.parametrize("record_alias", [True, False])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ByExtension({"pdf": "nope"}, default="a"),
+        ByPathPrefix({"docs": "nope"}, default="a"),
+        RendezvousHash(["a", "nope"]),
+    ],
+    ids=repr,
+)
+def test_a_list_of_an_alias_that_does_not_exist_is_an_error(disk, rule, record_alias):
+    storage = StorageDispatcher(rule, storages={"a": disk("a")}, record_alias=record_alias)
+    with pytest.raises(ResolutionError, match="'nope'"):
+        storage.listdir("")
 
 
 def test_nested_dispatchers_each_resolve_a_save_once(disk, monkeypatch):

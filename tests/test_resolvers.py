@@ -130,6 +130,51 @@ def test_a_region_comes_from_the_block_or_a_function():
     assert give(ByRegion(table, strict=False), "a") is None
 
 
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        ("no.such", "'no.such', which cannot be imported"),
+        ("tests.test_resolvers.NAMES", "is no function"),
+        (lambda method, filename, params: ["eu"], r"gave \['eu'\]; a region is a text"),
+        (lambda method, filename, params: 5, "gave 5; a region is a text"),
+    ],
+)
+def test_what_is_no_region_is_named(region, expected):
+    with pytest.raises(ConfigurationError, match=f"ByRegion: .*{expected}"):
+        give(ByRegion({"eu": "files_eu"}, region=region), "a")
+
+
+@pytest.mark.parametrize("tenant", ["default", "fallback", "staticfiles"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_template_gives_no_tenant_what_is_everybodys(tenant, strict):
+    rule = ByTenant("{tenant}", strict=strict)
+    with use_tenant(tenant):
+        for _ in range(2):
+            with pytest.raises(RoutingRefusedError, match=f"alias '{tenant}'"):
+                give(rule, "a")
+            with pytest.raises(RoutingRefusedError, match=f"alias '{tenant}'"):
+                rule.accepts({}, tenant, f"{tenant}/a")
+        assert give(ByTenant({tenant: tenant}), "a") == tenant
+        assert give(ByTenant(), "a") == f"tenant_{tenant}"
+    with use_tenant("acme"):
+        assert give(rule, "a") == "acme"
+        assert rule.accepts({}, tenant, f"{tenant}/a") is (tenant == "fallback" and not strict)
+
+
+def test_no_tenant_is_given_what_another_got_before():
+    rule = ByTenant()
+    for tenant in ("acme", "globex", "acme"):
+        with use_tenant(tenant):
+            assert give(rule, "a") == f"tenant_{tenant}"
+            assert rule.accepts({}, f"tenant_{tenant}", "a")
+            with pytest.raises(RoutingRefusedError):
+                rule.accepts({}, "tenant_initech", "a")
+    with pytest.raises(RoutingRefusedError):
+        rule.accepts({}, "tenant_acme", "a")
+    with pytest.raises(RoutingRefusedError):
+        give(rule, "a")
+
+
 NAMES = [f"docs/{number}/file-{number * 7}.txt" for number in range(20_000)]
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "explain_answer",
     "known",
     "shortcut",
+    "there",
 ]
 
 #: Alias of the storage for which no rule gives another.
@@ -209,6 +210,11 @@ def shortcut(resolver: Any) -> Any:
 
 def known(*aliases: Optional[str]) -> FrozenSet[str]:
     return frozenset(alias for alias in aliases if alias is not None)
+
+
+def there(aliases: Collection[str], storages: Mapping[str, Any]) -> List[str]:
+    """Leave out a fallback that does not exist; what else does not is for the caller to hear."""
+    return [alias for alias in aliases if alias != FALLBACK or alias in storages]
 
 
 class FirstMatch(StorageResolver):
