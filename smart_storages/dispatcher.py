@@ -279,7 +279,7 @@ class StorageDispatcher(ResolvingStorage):
     def _visible_aliases(self) -> Iterator[str]:
         spread = getattr(self._resolver, "spread", lambda *_: None)(self.storages, "")
         # An alias that does not exist is an error here as anywhere.
-        found = [self._look_up(alias).alias for alias in spread or ()]
+        found = [self._look_up(alias).alias or alias for alias in spread or ()]
         for alias in found or getattr(self._resolver, "aliases", None) or self.storages:
             if alias in self.storages and self._accepts(self.storages, alias, alias):
                 yield alias

@@ -13,7 +13,7 @@ from smart_storages.arguments import (
     require_numbers,
     require_references,
 )
-from smart_storages.backend import NOTHING, Backend
+from smart_storages.backend import NOTHING, Backend, flag_backends
 from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
 from smart_storages.content import LentContent, make_rewindable
 from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
@@ -147,7 +147,7 @@ class FallbackStorage(CombiningStorage):
             ("delete_from", self._delete_from, "deletes"),
         ):
             if chosen is not None:
-                _flag(backends, option, chosen, flag)
+                flag_backends(backends, option, chosen, flag)
         self._ready = backends
         return backends
 
@@ -391,18 +391,3 @@ class FallbackStorage(CombiningStorage):
         given = self._given
         labels = [describe(each) for each in given or ()] if given else ["FALLBACK_STORAGES"]
         return f"<FallbackStorage {', '.join(labels)}>"
-
-
-def _flag(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
-    wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
-    labels = [backend.label for backend in backends]
-    for backend in backends:
-        setattr(backend, flag, False)
-    for each in wanted:
-        matching = [index for index, label in enumerate(labels) if each in (index, label)]
-        if len(matching) != 1:
-            raise ConfigurationError(
-                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
-                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
-            )
-        setattr(backends[matching[0]], flag, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import pickle
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.migrations.writer import MigrationWriter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_storages.dispatcher import StorageDispatcher
@@ -87,6 +88,38 @@ def test_a_content_type_is_claimed_or_guessed(claimed, name, alias):
     rule = ByContentType({"image/*": "media", "Application/PDF": "docs"}, default="rest")
     content = SimpleUploadedFile(name, b"x", content_type=claimed)
     assert give(rule, name, "save", content=content) == alias
+
+
+@given(
+    st.one_of(
+        st.text(alphabet=st.sampled_from("ab./:?#;,%\\"), max_size=8),
+        st.sampled_from(["x", "d/x", "a.b", "", ".", "..", "d/.", "C:x", "data:,x", "x.tar"]),
+    ),
+    st.sampled_from(
+        [".png", ".PNG", ".tgz", ".gz", ".svgz", ".Z", ".tar.gz", ".txt", ".none", "", ".", ".png/",
+         ".png/x", ".png?x", ".jpg:x", ".new"]
+    ),
+)  # fmt: skip
+@settings(max_examples=1000, deadline=None)
+def test_a_type_guessed_the_short_way_is_that_of_mimetypes(start, end):
+    mimetypes.init()
+    name = start + end
+    rule = ByContentType({"image/*": "i", "text/plain": "t", "application/x-tar": "x"}, "other")
+    wanted = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    for _ in range(2):
+        assert give(rule, name) == give(
+            rule, "no-name", content=SimpleUploadedFile("a", b"", wanted)
+        )
+
+
+def test_a_type_that_is_added_later_counts():
+    rule = ByContentType({"image/*": "i"}, "other")
+    assert give(rule, "a.late") == "other"
+    mimetypes.add_type("image/late", ".late")
+    try:
+        assert give(rule, "a.late") == "i"
+    finally:
+        mimetypes.init()
 
 
 def test_content_is_small_up_to_the_limit():

@@ -11,7 +11,7 @@ from smart_storages import config
 from smart_storages.arguments import require_flags, require_tables
 from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
-from smart_storages.tenancy import TENANT, current_region, current_tenant
+from smart_storages.tenancy import TENANT, _tenant, current_region, current_tenant
 
 __all__ = ["ByRegion", "ByTenant"]
 
@@ -61,7 +61,7 @@ class ByTenant(StorageResolver):
             )
         self._pattern = re.compile(f"{re.escape(before)}{TENANT}{re.escape(after)}")
         # What a tenant gets, once it has been found out: this is on the way of every call.
-        self._found: Dict[Optional[str], str] = dict(self.table or {})  # type: ignore[arg-type]
+        self._found: Dict[Any, str] = dict(self.table or {})
 
     def _own(self) -> Optional[str]:
         tenant = current_tenant()
@@ -85,10 +85,10 @@ class ByTenant(StorageResolver):
         return self.table[tenant]
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
-        return self._found.get(current_tenant()) or self._own()
+        return self._found.get(_tenant.get()) or self._own()
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
-        if self._found.get(current_tenant()) == alias:
+        if self._found.get(_tenant.get()) == alias:
             return True
         own = self._own()
         if self.table is None:
