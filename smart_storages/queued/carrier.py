@@ -189,8 +189,11 @@ class _Attempt:
     def _remove(self) -> str:
         row = self.row
         reached("remove:claimed")
+        remote = self.storage.remote
+        self.lease.check()
+        self.lease.sent = True
         with suppress(FileNotFoundError):
-            self.storage.remote.delete(self._remote_name)
+            remote.delete(self._remote_name)
         reached("remove:remote-deleted")
         self.lease.check()
         if ledger.remove(row):
@@ -217,7 +220,7 @@ class _Attempt:
     def _end_late(self) -> str:
         row = self.row
         logger.warning("the attempt on %s lost its lease; it changes nothing", row.name)
-        if self.lease.sent or row.state == State.DELETING:
+        if self.lease.sent:
             for pk in ledger.hold_doubt(row):
                 self.again(pk, get_queue_settings().lease)
         return Outcome.LATE

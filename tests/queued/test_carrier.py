@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from smart_storages import signals
 from smart_storages.queued import carrier, engines, ledger, steps
+from smart_storages.queued.lease import Lease
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer, TransferAndDelete
 from tests.queued import broker
@@ -391,6 +392,38 @@ def test_a_late_attempt_does_not_bring_a_deleted_file_back(queue: Any) -> None:
     assert not queue.exists("a.txt")
     assert engines.run(again) == "deleted"
     assert not queue.remote.exists("a.txt")
+
+
+def stall(monkeypatch: Any) -> None:
+    """Let the clocks of this process run past every lease that it has."""
+    monotonic, wall = Lease._clocks()
+    late = monotonic + 10_000, wall + 10_000
+    monkeypatch.setattr(Lease, "_clocks", staticmethod(lambda: late))
+
+
+def test_a_worker_that_stalled_before_its_delete_does_not_delete_a_newer_file(
+    queue: Any, monkeypatch: Any
+) -> None:
+    queue.save("a.txt", ContentFile(b"old"))
+    broker.deliver()
+    queue.delete("a.txt")
+    pk = row_of(queue, "a.txt").pk
+
+    def be_overtaken() -> None:
+        steps.hook = None
+        outcomes = []
+        for _ in range(2):  # the second time, since the first attempt may still be alive
+            pass_time(1000)
+            outcomes.append(engines.run(pk))
+        assert outcomes == ["settling", "deleted"]
+        queue.save("a.txt", ContentFile(b"new"))
+        assert engines.run(row_of(queue, "a.txt").pk) == "done"
+        stall(monkeypatch)
+
+    at("remove:claimed", be_overtaken)
+    assert engines.run(pk) == "late"
+    assert row_of(queue, "a.txt").state == "done"
+    assert queue.remote.open("a.txt").read() == b"new"
 
 
 def test_the_lease_is_renewed_while_a_long_transfer_runs(
