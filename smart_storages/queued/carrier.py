@@ -3,7 +3,7 @@
 The order is what makes it safe (the steps are those of :mod:`.steps`)::
 
     claim the row -> claim a name in the remote -> upload -> read back what the remote holds
-    -> record it, if the row is still the same -> only then delete the local copy
+    -> record it, if the row is still the same -> only then forget and delete the local copy
 
 Whatever kills the attempt in between leaves a row that the next one starts from.
 """
@@ -177,9 +177,10 @@ class _Attempt:
             # Doubt lasts at most one lease.
             self.again(row.pk, get_queue_settings().lease)
             return Outcome.SETTLING
-        if self.task.delete_local and copies.delete_quietly(self.storage.local, row.local_name):
+        if self.task.delete_local and ledger.forget_local(row):
+            reached("transfer:local-forgotten")
+            copies.delete_quietly(self.storage.local, row.local_name)
             reached("transfer:local-deleted")
-            ledger.forget_local(row)
         reached("transfer:finished")
         logger.info("transferred %s to %s (%d bytes)", row.name, self._remote_name, row.size)
         self.storage.moved(row.name)

@@ -326,15 +326,18 @@ def _note_doubt(row: QueuedFile) -> None:
 
 
 def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = False) -> bool:
-    """Put a row that nobody works on back into the queue."""
+    """Put a row that nobody works on back into the queue.
+
+    Without a local copy there is nothing to send: the remote is looked at once more.
+    """
+    if not row.local_name:
+        state = State.SETTLING
     values: Dict[str, Any] = {"state": state, "not_before": timezone.now()}
     if reset:
         values.update(attempts=0, last_error="")
-    return bool(
-        rows()
-        .filter(pk=row.pk, generation=row.generation, state=row.state, lease_token=row.lease_token)
-        .update(**values)
-    )
+    same = rows().filter(pk=row.pk, generation=row.generation, state=row.state)
+    unclaimed = same.filter(lease_token=row.lease_token, local_name=row.local_name)
+    return bool(unclaimed.update(**values))
 
 
 def remove(row: QueuedFile) -> bool:
@@ -346,10 +349,13 @@ def remove(row: QueuedFile) -> bool:
 
 
 def forget_local(row: QueuedFile) -> bool:
-    """Write that the local copy of a finished row is deleted."""
-    return bool(
-        rows().filter(pk=row.pk, generation=row.generation, state=State.DONE).update(local_name="")
-    )
+    """Take the local copy out of a finished row; only who did that may delete it.
+
+    The row may have been sent back to work by now, for which this is the only copy.
+    """
+    finished = rows().filter(pk=row.pk, generation=row.generation, state=State.DONE)
+    named = finished.exclude(local_name="").filter(local_name=row.local_name)
+    return bool(named.update(local_name=""))
 
 
 def hold_doubt(row: QueuedFile) -> List[int]:

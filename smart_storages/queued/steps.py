@@ -28,6 +28,7 @@ STEPS = (
     "transfer:uploaded",
     "transfer:verified",
     "transfer:recorded",
+    "transfer:local-forgotten",
     "transfer:local-deleted",
     "transfer:finished",
     "transfer:superseded",
@@ -37,6 +38,7 @@ STEPS = (
     "settle:claimed",
     "settle:verified",
     "sweep:requeued",
+    "sweep:local-forgotten",
     "sweep:local-deleted",
     "sweep:orphan-deleted",
 )

@@ -210,7 +210,8 @@ def test_two_workers_at_once_carry_a_file_once(queue: Any) -> None:
 @pytest.mark.parametrize(
     "step",
     ["transfer:claimed", "transfer:place-freed", "transfer:uploading", "transfer:uploaded",
-     "transfer:verified", "transfer:recorded", "transfer:local-deleted"],
+     "transfer:verified", "transfer:recorded", "transfer:local-forgotten",
+     "transfer:local-deleted"],
 )  # fmt: skip
 def test_a_save_during_the_transfer_wins(make_queue: Any, step: str) -> None:
     queue = make_queue(overwrite=True)
@@ -232,7 +233,8 @@ def test_a_save_during_the_transfer_wins(make_queue: Any, step: str) -> None:
 @pytest.mark.parametrize(
     "step",
     ["transfer:claimed", "transfer:named", "transfer:uploading", "transfer:uploaded",
-     "transfer:verified", "transfer:recorded", "transfer:local-deleted"],
+     "transfer:verified", "transfer:recorded", "transfer:local-forgotten",
+     "transfer:local-deleted"],
 )  # fmt: skip
 def test_a_delete_during_the_transfer_wins(queue: Any, step: str) -> None:
     queue.save("a.txt", ContentFile(b"old"))
@@ -392,6 +394,42 @@ def test_a_late_attempt_does_not_bring_a_deleted_file_back(queue: Any) -> None:
     assert not queue.exists("a.txt")
     assert engines.run(again) == "deleted"
     assert not queue.remote.exists("a.txt")
+
+
+def test_a_copy_that_is_in_doubt_again_is_not_deleted(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    pass_time(1000)
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    at("transfer:recorded", lambda: ledger.hold_doubt(late))  # it has woken up, and says so
+    assert engines.run(late.pk) == "done"
+    queue.remote.delete("a.txt")
+    pass_time(1000)
+    assert engines.run(late.pk) == "retry"
+    assert engines.run(late.pk) == "done"
+    assert queue.remote.open("a.txt").read() == b"hello"
+
+
+def test_a_file_in_doubt_without_a_local_copy_is_read_from_the_remote(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    pass_time(1000)
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
+    ledger.hold_doubt(late)
+    for state in ("settling", "failed"):
+        QueuedFile.objects.update(state=state)
+        assert queue.using_remote("a.txt")
+        assert queue.open("a.txt").read() == b"hello"
+        assert queue.size("a.txt") == 5
+        assert queue.url("a.txt") == "/remote/a.txt"
+    # Nothing is left to send: the remote is looked at, and found to be right.
+    assert queue.transfer("a.txt")
+    assert broker.deliver()[0] == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
 
 
 def stall(monkeypatch: Any) -> None:
