@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
-from django.db.models import Count, F
+from django.db.models import Count
 from django.utils import timezone
 
 from . import copies, engines, ledger
@@ -76,16 +76,14 @@ def prune(days: float) -> int:
     """Forget finished rows that say nothing the remote does not: nothing local, same name.
 
     Args:
-        days: Only rows that finished longer ago.
+        days: Only rows that finished longer ago; and than a late attempt takes no row for a
+            deleted file, which is twelve leases.
 
     Returns:
         How many were forgotten.
     """
     before = timezone.now() - datetime.timedelta(days=days)
-    finished = ledger.rows().filter(
-        state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=before
-    )
-    return int(finished.delete()[0])
+    return int(ledger.prunable(before).delete()[0])
 
 
 def verify(

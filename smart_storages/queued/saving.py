@@ -141,7 +141,7 @@ def bury(storage: Any, name: str) -> None:
     require()
     name = names.clean(name)
     hints.forget(storage.key, name)
-    row, replaced = ledger.record_delete(storage.key, name, storage.task)
+    row, replaced = ledger.record_delete(storage.key, name, storage.task, name)
     reached("delete:row-written")
     _on_commit(storage, row, replaced, "delete", work=True)
 

@@ -396,6 +396,19 @@ def test_a_late_attempt_does_not_bring_a_deleted_file_back(queue: Any) -> None:
     assert not queue.remote.exists("a.txt")
 
 
+def test_a_late_attempt_deletes_only_what_it_wrote_itself(make_queue: Any) -> None:
+    queue = make_queue(overwrite=False)
+    queue.save("a.txt", ContentFile(b"old"))
+    row = ledger.claim(row_of(queue, "a.txt").pk)
+    ledger.name_remote(row, "a_1.txt")
+    QueuedFile.objects.all().delete()
+    queue.remote.save("a_1.txt", ContentFile(b"old"))
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    (again,) = ledger.hold_doubt(row)
+    assert engines.run(again) == "deleted"
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+
+
 def test_a_copy_that_is_in_doubt_again_is_not_deleted(queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     late = ledger.claim(row_of(queue, "a.txt").pk)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import io
 import json
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
+from smart_storages.queued import engines, ledger
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.progress import Progress
 from tests.queued import broker
@@ -55,7 +57,32 @@ def test_sweep_forgets_old_rows_that_say_nothing(queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     broker.deliver()
     assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
+    assert "0 rows forgotten" in call("sweep", "--prune-days", "0"), "an attempt may be late"
+    pass_time(13 * 300)
+    assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
     assert "1 rows forgotten" in call("sweep", "--prune-days", "0")
+    assert queue.open("a.txt").read() == b"hello"
+
+
+@pytest.mark.parametrize("leases", [3, 13])
+def test_a_late_attempt_does_not_delete_a_file_whose_row_was_forgotten(
+    queue: Any, leases: float
+) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    ledger.name_remote(late, "a.txt")
+    pass_time(1000)  # it is stopped, and taken for dead
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
+    pass_time(300 * leases)
+    late.lease_until -= datetime.timedelta(seconds=2000 + 300 * leases)
+    forgotten = call("sweep", "--prune-days", "0")
+    assert f"{int(leases == 13)} rows forgotten" in forgotten
+    ledger.hold_doubt(late)  # it has woken up, and says so
+    pass_time(1000)
+    call("sweep", "--run")
+    assert not QueuedFile.objects.exclude(state="done").exists()
     assert queue.open("a.txt").read() == b"hello"
 
 
