@@ -192,9 +192,10 @@ class _Attempt:
         reached("remove:claimed")
         remote = self.storage.remote
         self.lease.check()
-        self.lease.sent = True
-        with suppress(FileNotFoundError):
-            remote.delete(self._remote_name)
+        if row.remote_name:  # else no attempt has written anything
+            self.lease.sent = True
+            with suppress(FileNotFoundError):
+                remote.delete(row.remote_name)
         reached("remove:remote-deleted")
         self.lease.check()
         if ledger.remove(row):

@@ -289,6 +289,77 @@ def test_an_attempt_that_lost_its_lease_changes_nothing(queue: Any, settings: An
     assert local_files(queue) == []
 
 
+def test_a_file_that_never_travelled_is_deleted_without_a_look_at_the_remote(
+    make_queue: Any,
+) -> None:
+    queue = make_queue(delayed=True)
+    queue.save("a.txt", ContentFile(b"mine"))
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not QueuedFile.objects.exists()
+    assert queue.remote.open("a.txt").read() == b"somebody else's"
+
+
+def test_what_was_in_the_remote_before_the_ledger_can_be_deleted(queue: Any) -> None:
+    queue.remote.save("a.txt", ContentFile(b"from before"))
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not queue.remote.exists("a.txt")
+
+
+class WritesByItself(TransferAndDelete):
+    def transfer(self, name: str, local: Any, remote: Any, **kwargs: Any) -> bool:
+        remote.inner.save(name, local.open(name))
+        return True
+
+
+def test_what_a_task_wrote_by_itself_is_deleted(make_queue: Any) -> None:
+    queue = make_queue(task=path(WritesByItself))
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert broker.deliver() == ["done"]
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not queue.remote.exists("a.txt")
+
+
+@pytest.mark.parametrize("method", ["_save", "save"])
+def test_a_name_under_which_nothing_was_written_is_not_freed_again(
+    queue: Any, monkeypatch: Any, method: str
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise ConnectionError("unreachable")
+
+    queue.save("a.txt", ContentFile(b"mine"))
+    with monkeypatch.context() as patch:
+        patch.setattr(queue.remote, method, fail)
+        assert broker.deliver() == ["retry"]
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    pass_time(1000)
+    assert broker.deliver() == ["done"]
+    assert queue.open("a.txt").read() == b"mine"
+    assert queue.remote.open("a.txt").read() == b"somebody else's"
+
+
+class Breaks(FileSystemStorage):
+    def _save(self, name: str, content: Any) -> str:
+        super()._save(name, ContentFile(content.read(2)))
+        raise ConnectionError("reset")
+
+
+def test_a_name_under_which_something_was_written_is_kept(make_queue: Any) -> None:
+    queue = make_queue(remote=path(Breaks))
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert broker.deliver() == ["retry"]
+    assert row_of(queue, "a.txt").remote_name == "a.txt"
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+    queue.delete("a.txt")
+    broker.deliver()
+    pass_time(1000)
+    engines.run(QueuedFile.objects.get().pk)
+    assert queue.remote.listdir("") == ([], [])
+
+
 class Witness(FileSystemStorage):
     """Remembers under which names it wrote, and which the ledger had for the file just then."""
 
