@@ -50,6 +50,7 @@ __all__ = [
     "name_remote",
     "prunable",
     "record_delete",
+    "record_remote",
     "record_save",
     "release",
     "remove",
@@ -112,7 +113,6 @@ def record_save(
     task: str,
     state: str,
     overwrite: bool,
-    remote_name: str = "",
 ) -> Tuple[QueuedFile, str]:
     """Write that ``name`` is now what ``copy`` holds.
 
@@ -131,14 +131,32 @@ def record_save(
         "md5": copy.md5,
         "host": copy.host,
         "saved_at": timezone.now(),
-        "finished_at": timezone.now() if state == State.DONE else None,
+        "finished_at": None,
     }
-    if remote_name:
-        values["remote_name"] = remote_name
     if not overwrite:
         return _record(storage, name, values, replaceable=Q(state=State.DELETING))
     # What the remote has under that name from before the ledger is replaced, not kept beside.
     return _record(storage, name, values, replaceable=Q(), if_new={"remote_name": name})
+
+
+def record_remote(
+    storage: str, name: str, copy: LocalCopy, *, task: str, remote_name: str
+) -> QueuedFile:
+    """Write that ``name``, of which there is no row, is what the remote holds, verified.
+
+    Raises:
+        NameTakenError: There is a row. An attempt may be working on it.
+    """
+    values: Dict[str, Any] = {
+        "state": State.DONE,
+        "task": task,
+        "size": copy.size,
+        "checksum": copy.checksum,
+        "md5": copy.md5,
+        "remote_name": remote_name,
+        "finished_at": timezone.now(),
+    }
+    return _record(storage, name, values, replaceable=Q(pk__in=[]))[0]
 
 
 def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple[QueuedFile, str]:

@@ -13,6 +13,7 @@ __all__ = ["STEPS", "hook", "reached"]
 
 STEPS = (
     "save:local-written",
+    "save:remote-written",
     "save:row-written",
     "save:committed",
     "save:enqueued",
