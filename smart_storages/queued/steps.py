@@ -42,6 +42,7 @@ STEPS = (
     "sweep:local-forgotten",
     "sweep:local-deleted",
     "sweep:orphan-deleted",
+    "retry:requeued",
 )
 
 #: Set by tests only; called with the name of the step.

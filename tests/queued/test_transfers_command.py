@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
-from smart_storages.queued import engines, ledger
+from smart_storages.queued import engines, ledger, operations
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.progress import Progress
 from tests.queued import broker
-from tests.queued.conftest import pass_time, row_of
+from tests.queued.conftest import pass_time, rolled_back, row_of
 
 
 def call(*arguments: str, **options: Any) -> str:
@@ -43,6 +44,33 @@ def test_retry_queues_failed_transfers_again(queue: Any, messages: list) -> None
     assert call("retry", str(row_of(queue, "a.txt").pk)) == "1 queued again.\n"
     assert call("retry") == "1 queued again.\n"
     assert broker.deliver() == ["done", "done"]
+
+
+@pytest.mark.parametrize("act", ["retry", "verify"])
+def test_nothing_is_sent_before_the_transaction_is_committed(
+    make_queue: Any, messages: list, act: str
+) -> None:
+    queue = make_queue(task="smart_storages.queued.tasks.Transfer")
+    queue.save("a.txt", ContentFile(b"hello"))
+    if act == "verify":
+        broker.deliver()
+        queue.remote.delete("a.txt")
+    else:
+        QueuedFile.objects.update(state="failed")
+        messages.clear()
+
+    def operate() -> Any:
+        if act == "retry":
+            return operations.retry(QueuedFile.objects.all())
+        return operations.verify(QueuedFile.objects.all(), lambda problem: None, repair=True)
+
+    with rolled_back():
+        operate()
+    assert messages == []
+    with transaction.atomic():
+        assert operate() in {(1, 0), 1}
+        assert messages == [], "a worker would find nothing to do yet"
+    assert broker.deliver() == ["done"]
 
 
 def test_sweep_reports_what_it_did(queue: Any, messages: list) -> None:
