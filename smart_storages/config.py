@@ -347,6 +347,8 @@ class QueueSettings:
         orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: a local copy without a row lives so long;
             longer than your longest database transaction.
         cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty: no cache.
+        cache_per_process: ``QUEUED_STORAGE_CACHE_PER_PROCESS``: whether a cache that each process
+            has for itself may be used: there is only one.
         tasks: ``SMART_STORAGE_TASKS``: the engine; empty: not set.
         tasks_queue: ``SMART_STORAGE_TASKS_QUEUE``: the engine's queue, empty for its default.
     """
@@ -356,6 +358,7 @@ class QueueSettings:
     lease: float = 300.0
     orphan_age: float = 86400.0
     cache_key: str = ""
+    cache_per_process: bool = False
     tasks: str = ""
     tasks_queue: str = ""
 
@@ -366,6 +369,7 @@ _QUEUE_SETTINGS = {
     "lease": "QUEUED_STORAGE_LEASE",
     "orphan_age": "QUEUED_STORAGE_ORPHAN_AGE",
     "cache_key": "QUEUED_STORAGE_CACHE_KEY",
+    "cache_per_process": "QUEUED_STORAGE_CACHE_PER_PROCESS",
     "tasks": "SMART_STORAGE_TASKS",
     "tasks_queue": "SMART_STORAGE_TASKS_QUEUE",
 }
@@ -375,7 +379,7 @@ def get_queue_settings() -> QueueSettings:
     """Return the settings of queued transfers as they are now.
 
     Raises:
-        ConfigurationError: A number is not one, is negative, or text is not text.
+        ConfigurationError: A number is not one, is negative, text is not text, or a flag is none.
     """
     found: Dict[str, Any] = {}
     for field, setting in _QUEUE_SETTINGS.items():
@@ -386,6 +390,9 @@ def get_queue_settings() -> QueueSettings:
         if isinstance(default, str):
             if not isinstance(value, str):
                 raise ConfigurationError(f"{setting} must be text, not {type(value).__name__}.")
+        elif isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"{setting} must be True or False, not {value!r}.")
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise ConfigurationError(f"{setting} must be a number of 0 or more, not {value!r}.")
         found[field] = value

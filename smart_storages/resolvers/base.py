@@ -45,6 +45,8 @@ class StorageResolver:
     by_name = False
     #: It follows from every letter, so that any other name may lead elsewhere.
     by_whole_name = False
+    #: It follows from who asks: whoever asks for somebody else may get another file of that name.
+    by_asker = False
     #: Every alias that the rule can give, ``None`` if it cannot say.
     aliases: Optional[FrozenSet[str]] = None
 
@@ -264,6 +266,10 @@ class FirstMatch(StorageResolver):
     @property
     def by_whole_name(self) -> bool:  # type: ignore[override]
         return any(getattr(each, "by_whole_name", False) for each in self.resolvers)
+
+    @property
+    def by_asker(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "by_asker", False) for each in self.resolvers)
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Any:
         for ask in self._shortcuts or self._make_shortcuts():

@@ -42,6 +42,8 @@ class ByTenant(StorageResolver):
         'tenant_acme'
     """
 
+    by_asker = True
+
     def __init__(
         self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
     ) -> None:
@@ -157,6 +159,8 @@ class ByRegion(StorageResolver):
         self.region = region
         self._function: Any = None
         self.strict = strict
+        #: A function may look at the file alone; the context variable never does.
+        self.by_asker = region is None
         self.aliases = known(*self.table.values(), None if strict else FALLBACK)
 
     def _region(self, method: str, filename: str, params: Any) -> Optional[str]:
