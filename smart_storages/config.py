@@ -32,11 +32,11 @@ from smart_storages.compat import HAS_STORAGES, forget_default_storages
 from smart_storages.config_errors import BUCKETS_SETTING, configuration_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.modules import fill_in, find_pattern, validate_module_name
+from smart_storages.option_problems import find_entry_problems, find_upstream_problems
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
     OPTIONS,
     default_of,
-    find_entry_problems,
     guard,
 )
 
@@ -52,16 +52,14 @@ DEFAULT_KEYS = (
     "region_name",
 )
 
-# django-storages takes any value that happens to work (a flag of 1, seconds in a string), and so
-# do its users; these are the ones on which it fails with a traceback of its own.
-_CHECKED_UPSTREAM = (
-    "bucket_name",
-    "default_acl",
-    "endpoint_url",
-    "location",
-    "object_parameters",
-    "region_name",
-)
+#: What was looked at last: every storage that is made asks again, and it is the same as a rule.
+_found_sound: Dict[str, Any] = {}
+
+_OLDER_SETTINGS = {
+    "access_key": "AWS_ACCESS_KEY_ID",
+    "secret_key": "AWS_SECRET_ACCESS_KEY",
+    "security_token": "AWS_SECURITY_TOKEN",
+}
 
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
@@ -183,15 +181,24 @@ def get_upstream_options() -> Dict[str, Any]:
     from storages.backends.s3 import S3Storage
 
     options: Dict[str, Any] = S3Storage.get_default_settings(None)
-    for key in _CHECKED_UPSTREAM:
-        option, value = OPTIONS[key], options[key]
-        missing = value is None and option.default is not None
-        if missing or not option.accepts(value):
+    guarded = guard(options)
+    if guarded != _found_sound:
+        for problem in find_upstream_problems(options):
             raise ConfigurationError(
-                f"The setting {option.setting} must be {option.expected}, "
-                f"not {type(value).__name__}."
+                f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
             )
-    return guard(options)
+        _found_sound.clear()
+        # Copies: somebody may change a dict of the settings in place.
+        for key, value in guarded.items():
+            _found_sound[key] = dict(value) if isinstance(value, dict) else value
+    return guarded
+
+
+def _setting_of(key: str) -> str:
+    # django-storages has two names for some: tell of the one that somebody wrote.
+    first = str(OPTIONS[key].setting)
+    older = _OLDER_SETTINGS.get(key, first)
+    return older if hasattr(settings, older) and not hasattr(settings, first) else first
 
 
 def get_buckets() -> Mapping[str, Any]:
@@ -210,7 +217,9 @@ def get_buckets() -> Mapping[str, Any]:
 def find_key(module_name: str) -> Optional[str]:
     """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
     buckets = get_buckets()
-    return module_name if module_name in buckets else find_pattern(buckets, module_name)
+    if isinstance(module_name, str) and module_name in buckets:
+        return module_name
+    return find_pattern(buckets, module_name)
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
@@ -254,12 +263,12 @@ def get_lock_cache_alias() -> Optional[str]:
 
 def _get_cache_alias(setting: str) -> str:
     alias = getattr(settings, setting, "default")
-    if alias not in settings.CACHES:
+    if not isinstance(alias, str) or alias not in settings.CACHES:
         raise ConfigurationError(
             f"{setting} must be one of {sorted(settings.CACHES)}, the aliases in CACHES, "
             f"not {alias!r}."
         )
-    return str(alias)
+    return alias
 
 
 def get_upload_folder() -> Optional[str]:

@@ -3,7 +3,7 @@
 The order is what makes it safe (the steps are those of :mod:`.steps`)::
 
     claim the row -> claim a name in the remote -> upload -> read back what the remote holds
-    -> record it, if the row is still the same -> only then delete the local copy
+    -> record it, if the row is still the same -> only then forget and delete the local copy
 
 Whatever kills the attempt in between leaves a row that the next one starts from.
 """
@@ -177,9 +177,10 @@ class _Attempt:
             # Doubt lasts at most one lease.
             self.again(row.pk, get_queue_settings().lease)
             return Outcome.SETTLING
-        if self.task.delete_local and copies.delete_quietly(self.storage.local, row.local_name):
+        if self.task.delete_local and ledger.forget_local(row):
+            reached("transfer:local-forgotten")
+            copies.delete_quietly(self.storage.local, row.local_name)
             reached("transfer:local-deleted")
-            ledger.forget_local(row)
         reached("transfer:finished")
         logger.info("transferred %s to %s (%d bytes)", row.name, self._remote_name, row.size)
         self.storage.moved(row.name)
@@ -189,8 +190,12 @@ class _Attempt:
     def _remove(self) -> str:
         row = self.row
         reached("remove:claimed")
-        with suppress(FileNotFoundError):
-            self.storage.remote.delete(self._remote_name)
+        remote = self.storage.remote
+        self.lease.check()
+        if row.remote_name:  # else no attempt has written anything
+            self.lease.sent = True
+            with suppress(FileNotFoundError):
+                remote.delete(row.remote_name)
         reached("remove:remote-deleted")
         self.lease.check()
         if ledger.remove(row):
@@ -217,7 +222,7 @@ class _Attempt:
     def _end_late(self) -> str:
         row = self.row
         logger.warning("the attempt on %s lost its lease; it changes nothing", row.name)
-        if self.lease.sent or row.state == State.DELETING:
+        if self.lease.sent:
             for pk in ledger.hold_doubt(row):
                 self.again(pk, get_queue_settings().lease)
         return Outcome.LATE

@@ -31,7 +31,7 @@ from django.core.files.storage import FileSystemStorage
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.storages import SmartS3Storage
-from smart_storages.utils import storages
+from smart_storages.utils import read_aliases, storages
 
 from . import engines, hints, registry
 from .arguments import known_options
@@ -123,6 +123,10 @@ class _Sound(NamedTuple):
 @register("smart_storages")
 def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
+    try:
+        read_aliases()
+    except ConfigurationError:
+        return []  # told of by smart_storages.alias_checks
     found = list(_check_aliases())
     registry.make_nested()
     sound: List[_Sound] = []

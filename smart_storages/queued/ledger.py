@@ -48,7 +48,9 @@ __all__ = [
     "forget_local",
     "hold_doubt",
     "name_remote",
+    "prunable",
     "record_delete",
+    "record_remote",
     "record_save",
     "release",
     "remove",
@@ -111,7 +113,6 @@ def record_save(
     task: str,
     state: str,
     overwrite: bool,
-    remote_name: str = "",
 ) -> Tuple[QueuedFile, str]:
     """Write that ``name`` is now what ``copy`` holds.
 
@@ -130,20 +131,42 @@ def record_save(
         "md5": copy.md5,
         "host": copy.host,
         "saved_at": timezone.now(),
-        "finished_at": timezone.now() if state == State.DONE else None,
+        "finished_at": None,
     }
-    if remote_name:
-        values["remote_name"] = remote_name
     if not overwrite:
         return _record(storage, name, values, replaceable=Q(state=State.DELETING))
     # What the remote has under that name from before the ledger is replaced, not kept beside.
     return _record(storage, name, values, replaceable=Q(), if_new={"remote_name": name})
 
 
-def record_delete(storage: str, name: str, task: str) -> Tuple[QueuedFile, str]:
-    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed."""
+def record_remote(
+    storage: str, name: str, copy: LocalCopy, *, task: str, remote_name: str
+) -> QueuedFile:
+    """Write that ``name``, of which there is no row, is what the remote holds, verified.
+
+    Raises:
+        NameTakenError: There is a row. An attempt may be working on it.
+    """
+    values: Dict[str, Any] = {
+        "state": State.DONE,
+        "task": task,
+        "size": copy.size,
+        "checksum": copy.checksum,
+        "md5": copy.md5,
+        "remote_name": remote_name,
+        "finished_at": timezone.now(),
+    }
+    return _record(storage, name, values, replaceable=Q(pk__in=[]))[0]
+
+
+def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple[QueuedFile, str]:
+    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed.
+
+    Without a row, ``remote_name`` is what the remote has; a row knows what was written there.
+    """
     values = {"state": State.DELETING, "local_name": "", "finished_at": None}
-    return _record(storage, name, values, replaceable=Q(), if_new={"task": task})
+    if_new = {"task": task, "remote_name": remote_name}
+    return _record(storage, name, values, replaceable=Q(), if_new=if_new)
 
 
 def _record(
@@ -254,7 +277,10 @@ _GIVE_BACK: Dict[str, Any] = {"lease_token": "", "lease_until": None}
 def renew(row: QueuedFile) -> bool:
     """Say that the attempt lives; ``False`` if the lease has gone to somebody else."""
     until = in_seconds(get_queue_settings().lease)
-    return bool(_mine(row).update(lease_until=until))
+    if not _mine(row).update(lease_until=until):
+        return False
+    row.lease_until = until
+    return True
 
 
 def release(row: QueuedFile) -> bool:
@@ -264,8 +290,10 @@ def release(row: QueuedFile) -> bool:
 
 def name_remote(row: QueuedFile, remote_name: str) -> bool:
     """Claim a name in the remote before anything is written there."""
+    if not _mine(row).update(remote_name=remote_name):
+        return False
     row.remote_name = remote_name
-    return bool(_mine(row).update(remote_name=remote_name))
+    return True
 
 
 def finish(row: QueuedFile) -> Optional[str]:
@@ -277,6 +305,8 @@ def finish(row: QueuedFile) -> Optional[str]:
     """
     now = timezone.now()
     values: Dict[str, Any] = {"last_error": "", **_GIVE_BACK}
+    # A task that writes by itself has claimed no name.
+    values["remote_name"] = row.remote_name or row.name
     # The doubt is judged by the statement itself: a late worker may just be reporting it. Doubt
     # about the same generation is none, since the same bytes again would spoil nothing.
     certain = _no_doubt(now) | Q(dirty_generation=row.generation)
@@ -326,15 +356,18 @@ def _note_doubt(row: QueuedFile) -> None:
 
 
 def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = False) -> bool:
-    """Put a row that nobody works on back into the queue."""
+    """Put a row that nobody works on back into the queue.
+
+    Without a local copy there is nothing to send: the remote is looked at once more.
+    """
+    if not row.local_name:
+        state = State.SETTLING
     values: Dict[str, Any] = {"state": state, "not_before": timezone.now()}
     if reset:
         values.update(attempts=0, last_error="")
-    return bool(
-        rows()
-        .filter(pk=row.pk, generation=row.generation, state=row.state, lease_token=row.lease_token)
-        .update(**values)
-    )
+    same = rows().filter(pk=row.pk, generation=row.generation, state=row.state)
+    unclaimed = same.filter(lease_token=row.lease_token, local_name=row.local_name)
+    return bool(unclaimed.update(**values))
 
 
 def remove(row: QueuedFile) -> bool:
@@ -346,10 +379,13 @@ def remove(row: QueuedFile) -> bool:
 
 
 def forget_local(row: QueuedFile) -> bool:
-    """Write that the local copy of a finished row is deleted."""
-    return bool(
-        rows().filter(pk=row.pk, generation=row.generation, state=State.DONE).update(local_name="")
-    )
+    """Take the local copy out of a finished row; only who did that may delete it.
+
+    The row may have been sent back to work by now, for which this is the only copy.
+    """
+    finished = rows().filter(pk=row.pk, generation=row.generation, state=State.DONE)
+    named = finished.exclude(local_name="").filter(local_name=row.local_name)
+    return bool(named.update(local_name=""))
 
 
 def hold_doubt(row: QueuedFile) -> List[int]:
@@ -362,10 +398,33 @@ def hold_doubt(row: QueuedFile) -> List[int]:
     known = rows().filter(key=row.key)
     known.update(dirty_until=until, dirty_generation=0)
     known.filter(state=State.DONE).update(state=State.SETTLING, not_before=until)
-    if not known.exists():
+    if not known.exists() and _is_deleted(row):
         # The tombstone is gone already, and what we wrote would bring the file back.
-        return [record_delete(row.storage, row.name, row.task)[0].pk]
+        return [record_delete(row.storage, row.name, row.task, row.remote_name)[0].pk]
     return list(known.values_list("pk", flat=True))
+
+
+def _is_deleted(row: QueuedFile) -> bool:
+    # Whoever finished the file since did so after our lease, and no row is pruned that soon. Later
+    # than that the file may be there, and only its row be gone. A late delete brings nothing back.
+    if row.state == State.DELETING or row.lease_until is None:
+        return False
+    lease = datetime.timedelta(seconds=get_queue_settings().lease)
+    return timezone.now() < row.lease_until + _SAYS_DELETED * lease
+
+
+def prunable(before: datetime.datetime) -> QuerySet[QueuedFile]:
+    """Return the rows that finished before, and say nothing that the remote does not."""
+    kept = in_seconds(-(_SAYS_DELETED + _MARGIN) * get_queue_settings().lease)
+    return rows().filter(
+        state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=min(before, kept)
+    )
+
+
+#: For so many leases after an attempt's own, that there is no row means that it was deleted.
+_SAYS_DELETED = 10
+#: By so many leases may the clocks of hosts differ, and prune and a late attempt overlap.
+_MARGIN = 2
 
 
 # What others ask

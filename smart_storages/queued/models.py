@@ -27,7 +27,7 @@ class State(models.TextChoices):
     DELETING = "deleting", _("deleting")  # a tombstone: gone for readers, remote copy to delete
 
 
-#: States in which readers are sent to the local copy.
+#: States in which readers are sent to the local copy, if there is one.
 LOCAL_STATES = (State.HELD, State.QUEUED, State.TRANSFERRING, State.SETTLING, State.FAILED)
 #: States in which there is work for a worker.
 WORK_STATES = (State.QUEUED, State.TRANSFERRING, State.SETTLING, State.DELETING)
@@ -85,7 +85,8 @@ class QueuedFile(models.Model):
     @property
     def is_local(self) -> bool:
         """Whether readers are sent to the local copy."""
-        return self.state in LOCAL_STATES
+        # A row without a copy is looked at once more, or has failed: the remote has what there is.
+        return self.state in LOCAL_STATES and bool(self.local_name)
 
     @property
     def is_live(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
-from django.db.models import Count, F
+from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from . import copies, engines, ledger
 from .models import QueuedFile, State
 from .registry import find_storage
+from .steps import reached
 
 __all__ = ["count_by_state", "describe", "find_unknown", "prune", "retry", "verify"]
 
@@ -52,18 +54,27 @@ def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> Tuple[i
     """Queue failed transfers again, with all their attempts.
 
     Returns:
-        How many were sent, and how many are queued but wait for a sweep to send them.
+        How many were sent, or in a transaction will be on commit; and how many are queued but
+        wait for a sweep to send them.
     """
     sent = unsent = 0
     total = rows.count()
     for done, row in enumerate(_each(rows), 1):
         progress("retry", done, total)
         if row.state == State.FAILED and ledger.requeue(row, reset=True):
-            if engines.send(row.pk)[0]:
+            reached("retry:requeued")
+            if _send_on_commit(row):
                 sent += 1
             else:
                 unsent += 1
     return sent, unsent
+
+
+def _send_on_commit(row: QueuedFile) -> bool:
+    # A worker that is faster than the commit would find nothing to do.
+    answers: List[bool] = []
+    transaction.on_commit(lambda: answers.append(engines.send(row.pk)[0]), using=ledger.database())
+    return all(answers)  # in a transaction nothing has answered yet
 
 
 def find_unknown(ids: Iterable[int]) -> List[int]:
@@ -76,16 +87,14 @@ def prune(days: float) -> int:
     """Forget finished rows that say nothing the remote does not: nothing local, same name.
 
     Args:
-        days: Only rows that finished longer ago.
+        days: Only rows that finished longer ago; and than a late attempt takes no row for a
+            deleted file, which is twelve leases.
 
     Returns:
         How many were forgotten.
     """
     before = timezone.now() - datetime.timedelta(days=days)
-    finished = ledger.rows().filter(
-        state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=before
-    )
-    return int(finished.delete()[0])
+    return int(ledger.prunable(before).delete()[0])
 
 
 def verify(
@@ -126,7 +135,7 @@ def _repair(row: QueuedFile) -> str:
     if not ledger.requeue(row, reset=True):
         return "It was not repaired: it has just changed."
     storage.moved(row.name)
-    if engines.send(row.pk)[0]:
+    if _send_on_commit(row):
         return "It is sent again."
     return "It is queued again; the engine did not take it, so that a sweep will send it."
 

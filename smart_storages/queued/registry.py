@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from smart_storages.exceptions import TransferError
 from smart_storages.options import holds_secret
 from smart_storages.references import Reference, describe
-from smart_storages.utils import storages
+from smart_storages.utils import read_aliases, storages
 
 from . import places
 
@@ -116,11 +116,17 @@ def _make_parts(reference: Any, seen: List[Any]) -> None:
 
 def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
     """Yield the aliases of ``STORAGES`` that are queued storages, with class and options."""
-    for alias, params in storages.backends.items():
+    for alias, params in read_aliases().items():
+        if not isinstance(params, Mapping):  # told of by a system check
+            continue
         backend = params.get("BACKEND")
         try:
             backend = import_string(backend) if isinstance(backend, str) else backend
-        except ImportError:  # not ours to report: Django does when the alias is used
+        except (
+            ImportError,
+            TypeError,
+            ValueError,
+        ):  # not ours to report: Django does when the alias is used
             continue
         if getattr(backend, "enters_registry", False):
             yield alias, backend, params.get("OPTIONS") or {}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Optional
+from typing import IO, Any, Optional, cast
 
+from django.core.files import File
 from django.core.files.storage import Storage
 from django.db import transaction
 
@@ -46,9 +47,10 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
     name = find_available(storage, name, max_length)
     check_name(name)
     if _is_full(storage, content):
-        saved = _store_remotely(storage, name, content, max_length)
-        if saved is not None:
-            return saved
+        content, size, sha256, md5 = copies.measure(content)  # which can be read twice
+        in_remote = ledger.LocalCopy("", size, sha256, md5, "")
+        if _store_remotely(storage, name, content, in_remote):
+            return name
     copy = _keep(storage, name, content)
     while True:
         try:
@@ -106,33 +108,51 @@ def _is_full(storage: Any, content: Any) -> bool:
     return bool(ledger.local_bytes(storage.key) + size > storage.max_local_bytes)
 
 
-def _store_remotely(
-    storage: Any, name: str, content: Any, max_length: Optional[int]
-) -> Optional[str]:
-    if ledger.find(storage.key, name) is not None:
-        return None  # an attempt at an older generation may be running; only a lease keeps order
-    body, size, sha256, md5 = copies.measure(content)
-    copy = ledger.LocalCopy("", size, sha256, md5, "")
+def _store_remotely(storage: Any, name: str, body: File[Any], copy: ledger.LocalCopy) -> bool:
+    """Save a file in the remote at once, or return ``False`` to have it kept locally.
+
+    What is there is never replaced, since that could not be undone: the file goes under a name
+    of its own, and the row, in the caller's transaction, is what leads readers to it.
+    """
+    remote = storage.remote
     try:
-        saved = storage.remote.save(name, body, max_length=max_length)
-        sound = copies.holds(storage.remote, saved, copy)
+        if ledger.find(storage.key, name) or (storage.replaces and remote.exists(name)):
+            return False
+        saved = remote.save(names.make_unique(storage, name), _unmovable(body))
+        if not copies.holds(remote, saved, copy):
+            _take_back(remote, saved)
+            return False
+        if storage.durable:
+            copies.sync_to_disk(remote, saved)
     except OSError:
         logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
-        return None
-    if not sound:
-        return None
+        return False
     saved = names.clean(saved)
-    row, replaced = ledger.record_save(
-        storage.key,
-        saved,
-        copy,
-        task=storage.task,
-        state=State.DONE,
-        overwrite=True,
-        remote_name=saved,
-    )
-    _on_commit(storage, row, replaced, "save", work=False)
-    return saved
+    reached("save:remote-written")
+    try:
+        row = ledger.record_remote(storage.key, name, copy, task=storage.task, remote_name=saved)
+    except ledger.NameTakenError:
+        # By a save or delete that came in meanwhile; as a local copy, this one is put in order.
+        _take_back(remote, saved)
+        return False
+    reached("save:row-written")
+    _on_commit(storage, row, "", "save", work=False)
+    return True
+
+
+def _take_back(remote: Any, saved: str) -> None:
+    try:
+        remote.delete(saved)
+    except OSError:
+        logger.warning("could not delete %s; it stays in the remote", saved, exc_info=True)
+
+
+def _unmovable(content: File[Any]) -> File[Any]:
+    """Hide that the content is a file on the disk: it may be needed again."""
+    covered: File[Any] = File(cast(IO[Any], content), name=content.name)
+    if hasattr(content, "content_type"):
+        vars(covered)["content_type"] = content.content_type
+    return covered
 
 
 @explained()
@@ -141,7 +161,7 @@ def bury(storage: Any, name: str) -> None:
     require()
     name = names.clean(name)
     hints.forget(storage.key, name)
-    row, replaced = ledger.record_delete(storage.key, name, storage.task)
+    row, replaced = ledger.record_delete(storage.key, name, storage.task, name)
     reached("delete:row-written")
     _on_commit(storage, row, replaced, "delete", work=True)
 

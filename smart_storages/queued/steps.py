@@ -13,6 +13,7 @@ __all__ = ["STEPS", "hook", "reached"]
 
 STEPS = (
     "save:local-written",
+    "save:remote-written",
     "save:row-written",
     "save:committed",
     "save:enqueued",
@@ -28,6 +29,7 @@ STEPS = (
     "transfer:uploaded",
     "transfer:verified",
     "transfer:recorded",
+    "transfer:local-forgotten",
     "transfer:local-deleted",
     "transfer:finished",
     "transfer:superseded",
@@ -37,8 +39,10 @@ STEPS = (
     "settle:claimed",
     "settle:verified",
     "sweep:requeued",
+    "sweep:local-forgotten",
     "sweep:local-deleted",
     "sweep:orphan-deleted",
+    "retry:requeued",
 )
 
 #: Set by tests only; called with the name of the step.

@@ -168,10 +168,11 @@ def _delete_finished(report: Report, progress: Any) -> None:
         except Exception as error:
             report.errors.append(f"{row.name}: {error}")
             continue
-        if copies.delete_quietly(local, row.local_name):
+        if ledger.forget_local(row):
+            reached("sweep:local-forgotten")
+            if copies.delete_quietly(local, row.local_name):
+                report.local_deleted += 1
             reached("sweep:local-deleted")
-            ledger.forget_local(row)
-            report.local_deleted += 1
 
 
 def _in_batches(rows: Any) -> Iterator[QueuedFile]:

@@ -60,15 +60,24 @@ class _Watched:
     def __init__(self, content: Any, lease: Lease) -> None:
         self._content = content
         self._lease = lease
+        #: Whether anybody may have had any of the content.
+        self.used = False
 
     def read(self, *args: Any) -> Any:
+        self.used = True
         self._lease.check()
         data = self._content.read(*args)
         reached("transfer:uploading")
         return data
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute not in _HARMLESS:
+            self.used = True
         return getattr(self._content, attribute)
+
+
+#: What tells nothing of the content.
+_HARMLESS = frozenset(["close", "closed", "mode", "name", "seek", "seekable", "size", "tell"])
 
 
 class RemoteView(ChoosingStorage):
@@ -95,7 +104,13 @@ class RemoteView(ChoosingStorage):
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         claimed = yield self, "claim", (name, max_length), {}
         reached("transfer:sending")
-        saved = yield self._asking_first(), "save", (claimed, content), {}
+        try:
+            saved = yield self._asking_first(), "save", (claimed, content), {}
+        except Exception:
+            source = getattr(content, "file", None)
+            if self._is_new and isinstance(source, _Watched) and not source.used:
+                yield self, "give_back", (), {}
+            raise
         if saved != self._row.remote_name:
             yield self, "adopt", (saved,), {}
         return saved
@@ -152,6 +167,17 @@ class RemoteView(ChoosingStorage):
             reached("transfer:place-freed")
             self._lease.check()
         return claimed
+
+    def give_back(self) -> None:
+        """Give up a name under which nothing was written: it may be somebody else's soon."""
+        try:
+            if self.inner.exists(self._row.remote_name):
+                return
+        except Exception:
+            logger.info("kept the name %s", self._row.remote_name, exc_info=True)
+            return
+        self.note("")
+        self._lease.sent = False
 
     def adopt(self, saved: str) -> None:
         """Write down the other name under which the remote has put the file."""

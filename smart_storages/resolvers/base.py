@@ -18,6 +18,7 @@ __all__ = [
     "explain_answer",
     "known",
     "shortcut",
+    "there",
 ]
 
 #: Alias of the storage for which no rule gives another.
@@ -209,8 +210,17 @@ def shortcut(resolver: Any) -> Any:
     return resolver
 
 
+def _accept_known(storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+    return alias in storages
+
+
 def known(*aliases: Optional[str]) -> FrozenSet[str]:
     return frozenset(alias for alias in aliases if alias is not None)
+
+
+def there(aliases: Collection[str], storages: Mapping[str, Any]) -> List[str]:
+    """Leave out a fallback that does not exist; what else does not is for the caller to hear."""
+    return [alias for alias in aliases if alias != FALLBACK or alias in storages]
 
 
 class FirstMatch(StorageResolver):
@@ -232,6 +242,7 @@ class FirstMatch(StorageResolver):
         self.given = resolvers
         self._resolvers: Optional[List[Any]] = None
         self._shortcuts: Optional[List[Any]] = None
+        self._acceptors: Optional[List[Any]] = None
 
     @property
     def resolvers(self) -> List[Any]:
@@ -271,14 +282,19 @@ class FirstMatch(StorageResolver):
         return None
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        is_accepted = False
         # Every rule is asked, so that one that refuses is heard.
-        answers = [
-            each.accepts(storages, alias, filename)
-            if isinstance(each, StorageResolver)
-            else alias in storages
+        for accepts in self._acceptors or self._make_acceptors():
+            if accepts(storages, alias, filename):
+                is_accepted = True
+        return is_accepted
+
+    def _make_acceptors(self) -> List[Any]:
+        self._acceptors = [
+            each.accepts if isinstance(each, StorageResolver) else _accept_known
             for each in self.resolvers
         ]
-        return any(answers)
+        return self._acceptors
 
     def spread(self, storages: Any, path: str) -> Optional[Collection[str]]:
         found: List[str] = []

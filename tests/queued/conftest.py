@@ -75,8 +75,9 @@ class _RolledBackError(Exception):
 def pass_time(seconds: float) -> None:
     """Let a time pass as far as the ledger is concerned."""
     step = datetime.timedelta(seconds=seconds)
+    fields = [field.name for field in QueuedFile._meta.fields if "Date" in type(field).__name__]
     for row in QueuedFile.objects.all():
-        for field in ("not_before", "enqueued_at", "lease_until", "dirty_until", "saved_at"):
+        for field in fields:
             value = getattr(row, field)
             setattr(row, field, value - step if value else value)
         row.save()

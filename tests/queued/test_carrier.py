@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from smart_storages import signals
 from smart_storages.queued import carrier, engines, ledger, steps
+from smart_storages.queued.lease import Lease
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer, TransferAndDelete
 from tests.queued import broker
@@ -209,7 +210,8 @@ def test_two_workers_at_once_carry_a_file_once(queue: Any) -> None:
 @pytest.mark.parametrize(
     "step",
     ["transfer:claimed", "transfer:place-freed", "transfer:uploading", "transfer:uploaded",
-     "transfer:verified", "transfer:recorded", "transfer:local-deleted"],
+     "transfer:verified", "transfer:recorded", "transfer:local-forgotten",
+     "transfer:local-deleted"],
 )  # fmt: skip
 def test_a_save_during_the_transfer_wins(make_queue: Any, step: str) -> None:
     queue = make_queue(overwrite=True)
@@ -231,7 +233,8 @@ def test_a_save_during_the_transfer_wins(make_queue: Any, step: str) -> None:
 @pytest.mark.parametrize(
     "step",
     ["transfer:claimed", "transfer:named", "transfer:uploading", "transfer:uploaded",
-     "transfer:verified", "transfer:recorded", "transfer:local-deleted"],
+     "transfer:verified", "transfer:recorded", "transfer:local-forgotten",
+     "transfer:local-deleted"],
 )  # fmt: skip
 def test_a_delete_during_the_transfer_wins(queue: Any, step: str) -> None:
     queue.save("a.txt", ContentFile(b"old"))
@@ -284,6 +287,77 @@ def test_an_attempt_that_lost_its_lease_changes_nothing(queue: Any, settings: An
     assert engines.run(row.pk) == "done"
     assert queue.remote.open("a.txt").read() == b"hello"
     assert local_files(queue) == []
+
+
+def test_a_file_that_never_travelled_is_deleted_without_a_look_at_the_remote(
+    make_queue: Any,
+) -> None:
+    queue = make_queue(delayed=True)
+    queue.save("a.txt", ContentFile(b"mine"))
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not QueuedFile.objects.exists()
+    assert queue.remote.open("a.txt").read() == b"somebody else's"
+
+
+def test_what_was_in_the_remote_before_the_ledger_can_be_deleted(queue: Any) -> None:
+    queue.remote.save("a.txt", ContentFile(b"from before"))
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not queue.remote.exists("a.txt")
+
+
+class WritesByItself(TransferAndDelete):
+    def transfer(self, name: str, local: Any, remote: Any, **kwargs: Any) -> bool:
+        remote.inner.save(name, local.open(name))
+        return True
+
+
+def test_what_a_task_wrote_by_itself_is_deleted(make_queue: Any) -> None:
+    queue = make_queue(task=path(WritesByItself))
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert broker.deliver() == ["done"]
+    queue.delete("a.txt")
+    assert broker.deliver() == ["deleted"]
+    assert not queue.remote.exists("a.txt")
+
+
+@pytest.mark.parametrize("method", ["_save", "save"])
+def test_a_name_under_which_nothing_was_written_is_not_freed_again(
+    queue: Any, monkeypatch: Any, method: str
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise ConnectionError("unreachable")
+
+    queue.save("a.txt", ContentFile(b"mine"))
+    with monkeypatch.context() as patch:
+        patch.setattr(queue.remote, method, fail)
+        assert broker.deliver() == ["retry"]
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    pass_time(1000)
+    assert broker.deliver() == ["done"]
+    assert queue.open("a.txt").read() == b"mine"
+    assert queue.remote.open("a.txt").read() == b"somebody else's"
+
+
+class Breaks(FileSystemStorage):
+    def _save(self, name: str, content: Any) -> str:
+        super()._save(name, ContentFile(content.read(2)))
+        raise ConnectionError("reset")
+
+
+def test_a_name_under_which_something_was_written_is_kept(make_queue: Any) -> None:
+    queue = make_queue(remote=path(Breaks))
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert broker.deliver() == ["retry"]
+    assert row_of(queue, "a.txt").remote_name == "a.txt"
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+    queue.delete("a.txt")
+    broker.deliver()
+    pass_time(1000)
+    engines.run(QueuedFile.objects.get().pk)
+    assert queue.remote.listdir("") == ([], [])
 
 
 class Witness(FileSystemStorage):
@@ -391,6 +465,87 @@ def test_a_late_attempt_does_not_bring_a_deleted_file_back(queue: Any) -> None:
     assert not queue.exists("a.txt")
     assert engines.run(again) == "deleted"
     assert not queue.remote.exists("a.txt")
+
+
+def test_a_late_attempt_deletes_only_what_it_wrote_itself(make_queue: Any) -> None:
+    queue = make_queue(overwrite=False)
+    queue.save("a.txt", ContentFile(b"old"))
+    row = ledger.claim(row_of(queue, "a.txt").pk)
+    ledger.name_remote(row, "a_1.txt")
+    QueuedFile.objects.all().delete()
+    queue.remote.save("a_1.txt", ContentFile(b"old"))
+    queue.remote.save("a.txt", ContentFile(b"somebody else's"))
+    (again,) = ledger.hold_doubt(row)
+    assert engines.run(again) == "deleted"
+    assert queue.remote.listdir("") == ([], ["a.txt"])
+
+
+def test_a_copy_that_is_in_doubt_again_is_not_deleted(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    pass_time(1000)
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    at("transfer:recorded", lambda: ledger.hold_doubt(late))  # it has woken up, and says so
+    assert engines.run(late.pk) == "done"
+    queue.remote.delete("a.txt")
+    pass_time(1000)
+    assert engines.run(late.pk) == "retry"
+    assert engines.run(late.pk) == "done"
+    assert queue.remote.open("a.txt").read() == b"hello"
+
+
+def test_a_file_in_doubt_without_a_local_copy_is_read_from_the_remote(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    pass_time(1000)
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
+    ledger.hold_doubt(late)
+    for state in ("settling", "failed"):
+        QueuedFile.objects.update(state=state)
+        assert queue.using_remote("a.txt")
+        assert queue.open("a.txt").read() == b"hello"
+        assert queue.size("a.txt") == 5
+        assert queue.url("a.txt") == "/remote/a.txt"
+    # Nothing is left to send: the remote is looked at, and found to be right.
+    assert queue.transfer("a.txt")
+    assert broker.deliver()[0] == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
+
+
+def stall(monkeypatch: Any) -> None:
+    """Let the clocks of this process run past every lease that it has."""
+    monotonic, wall = Lease._clocks()
+    late = monotonic + 10_000, wall + 10_000
+    monkeypatch.setattr(Lease, "_clocks", staticmethod(lambda: late))
+
+
+def test_a_worker_that_stalled_before_its_delete_does_not_delete_a_newer_file(
+    queue: Any, monkeypatch: Any
+) -> None:
+    queue.save("a.txt", ContentFile(b"old"))
+    broker.deliver()
+    queue.delete("a.txt")
+    pk = row_of(queue, "a.txt").pk
+
+    def be_overtaken() -> None:
+        steps.hook = None
+        outcomes = []
+        for _ in range(2):  # the second time, since the first attempt may still be alive
+            pass_time(1000)
+            outcomes.append(engines.run(pk))
+        assert outcomes == ["settling", "deleted"]
+        queue.save("a.txt", ContentFile(b"new"))
+        assert engines.run(row_of(queue, "a.txt").pk) == "done"
+        stall(monkeypatch)
+
+    at("remove:claimed", be_overtaken)
+    assert engines.run(pk) == "late"
+    assert row_of(queue, "a.txt").state == "done"
+    assert queue.remote.open("a.txt").read() == b"new"
 
 
 def test_the_lease_is_renewed_while_a_long_transfer_runs(

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import transaction
 
 from smart_storages.queued import saving, steps
 from smart_storages.queued.models import QueuedFile
 from tests.queued import broker
-from tests.queued.conftest import local_files, rolled_back, row_of
+from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
 
 
 def test_a_saved_file_is_local_until_its_message_is_delivered(queue: Any, messages: list) -> None:
@@ -243,6 +244,117 @@ def test_a_save_over_the_limit_goes_straight_to_the_remote(make_queue: Any) -> N
     assert queue.open(name).read() == b"123456"
     broker.deliver()
     assert queue.using_local(queue.save("c.txt", ContentFile(b"123456")))
+
+
+class Busy(FileSystemStorage):
+    """A remote at whose save something else comes in between."""
+
+    meanwhile: ClassVar[list] = []
+
+    def _save(self, name: str, content: Any) -> str:
+        saved = super()._save(name, content)
+        while Busy.meanwhile:
+            Busy.meanwhile.pop()()
+        return saved
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_saves_of_a_name_that_go_to_the_remote_at_once_keep_what_they_should(
+    make_queue: Any, overwrite: bool
+) -> None:
+    queue = make_queue(remote=f"{__name__}.Busy", max_local_bytes=0, overwrite=overwrite)
+    other = []
+    Busy.meanwhile.append(lambda: other.append(queue.save("a.txt", ContentFile(b"1"))))
+    name = queue.save("a.txt", ContentFile(b"2"))
+    broker.deliver()
+    assert other == ["a.txt"]
+    assert (name == "a.txt") == overwrite
+    assert queue.open(name).read() == b"2"
+    assert queue.open("a.txt").read() == (b"2" if overwrite else b"1")
+    assert len(queue.remote.listdir("")[1]) == (1 if overwrite else 2), "nothing is left behind"
+    assert local_files(queue) == []
+
+
+def test_a_save_that_goes_to_the_remote_wins_over_a_delete_meanwhile(make_queue: Any) -> None:
+    queue = make_queue(remote=f"{__name__}.Busy", max_local_bytes=0)
+    Busy.meanwhile.append(lambda: queue.delete("a.txt"))
+    name = queue.save("a.txt", ContentFile(b"hello"))
+    assert queue.open(name).read() == b"hello"
+    while broker.messages:
+        broker.deliver()
+        pass_time(1000)
+    assert queue.open(name).read() == b"hello"
+    assert len(queue.remote.listdir("")[1]) == 1
+
+
+def test_a_save_beside_a_queued_one_is_not_written_over(make_queue: Any) -> None:
+    """The transfer of the small file would overwrite a large one that took its name."""
+    queue = make_queue(remote=f"{__name__}.Busy", max_local_bytes=10)
+    Busy.meanwhile.append(lambda: queue.save("a.txt", ContentFile(b"small")))
+    name = queue.save("a.txt", ContentFile(b"large" * 10))
+    broker.deliver()
+    assert queue.open("a.txt").read() == b"small"
+    assert queue.open(name).read() == b"large" * 10
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_save_to_the_remote_that_is_rolled_back_replaces_nothing(
+    make_queue: Any, overwrite: bool
+) -> None:
+    queue = make_queue(max_local_bytes=0, overwrite=overwrite, remote=f"{__name__}.Replaces")
+    queue.remote.save("a.txt", ContentFile(b"committed"))
+    with rolled_back():
+        name = queue.save("a.txt", ContentFile(b"rolled back"))
+        assert queue.open(name).read() == b"rolled back"
+    assert queue.open("a.txt").read() == b"committed"
+    queue.save("a.txt", ContentFile(b"new"))
+    broker.deliver()
+    assert queue.open("a.txt").read() == (b"new" if overwrite else b"committed")
+    if overwrite:
+        assert queue.remote.open("a.txt").read() == b"new"
+
+
+class Replaces(FileSystemStorage):
+    """Writes over what it has, as a bucket does."""
+
+    def get_available_name(self, name: str, max_length: Any = None) -> str:
+        return name
+
+    def _save(self, name: str, content: Any) -> str:
+        self.delete(name)
+        return super()._save(name, content)
+
+
+def test_a_stream_that_the_remote_does_not_take_is_kept_whole(
+    make_queue: Any, monkeypatch: Any
+) -> None:
+    queue = make_queue(max_local_bytes=0)
+
+    class Once(ContentFile):
+        def seek(self, *args: Any) -> int:
+            raise OSError("a stream")
+
+        def chunks(self, chunk_size: Any = None) -> Any:
+            yield self.file.read()
+
+    def fail(name: str, content: Any, **kwargs: Any) -> str:
+        content.read()
+        raise ConnectionError("unreachable")
+
+    monkeypatch.setattr(queue.remote, "save", fail)
+    name = queue.save("a.txt", Once(b"123456"))
+    assert queue.open(name).read() == b"123456"
+
+
+def test_an_upload_that_turns_from_the_remote_to_the_disk_is_kept_whole(make_queue: Any) -> None:
+    queue = make_queue(remote=f"{__name__}.Busy", max_local_bytes=0)
+    upload = TemporaryUploadedFile("a.bin", "application/octet-stream", 0, None)
+    upload.write(b"x" * 100_000)
+    Busy.meanwhile.append(lambda: queue.save("a.bin", ContentFile(b"1")))
+    name = queue.save("a.bin", upload)
+    assert queue.using_local(name)
+    assert queue.size(name) == 100_000
+    upload.close()
 
 
 def test_a_full_disk_and_a_dead_remote_still_save(make_queue: Any, monkeypatch: Any) -> None:

@@ -10,15 +10,24 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from smart_storages.dispatcher import StorageDispatcher
-from smart_storages.queued import ledger
+from smart_storages.queued import ledger, operations, steps
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import LedgerIdentity, QueuedFile, new_identity
 from smart_storages.queued.sweeper import sweep
+from smart_storages.queued.tasks import get_task
 from smart_storages.resolvers import ByContentType
 from tests.queued import broker
 from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
 
 DAY = 86400
+
+
+def die_at(step: str) -> Any:
+    def hook(reached: str) -> None:
+        if reached == step:
+            raise KeyboardInterrupt
+
+    return hook
 
 
 def test_a_lost_message_is_sent_again_once(queue: Any, messages: list) -> None:
@@ -169,13 +178,46 @@ def test_a_ledger_finds_its_orphans_though_its_identity_was_not_yet_written(queu
 
 def test_a_local_copy_that_outlived_its_worker_is_deleted(queue: Any, monkeypatch: Any) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("smart_storages.queued.copies.delete_quietly", lambda *args: False)
+        patch.setattr(steps, "hook", die_at("transfer:recorded"))
         queue.save("a.txt", ContentFile(b"hello"))
-        broker.deliver()
+        with pytest.raises(KeyboardInterrupt):
+            broker.deliver()
     assert row_of(queue, "a.txt").local_name
     assert sweep().local_deleted == 1
     assert local_files(queue) == []
     assert row_of(queue, "a.txt").local_name == ""
+
+
+def test_the_copy_of_a_worker_that_died_before_deleting_it_is_an_orphan(
+    queue: Any, monkeypatch: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "hook", die_at("transfer:local-forgotten"))
+        queue.save("a.txt", ContentFile(b"hello"))
+        with pytest.raises(KeyboardInterrupt):
+            broker.deliver()
+    assert row_of(queue, "a.txt").local_name == ""
+    assert sweep(orphan_age=-10).orphans == 1
+    assert local_files(queue) == []
+
+
+def test_a_copy_that_is_sent_again_is_not_swept(queue: Any, monkeypatch: Any) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "hook", die_at("transfer:recorded"))
+        queue.save("a.txt", ContentFile(b"hello"))
+        with pytest.raises(KeyboardInterrupt):
+            broker.deliver()
+    queue.remote.delete("a.txt")
+
+    def repair(task: Any) -> Any:  # when the sweep has read the row
+        operations.verify(ledger.rows(), lambda problem: None, repair=True)
+        return get_task(task)
+
+    monkeypatch.setattr("smart_storages.queued.sweeper.get_task", repair)
+    assert sweep().local_deleted == 0
+    assert queue.open("a.txt").read() == b"hello"
+    assert broker.deliver() == ["done"]
+    assert queue.remote.open("a.txt").read() == b"hello"
 
 
 def test_the_kept_copies_of_transfer_stay(make_queue: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import io
 import json
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
+from smart_storages.queued import engines, ledger, operations
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.progress import Progress
 from tests.queued import broker
-from tests.queued.conftest import pass_time, row_of
+from tests.queued.conftest import pass_time, rolled_back, row_of
 
 
 def call(*arguments: str, **options: Any) -> str:
@@ -43,6 +46,33 @@ def test_retry_queues_failed_transfers_again(queue: Any, messages: list) -> None
     assert broker.deliver() == ["done", "done"]
 
 
+@pytest.mark.parametrize("act", ["retry", "verify"])
+def test_nothing_is_sent_before_the_transaction_is_committed(
+    make_queue: Any, messages: list, act: str
+) -> None:
+    queue = make_queue(task="smart_storages.queued.tasks.Transfer")
+    queue.save("a.txt", ContentFile(b"hello"))
+    if act == "verify":
+        broker.deliver()
+        queue.remote.delete("a.txt")
+    else:
+        QueuedFile.objects.update(state="failed")
+        messages.clear()
+
+    def operate() -> Any:
+        if act == "retry":
+            return operations.retry(QueuedFile.objects.all())
+        return operations.verify(QueuedFile.objects.all(), lambda problem: None, repair=True)
+
+    with rolled_back():
+        operate()
+    assert messages == []
+    with transaction.atomic():
+        assert operate() in {(1, 0), 1}
+        assert messages == [], "a worker would find nothing to do yet"
+    assert broker.deliver() == ["done"]
+
+
 def test_sweep_reports_what_it_did(queue: Any, messages: list) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     pass_time(1000)
@@ -55,7 +85,32 @@ def test_sweep_forgets_old_rows_that_say_nothing(queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     broker.deliver()
     assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
+    assert "0 rows forgotten" in call("sweep", "--prune-days", "0"), "an attempt may be late"
+    pass_time(13 * 300)
+    assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
     assert "1 rows forgotten" in call("sweep", "--prune-days", "0")
+    assert queue.open("a.txt").read() == b"hello"
+
+
+@pytest.mark.parametrize("leases", [3, 13])
+def test_a_late_attempt_does_not_delete_a_file_whose_row_was_forgotten(
+    queue: Any, leases: float
+) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    late = ledger.claim(row_of(queue, "a.txt").pk)
+    ledger.name_remote(late, "a.txt")
+    pass_time(1000)  # it is stopped, and taken for dead
+    assert engines.run(late.pk) == "settling"
+    pass_time(1000)
+    assert engines.run(late.pk) == "done"
+    pass_time(300 * leases)
+    late.lease_until -= datetime.timedelta(seconds=2000 + 300 * leases)
+    forgotten = call("sweep", "--prune-days", "0")
+    assert f"{int(leases == 13)} rows forgotten" in forgotten
+    ledger.hold_doubt(late)  # it has woken up, and says so
+    pass_time(1000)
+    call("sweep", "--run")
+    assert not QueuedFile.objects.exclude(state="done").exists()
     assert queue.open("a.txt").read() == b"hello"
 
 
