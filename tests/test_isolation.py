@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -299,9 +300,40 @@ class Landing(Storage):
         self.names.append(path)
         return [], []
 
+    def size(self, name):
+        self.names.append(name)
+        return 0
+
+    def url(self, name):
+        self.names.append(name)
+        return name
+
+    def path(self, name):
+        self.names.append(name)
+        return name
+
+    def get_available_name(self, name, max_length=None):
+        self.names.append(name)
+        return name
+
+    def generate_filename(self, filename):
+        self.names.append(filename)
+        return filename
+
+    def get_accessed_time(self, name):
+        self.names.append(name)
+
+    get_created_time = get_modified_time = get_accessed_time
+
     def save(self, name, content, max_length=None):
         self.names.append(name)
         return name
+
+
+OTHER_METHODS = [
+    "size", "url", "path", "get_available_name", "generate_filename", "get_accessed_time",
+    "get_created_time", "get_modified_time",
+]  # fmt: skip
 
 
 def leaves(name):
@@ -321,18 +353,23 @@ def leaves(name):
         lambda inner: ScopedStorage(inner, "scope"),
         lambda inner: ScopedStorage(ReadOnlyStorage(inner), "scope"),
         lambda inner: FallbackStorage([ScopedStorage(inner, "scope")]),
+        lambda inner: MirrorStorage(ScopedStorage(inner, "scope"), [ScopedStorage(inner, "scope")]),
         lambda inner: StorageDispatcher(
             lambda *args: "a", storages={"a": ScopedStorage(inner, "scope")}, record_alias=True
         ),
     ],
-    ids=["scoped", "scoped-readonly", "fallback-scoped", "dispatcher-scoped"],
+    ids=["scoped", "scoped-readonly", "fallback-scoped", "mirror-scoped", "dispatcher-scoped"],
 )
 def test_100_000_hostile_names_never_leave_a_scope(compose):
     inner = Landing()
     storage = compose(inner)
     refused = 0
-    for name in hostile_names(100_000):
-        for method in ("exists", "open", "delete", "listdir", "save"):
+    tried = Counter()
+    for number, name in enumerate(hostile_names(100_000)):
+        # Every name tries these five, and two of the others by turns.
+        others = (OTHER_METHODS[(number + turn) % len(OTHER_METHODS)] for turn in (0, 3))
+        for method in ("exists", "open", "delete", "listdir", "save", *others):
+            tried[method] += 1
             try:
                 if method == "save":
                     storage.save(name, ContentFile(b"x"))
@@ -343,6 +380,8 @@ def test_100_000_hostile_names_never_leave_a_scope(compose):
             except FileNotFoundError:
                 pass
     assert refused > 10_000
+    assert min(tried.values()) >= 25_000
+    assert {*tried} >= {*OTHER_METHODS}
     assert inner.names
     escaped = [name for name in inner.names if leaves(name)]
     assert escaped == []
