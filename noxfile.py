@@ -17,10 +17,13 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 
+#: The least that setup.py asks for.
+OLDEST = ("boto3==1.36.0", "django-storages==1.14.4")
+
 PAIRS = [
-    ("3.8", "3.2", ["ends"]),
-    ("3.11", "5.2", []),
-    ("3.13", "6.1", ["ends"]),
+    ("3.8", "3.2", OLDEST, ["ends"]),
+    ("3.11", "5.2", (), []),
+    ("3.13", "6.1", (), ["ends"]),
 ]
 
 
@@ -53,7 +56,7 @@ def find_interpreter(version: str) -> Optional[str]:
     return None
 
 
-def add_session(python: str, django: str, tags: list[str]) -> None:
+def add_session(python: str, django: str, pins: tuple[str, ...], tags: list[str]) -> None:
     interpreter = find_interpreter(python)
 
     @nox.session(name=f"python{python}-django{django}", python=interpreter or False, tags=tags)
@@ -62,7 +65,7 @@ def add_session(python: str, django: str, tags: list[str]) -> None:
             session.skip(
                 f"THERE IS NO PYTHON {python} WITH venv HERE: Django {django} WAS NOT TESTED"
             )
-        session.install("--editable", ".[test,celery,tasks]", f"Django~={django}.0")
+        session.install("--editable", ".[test,celery,tasks]", f"Django~={django}.0", *pins)
         session.run(
             "python",
             "-c",

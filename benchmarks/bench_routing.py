@@ -20,7 +20,7 @@ CALLS_PER_ROUND = 500
 DIRECT = "direct call"
 BY_HAND = "router by hand"
 
-_NAME = "tenants/acme/2026/report-{:05d}.pdf"
+_NAME = "tenant_acme/2026/07/report-{:05d}.pdf"
 
 Contest = Tuple[str, Dict[str, Callable[[str], Any]]]
 
@@ -56,8 +56,10 @@ def _make_contests() -> List[Contest]:
     from smart_storages.fallback import FallbackStorage
     from smart_storages.mirror import MirrorStorage
     from smart_storages.resolvers import (
+        ByContentType,
         ByExtension,
         ByPathPrefix,
+        ByRegion,
         BySize,
         ByTenant,
         FirstMatch,
@@ -67,7 +69,7 @@ def _make_contests() -> List[Contest]:
 
     nothing = _make_nothing()
     by_hand = _make_router_by_hand(nothing)
-    aliases = dict.fromkeys(("a", "b", "c", "d", "tenant_acme", "tenants"), nothing)
+    aliases = dict.fromkeys(("a", "b", "c", "d", "tenant_acme"), nothing)
 
     def dispatcher(rule: Any, **options: Any) -> Any:
         return StorageDispatcher(rule, storages=aliases, **options)
@@ -80,24 +82,36 @@ def _make_contests() -> List[Contest]:
     ]
     rules = {
         "by extension": dispatcher(ByExtension({"pdf": "a", "jpg": "b"})),
-        "by prefix": dispatcher(ByPathPrefix({"tenants": "a", "media": "b"})),
+        "by prefix": dispatcher(ByPathPrefix({"tenant_acme": "a", "media": "b"})),
         "by tenant": dispatcher(ByTenant()),
         "by hash over 4 buckets": dispatcher(RendezvousHash(["a", "b", "c", "d"])),
         "first of two rules": dispatcher(
             FirstMatch(ByPathPrefix({"media": "b"}), ByExtension({"pdf": "a"}))
         ),
-        "recorded alias": dispatcher(BySize(1, small="tenants", large="a")),
+        "recorded alias": dispatcher(BySize(1, small="tenant_acme", large="a")),
+        "recorded region": dispatcher(ByRegion({"eu": "tenant_acme", "us": "a"})),
+        "recorded tenant": dispatcher(ByTenant(), record_alias=True),
+        "recorded tenant, by table": dispatcher(
+            ByTenant({"acme": "tenant_acme"}), record_alias=True
+        ),
+        "recorded, first of one rule": dispatcher(FirstMatch(ByTenant()), record_alias=True),
+        "recorded type": dispatcher(ByContentType({"image/*": "a"}, default="tenant_acme")),
+        "by type, not recorded": dispatcher(
+            ByContentType({"image/*": "a"}, default="b"), record_alias=False
+        ),
+        "by type, a name from before": dispatcher(ByContentType({"image/*": "a"}, default="b")),
+        "by region, not recorded": dispatcher(ByRegion({"eu": "a", "us": "b"}), record_alias=False),
         "ReadOnlyStorage": ReadOnlyStorage(nothing),
         "ScopedStorage": ScopedStorage(nothing, "scope"),
         "FallbackStorage, first has it": FallbackStorage([nothing, _make_nothing()]),
         "MirrorStorage": MirrorStorage(nothing, [_make_nothing()]),
     }
     contests += [
-        _contest(f"exists(), {title}", nothing.exists, None, storage.exists)
+        _contest(f"exists(), {title}", nothing.exists, by_hand.exists, storage.exists)
         for title, storage in rules.items()
     ]
     contests += [
-        _contest(f"url(), {title}", nothing.url, None, rules[title].url)
+        _contest(f"url(), {title}", nothing.url, by_hand.url, rules[title].url)
         for title in ("recorded alias", "FallbackStorage, first has it", "MirrorStorage")
     ]
     return contests
@@ -106,13 +120,10 @@ def _make_contests() -> List[Contest]:
 def _contest(
     title: str,
     direct: Callable[[str], Any],
-    by_hand: Optional[Callable[[str], Any]],
+    by_hand: Callable[[str], Any],
     ours: Callable[[str], Any],
 ) -> Contest:
-    contestants = {DIRECT: direct, OURS: ours}
-    if by_hand is not None:
-        contestants[BY_HAND] = by_hand
-    return title, contestants
+    return title, {DIRECT: direct, OURS: ours, BY_HAND: by_hand}
 
 
 def _by_function(storages: Any, method: str, filename: str, params: Any) -> str:
@@ -162,8 +173,8 @@ def _make_router_by_hand(storage: Any) -> Any:
 
 
 def _measure(contestants: Dict[str, Callable[[str], Any]], rounds: int) -> Dict[str, float]:
-    from smart_storages.tenancy import use_tenant
+    from smart_storages.tenancy import use_region, use_tenant
 
     names = [_NAME.format(number) for number in range(CALLS_PER_ROUND)]
-    with use_tenant("acme"):
+    with use_tenant("acme"), use_region("eu"):
         return take_turns(contestants, names, rounds)

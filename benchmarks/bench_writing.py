@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import io
 import statistics
+import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from benchmarks import OURS, THEIRS
 from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
+    from tests.servers import S3Server
 
 TITLE = "Writing, many files at once, and a gibibyte up"
 
@@ -27,17 +29,7 @@ Contest = Dict[str, Callable[[], Any]]
 
 def run(context: Context) -> List[Row]:
     server = context.best_server()
-    rows = context.measure(
-        measure_latency,
-        server=server.name,
-        settings={
-            **server.django_settings(),
-            "AWS_S3_ENDPOINT_URL": context.proxy(server, LATENCY).endpoint_url,
-        },
-        bucket=server.create_bucket(),
-        names=50 if context.quick else 500,
-        rounds=3 if context.quick else 15,
-    )["rows"]
+    rows = _measure_saves(context, server) + _measure_many(context, server)
     rows += context.measure(
         measure_cpu,
         server=server.name,
@@ -79,72 +71,144 @@ def take_turns(contest: Contest, rounds: int, clock: Callable[[], float]) -> Dic
     return {who: statistics.median(times) for who, times in taken.items()}
 
 
-def measure_latency(
-    server: str, settings: Dict[str, Any], bucket: str, names: int, rounds: int
-) -> Dict[str, Any]:
-    from django.core.files.base import ContentFile
-
-    settings = {**settings, "AWS_STORAGE_BUCKET_NAME": bucket}
-    overwriting = make_storages(server, settings)
-    careful = make_storages(server, settings, file_overwrite=False)
+def _measure_saves(context: Context, server: S3Server) -> List[Row]:
     rows: List[Row] = []
-    counter = iter(range(1_000_000))
-
-    def measure(case: str, storages: Dict[str, Any], work: Callable[[Any], Any], n: int) -> None:
-        contest = {who: (lambda it=storage: work(it)) for who, storage in storages.items()}
-        for who, seconds in take_turns(contest, n, time.perf_counter).items():
-            rows.append({"case": f"{case}, 20 ms away", "who": who, "time_ms": seconds * 1000})
-
-    def write(storage: Any) -> None:
-        with storage.open("small.txt", "wb") as file:
-            file.write(b"0123456789")
-
-    measure("save", overwriting, lambda it: it.save("a.txt", ContentFile(b"x")), rounds)
-    measure(
-        "save, name free",
-        careful,
-        lambda it: it.save(f"free/{next(counter)}.txt", ContentFile(b"x")),
-        rounds,
-    )
-    measure("save, name taken", careful, lambda it: it.save("a.txt", ContentFile(b"x")), rounds)
-    measure("open, write 10 bytes", overwriting, write, rounds)
-    rows.extend(_measure_many(overwriting, names))
-    return {"rows": rows}
-
-
-def _measure_many(storages: Dict[str, Any], names: int) -> List[Row]:
-    from django.core.files.base import ContentFile
-
-    ours, theirs = storages[OURS], storages[THEIRS]
-    paths = [f"many/{number:05}.txt" for number in range(names)]
-    rows: List[Row] = []
-
-    def add(case: str, work: Contest) -> None:
-        for who, function in work.items():
-            start = time.perf_counter()
-            function()
-            seconds = time.perf_counter() - start
-            title = f"{case} {names} files, 20 ms away"
-            rows.append({"case": title, "who": who, "time_ms": seconds * 1000})
-
-    def fill() -> None:
-        ours.save_many((path, ContentFile(b"x")) for path in paths)
-
-    add(
-        "save",
-        {OURS: fill, THEIRS: lambda: [theirs.save(path, ContentFile(b"x")) for path in paths]},
-    )
-    add(
-        "exists of",
-        {
-            OURS: lambda: ours.exists_many(paths),
-            THEIRS: lambda: [theirs.exists(path) for path in paths],
-        },
-    )
-    add("delete", {THEIRS: lambda: [theirs.delete(path) for path in paths]})
-    fill()
-    add("delete", {OURS: lambda: ours.delete_many(paths)})
+    rounds = 3 if context.quick else 15
+    bucket = server.create_bucket()
+    server.client().put_object(Bucket=bucket, Key="taken.txt", Body=b"x")
+    for case in SAVES:
+        # A proxy for each contender, to count what each of them sends.
+        proxies = {who: context.proxy(server, LATENCY) for who in (OURS, THEIRS)}
+        taken = context.measure(
+            save_in_turns,
+            case=case,
+            rounds=rounds,
+            endpoints={who: proxy.endpoint_url for who, proxy in proxies.items()},
+            **_where(server, bucket),
+        )
+        for who, proxy in proxies.items():
+            runs = context.repeat * (rounds + 1)  # the round for warmth is on the wire, too
+            title = f"{case}, 20 ms away"
+            requests = round(len(proxy.requests) / runs, 2)
+            rows.append(
+                {"case": title, "who": who, "time_ms": taken[who] * 1000, "requests": requests}
+            )
     return rows
+
+
+def _measure_many(context: Context, server: S3Server) -> List[Row]:
+    rows: List[Row] = []
+    many = 250 if context.quick else 2_500
+    # One by one, theirs take as long for each of 2,500 as for each of 250.
+    names = {OURS: many, THEIRS: many // 10}
+    for case in MANY:
+        for who in (OURS, THEIRS):
+            proxy = context.proxy(server, LATENCY)
+            outcome = context.measure(
+                work_on_many,
+                who=who,
+                case=case,
+                names=names[who],
+                endpoint_url=proxy.endpoint_url,
+                **_where(server, server.create_bucket()),
+            )
+            scale = many // names[who]
+            row: Row = {
+                "case": f"{case} {many:,} files, 20 ms away",
+                "who": who,
+                "time_ms": outcome["seconds"] * scale * 1000,
+                "requests": round(len(proxy.requests) * scale / context.repeat),
+            }
+            if scale > 1:
+                row["note"] = f"measured with {names[who]:,}, times {scale}"
+            rows.append(row)
+    return rows
+
+
+def _where(server: S3Server, bucket: str) -> Dict[str, Any]:
+    settings = {**server.django_settings(), "AWS_STORAGE_BUCKET_NAME": bucket}
+    return {"server": server.name, "settings": settings}
+
+
+def _write(storage: Any, number: int) -> None:
+    with storage.open("small.txt", "wb") as file:
+        file.write(b"0123456789")
+
+
+def _save(storage: Any, name: str) -> None:
+    from django.core.files.base import ContentFile
+
+    storage.save(name, ContentFile(b"x"))
+
+
+#: By case: options of the storage, and what it does in each round.
+SAVES: Dict[str, Tuple[Dict[str, Any], Callable[[Any, int], None]]] = {
+    "save": ({}, lambda storage, number: _save(storage, "a.txt")),
+    "save, name free": (
+        {"file_overwrite": False},
+        lambda storage, number: _save(storage, f"free/{number}.txt"),
+    ),
+    "save, name taken": (
+        {"file_overwrite": False},
+        lambda storage, number: _save(storage, "taken.txt"),
+    ),
+    "open, write 10 bytes": ({}, _write),
+}
+
+
+def save_in_turns(
+    server: str, settings: Dict[str, Any], case: str, rounds: int, endpoints: Dict[str, str]
+) -> Dict[str, float]:
+    options, work = SAVES[case]
+    contest: Contest = {}
+    counter = iter(range(int(time.time() * 1000), sys.maxsize))
+    for who, endpoint_url in endpoints.items():
+        storage = make_storages(server, settings, endpoint_url=endpoint_url, **options)[who]
+        contest[who] = lambda storage=storage: work(storage, next(counter))  # type: ignore[misc]
+    return take_turns(contest, rounds, time.perf_counter)
+
+
+def _save_all(storage: Any, names: List[str]) -> Any:
+    from django.core.files.base import ContentFile
+
+    return storage.save_many((name, ContentFile(b"x")) for name in names)
+
+
+#: By case: what ours does with many names, and what theirs does with each.
+MANY: Dict[str, Tuple[Callable[[Any, List[str]], Any], Callable[[Any, str], Any]]] = {
+    "save": (_save_all, _save),
+    "exists of": (
+        lambda storage, names: storage.exists_many(names),
+        lambda storage, name: storage.exists(name),
+    ),
+    "size and time of": (
+        lambda storage, names: storage.stat_many(names),
+        lambda storage, name: (storage.size(name), storage.get_modified_time(name)),
+    ),
+    "delete": (
+        lambda storage, names: storage.delete_many(names),
+        lambda storage, name: storage.delete(name),
+    ),
+}
+
+
+def work_on_many(
+    who: str, server: str, settings: Dict[str, Any], *, case: str, names: int, endpoint_url: str
+) -> Dict[str, float]:
+    paths = [f"many/{number:05}.txt" for number in range(names)]
+    if case != "save":
+        # Straight to the server: neither counted nor timed.
+        _save_all(make_storages(server, settings)[OURS], paths)
+    storage = make_storages(server, settings, endpoint_url=endpoint_url)[who]
+    together, one = MANY[case]
+    storage.connection  # noqa: B018 - the client is made before the clock runs
+    start = time.perf_counter()
+    if who == OURS:
+        together(storage, paths)
+    else:
+        for path in paths:
+            one(storage, path)
+    return {"seconds": time.perf_counter() - start}
 
 
 def measure_cpu(server: str, settings: Dict[str, Any], bucket: str, rounds: int) -> Dict[str, Any]:

@@ -18,11 +18,13 @@ class SmartStoragesConfig(AppConfig):
     verbose_name = "Smart storages"
 
     def ready(self) -> None:
+        from smart_storages.alias_checks import check_aliases
         from smart_storages.checks import check_buckets, check_queue_app, check_storages
         from smart_storages.routing_checks import check_routing
         from smart_storages.tenant_checks import check_tenant
         from smart_storages.utils import adopt_storages_setting
 
+        register(check_aliases, FILES_TAG)
         register(check_buckets, FILES_TAG)
         register(check_storages, FILES_TAG)
         register(check_queue_app, FILES_TAG)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Type, Union
+from typing import Any, Mapping, Sequence, Type, Union
 
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["require_flags", "require_names", "require_numbers", "require_tables"]
+__all__ = [
+    "require_choices",
+    "require_flags",
+    "require_names",
+    "require_numbers",
+    "require_references",
+    "require_tables",
+]
 
 
 def _require(owner: Union[str, Type[Any]], name: str, is_right: bool, what: str, got: Any) -> None:
@@ -70,3 +77,43 @@ def require_tables(owner: Union[str, Type[Any]], **tables: Any) -> None:
     """
     for name, value in tables.items():
         _require(owner, name, isinstance(value, Mapping), "a dict of aliases", value)
+        for key in value:
+            _require(owner, f"each key of {name}", isinstance(key, str), "a text", key)
+
+
+def require_references(
+    owner: Union[str, Type[Any]], *, by_label_only: bool = False, **references: Any
+) -> None:
+    """Raise for an argument that holds no references to storages.
+
+    Args:
+        owner: As for :func:`require_flags`.
+        by_label_only: Whether only a dict will do, and no list.
+        references: Arguments by name.
+    """
+    what = "a dict of storages by alias" if by_label_only else "a list of storages, or a dict"
+    for name, value in references.items():
+        # By its type: an isinstance() would have Django's default_storage build itself.
+        given = type(value)
+        is_list = issubclass(given, Sequence) and not issubclass(given, (str, bytes))
+        is_right = issubclass(given, Mapping) or (is_list and not by_label_only)
+        # By its type again: what was given may hold credentials.
+        shown = f"a {given.__name__}" if not is_right else "an empty one"
+        if not is_right or not value:
+            owner = owner if isinstance(owner, str) else owner.__name__
+            shown = repr(value) if issubclass(given, (str, int)) else shown
+            raise ConfigurationError(f"{owner}: {name} must be {what}, not {shown}.")
+
+
+def require_choices(owner: Union[str, Type[Any]], **choices: Any) -> None:
+    """Raise for an argument that is no label, no position, and no list of these.
+
+    Args:
+        owner: As for :func:`require_flags`.
+        choices: Arguments by name.
+    """
+    for name, value in choices.items():
+        given = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        for each in given:
+            is_right = isinstance(each, (str, int)) and not isinstance(each, bool)
+            _require(owner, name, is_right, "labels or positions of backends", each)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from smart_storages.calls import Steps
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.failures import Failures
 from smart_storages.health import UNREACHABLE, Breaker, kind_of
 from smart_storages.references import Reference
 
-__all__ = ["NOTHING", "Backend"]
+__all__ = ["NOTHING", "Backend", "flag_backends"]
 
 logger = logging.getLogger("smart_storages.fallback")
 
@@ -79,3 +80,29 @@ class Backend:
             return NOTHING
         breaker.succeeded()
         return answer
+
+
+def flag_backends(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
+    """Set a flag of the backends that an option names, and clear it of the others.
+
+    Args:
+        backends: All of them.
+        option: Name of the option, for the message.
+        chosen: A label or a position, or several.
+        flag: ``"writes"`` or ``"deletes"``.
+
+    Raises:
+        ConfigurationError: a label or a position is not that of one backend.
+    """
+    wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
+    labels = [backend.label for backend in backends]
+    for backend in backends:
+        setattr(backend, flag, False)
+    for each in wanted:
+        matching = [index for index, label in enumerate(labels) if each in (index, label)]
+        if len(matching) != 1:
+            raise ConfigurationError(
+                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
+                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
+            )
+        setattr(backends[matching[0]], flag, True)

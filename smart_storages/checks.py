@@ -6,7 +6,6 @@ Checks do no network I/O and show no secret.
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Type
 
 from django.apps import apps
@@ -17,9 +16,13 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages.config_errors import BUCKETS_SETTING, find_setting
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import OPTIONS, Problem, find_entry_problems, find_problems
+from smart_storages.modules import find_hidden_problem, find_key_problems, sample_name
+from smart_storages.option_problems import find_entry_problems, find_problems
+from smart_storages.option_values import Problem
+from smart_storages.options import OPTIONS
+from smart_storages.overlaps import Place, find_overlaps
 from smart_storages.storages import SmartS3Storage, StaticStorage
-from smart_storages.utils import ready_made_class, storages
+from smart_storages.utils import read_aliases, ready_made_class
 
 __all__ = ["check_buckets", "check_queue_app", "check_storages"]
 
@@ -63,6 +66,10 @@ class _Module(NamedTuple):
 
 def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
+    return _look_at_buckets()[1]
+
+
+def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
     try:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
@@ -70,7 +77,7 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
         config.get_metadata_cache_alias()
         config.get_lock_cache_alias()
     except ConfigurationError as error:
-        return [_message("bad-setting", str(error), "Correct the setting.")]
+        return [], [_message("bad-setting", str(error), "Correct the setting.")]
     messages: List[checks.CheckMessage] = [
         _message(problem.code, f"{OPTIONS[problem.key].setting} {problem.message}.", problem.hint)
         for problem in find_problems(upstream)
@@ -79,24 +86,29 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     for key, entry in buckets.items():
         label = f"{BUCKETS_SETTING}[{key!r}]"
         problems = list(_find_entry_problems(key, entry))
-        messages += [_from_problem(label, problem) for problem in problems]
         if not problems:
-            modules.append(_describe(key, label))
+            problems = list(find_key_problems(key, entry))
+        if not problems:
+            try:
+                modules.append(_describe(key, label, upstream))
+            except ConfigurationError as error:
+                problems = [find_hidden_problem(key, config.find_key(sample_name(key)), error)]
+        messages += [_from_problem(label, problem) for problem in problems]
     for module in modules:
-        messages += _check_module(module)
+        messages += _check_module(module, upstream)
         messages += _check_pattern(module)
         messages += _check_supplier(module)
-    messages += _check_pairs(modules)
-    return messages
+    return modules, messages + _check_pairs(modules)
 
 
 def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
-    if any(message.is_serious() for message in check_buckets()):
+    modules, told = _look_at_buckets()
+    if any(message.is_serious() for message in told):
         return []  # one mistake, one message
     messages: List[checks.CheckMessage] = []
     seen = set(config.get_buckets())
-    for alias, params in storages.backends.items():
+    for alias, params in _sound_aliases().items():
         label = f"STORAGES[{alias!r}]"
         try:
             storage = _build(params)
@@ -105,6 +117,9 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
             continue
         if storage is not None:
             messages += _check_storage(label, storage, seen, static=alias == "staticfiles")
+            if storage.configuration_problem is None:
+                modules.append(_describe_alias(label, storage))
+    messages += _check_pairs(modules, of_aliases=True)
     for label, storage in _iter_field_storages():
         messages += _check_storage(label, storage, seen)
     return messages
@@ -116,7 +131,7 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
         return []
     users = [
         f"STORAGES[{alias!r}]"
-        for alias, params in storages.backends.items()
+        for alias, params in _sound_aliases().items()
         if _is_queued(_import_backend(params))
     ]
     for model in apps.get_models():
@@ -133,12 +148,20 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
     ]
 
 
+def _sound_aliases() -> Dict[str, Any]:
+    try:
+        aliases = read_aliases()
+    except ConfigurationError:
+        return {}  # told of by check_aliases, as each alias that is left out
+    return {alias: params for alias, params in aliases.items() if isinstance(params, Mapping)}
+
+
 def _is_queued(cls: Any) -> bool:
     return bool(getattr(cls, "enters_registry", False))
 
 
-def _import_backend(params: Any) -> Any:
-    path = params.get("BACKEND") if isinstance(params, Mapping) else None
+def _import_backend(params: Mapping[str, Any]) -> Any:
+    path = params.get("BACKEND")
     try:
         return import_string(path) if isinstance(path, str) else path
     except Exception:  # Django's own error says it best, when the alias is used
@@ -151,7 +174,7 @@ def _check_storage(
     problem = storage.configuration_problem
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
-    names = ("bucket_name", "default_acl", "querystring_auth")
+    names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
     options = {name: getattr(storage, name) for name in names}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
@@ -167,6 +190,13 @@ def _check_storage(
     return messages
 
 
+def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
+    names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
+    options = {name: getattr(storage, name) for name in names}
+    key = config.find_key(storage.module_name) or storage.module_name
+    return _Module(key, label, options, type(storage))
+
+
 def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
     for model in apps.get_models():
         for field in model._meta.get_fields():
@@ -177,11 +207,13 @@ def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
 
 def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
     # Making one of ours does no I/O; making somebody else's might, so it is left alone.
-    path = params.get("BACKEND") if isinstance(params, Mapping) else None
+    path = params.get("BACKEND")
+    if not isinstance(path, str):
+        return None  # told of by check_aliases
     try:
-        backend = import_string(str(path))
-    except ImportError:
-        if str(path).startswith(f"{_PREFIX}."):
+        backend = import_string(path)
+    except Exception:
+        if path.startswith(f"{_PREFIX}."):
             raise
         return None  # Django's own error says it best, when the alias is used
     if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):
@@ -192,16 +224,12 @@ def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
     return backend(**options)
 
 
-def _describe(key: str, label: str) -> _Module:
-    name = _sample_name(key)
+def _describe(key: str, label: str, upstream: Dict[str, Any]) -> _Module:
+    name = sample_name(key)
     storage_class = ready_made_class(name) or SmartS3Storage
     presets = storage_class.find_presets()
-    return _Module(key, label, config.merge_options(name, presets=presets), storage_class)
-
-
-def _sample_name(key: str) -> str:
-    # A name that fits the pattern and no other key, for it holds a sign nobody types.
-    return key.replace("*", "\u2217")
+    options = config.merge_options(name, presets=presets, upstream=upstream)
+    return _Module(key, label, options, storage_class)
 
 
 def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
@@ -214,8 +242,10 @@ def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
         yield from find_entry_problems(entry)
 
 
-def _check_module(module: _Module) -> List[checks.CheckMessage]:
-    upstream = config.get_upstream_options()
+def _check_module(
+    module: _Module, upstream: Optional[Mapping[str, Any]] = None
+) -> List[checks.CheckMessage]:
+    upstream = config.get_upstream_options() if upstream is None else upstream
     problems = [
         problem
         for problem in find_problems(module.options)
@@ -235,7 +265,7 @@ def _check_module(module: _Module) -> List[checks.CheckMessage]:
 def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     if "*" not in module.name:
         return []
-    sample = _sample_name(module.name)
+    sample = sample_name(module.name)
     places = [str(module.options.get(key)) for key in ("bucket_name", "location")]
     if any(sample in place for place in places):
         return []
@@ -256,6 +286,8 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
         found = import_string(path)
     except ImportError as error:
         what = f"cannot be imported: {error}"
+    except Exception as error:  # whose text may hold anything
+        what = f"cannot be imported: it raises {type(error).__name__}"
     else:
         if callable(found):
             return []
@@ -265,17 +297,45 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
 
 
 def _check_private(module: _Module) -> List[checks.CheckMessage]:
-    acl = module.options.get("default_acl")
-    preset = {**module.storage_class.find_presets(), **module.storage_class.class_defaults()}
-    if preset.get("default_acl") != "private" or acl not in _PUBLIC_ACLS:
+    if not _is_private_class(module.storage_class):
         return []
-    problem = Problem(
-        "public-private",
-        "default_acl",
-        f"is {acl!r} although {module.storage_class.__name__} is a private class",
-        "Remove this default_acl, or use a class that is public.",
+    name = module.storage_class.__name__
+    messages = []
+    acl = module.options.get("default_acl")
+    if acl in _PUBLIC_ACLS:
+        problem = Problem(
+            "public-private",
+            "default_acl",
+            f"is {acl!r} although {name} is a private class",
+            "Remove this default_acl, or use a class that is public.",
+        )
+        messages.append(_from_problem(module.label, problem))
+    acl = _acl_of_parameters({**config.get_upstream_options(), **module.options})
+    if acl in _PUBLIC_ACLS:
+        problem = Problem(
+            "public-private",
+            "object_parameters",
+            f"has the ACL {acl!r} although {name} is a private class",
+            "Remove this ACL, from AWS_S3_OBJECT_PARAMETERS if it stands there, or use a class "
+            "that is public.",
+        )
+        messages.append(_from_problem(module.label, problem))
+    return messages
+
+
+def _is_private_class(storage_class: Type[SmartS3Storage]) -> bool:
+    # Also if a subclass has a public preset in its place: who reads PrivateStorage believes it.
+    return any(
+        vars(each).get("default_acl") == "private"
+        or vars(each).get("_class_defaults", {}).get("default_acl") == "private"
+        for each in storage_class.__mro__
     )
-    return [_from_problem(module.label, problem)]
+
+
+def _acl_of_parameters(options: Mapping[str, Any]) -> Any:
+    # It wins over default_acl: django-storages adds that only where there is none.
+    given = options["object_parameters"]
+    return given.get("ACL") if isinstance(given, Mapping) else None
 
 
 def _check_static(module: _Module) -> List[checks.CheckMessage]:
@@ -291,43 +351,34 @@ def _check_static(module: _Module) -> List[checks.CheckMessage]:
     return [_from_problem(module.label, problem)]
 
 
-def _check_pairs(modules: List[_Module]) -> List[checks.CheckMessage]:
+def _check_pairs(modules: List[_Module], of_aliases: bool = False) -> List[checks.CheckMessage]:
+    modules = [module for module in modules if module.options.get("bucket_name")]
+    upstream = config.get_upstream_options()
+    places = [_place_of(module, upstream) for module in modules]
     messages = []
-    for one, other in combinations(modules, 2):
-        if not _share_bucket(one, other) or not _overlap(one, other):
-            continue
-        acls = [_effective_acl(module) for module in (one, other)]
-        if acls[0] != acls[1]:
-            problem = Problem(
-                "shared-location",
-                "location",
-                f"overlaps that of {other.label} in the bucket {one.options['bucket_name']!r}, "
-                f"with the ACL {acls[0]!r} here and {acls[1]!r} there",
-                "Give each a location or a bucket of its own: the last one to save a file "
-                "decides who may read it.",
-            )
-            messages.append(_from_problem(one.label, problem))
+    for number, another in find_overlaps(places, of_aliases):
+        one, other = modules[number], modules[another]
+        problem = Problem(
+            "shared-location",
+            "location",
+            f"overlaps that of {other.label} in the bucket {one.options['bucket_name']!r}, "
+            f"with the ACL {places[number].acl!r} here and {places[another].acl!r} there",
+            "Give each a location or a bucket of its own: the last one to save a file "
+            "decides who may read it.",
+        )
+        messages.append(_from_problem(one.label, problem))
     return messages
 
 
-def _share_bucket(one: _Module, other: _Module) -> bool:
-    names = ("bucket_name", "endpoint_url")
-    pairs = [(one.options.get(name), other.options.get(name)) for name in names]
-    return bool(pairs[0][0]) and all(mine == theirs for mine, theirs in pairs)
-
-
-def _overlap(one: _Module, other: _Module) -> bool:
-    first, second = (_segments(module) for module in (one, other))
-    return all(mine == theirs for mine, theirs in zip(first, second))
-
-
-def _segments(module: _Module) -> Tuple[str, ...]:
-    location = str(module.options.get("location") or "").strip("/")
-    return tuple(location.split("/")) if location else ()
-
-
-def _effective_acl(module: _Module) -> str:
-    return module.options.get("default_acl") or "private"
+def _place_of(module: _Module, upstream: Mapping[str, Any]) -> Place:
+    options = {**upstream, **module.options}
+    return Place(
+        key=module.name,
+        is_alias=not module.label.startswith(BUCKETS_SETTING),
+        bucket=(options["bucket_name"], options["endpoint_url"]),
+        location=str(options["location"] or ""),
+        acl=str(_acl_of_parameters(options) or options["default_acl"] or "private"),
+    )
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:

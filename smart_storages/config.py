@@ -32,11 +32,11 @@ from smart_storages.compat import HAS_STORAGES, forget_default_storages
 from smart_storages.config_errors import BUCKETS_SETTING, configuration_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.modules import fill_in, find_pattern, validate_module_name
+from smart_storages.option_problems import find_entry_problems, find_upstream_problems
 from smart_storages.options import (
     CREDENTIAL_OPTIONS,
     OPTIONS,
     default_of,
-    find_entry_problems,
     guard,
 )
 
@@ -52,16 +52,14 @@ DEFAULT_KEYS = (
     "region_name",
 )
 
-# django-storages takes any value that happens to work (a flag of 1, seconds in a string), and so
-# do its users; these are the ones on which it fails with a traceback of its own.
-_CHECKED_UPSTREAM = (
-    "bucket_name",
-    "default_acl",
-    "endpoint_url",
-    "location",
-    "object_parameters",
-    "region_name",
-)
+#: What was looked at last: every storage that is made asks again, and it is the same as a rule.
+_found_sound: Dict[str, Any] = {}
+
+_OLDER_SETTINGS = {
+    "access_key": "AWS_ACCESS_KEY_ID",
+    "secret_key": "AWS_SECRET_ACCESS_KEY",
+    "security_token": "AWS_SECURITY_TOKEN",
+}
 
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
@@ -183,15 +181,24 @@ def get_upstream_options() -> Dict[str, Any]:
     from storages.backends.s3 import S3Storage
 
     options: Dict[str, Any] = S3Storage.get_default_settings(None)
-    for key in _CHECKED_UPSTREAM:
-        option, value = OPTIONS[key], options[key]
-        missing = value is None and option.default is not None
-        if missing or not option.accepts(value):
+    guarded = guard(options)
+    if guarded != _found_sound:
+        for problem in find_upstream_problems(options):
             raise ConfigurationError(
-                f"The setting {option.setting} must be {option.expected}, "
-                f"not {type(value).__name__}."
+                f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
             )
-    return guard(options)
+        _found_sound.clear()
+        # Copies: somebody may change a dict of the settings in place.
+        for key, value in guarded.items():
+            _found_sound[key] = dict(value) if isinstance(value, dict) else value
+    return guarded
+
+
+def _setting_of(key: str) -> str:
+    # django-storages has two names for some: tell of the one that somebody wrote.
+    first = str(OPTIONS[key].setting)
+    older = _OLDER_SETTINGS.get(key, first)
+    return older if hasattr(settings, older) and not hasattr(settings, first) else first
 
 
 def get_buckets() -> Mapping[str, Any]:
@@ -210,7 +217,9 @@ def get_buckets() -> Mapping[str, Any]:
 def find_key(module_name: str) -> Optional[str]:
     """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
     buckets = get_buckets()
-    return module_name if module_name in buckets else find_pattern(buckets, module_name)
+    if isinstance(module_name, str) and module_name in buckets:
+        return module_name
+    return find_pattern(buckets, module_name)
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
@@ -254,12 +263,12 @@ def get_lock_cache_alias() -> Optional[str]:
 
 def _get_cache_alias(setting: str) -> str:
     alias = getattr(settings, setting, "default")
-    if alias not in settings.CACHES:
+    if not isinstance(alias, str) or alias not in settings.CACHES:
         raise ConfigurationError(
             f"{setting} must be one of {sorted(settings.CACHES)}, the aliases in CACHES, "
             f"not {alias!r}."
         )
-    return str(alias)
+    return alias
 
 
 def get_upload_folder() -> Optional[str]:
@@ -338,6 +347,8 @@ class QueueSettings:
         orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: a local copy without a row lives so long;
             longer than your longest database transaction.
         cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty: no cache.
+        cache_per_process: ``QUEUED_STORAGE_CACHE_PER_PROCESS``: whether a cache that each process
+            has for itself may be used: there is only one.
         tasks: ``SMART_STORAGE_TASKS``: the engine; empty: not set.
         tasks_queue: ``SMART_STORAGE_TASKS_QUEUE``: the engine's queue, empty for its default.
     """
@@ -347,6 +358,7 @@ class QueueSettings:
     lease: float = 300.0
     orphan_age: float = 86400.0
     cache_key: str = ""
+    cache_per_process: bool = False
     tasks: str = ""
     tasks_queue: str = ""
 
@@ -357,6 +369,7 @@ _QUEUE_SETTINGS = {
     "lease": "QUEUED_STORAGE_LEASE",
     "orphan_age": "QUEUED_STORAGE_ORPHAN_AGE",
     "cache_key": "QUEUED_STORAGE_CACHE_KEY",
+    "cache_per_process": "QUEUED_STORAGE_CACHE_PER_PROCESS",
     "tasks": "SMART_STORAGE_TASKS",
     "tasks_queue": "SMART_STORAGE_TASKS_QUEUE",
 }
@@ -366,7 +379,7 @@ def get_queue_settings() -> QueueSettings:
     """Return the settings of queued transfers as they are now.
 
     Raises:
-        ConfigurationError: A number is not one, is negative, or text is not text.
+        ConfigurationError: A number is not one, is negative, text is not text, or a flag is none.
     """
     found: Dict[str, Any] = {}
     for field, setting in _QUEUE_SETTINGS.items():
@@ -377,6 +390,9 @@ def get_queue_settings() -> QueueSettings:
         if isinstance(default, str):
             if not isinstance(value, str):
                 raise ConfigurationError(f"{setting} must be text, not {type(value).__name__}.")
+        elif isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"{setting} must be True or False, not {value!r}.")
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise ConfigurationError(f"{setting} must be a number of 0 or more, not {value!r}.")
         found[field] = value

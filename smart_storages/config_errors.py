@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any, Mapping, Optional
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import (
-    CREDENTIAL_OPTIONS,
-    OPTIONS,
-    Problem,
-    find_entry_problems,
-    find_problems,
-)
+from smart_storages.option_problems import find_entry_problems, find_problems
+from smart_storages.option_values import Problem
+from smart_storages.options import CREDENTIAL_OPTIONS, OPTIONS
 
 __all__ = [
     "BUCKETS_SETTING",

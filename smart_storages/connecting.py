@@ -171,7 +171,10 @@ class ConnectingMixin:
         if supplier is not None and not callable(supplier):
             what = type(supplier).__name__
             raise self._named(ConfigurationError(f"'credentials' must be a callable, not {what}."))
-        named = supplier is not None and takes_argument(supplier)
+        try:
+            named = supplier is not None and takes_argument(supplier)
+        except ConfigurationError as error:
+            raise self._named(error) from error
         return CredentialSource(
             access_key=self.access_key,
             secret_key=self.secret_key,

@@ -73,7 +73,8 @@ def _publish_steps(
     source: Backend, target: Backend, name: str, copy: Any, failures: Failures
 ) -> Steps:
     for backend, wanted in ((target, False), (source, True)):
-        if (yield from backend.ask("exists", (name,), failures)) is not wanted:
+        has_it = yield from backend.ask("exists", (name,), failures)
+        if has_it is NOTHING or bool(has_it) is not wanted:
             return None
     storage = target.reference.storage
     try:
@@ -86,7 +87,7 @@ def _publish_steps(
     size = yield from target.ask("size", (name,), failures)
     if size not in (copy.size, NOTHING):
         return None  # written over meanwhile, and newer
-    if (yield from source.ask("exists", (name,), failures)) is not False:
+    if (yield from source.ask("exists", (name,), failures)):  # NOTHING is no answer, and true
         # Not before: one of the target's mirrors may be our source.
         yield from follow_steps(storage, name)
         return copy.size

@@ -15,7 +15,7 @@ from smart_storages.forwarding import (
     follow_steps,
     put_steps,
 )
-from smart_storages.names import PreparedName, alternatives, check_name, check_path
+from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.references import describe
 from smart_storages.resolvers.base import StorageResolver, explain_answer
 from smart_storages.resolving import ResolvingStorage
@@ -211,6 +211,7 @@ class StorageDispatcher(ResolvingStorage):
         draws = alternatives(name, limit, storage.get_alternative_name)
         for other in islice(draws, _MOST_SAVES):
             free = yield from self._free_name_steps(choice, other, limit, params)
+            free = renamed(name, free)
             saved = yield storage, "save", (free, LentContent(content)), {"max_length": limit}
             if saved == free or self._leads(choice, saved, params):
                 return saved
@@ -277,7 +278,9 @@ class StorageDispatcher(ResolvingStorage):
 
     def _visible_aliases(self) -> Iterator[str]:
         spread = getattr(self._resolver, "spread", lambda *_: None)(self.storages, "")
-        for alias in spread or getattr(self._resolver, "aliases", None) or self.storages:
+        # An alias that does not exist is an error here as anywhere.
+        found = [self._look_up(alias).alias or alias for alias in spread or ()]
+        for alias in found or getattr(self._resolver, "aliases", None) or self.storages:
             if alias in self.storages and self._accepts(self.storages, alias, alias):
                 yield alias
 

@@ -7,8 +7,13 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smart_storages import config
-from smart_storages.arguments import require_flags, require_numbers
-from smart_storages.backend import NOTHING, Backend
+from smart_storages.arguments import (
+    require_choices,
+    require_flags,
+    require_numbers,
+    require_references,
+)
+from smart_storages.backend import NOTHING, Backend, flag_backends
 from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
 from smart_storages.content import LentContent, make_rewindable
 from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
@@ -23,7 +28,7 @@ from smart_storages.failures import (
 )
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
 from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.names import PreparedName, alternatives, check_name, check_path
+from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.references import describe, refuse_twins
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
@@ -97,7 +102,16 @@ class FallbackStorage(CombiningStorage):
         require_flags(type(self), copy_on_read=copy_on_read, signals=signals)
         seconds = {} if timeout is None else {"timeout": timeout}
         require_numbers(type(self), "seconds", retry_after=retry_after, **seconds)
+        if backends is not None:
+            require_references(type(self), backends=backends)
         refuse_twins(type(self), backends)
+        chosen = {"write_to": write_to, "delete_from": delete_from}
+        require_choices(type(self), **{k: each for k, each in chosen.items() if each is not None})
+        if write_to in ([], (), set(), frozenset()):
+            raise ConfigurationError(
+                "FallbackStorage: write_to names no backend; to only read, wrap it in a "
+                "ReadOnlyStorage."
+            )
         self._given = backends
         self._write_to = write_to
         self._delete_from = write_to if delete_from is None else delete_from
@@ -133,7 +147,7 @@ class FallbackStorage(CombiningStorage):
             ("delete_from", self._delete_from, "deletes"),
         ):
             if chosen is not None:
-                _flag(backends, option, chosen, flag)
+                flag_backends(backends, option, chosen, flag)
         self._ready = backends
         return backends
 
@@ -260,7 +274,8 @@ class FallbackStorage(CombiningStorage):
             path = yield from backend.ask("path", (name,), failures)
             if path is NOTHING:
                 continue
-            if (yield from backend.ask("exists", (name,), failures)) is True:
+            has_it = yield from backend.ask("exists", (name,), failures)
+            if has_it is not NOTHING and has_it:
                 return path
             found.append(path)
         if not found:
@@ -320,8 +335,8 @@ class FallbackStorage(CombiningStorage):
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         prepared = PreparedName.made_by(self, name)
         free = yield from self._get_available_name_steps(str(name), max_length)
-        if prepared is not None and free == name:
-            free = prepared.inner
+        if prepared is not None:  # a taken name loses its text, not the choice made for it
+            free = renamed(prepared.inner, free)
         writers = self._writers
         failures: Failures = []
         content = make_rewindable(content) if len(writers) > 1 else content
@@ -376,18 +391,3 @@ class FallbackStorage(CombiningStorage):
         given = self._given
         labels = [describe(each) for each in given or ()] if given else ["FALLBACK_STORAGES"]
         return f"<FallbackStorage {', '.join(labels)}>"
-
-
-def _flag(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
-    wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
-    labels = [backend.label for backend in backends]
-    for backend in backends:
-        setattr(backend, flag, False)
-    for each in wanted:
-        matching = [index for index, label in enumerate(labels) if each in (index, label)]
-        if len(matching) != 1:
-            raise ConfigurationError(
-                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
-                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
-            )
-        setattr(backends[matching[0]], flag, True)

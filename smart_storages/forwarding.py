@@ -28,7 +28,7 @@ from smart_storages.calls import (
     run,
     run_async,
 )
-from smart_storages.names import check_name, check_path, path_of  # noqa: F401 - in the methods generated below
+from smart_storages.names import as_prepared, check_name, check_path, path_of  # noqa: F401 - in the methods generated below
 from smart_storages.references import Reference, without_secrets
 
 __all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
@@ -46,8 +46,8 @@ class Operation:
         check: What the first argument is: a ``"name"``, a ``"path"``, or a ``"word"`` that no
             file is looked up by.
         changes: Whether the method changes what is stored; ``open`` does in some modes.
-        leads: Whether the first storage's answer, unless it is ``False`` or an error, is the
-            answer of several.
+        leads: Whether the first storage's answer is that of several, unless it is an error, or
+            a no to ``exists``.
 
     Example:
         >>> Operation("size", "name", "name").first
@@ -139,8 +139,7 @@ def {name}(self, {signature}):
     answer, error = None, None
     try:
         answer = storage.{name}({passing})
-        if answer is not False:
-            return answer
+        {only_yes}return answer
     except Exception as raised:
         error = raised
     steps = self._steps({name!r}, {first}, ({rest}), {keywords})
@@ -180,6 +179,8 @@ def _write_methods(cls: Type[Any], template: str) -> None:
             shorter=f"if not (args or kwargs): return storage.{operation.name}({first})\n    "
             if "**kwargs" in operation.passing
             else "",
+            # A storage may say no by None; any other answer counts, a size of 0 too.
+            only_yes="if answer: " if operation.name == "exists" else "",
             params=operation.params,
             first=first,
             rest=f"{rest}," if rest else "",
@@ -247,13 +248,15 @@ class ForwardingStorage(Storage):
     def save(self, name: Any, content: Any, max_length: Optional[int] = None) -> str:
         """Save a file and return its name, as Django's ``Storage.save``."""
         name, content = prepare(name, content)
-        return str(run(self._save_steps(name, content, max_length), self._perform))
+        with as_prepared(self, name):
+            return str(run(self._save_steps(name, content, max_length), self._perform))
 
     async def asave(self, name: Any, content: Any, max_length: Optional[int] = None) -> str:
         """Save a file and return its name, as Django's ``Storage.save``."""
         name, content = prepare(name, content)
-        steps = self._save_steps(name, content, max_length)
-        return str(await run_async(steps, self._perform_async))
+        with as_prepared(self, name):
+            steps = self._save_steps(name, content, max_length)
+            return str(await run_async(steps, self._perform_async))
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         raise NotImplementedError

@@ -21,7 +21,7 @@ from smart_storages.exceptions import (
     ConfigurationError,
 )
 from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
-from smart_storages.health import UNREACHABLE, Breaker, kind_of
+from smart_storages.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.locks import locked_steps
 from smart_storages.names import PreparedName, check_name, check_path
 from smart_storages.references import refuse_twins
@@ -53,6 +53,7 @@ class MirrorStorage(CombiningStorage):
     """Writes to a primary and to mirrors; reads from the first of them that answers.
 
     The primary has the say: it names a file, and what it holds is what the mirrors should hold.
+    While it does not answer, a file that the mirrors lack is an error, not a missing file.
 
     Args:
         primary: Reference to the storage that has the say.
@@ -109,7 +110,9 @@ class MirrorStorage(CombiningStorage):
             return self._open_to_write_steps(name, *args)
         if method == "generate_filename":
             return self._generate_filename_steps(name)
-        if method.startswith("get_") and method.endswith("_name"):
+        if method == "is_name_available" or (
+            method.startswith("get_") and method.endswith("_name")
+        ):
             return self._primary_steps(method, (name, *args))
         return self._first_healthy_steps(method, (name, *args), kwargs)
 
@@ -129,15 +132,23 @@ class MirrorStorage(CombiningStorage):
             try:
                 answer = yield reference.storage, method, args, kwargs
             except Exception as error:
-                if kind_of(error) != UNREACHABLE:
+                kind = kind_of(error)
+                if kind == UNREACHABLE:
+                    breaker.failed()
+                    logger.warning("%s does not answer: %r", reference.label, error)
+                else:
                     breaker.succeeded()
-                    raise
-                breaker.failed()
-                logger.warning("%s does not answer: %r", reference.label, error)
+                    # Behind one that did not answer, a mirror may only be late.
+                    if kind != NOT_FOUND or not failures:
+                        raise
                 failures.append((reference.label, error))
                 continue
             breaker.succeeded()
-            return answer
+            if method != "exists":
+                return answer
+            if answer or not failures:
+                return bool(answer)
+            failures.append((reference.label, FileNotFoundError(f"it has no {args[0]!r}")))
         raise BackendsUnreachableError(f"No mirror could {method}({args[0]!r}).", failures)
 
     # Writing

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterable, Mapping, Optional, Pattern, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Pattern, Tuple
 
 from smart_storages.compat import cache
 from smart_storages.config_errors import BUCKETS_SETTING
-from smart_storages.exceptions import InvalidModuleNameError
+from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.option_values import ANY_MODULE, Problem
 from smart_storages.options import SECRET_OPTIONS
 
-__all__ = ["fill_in", "find_pattern", "validate_module_name"]
+__all__ = [
+    "fill_in",
+    "find_hidden_problem",
+    "find_key_problems",
+    "find_pattern",
+    "sample_name",
+    "validate_module_name",
+]
+
+_HINT = "Use letters, digits, '-' and '_', and '*' as in 'tenant_*'."
 
 
 def find_pattern(keys: Iterable[Any], module_name: str) -> Optional[str]:
     """Return the longest of the keys whose ``*`` can stand for a part of the name, if any does.
 
+    Raises:
+        TypeError: the name is no text.
+
     Example:
         >>> find_pattern(["media", "*", "tenant_*"], "tenant_x")
         'tenant_*'
     """
+    if not isinstance(module_name, str):
+        raise TypeError(
+            "module_name must be the name of a module, such as 'tenant_x', "
+            f"not {type(module_name).__name__}."
+        )
     patterns = [key for key in keys if isinstance(key, str) and "*" in key]
     matching = [key for key in patterns if _compile(key).match(module_name)]
     return max(matching, key=len) if matching else None
@@ -86,3 +104,43 @@ def validate_module_name(module_name: str, pattern: Optional[str] = None) -> Non
 def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
     match = _compile(pattern).match(module_name)
     return match.groups() if match else ()
+
+
+def sample_name(key: str) -> str:
+    """Return a name that fits a pattern and no other key."""
+    return key.replace("*", ANY_MODULE)
+
+
+def find_key_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield why no storage can be made of a key, or of what its entry makes of the name."""
+    if "*" not in key:
+        try:
+            fill_in(key, entry)
+        except InvalidModuleNameError as error:
+            yield Problem("bad-setting", "", f"cannot fill in {{module}}: {error}", _HINT)
+        return
+    try:
+        validate_module_name(sample_name(key), key)
+    except InvalidModuleNameError:  # which speaks of the sample, a name that nobody wrote
+        what = (
+            "fits no module: a name that reaches a pattern holds no slash, '..', brace or control "
+            "character, and something for each '*'"
+        )
+        yield Problem("bad-setting", "", what, _HINT)
+
+
+def find_hidden_problem(key: str, reached: Optional[str], error: ConfigurationError) -> Problem:
+    """Return why the options of a key that is sound could not be read.
+
+    Args:
+        key: A key of ``SMART_STORAGE_BUCKETS``.
+        reached: The key that its :func:`sample_name` reaches.
+        error: What reading them raised.
+    """
+    if reached == key:
+        return Problem("bad-setting", "", f"cannot be used: {error}", "Correct its options.")
+    what = (
+        f"is never used: every name that fits it reaches the longer {reached!r}, and is refused "
+        "there, for it has nothing in the place of a '*'"
+    )
+    return Problem("bad-setting", "", what, "Write patterns that do not fit the same names.")

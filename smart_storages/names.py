@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Any, Callable, Iterator, Optional, Type
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Type
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
-__all__ = ["PreparedName", "alternatives", "check_name", "check_path", "path_of"]
+__all__ = [
+    "CARRIED",
+    "PreparedName",
+    "alternatives",
+    "as_prepared",
+    "check_name",
+    "check_path",
+    "path_of",
+    "renamed",
+]
 
 _MOST_NAMES = 1000
+
+#: Context variables that a choice may follow, such as the tenant: a name carries them from
+#: ``generate_filename`` to ``save``. The room that has one adds it.
+CARRIED: List[ContextVar[Any]] = []
 
 
 def check_name(name: Any) -> None:
@@ -85,7 +100,7 @@ class PreparedName(str):
     """What ``generate_filename`` returns, with the choice that was made for it.
 
     ``FileField`` first asks the storage for a name and then saves under it. The choice made for
-    the first call holds for the second: it travels inside the name.
+    the first call holds for the second: it travels inside the name, and so does who asked.
 
     Args:
         text: The name.
@@ -98,15 +113,17 @@ class PreparedName(str):
         'a.txt'
     """
 
-    __slots__ = ("inner", "owner", "storage")
+    __slots__ = ("context", "inner", "owner", "storage")
 
     def __new__(cls, text: str, *, owner: Any, storage: Any, inner: str) -> PreparedName:
         name = super().__new__(cls, text)
         name.owner = owner
         name.storage = storage
         name.inner = inner
+        name.context = tuple((each, each.get()) for each in CARRIED)
         return name
 
+    context: Tuple[Tuple[ContextVar[Any], Any], ...]
     owner: Any
     storage: Any
     inner: str
@@ -118,6 +135,45 @@ class PreparedName(str):
     def made_by(owner: Any, name: Any) -> Optional[PreparedName]:
         """Return the name if ``owner`` made it, else ``None``."""
         return name if type(name) is PreparedName and name.owner is owner else None
+
+
+def renamed(name: str, text: str) -> str:
+    """Return another text for a name, with the choice that travels in it.
+
+    Args:
+        name: What ``generate_filename`` returned, or any other name.
+        text: The text, such as a name that is free where that one is taken.
+
+    Example:
+        >>> made = PreparedName("a.txt", owner=None, storage="disk", inner="scope/a.txt")
+        >>> renamed(made, "b.txt").inner
+        'scope/b.txt'
+    """
+    if type(name) is not PreparedName:
+        return text
+    inner = str(name.inner)
+    before = inner[: -len(name)] if inner.endswith(str(name)) else ""
+    inner = renamed(name.inner, f"{before}{text}")
+    made = PreparedName(text, owner=name.owner, storage=name.storage, inner=inner)
+    made.context = name.context
+    return made
+
+
+@contextmanager
+def as_prepared(owner: Any, name: Any) -> Iterator[None]:
+    """Run a save as whoever asked when ``owner`` made its name: one save, one tenant.
+
+    Args:
+        owner: The composed storage that saves.
+        name: Name that it was given.
+    """
+    prepared = PreparedName.made_by(owner, name)
+    tokens = [(each, each.set(value)) for each, value in prepared.context] if prepared else []
+    try:
+        yield
+    finally:
+        for each, token in tokens:
+            each.reset(token)
 
 
 def alternatives(

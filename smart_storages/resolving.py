@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from smart_storages import config
-from smart_storages.arguments import require_flags
+from smart_storages.arguments import require_flags, require_references
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
 from smart_storages.names import check_name, check_path
 from smart_storages.references import describe
-from smart_storages.resolvers.base import FALLBACK, as_resolver, shortcut
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver, shortcut
 from smart_storages.routing import Choice, KnownStorages, Watched
 
 __all__ = ["ResolvingStorage"]
@@ -42,10 +42,13 @@ class ResolvingStorage(ChoosingStorage):
             )
         if record_alias is not None:
             require_flags(type(self), record_alias=record_alias)
+        if storages is not None:
+            require_references(type(self), by_label_only=True, storages=storages)
         self._given = resolver
         self._resolver: Any = None
         self._ask: Any = None
         self._accepts: Any = _accept_any
+        self._accepts_by_aliases = False
         self._record_alias = record_alias
         self._records = False
         self._by_name = self._by_whole_name = False
@@ -69,6 +72,9 @@ class ResolvingStorage(ChoosingStorage):
         self._by_name = getattr(resolver, "by_name", False) and not self._records
         self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
         self._accepts = getattr(resolver, "accepts", _accept_any)
+        # What StorageResolver.accepts does is done here: a call less for each read.
+        is_plain = getattr(self._accepts, "__func__", None) is StorageResolver.accepts
+        self._accepts_by_aliases = is_plain and resolver.aliases is not None
         self._resolver, self._ask = resolver, shortcut(resolver)
         return resolver
 
@@ -81,10 +87,15 @@ class ResolvingStorage(ChoosingStorage):
     # From an answer to a storage
 
     def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
-        if self._records or self._resolver is None:
-            choice, name = self._locate(method, name, params)
-        else:
+        if self._resolver is None:
+            self._get_resolver()
+        recorded = None
+        if self._records and method not in _WITHOUT_FILES:
+            recorded = self._read_alias(method, name if type(name) is str else str(name))
+        if recorded is None:
             choice = self._choose(method, name, params)
+        else:
+            choice, name = recorded
         storage = choice.storage
         if isinstance(storage, ForwardingStorage):
             storage = Watched(self, storage, name)
@@ -161,10 +172,12 @@ class ResolvingStorage(ChoosingStorage):
         alias, _, rest = name.partition("/")
         if not rest and method not in _OF_PATHS:
             return None
+        if self._accepts_by_aliases and alias not in self._resolver.aliases:
+            return None
         choice = self._choices.get(alias)
         if choice is None and alias not in self.storages:
             return None
-        if not self._accepts(self.storages, alias, name):
+        if not (self._accepts_by_aliases or self._accepts(self.storages, alias, name)):
             return None
         check_path(rest) if method in _OF_PATHS else check_name(rest)
         return choice or self._look_up(alias), rest

@@ -132,17 +132,32 @@ class ContentNeeded(BaseException):
 
 
 class BeforeContent(Dict[str, Any]):
-    """The ``params`` of a save before its content: looking at it postpones the choice."""
+    """The ``params`` of a save before its content: looking at it postpones the choice.
 
-    def __getitem__(self, key: str) -> Any:
-        if key == "content":
-            raise ContentNeeded
-        return super().__getitem__(key)
+    Asking whether it is there is looking at it too, and so is whatever goes through all of them:
+    the same question is answered otherwise at the save.
+    """
 
-    def get(self, key: str, default: Any = None) -> Any:
-        if key == "content":
+
+def _forbid_content(method: str, *, of_any_key: bool) -> None:
+    inherited = getattr(dict, method, None)  # some came with Python 3.8 and 3.9
+
+    def look(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not of_any_key or not args or args[0] == "content":
             raise ContentNeeded
-        return super().get(key, default)
+        return inherited(self, *args, **kwargs)  # type: ignore[misc]
+
+    look.__name__ = method
+    setattr(BeforeContent, method, look)
+
+
+for _method in ("__contains__", "__getitem__", "get", "pop", "setdefault"):
+    _forbid_content(_method, of_any_key=True)
+for _method in (
+    "__eq__", "__iter__", "__len__", "__ne__", "__or__", "__reversed__", "__ror__",
+    "copy", "items", "keys", "popitem", "values",
+):  # fmt: skip
+    _forbid_content(_method, of_any_key=False)
 
 
 class Watched:

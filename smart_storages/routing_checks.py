@@ -40,7 +40,7 @@ from smart_storages.references import describe
 from smart_storages.resolvers import ByTenant, FirstMatch
 from smart_storages.resolvers.base import FALLBACK
 from smart_storages.resolving import ResolvingStorage
-from smart_storages.utils import ready_made_class, storages
+from smart_storages.utils import read_aliases, ready_made_class, storages
 from smart_storages.wrappers import ScopedStorage
 
 __all__ = ["check_routing"]
@@ -95,8 +95,9 @@ def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the dispatchers, fallbacks, mirrors and wrappers of ``STORAGES`` and of the models."""
     try:
         config.get_buckets()
+        read_aliases()
     except ConfigurationError:
-        return []  # told of by check_buckets
+        return []  # told of by check_buckets and check_aliases
     house = _House()
     for alias in storages.backends:
         house.enter(f"STORAGES[{alias!r}]", str(alias), alias)
@@ -235,6 +236,8 @@ def _key_of(reference: Any) -> Any:
 def _build(reference: Any) -> Optional[ForwardingStorage]:
     if _is_alias(reference):
         reference = storages.backends[reference]
+        if not isinstance(reference, Mapping):
+            return None  # told of by check_aliases
     elif _is_text(reference):
         if _is_module(reference) or "." not in reference:
             return None

@@ -288,6 +288,7 @@ class SmartS3Storage(
             >>> MediaStorage().get_key("a.txt")
             'media/a.txt'
         """
+        self._raise_for_problem()
         location = self.location
         if (
             type(name) is str
@@ -296,7 +297,6 @@ class SmartS3Storage(
             and _is_plain(name)
             and type(self)._normalize_name is SmartS3Storage._normalize_name
         ):
-            self._raise_for_problem()
             return _prefix_of(location) + name
         return self._normalize_name(clean_name(name))
 
@@ -317,6 +317,8 @@ class SmartS3Storage(
         return {key: reveal(value) for key, value in parameters.items()}
 
     def __repr__(self) -> str:
+        if self._problem is not None:  # of a class, perhaps, whose location is a method
+            return f"<{type(self).__name__} module={self.module_name!r}, misconfigured>"
         return (
             f"<{type(self).__name__} module={self.module_name!r} "
             f"bucket={self.bucket_name!r} location={self.location!r}>"

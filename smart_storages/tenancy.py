@@ -22,6 +22,7 @@ from smart_storages.exceptions import (
     InvalidTenantNameError,
     RoutingRefusedError,
 )
+from smart_storages.names import CARRIED
 
 __all__ = [
     "TenantMiddleware",
@@ -33,6 +34,7 @@ __all__ = [
 
 _tenant: ContextVar[Optional[str]] = ContextVar("smart_storages_tenant", default=None)
 _region: ContextVar[Optional[str]] = ContextVar("smart_storages_region", default=None)
+CARRIED.extend([_tenant, _region])
 
 #: What a tenant's name may be: it becomes part of an alias, a key or a directory.
 TENANT = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
@@ -94,11 +96,16 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
     Args:
         region: A key of the table given to :class:`smart_storages.resolvers.ByRegion`.
 
+    Raises:
+        ConfigurationError: it is no text.
+
     Example:
         >>> with use_region("eu"):
         ...     current_region()
         'eu'
     """
+    if region is not None and not isinstance(region, str):
+        raise ConfigurationError(f"use_region takes the name of a region, not {region!r}.")
     token = _region.set(region)
     try:
         yield region

@@ -70,20 +70,44 @@ def create_storage_class(
 
     Raises:
         ValueError: the name is empty.
-        ConfigurationError: an option is unknown or has a value of the wrong type.
+        ConfigurationError: an option is unknown or has a value of the wrong type, or the base is
+            no storage class of ours.
 
     Example:
         >>> create_storage_class("my-custom-storage", default_acl="private").__name__
         'My_custom_storageStorage'
     """
-    if not isinstance(module_name, str) or not module_name:
-        raise ValueError("create_storage_class() needs the name of a module, such as 'tenant_x'.")
-    raise_for_unknown_options(f"create_storage_class({module_name!r})", default_settings)
-    base_class: Type[SmartS3Storage] = import_string(base) if isinstance(base, str) else base
+    _require_module_name("create_storage_class", module_name)
+    label = f"create_storage_class({module_name!r})"
+    raise_for_unknown_options(label, default_settings)
+    base_class = _find_base(label, base)
     key = (module_name, base_class, _freeze(default_settings))
     if key not in _classes:
         _classes[key] = _make_class(module_name, base_class, guard(default_settings))
     return _classes[key]
+
+
+def _require_module_name(caller: str, module_name: Any) -> None:
+    if not isinstance(module_name, str) or not module_name:
+        raise ValueError(f"{caller}() needs the name of a module, such as 'tenant_x'.")
+
+
+def _find_base(label: str, base: Any) -> Type[SmartS3Storage]:
+    found = base
+    if isinstance(base, str):
+        try:
+            found = import_string(base)
+        except (ImportError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"{label}: the base {base!r} cannot be imported: {error}."
+            ) from error
+    if isinstance(found, type) and issubclass(found, SmartS3Storage):
+        return found
+    given = found.__qualname__ if isinstance(found, type) else type(found).__name__
+    raise ConfigurationError(
+        f"{label}: base must be SmartS3Storage, a subclass of it, or the dotted path of one, "
+        f"not {given}."
+    )
 
 
 def _make_class(
@@ -249,9 +273,27 @@ def get_storage(module_name: str) -> SmartS3Storage:
     """
     try:
         return _shared[module_name]
-    except KeyError:
-        storage_class = ready_made_class(module_name) or create_storage_class(module_name)
-        return _shared.setdefault(module_name, storage_class())
+    except (KeyError, TypeError):  # what cannot be hashed is no name either
+        _require_module_name("get_storage", module_name)
+        ready_made = ready_made_class(module_name)
+        # A class of its own, for each of thousands of tenants, would be 3 KB more.
+        storage = ready_made() if ready_made else SmartS3Storage(module_name)
+        return _shared.setdefault(module_name, storage)
+
+
+def read_aliases() -> Mapping[str, Any]:
+    """Return ``STORAGES`` as Django reads it.
+
+    Raises:
+        ConfigurationError: it is no dict, so that Django could not read it.
+    """
+    try:
+        aliases = storages.backends
+    except (AttributeError, TypeError, ValueError):
+        aliases = None
+    if isinstance(aliases, Mapping):
+        return aliases
+    raise ConfigurationError("STORAGES must be a dict of aliases, each a dict with a BACKEND.")
 
 
 def make_default_storage() -> Storage:
@@ -268,6 +310,10 @@ def make_staticfiles_storage() -> Storage:
 
 def adopt_storages_setting() -> None:
     """Have Django before 4.2 take ``default_storage`` and static files from ``STORAGES``."""
+    try:
+        read_aliases()
+    except ConfigurationError:
+        return  # told of by a system check, which Django has to get as far as
     config.adopt_storages_setting(
         default=f"{__name__}.make_default_storage",
         staticfiles=f"{__name__}.make_staticfiles_storage",
@@ -299,7 +345,13 @@ def resolve_storage(reference: StorageReference) -> Storage:
 
 
 def _resolve_name(name: str) -> Storage:
-    if name in storages.backends:
+    aliases = read_aliases()
+    if name in aliases:
+        if not isinstance(aliases[name], Mapping):
+            raise ConfigurationError(
+                f"STORAGES[{name!r}] must be a dict with BACKEND and OPTIONS, "
+                f"not {type(aliases[name]).__name__}."
+            )
         storage: Storage = storages[name]
         return storage
     if name in config.get_buckets() or name in _READY_MADE:
@@ -315,7 +367,7 @@ def _resolve_name(name: str) -> Storage:
                 ) from error
     if name and config.find_key(name) is not None:
         return get_storage(name)
-    known = sorted({*storages.backends, *config.get_buckets(), *_READY_MADE})
+    known = sorted({*aliases, *config.get_buckets(), *_READY_MADE})
     raise ConfigurationError(
         f"There is no storage {name!r}: neither an alias of STORAGES nor a module of "
         f"{BUCKETS_SETTING}. Known are: {', '.join(known)}."
@@ -323,21 +375,30 @@ def _resolve_name(name: str) -> Storage:
 
 
 def _build_backend(params: Mapping[str, Any]) -> Storage:
-    unknown = sorted({*params} - {"BACKEND", "OPTIONS"})
-    if unknown or "BACKEND" not in params:
+    if {*params} - {"BACKEND", "OPTIONS"} or "BACKEND" not in params:
         raise ConfigurationError(
             "A storage given as a dict has the keys BACKEND and, optionally, OPTIONS; "
             f"this one has {', '.join(map(repr, params)) or 'none'}."
         )
-    backend = params["BACKEND"]
+    backend, options = params["BACKEND"], params.get("OPTIONS") or {}
     if isinstance(backend, str):
         try:
             backend = import_string(backend)
-        except ImportError as error:
+        except (ImportError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The backend {backend!r} cannot be imported: {error}."
             ) from error
-    return _as_storage(backend(**(params.get("OPTIONS") or {})), repr(backend))
+    if not callable(backend):
+        raise ConfigurationError(
+            "BACKEND of a storage given as a dict must be a class or its dotted path, "
+            f"not {type(backend).__name__}."
+        )
+    if not isinstance(options, Mapping):
+        raise ConfigurationError(
+            "OPTIONS of a storage given as a dict must be a dict of options, "
+            f"not {type(options).__name__}."
+        )
+    return _as_storage(backend(**options), repr(backend))
 
 
 def _as_storage(candidate: Any, label: str) -> Storage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, Optional, Tuple
 
 from django.core.exceptions import SuspiciousFileOperation
 
 from smart_storages.calls import Steps
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.forwarding import ChoosingStorage, is_changing
 from smart_storages.names import PreparedName, check_name
 from smart_storages.utils import resolve_storage
@@ -53,6 +55,7 @@ class ScopedStorage(ChoosingStorage):
         prefix: Directory in it, ``"tenants/acme"``.
 
     Raises:
+        ConfigurationError: the prefix is no text.
         SuspiciousFileOperation: from the constructor and every method: the prefix or a name could
             lead elsewhere.
 
@@ -63,6 +66,8 @@ class ScopedStorage(ChoosingStorage):
     """
 
     def __init__(self, inner: Any, prefix: str) -> None:
+        if not isinstance(prefix, (str, os.PathLike)):
+            raise ConfigurationError(f"ScopedStorage: prefix must be a directory, not {prefix!r}.")
         check_name(str(prefix).rstrip("/"))
         self._inner = self._refer(inner, resolve_storage)
         self._prefix = str(prefix).replace("\\", "/").rstrip("/") + "/"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.utils.functional import SimpleLazyObject
 
@@ -17,8 +19,10 @@ from smart_storages.resolvers import (
     BySize,
     ByTenant,
     FirstMatch,
+    RendezvousHash,
 )
-from smart_storages.wrappers import ReadOnlyStorage
+from smart_storages.tenancy import use_region
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,26 @@ from smart_storages.wrappers import ReadOnlyStorage
         (lambda: ByTenant(5), "ByTenant: alias must be"),
         (lambda: ByTenant(strict="no"), "ByTenant: strict must be"),
         (FirstMatch, "FirstMatch has no rules"),
+        (lambda: FallbackStorage("media"), "FallbackStorage: backends must be a list.*'media'"),
+        (lambda: FallbackStorage(5), "FallbackStorage: backends must be a list.*not 5"),
+        (lambda: FallbackStorage(READ_ONLY), "backends must be a list.*not a ReadOnlyStorage"),
+        (lambda: FallbackStorage([]), "backends must be a list.*not an empty one"),
+        (lambda: FallbackStorage(["a", "b"], write_to=True), "write_to must be labels.*not True"),
+        (lambda: FallbackStorage(["a", "b"], write_to=[True]), "write_to must be.*not True"),
+        (lambda: FallbackStorage(["a", "b"], delete_from=False), "delete_from must be.*not False"),
+        (lambda: FallbackStorage(["a", "b"], write_to=2.5), "write_to must be labels.*not 2.5"),
+        (lambda: FallbackStorage(["a", "b"], write_to=[]), "write_to names no backend"),
+        (lambda: StorageDispatcher("a.b", storages=["media"]), "storages must be a dict of"),
+        (lambda: StorageDispatcher("a.b", storages="media"), "storages must be a dict.*'media'"),
+        (lambda: StorageDispatcher("a.b", storages={}), "storages must be.*not an empty one"),
+        (lambda: ScopedStorage("a", None), "ScopedStorage: prefix must be a directory, not None"),
+        (lambda: ScopedStorage("a", 5), "prefix must be a directory, not 5"),
+        (lambda: ByRegion({"eu": "a"}, region=5), "ByRegion: region must be a function.*not 5"),
+        (lambda: ByRegion({5: "a"}), "ByRegion: each key of table must be a text, not 5"),
+        (lambda: ByTenant({5: "a"}), "ByTenant: each key of alias must be a text, not 5"),
+        (lambda: ByExtension({5: "a"}), "ByExtension: each key of table must be a text, not 5"),
+        (lambda: RendezvousHash([1, 2]), "RendezvousHash: each bucket must be an alias, not 1"),
+        (lambda: use_region(5).__enter__(), "use_region takes the name of a region, not 5"),
     ],
 )
 def test_a_wrong_type_is_named_with_its_class_and_argument(make, expected):
@@ -62,6 +86,9 @@ def test_a_subclass_is_named_as_itself():
 def test_what_is_right_is_taken():
     FallbackStorage(["a"], timeout=None, retry_after=0, copy_on_read=True, signals=False)
     FallbackStorage(["a"], timeout=0.5)
+    FallbackStorage(("a", "b"), write_to=1, delete_from=[])
+    FallbackStorage({"near": "a", "far": "b"}, write_to={"near"}, delete_from=("near", 1))
+    ScopedStorage("a", Path("tenants") / "acme")
     MirrorStorage("a", ["b"], background=True, retry_after=5)
     assert BySize(5e6, "a", "b").limit == 5_000_000
 

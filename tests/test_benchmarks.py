@@ -25,6 +25,7 @@ def test_every_subject_has_a_title_and_can_run(module: str) -> None:
 def test_every_way_through_the_routing_can_be_measured() -> None:
     rows = bench_routing.run(Context(quick=True))
     assert {row["who"] for row in rows if row["case"] == "exists(), MirrorStorage"} == {
+        bench_routing.BY_HAND,
         bench_routing.DIRECT,
         OURS,
     }

@@ -3,13 +3,27 @@ from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages import checks
+from smart_storages import checks, config
 from smart_storages.checks import check_buckets, check_storages
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storage, StaticStorage
+from smart_storages.storages import (
+    DocumentStorage,
+    MediaStorage,
+    PrivateStorage,
+    PublicStorage,
+    SmartS3Storage,
+    StaticStorage,
+)
 from smart_storages.utils import create_storage_class
 
 GOOD = {"bucket_name": "acme"}
+GENERATED = create_storage_class("a", default_acl="private")
+
+
+class PublicReports(PrivateStorage):
+    """A class that undoes what its base is for."""
+
+    default_acl = "public-read"
 
 
 def ids(messages):
@@ -48,6 +62,7 @@ class TestBuckets:
             ({"querystring_expire": 10**9}, "E005"),
             ({"querystring_expire": 604_800, "url_stable_for": 1}, "E005"),
             ({"credentials": "no.such.callable"}, "E003"),
+            ({"credentials": "..no.such.callable"}, "E003"),
             ({"credentials": "os.sep"}, "E003"),
             ({"AWS_STORAGE_BUCKET_NAME": "a"}, "E002"),
             ({"custom_domain": "https://cdn.example.com"}, "E012"),
@@ -111,7 +126,9 @@ class TestBuckets:
             ("AWS_LOCATION", None),
             ("SMART_STORAGE_MAX_CLIENTS", 0),
             ("SMART_STORAGE_METADATA_CACHE", "nowhere"),
+            ("SMART_STORAGE_METADATA_CACHE", []),
             ("SMART_STORAGE_LOCK_CACHE", "nowhere"),
+            ("SMART_STORAGE_LOCK_CACHE", {}),
         ],
     )
     def test_another_setting_that_is_wrong(self, settings, name, value):
@@ -147,6 +164,56 @@ class TestBuckets:
         entry = {**GOOD, "default_acl": "public-read", "location": "a"}
         (message,) = with_buckets(settings, **{name: entry})
         assert message.id == "smart_storages.E010"
+
+    @pytest.mark.parametrize("acl", ["public-read", "public-read-write", "authenticated-read"])
+    def test_a_private_class_that_is_public_by_its_object_parameters(self, settings, acl):
+        entry = {**GOOD, "object_parameters": {"ACL": acl}}
+        (message,) = with_buckets(settings, documents=entry)
+        assert message.id == "smart_storages.E010"
+        assert f"['documents']['object_parameters'] has the ACL {acl!r}" in message.msg
+        assert not with_buckets(settings, reports=entry)
+
+    def test_a_private_class_that_is_public_by_the_aws_setting(self, settings):
+        settings.AWS_S3_OBJECT_PARAMETERS = {"ACL": "public-read"}
+        (message,) = with_buckets(settings, documents=GOOD)
+        assert message.id == "smart_storages.E010"
+        assert "AWS_S3_OBJECT_PARAMETERS" in message.hint
+        assert not with_buckets(settings, documents={**GOOD, "object_parameters": {}})
+
+    def test_object_parameters_that_are_not_public_are_private_enough(self, settings):
+        entry = {**GOOD, "object_parameters": {"ACL": "private", "CacheControl": "no-cache"}}
+        assert not with_buckets(settings, documents=entry)
+
+    def test_object_parameters_count_where_locations_overlap(self, settings):
+        public = {**GOOD, "object_parameters": {"ACL": "public-read"}}
+        assert ids(with_buckets(settings, one=GOOD, other=public)) == ["W001"]
+        assert not with_buckets(settings, one=public, other={**GOOD, "default_acl": "public-read"})
+
+    @pytest.mark.parametrize("key", ["me/*", "**", "t**x", "..*", "a{*", "a\n*", "*\\"])
+    def test_a_pattern_that_fits_no_module(self, settings, key):
+        (message,) = with_buckets(settings, **{key: {**GOOD, "location": "{module}/"}})
+        assert message.id == "smart_storages.E001"
+        assert f"SMART_STORAGE_BUCKETS[{key!r}] fits no module" in message.msg
+
+    def test_a_pattern_whose_names_all_reach_a_longer_one_that_refuses_them(self, settings):
+        entry = {**GOOD, "location": "{module}/"}
+        (message,) = with_buckets(settings, **{"a*": entry, "*a*": entry})
+        assert message.id == "smart_storages.E001"
+        assert "SMART_STORAGE_BUCKETS['a*'] is never used" in message.msg
+        assert "'*a*'" in message.msg
+        with pytest.raises(ConfigurationError, match="nothing in the place of"):
+            config.get_bucket_config("ax")
+
+    def test_a_pattern_beside_one_that_is_told_of(self, settings):
+        entry = {**GOOD, "location": "{module}/"}
+        messages = with_buckets(settings, **{"t*": entry, "t**": {"nonsense": 1}})
+        assert ids(messages) == ["E001", "E002"]
+
+    def test_a_name_that_cannot_stand_for_the_placeholder(self, settings):
+        (message,) = with_buckets(settings, **{"me/dia": {**GOOD, "location": "{module}/"}})
+        assert message.id == "smart_storages.E001"
+        assert "SMART_STORAGE_BUCKETS['me/dia'] cannot fill in {module}" in message.msg
+        assert not with_buckets(settings, **{"me/dia": {**GOOD, "location": "a/"}})
 
     @pytest.mark.parametrize("field", ["tenant", "Module", "", "module!r"])
     def test_a_pattern_with_an_unknown_placeholder(self, settings, field):
@@ -213,6 +280,56 @@ class TestStorages:
         messages = set_storages(settings, reports=("SmartS3Storage", {**GOOD, **options}))
         assert ids(messages) == ["E001"]
 
+    @pytest.mark.parametrize(
+        ("backend", "options", "warned"),
+        [
+            ("SmartS3Storage", {"module_name": "new", "default_acl": "public-read"}, True),
+            ("SmartS3Storage", {"location": "reports/a", "default_acl": "public-read"}, True),
+            ("SmartS3Storage", {"location": "report", "default_acl": "public-read"}, False),
+            ("SmartS3Storage", {"default_acl": "public-read", "endpoint_url": "http://a"}, False),
+            ("SmartS3Storage", {"object_parameters": {"ACL": "public-read"}}, True),
+            ("SmartS3Storage", {"default_acl": "private"}, False),
+            ("SmartS3Storage", {"module_name": "reports", "default_acl": "public-read"}, False),
+            ("PublicStorage", {"location": "reports"}, True),
+            ("PublicStorage", {}, False),
+        ],
+    )
+    def test_an_alias_that_overlaps_a_module_with_another_acl(
+        self, settings, backend, options, warned
+    ):
+        settings.SMART_STORAGE_BUCKETS = {"reports": {**GOOD, "location": "reports/"}}
+        options = {**GOOD, "location": options.pop("location", ""), **options}
+        if backend == "PublicStorage" and not options["location"]:
+            del options["location"]
+        messages = set_storages(settings, first=(backend, options))
+        assert ids(messages) == (["W001"] if warned else [])
+        assert check_buckets() == []
+        if warned:
+            assert "STORAGES['first']" in messages[0].msg
+            assert "SMART_STORAGE_BUCKETS['reports']" in messages[0].msg
+            assert "'acme'" in messages[0].msg
+
+    def test_two_aliases_that_overlap_with_different_acls(self, settings):
+        settings.AWS_STORAGE_BUCKET_NAME = "acme"
+        messages = set_storages(
+            settings, media=("MediaStorage", {}), open=("PublicStorage", {"location": "media/a"})
+        )
+        assert ids(messages) == ["W001"]
+        assert "STORAGES['media']" in messages[0].msg
+        assert "STORAGES['open']" in messages[0].msg
+        assert set_storages(settings, media=("MediaStorage", {}), open=("PublicStorage", {})) == []
+
+    def test_an_overlap_of_two_entries_is_told_of_once(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"a": GOOD, "b": {**GOOD, "default_acl": "public-read"}}
+        assert ids(check_buckets()) == ["W001"]
+        assert set_storages(settings, a=("SmartS3Storage", {"bucket_name": "c"})) == []
+
+    def test_an_alias_without_a_bucket_overlaps_nothing(self, settings):
+        messages = set_storages(
+            settings, a=("MediaStorage", {}), b=("PublicStorage", {"location": "media"})
+        )
+        assert ids(messages) == ["W003", "W003"]
+
     def test_a_module_and_its_alias_are_told_of_once(self, settings):
         settings.SMART_STORAGE_BUCKETS = {"media": {"location": "/a", "bucket_name": "acme"}}
         assert ids(check_buckets()) == ["E008"]
@@ -225,6 +342,13 @@ class TestStorages:
     def test_a_private_class_made_public_by_an_alias(self, settings):
         options = {**GOOD, "default_acl": "public-read"}
         assert ids(set_storages(settings, reports=("DocumentStorage", options))) == ["E010"]
+
+    @pytest.mark.parametrize("name", ["DocumentStorage", "PrivateStorage"])
+    def test_a_private_class_made_public_by_object_parameters(self, settings, name):
+        options = {**GOOD, "object_parameters": {"ACL": "public-read"}}
+        assert ids(set_storages(settings, reports=(name, options))) == ["E010"]
+        settings.AWS_S3_OBJECT_PARAMETERS = {"ACL": "authenticated-read"}
+        assert ids(set_storages(settings, reports=(name, GOOD))) == ["E010"]
 
     def test_backends_of_others_are_left_alone(self, settings, tmp_path):
         settings.STORAGES = {
@@ -272,6 +396,31 @@ class TestStorages:
 
         monkeypatch.setattr(checks.apps, "get_models", lambda: [Report])
         assert ids(check_storages()) == ["E010"]
+
+    @pytest.mark.parametrize(
+        ("storage_class", "expected"),
+        [
+            (create_storage_class("a", base=PrivateStorage, default_acl="public-read"), ["E010"]),
+            (PublicReports, ["E010"]),
+            (create_storage_class("a", base=PublicReports), ["E010"]),
+            (create_storage_class("a", base=GENERATED, default_acl="public-read"), ["E010"]),
+            (create_storage_class("a", base=PublicReports, default_acl="private"), []),
+            (create_storage_class("a", base=PublicStorage), []),
+            (create_storage_class("a", default_acl="public-read"), []),
+        ],
+    )
+    @isolate_apps("tests")
+    def test_a_field_of_a_private_class_whose_subclass_is_public(
+        self, settings, monkeypatch, storage_class, expected
+    ):
+        class Report(models.Model):
+            file = models.FileField(storage=storage_class(bucket_name="acme"))
+
+            class Meta:
+                app_label = "tests"
+
+        monkeypatch.setattr(checks.apps, "get_models", lambda: [Report])
+        assert ids(check_storages()) == expected
 
 
 class TestSafety:

@@ -11,7 +11,7 @@ from smart_storages.config_errors import (
     raise_for_unknown_options,
 )
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import find_problems
+from smart_storages.option_problems import find_problems
 
 
 def test_a_modules_own_mistake_is_told_with_module_and_key():

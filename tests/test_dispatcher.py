@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
@@ -9,7 +11,9 @@ from django.db import models
 
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
+from smart_storages.fallback import FallbackStorage
 from smart_storages.resolvers import (
+    ByExtension,
     ByPathPrefix,
     BySize,
     ByTenant,
@@ -84,6 +88,76 @@ def test_a_resolver_that_swallows_errors_still_waits_for_the_content(disk, monke
     storage = StorageDispatcher(careless, storages={"small": disk("s"), "large": disk("l")})
     save_through_field(storage, "a.txt", b"1234", monkeypatch)
     assert storage.storages["large"].exists("docs/a.txt")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda params: params.get("content", None),
+        lambda params: params.get("content"),
+        lambda params: dict(params).get("content"),
+        lambda params: {**params}.get("content"),
+        lambda params: dict(params.items()).get("content"),
+        lambda params: {key: params[key] for key in params}.get("content"),
+        lambda params: params.copy().pop("content", None),
+        lambda params: params["content"] if "content" in params.keys() else None,  # noqa: SIM118
+        lambda params: next((each for each in params.values() if hasattr(each, "size")), None),
+        lambda params: copy.copy(params).get("content"),
+        lambda params: params["content"] if len(params) > 1 else None,
+        lambda params: params["content"] if params != {"max_length": None} else None,
+    ],
+)
+def test_every_way_of_asking_for_the_content_waits_for_it(disk, monkeypatch, look):
+    def by_size(storages, method, filename, params):
+        content = look(params)
+        return "large" if content is not None and content.size > 3 else "small"
+
+    storage = StorageDispatcher(by_size, storages={"small": disk("s"), "large": disk("l")})
+    save_through_field(storage, "a.txt", b"1234", monkeypatch)
+    assert storage.storages["large"].exists("docs/a.txt")
+
+
+def test_asking_for_anything_else_waits_for_nothing(disk):
+    def by_length(storages, method, filename, params):
+        assert params["max_length"] is None
+        assert params.get("mode") is None
+        return "a" if "max_length" in params and "mode" not in params else None
+
+    storage = StorageDispatcher(by_length, storages={"a": disk("a")})
+    assert storage.generate_filename("a.txt").storage.alias == "a"
+
+
+@pytest.mark.parametrize("around", ["fallback", "hash"])
+def test_a_prepared_choice_outlives_a_name_that_is_taken(disk, around):
+    current = ["a"]
+    stores = {"a": disk("a"), "b": disk("b")}
+    inner = StorageDispatcher(lambda *args: current[0], storages=stores)
+    if around == "fallback":
+        storage = FallbackStorage([inner])
+    else:
+        storage = StorageDispatcher(RendezvousHash(["inner"]), storages={"inner": inner})
+    stores["b"].save("x.txt", ContentFile(b"b's"))
+    prepared = storage.generate_filename("x.txt")
+    current[0] = "b"
+    name = storage.save(prepared, ContentFile(b"a's"))
+    assert stores["a"].open(name).read() == b"a's"
+    assert stores["b"].listdir("")[1] == ["x.txt"]
+
+
+@pytest.mark.parametrize("record_alias", [True, False])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ByExtension({"pdf": "nope"}, default="a"),
+        ByPathPrefix({"docs": "nope"}, default="a"),
+        RendezvousHash(["a", "nope"]),
+    ],
+    ids=repr,
+)
+def test_a_list_of_an_alias_that_does_not_exist_is_an_error(disk, rule, record_alias):
+    storage = StorageDispatcher(rule, storages={"a": disk("a")}, record_alias=record_alias)
+    with pytest.raises(ResolutionError, match="'nope'"):
+        storage.listdir("")
 
 
 def test_nested_dispatchers_each_resolve_a_save_once(disk, monkeypatch):

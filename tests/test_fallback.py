@@ -74,6 +74,26 @@ def test_exists_is_an_error_when_one_could_not_answer(two):
     assert "down" in str(caught.value)
 
 
+@pytest.mark.parametrize("no", [None, 0, ""])
+def test_an_exists_that_answers_anything_but_yes_means_no(two, disk, no):
+    class Silent(FileSystemStorage):
+        def exists(self, name):
+            return super().exists(name) or no
+
+    put(two[0], "a.txt", b"further down")
+    silent = Silent(disk("silent").location)
+    storage = FallbackStorage([silent, two[0]], copy_on_read=True)
+    assert storage.exists("a.txt") is True
+    assert storage.exists("b.txt") is False
+    assert async_to_sync(storage.aexists)("a.txt") is True
+    assert storage.get_available_name("a.txt") != "a.txt"
+    assert storage.get_available_name("b.txt") == "b.txt"
+    storage.open("a.txt").close()
+    assert silent.exists("a.txt") is True
+    storage.delete("a.txt")
+    assert storage.exists("a.txt") is False
+
+
 def test_an_outage_does_not_read_as_a_missing_file(two):
     with pytest.raises(ConnectionError) as caught:
         FallbackStorage([two[0], Broken()]).open("a.txt")
@@ -577,3 +597,53 @@ def test_any_mix_gives_the_documented_save(mix):
     else:
         with pytest.raises(ANSWERS[mix[end]]):
             storage.save("a", ContentFile(b"content"))
+
+
+@given(mixes)
+@hypothesis_settings(deadline=None, max_examples=300)
+def test_any_mix_gives_the_documented_url(mix):
+    class Linked(Answering):
+        def url(self, name, *args, **kwargs):
+            # Making one asks no server: only what cannot make any fails.
+            if self.answer in ("bug", "no method"):
+                raise ANSWERS[self.answer](self.label)
+            return f"/{self.label}/{name}"
+
+    backends = [Linked(i, answer) for i, answer in enumerate(mix)]
+    last = len(mix) - 1
+    end = documented(mix[:last], ends=("has it", "denied", "bug"))
+    end = last if end is None else end
+    asked = FallbackStorage(backends)
+    if mix[end] in ("bug", "no method") or (mix[end] == "denied" and end != last):
+        with pytest.raises(ANSWERS[mix[end]]):
+            asked.url("a")
+    else:
+        assert asked.url("a") == f"/{end}/a"
+
+
+@given(mixes, st.sets(st.sampled_from(["a", "a_1", "a_2"])))
+@hypothesis_settings(deadline=None, max_examples=300)
+def test_any_mix_gives_the_documented_available_name(mix, taken):
+    class Holding(Answering):
+        def exists(self, name):
+            return name in taken if self.answer == "not found" else self._reply(name in taken)
+
+        def get_alternative_name(self, root, extension):
+            tried.append(root)
+            return f"{root}_{len(tried)}{extension}"
+
+    tried = []
+    storage = FallbackStorage([Holding(i, answer) for i, answer in enumerate(mix)])
+    bad = documented(mix, ends=("denied", "bug"))
+    answering = documented(mix, ends=("has it", "not found"))
+    if bad is not None:
+        with pytest.raises(ANSWERS[mix[bad]]):
+            storage.get_available_name("a")
+    elif answering is None:
+        with pytest.raises(expected_failure(mix)):
+            storage.get_available_name("a")
+    else:
+        name = storage.get_available_name("a")
+        assert name not in taken
+        # Beside one that does not answer, only a name that nobody else would take is free.
+        assert (name == "a") is ("a" not in taken and "unreachable" not in mix)

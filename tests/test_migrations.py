@@ -8,6 +8,8 @@ from pathlib import Path
 import django
 import pytest
 
+from tests.network_trap import CAUGHT, set_trap
+
 SETTINGS = """
 SECRET_KEY = "x"
 INSTALLED_APPS = ["smart_storages", "press"]
@@ -64,16 +66,21 @@ def project(tmp_path):
     return tmp_path
 
 
-def manage(project, *arguments):
+def manage(project, *arguments, **environment):
+    return run(project, "-m", "django", *arguments, **environment)
+
+
+def run(project, *arguments, **environment):
     root = Path(__file__).parents[1]
     return subprocess.run(
-        [sys.executable, "-m", "django", *arguments],
+        [sys.executable, *arguments],
         cwd=project,
         env={
             "PATH": "",
             "PYTHONPATH": f"{project}:{root}",
             "DJANGO_SETTINGS_MODULE": "press_settings",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -123,7 +130,91 @@ def test_a_class_with_credentials_is_refused_before_anything_is_written(project)
 
 
 def test_no_command_asks_for_credentials_or_the_network(project):
+    trap = set_trap(project)
     project.joinpath("press", "models.py").write_text(textwrap.dedent(MODELS))
-    checked = manage(project, "check")
-    assert checked.returncode == 0, checked.stdout
-    assert "hunter2" not in checked.stdout
+    for command in (
+        ("check",),
+        ("check", "--deploy"),
+        ("makemigrations", "press"),
+        ("makemigrations", "--check", "--dry-run"),
+        ("sqlmigrate", "press", "0001"),
+        ("migrate",),
+    ):
+        done = manage(project, *command, **trap)
+        assert done.returncode == 0, done.stdout
+        assert "hunter2" not in done.stdout
+
+
+ALL_APPS = """
+from press_settings import *
+INSTALLED_APPS = [
+    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+    "django.contrib.messages", "django.contrib.sessions",
+    "smart_storages", "smart_storages.queued",
+]
+"""
+
+MAKE_ALL = """
+import importlib, pickle, pkgutil
+import django
+django.setup()
+import smart_storages
+from django.core.files.storage import FileSystemStorage
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.fallback import FallbackStorage
+from smart_storages.mirror import MirrorStorage
+from smart_storages.queued.backends import QueuedStorage
+from smart_storages.resolvers import ByExtension
+from smart_storages.storages import *
+from smart_storages.utils import create_storage_class, get_storage
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+
+for module in pkgutil.walk_packages(smart_storages.__path__, "smart_storages."):
+    importlib.import_module(module.name)
+
+disk = FileSystemStorage("disk")
+storages = [
+    SmartS3Storage(), MediaStorage(), StaticStorage(), DocumentStorage(), PrivateStorage(),
+    PublicStorage(), SmartS3Storage("pii"), SmartS3Storage(session_profile="default"),
+    SmartS3Storage(role_arn="arn:aws:iam::123456789012:role/press"),
+    create_storage_class("tenant_x")(), get_storage("pii"),
+    FallbackStorage([MediaStorage(), disk]), MirrorStorage(MediaStorage(), [get_storage("pii")]),
+    StorageDispatcher(ByExtension({"pdf": "pii"}, default="media")),
+    ReadOnlyStorage("pii"), ScopedStorage("pii", "a"), QueuedStorage("disk", "pii"),
+]
+for storage in storages:
+    for text in (repr(storage), str(storage)):
+        assert "hunter2" not in text, text
+    pickled = pickle.dumps(storage)
+    assert b"hunter2" not in pickled
+    assert type(pickle.loads(pickled)) is type(storage), storage
+print("made", len(storages))
+"""
+
+
+def test_importing_making_showing_and_pickling_ask_for_neither(project):
+    project.joinpath("all_settings.py").write_text(ALL_APPS)
+    project.joinpath("make_all.py").write_text(MAKE_ALL)
+    done = run(project, "make_all.py", DJANGO_SETTINGS_MODULE="all_settings", **set_trap(project))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("made 17\n")
+
+
+ASKING = """
+from smart_storages import MediaStorage
+MediaStorage(endpoint_url="http://127.0.0.1:9", access_key="a", secret_key="b").exists("a")
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket; socket.create_connection(('127.0.0.1', 9))",
+        "import socket; socket.getaddrinfo('localhost', 80)",
+        "from smart_storages import MediaStorage; MediaStorage().client",
+        ASKING,
+    ],
+)
+def test_the_trap_catches(project, code):
+    project.joinpath("asking.py").write_text(f"import django\ndjango.setup()\n{code}\n")
+    assert run(project, "asking.py", **set_trap(project)).returncode == CAUGHT

@@ -108,6 +108,35 @@ def test_reads_come_from_the_first_that_answers(stores):
         storage.exists(name)
 
 
+@pytest.mark.parametrize("background", [True, False])
+def test_a_late_mirror_is_no_proof_that_a_file_is_missing(stores, background):
+    storage = mirrored(stores, background=background)
+    stores[0].save("late.txt", ContentFile(b"x"))
+    stores[2].save("only.txt", ContentFile(b"y"))
+    stores[0].error = ConnectionError("down")
+    for method in ("exists", "open", "size", "is_name_available"):
+        if hasattr(stores[0], method):
+            with pytest.raises(ConnectionError) as caught:
+                getattr(storage, method)("late.txt")
+            assert "down" in str(caught.value) or "unreachable" in str(caught.value)
+    assert storage.exists("only.txt") is True
+    assert read(storage, "only.txt") == b"y"
+    stores[0].error = None
+    later = mirrored(stores, background=background)
+    assert later.exists("never.txt") is False
+    with pytest.raises(FileNotFoundError):
+        later.open("only.txt")
+
+
+def test_an_exists_that_says_nothing_says_no(disk):
+    class Silent(FileSystemStorage):
+        def exists(self, name):
+            return super().exists(name) or None
+
+    silent = Silent(disk("silent").location)
+    assert MirrorStorage(silent, [disk("other")]).exists("a.txt") is False
+
+
 def test_a_primary_that_is_back_is_read_again(stores):
     storage = mirrored(stores)
     now = [0.0]

@@ -49,6 +49,14 @@ def test_only_the_star_is_special():
         assert get_bucket_config("axb[c]")["location"] == ""
 
 
+@pytest.mark.parametrize("name", [None, 3, ("tenant_x",)])
+@pytest.mark.parametrize("pattern", ["tenant_*", "*"])
+def test_a_name_that_is_no_text_is_refused(name, pattern):
+    with override_settings(SMART_STORAGE_BUCKETS={pattern: {}}):
+        with pytest.raises(TypeError, match="module_name must be the name of a module"):
+            get_bucket_config(name)
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import pickle
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.migrations.writer import MigrationWriter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_storages.dispatcher import StorageDispatcher
@@ -89,6 +90,38 @@ def test_a_content_type_is_claimed_or_guessed(claimed, name, alias):
     assert give(rule, name, "save", content=content) == alias
 
 
+@given(
+    st.one_of(
+        st.text(alphabet=st.sampled_from("ab./:?#;,%\\"), max_size=8),
+        st.sampled_from(["x", "d/x", "a.b", "", ".", "..", "d/.", "C:x", "data:,x", "x.tar"]),
+    ),
+    st.sampled_from(
+        [".png", ".PNG", ".tgz", ".gz", ".svgz", ".Z", ".tar.gz", ".txt", ".none", "", ".", ".png/",
+         ".png/x", ".png?x", ".jpg:x", ".new"]
+    ),
+)  # fmt: skip
+@settings(max_examples=1000, deadline=None)
+def test_a_type_guessed_the_short_way_is_that_of_mimetypes(start, end):
+    mimetypes.init()
+    name = start + end
+    rule = ByContentType({"image/*": "i", "text/plain": "t", "application/x-tar": "x"}, "other")
+    wanted = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    for _ in range(2):
+        assert give(rule, name) == give(
+            rule, "no-name", content=SimpleUploadedFile("a", b"", wanted)
+        )
+
+
+def test_a_type_that_is_added_later_counts():
+    rule = ByContentType({"image/*": "i"}, "other")
+    assert give(rule, "a.late") == "other"
+    mimetypes.add_type("image/late", ".late")
+    try:
+        assert give(rule, "a.late") == "i"
+    finally:
+        mimetypes.init()
+
+
 def test_content_is_small_up_to_the_limit():
     rule = BySize(limit=3, small="s", large="l")
     assert give(rule, "a", "save", content=ContentFile(b"123")) == "s"
@@ -128,6 +161,51 @@ def test_a_region_comes_from_the_block_or_a_function():
     with pytest.raises(RoutingRefusedError, match="None"):
         give(ByRegion(table), "a")
     assert give(ByRegion(table, strict=False), "a") is None
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        ("no.such", "'no.such', which cannot be imported"),
+        ("tests.test_resolvers.NAMES", "is no function"),
+        (lambda method, filename, params: ["eu"], r"gave \['eu'\]; a region is a text"),
+        (lambda method, filename, params: 5, "gave 5; a region is a text"),
+    ],
+)
+def test_what_is_no_region_is_named(region, expected):
+    with pytest.raises(ConfigurationError, match=f"ByRegion: .*{expected}"):
+        give(ByRegion({"eu": "files_eu"}, region=region), "a")
+
+
+@pytest.mark.parametrize("tenant", ["default", "fallback", "staticfiles"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_template_gives_no_tenant_what_is_everybodys(tenant, strict):
+    rule = ByTenant("{tenant}", strict=strict)
+    with use_tenant(tenant):
+        for _ in range(2):
+            with pytest.raises(RoutingRefusedError, match=f"alias '{tenant}'"):
+                give(rule, "a")
+            with pytest.raises(RoutingRefusedError, match=f"alias '{tenant}'"):
+                rule.accepts({}, tenant, f"{tenant}/a")
+        assert give(ByTenant({tenant: tenant}), "a") == tenant
+        assert give(ByTenant(), "a") == f"tenant_{tenant}"
+    with use_tenant("acme"):
+        assert give(rule, "a") == "acme"
+        assert rule.accepts({}, tenant, f"{tenant}/a") is (tenant == "fallback" and not strict)
+
+
+def test_no_tenant_is_given_what_another_got_before():
+    rule = ByTenant()
+    for tenant in ("acme", "globex", "acme"):
+        with use_tenant(tenant):
+            assert give(rule, "a") == f"tenant_{tenant}"
+            assert rule.accepts({}, f"tenant_{tenant}", "a")
+            with pytest.raises(RoutingRefusedError):
+                rule.accepts({}, "tenant_initech", "a")
+    with pytest.raises(RoutingRefusedError):
+        rule.accepts({}, "tenant_acme", "a")
+    with pytest.raises(RoutingRefusedError):
+        give(rule, "a")
 
 
 NAMES = [f"docs/{number}/file-{number * 7}.txt" for number in range(20_000)]

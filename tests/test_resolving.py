@@ -9,7 +9,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 
 from smart_storages.compat import HAS_STORAGES
 from smart_storages.dispatcher import StorageDispatcher
-from smart_storages.exceptions import ConfigurationError, ResolutionError
+from smart_storages.exceptions import ConfigurationError, ResolutionError, RoutingRefusedError
 from smart_storages.resolvers import (
     ByContentType,
     ByPathPrefix,
@@ -335,6 +335,20 @@ def test_a_recorded_name_cannot_reach_what_the_rule_never_gives(disk):
     stores["secret"].save("keys.txt", ContentFile(b"x"))
     storage = StorageDispatcher(BySize(limit=3, small="small", large="large"), storages=stores)
     assert not storage.exists("secret/keys.txt")
+
+
+class Choosy(BySize):
+    def accepts(self, storages, alias, filename):
+        if filename.endswith("secret.txt"):
+            raise RoutingRefusedError(filename)
+        return super().accepts(storages, alias, filename)
+
+
+def test_a_rule_of_ones_own_says_what_it_accepts(disk):
+    storage = StorageDispatcher(Choosy(4, "a", "b"), storages={"a": disk("a"), "b": disk("b")})
+    assert storage.exists("a/x.txt") is False
+    with pytest.raises(RoutingRefusedError):
+        storage.exists("a/secret.txt")
 
 
 @pytest.mark.parametrize("name", ["a//etc/passwd", "a/..\\x", "a/./..", "a//../x"])

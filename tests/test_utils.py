@@ -72,6 +72,29 @@ class TestClasses:
         with pytest.raises(ConfigurationError, match="default_acl"):
             create_storage_class("a", default_acls="private")
 
+    @pytest.mark.parametrize(
+        ("base", "says"),
+        [
+            (3, "base must be SmartS3Storage.*not int"),
+            (None, "base must be SmartS3Storage.*not NoneType"),
+            ({"secret_key": "hunter2"}, "base must be SmartS3Storage.*not dict"),
+            (FileSystemStorage, "base must be SmartS3Storage.*not FileSystemStorage"),
+            (MediaStorage(), "base must be SmartS3Storage.*not MediaStorage"),
+            ("os.sep", "base must be SmartS3Storage.*not str"),
+            ("no.such", "the base 'no.such' cannot be imported"),
+            ("", "the base '' cannot be imported"),
+            (".such", "the base '.such' cannot be imported"),
+            ("..no.such", "the base '..no.such' cannot be imported"),
+        ],
+    )
+    def test_a_base_that_is_no_class_of_ours_is_refused(self, base, says):
+        with pytest.raises(ConfigurationError, match=rf"create_storage_class\('a'\): .*{says}"):
+            create_storage_class("a", base=base)
+
+    def test_a_base_may_be_a_dotted_path(self):
+        made = create_storage_class("a", base="smart_storages.storages.MediaStorage")
+        assert made is create_storage_class("a", base=MediaStorage)
+
     def test_its_class_shows_the_call_that_made_it(self):
         assert "create_storage_class('tenant_x', default_acl='private')" in repr(TENANT)
 
@@ -144,9 +167,10 @@ class TestSharedStorages:
             assert get_storage("reports").location == "two"
         assert get_storage("reports").location == ""
 
-    def test_a_name_of_nothing_is_refused(self):
-        with pytest.raises(ValueError, match="name of a module"):
-            get_storage("")
+    @pytest.mark.parametrize("name", ["", None, 3, [], {}])
+    def test_a_name_of_nothing_is_refused(self, name):
+        with pytest.raises(ValueError, match=r"get_storage\(\) needs the name of a module"):
+            get_storage(name)
 
 
 @pytest.fixture
@@ -214,6 +238,12 @@ class TestReferences:
             ({"OPTIONS": {}}, "BACKEND"),
             ({"BACKEND": "no.such.Storage"}, "cannot be imported"),
             ({"BACKEND": "os.path.join", "OPTION": {}}, "'OPTION'"),
+            ({"BACKEND": "os.path.join", 3: 4, "x": 5}, "3, 'x'"),
+            ({"BACKEND": ".such"}, "cannot be imported"),
+            ({"BACKEND": 3}, "BACKEND .* must be a class or its dotted path, not int"),
+            ({"BACKEND": None}, "BACKEND .* must be a class or its dotted path, not NoneType"),
+            ({"BACKEND": MediaStorage, "OPTIONS": "x"}, "OPTIONS .* must be a dict .*not str"),
+            ({"BACKEND": MediaStorage, "OPTIONS": ["x"]}, "OPTIONS .* must be a dict .*not list"),
             ("os.getcwd", "is not a storage"),
             (3, "is not a storage"),
         ],

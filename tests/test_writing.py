@@ -3,6 +3,7 @@
 import gc
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from django.apps.registry import Apps
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
@@ -22,13 +24,15 @@ from django.db.models.fields.files import FieldFile
 
 from smart_storages.exceptions import (
     BucketNotFoundError,
+    ContentMismatchError,
     ObjectExistsError,
     PreconditionFailedError,
     S3Error,
     UnreachableError,
 )
 from smart_storages.storages import SmartS3Storage
-from tests.conftest import methods
+from tests.conftest import Bucket, methods
+from tests.servers import S3Proxy
 
 MIB = 1024**2
 SMALL_PARTS = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
@@ -609,6 +613,139 @@ class TestFaults:
         storage = impatient()
         with s3_proxy.refusing(), pytest.raises(UnreachableError, match="endpoint_url"):
             storage.save("a.txt", ContentFile(b"x"))
+
+
+def save_over(storage, content):
+    return storage.save("a.bin", ContentFile(content))
+
+
+def write_file(storage, content):
+    with storage.open("a.bin", "wb") as file:
+        file.write(content)
+    return "a.bin"
+
+
+#: By the name of the way: options of the storage, and how it writes ``a.bin``.
+WAYS = {
+    "save": ({}, save_over),
+    "save, never overwriting": ({"file_overwrite": False}, save_over),
+    "open": ({}, write_file),
+}
+SIZES = {"one PUT": 1 * MIB, "parts": 12 * MIB}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+class TestBytesOnTheirWay:
+    """Bodies that are changed or held up between here and the server."""
+
+    @pytest.fixture
+    def bucket(self, ceph):
+        name = ceph.create_bucket()
+        return Bucket(name, ceph, ceph.client())
+
+    @pytest.fixture
+    def proxy(self, bucket):
+        with S3Proxy(bucket.endpoint_url) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def storage(self, bucket, proxy, settings, way):
+        for name, value in bucket.server.django_settings().items():
+            setattr(settings, name, value)
+
+        def make(**options):
+            return SmartS3Storage(
+                "media",
+                provider="ceph",
+                bucket_name=bucket.name,
+                endpoint_url=proxy.endpoint_url,
+                transfer_config=SMALL_PARTS,
+                # The first is for bodies, too: what urllib3 waits until a request is sent.
+                client_config=Config(
+                    retries={"max_attempts": 1}, connect_timeout=2, read_timeout=1
+                ),
+                **{**WAYS[way][0], **options},
+            )
+
+        return make
+
+    @staticmethod
+    def check(bucket, proxy, content, *, published):
+        """What is there is right, also once all that is still under way has arrived."""
+        eventually(lambda: proxy.in_flight == 0)
+        assert bucket.open_uploads() == []
+        if published is not None:
+            assert bucket.keys() == (["a.bin"] if published else [])
+        found = bucket.keys()
+        assert [bucket.get(key) for key in found] == [content] * len(found)
+
+    # Over plain HTTP, SigV4 signs the body as well. With SigV2, as with SigV4 over TLS, only the
+    # checksum guards it.
+    @pytest.mark.real_s3
+    @pytest.mark.parametrize("version", ["s3v4", "s3"])
+    @pytest.mark.parametrize("at", [0, 1 * MIB - 1])
+    def test_a_body_that_is_changed_once_is_never_published(
+        self, bucket, proxy, *, storage, way, size, version, at
+    ):
+        content = os.urandom(size)
+        skip = int(size > 5 * MIB)  # of parts, the second
+        fault = proxy.inject(method="PUT", corrupt_request_at=at, skip=skip)
+        try:
+            WAYS[way][1](storage(signature_version=version), content)
+        except ContentMismatchError:
+            published = False
+        else:
+            published = True
+        assert fault.fired == 1
+        self.check(bucket, proxy, content, published=published)
+
+    @pytest.mark.real_s3
+    @pytest.mark.parametrize("version", ["s3v4", "s3"])
+    def test_bodies_that_are_always_changed_leave_what_is_there(
+        self, bucket, proxy, *, storage, way, size, version
+    ):
+        bucket.put("b.bin", b"before")
+        proxy.inject(method="PUT", corrupt_request_at=1000, times=None)
+        with pytest.raises(ContentMismatchError, match="not the ones that were sent"):
+            WAYS[way][1](storage(signature_version=version), os.urandom(size))
+        assert bucket.keys() == ["b.bin"]
+        assert bucket.open_uploads() == []
+
+    @pytest.mark.real_s3
+    @pytest.mark.parametrize("hold", [{"hold_request_at": 500_000}, {"hold_answer": True}], ids=str)
+    def test_one_that_is_held_up_is_sent_again_and_does_no_harm_when_it_arrives(
+        self, bucket, proxy, *, storage, way, size, hold
+    ):
+        content = os.urandom(size)
+        fault = proxy.inject(method="PUT", **hold)
+        assert WAYS[way][1](storage(), content) == "a.bin"
+        assert fault.fired == 1
+        assert bucket.get("a.bin") == content
+        fault.resume.set()
+        self.check(bucket, proxy, content, published=True)
+
+    @pytest.mark.real_s3
+    @pytest.mark.parametrize("hold", [{"hold_request_at": 500_000}, {"hold_answer": True}], ids=str)
+    def test_when_all_are_held_up_the_object_is_whole_or_absent(
+        self, bucket, proxy, *, storage, way, size, hold
+    ):
+        content = os.urandom(size)
+        fault = proxy.inject(method="PUT", times=None, **hold)
+        with pytest.raises(UnreachableError):
+            WAYS[way][1](storage(), content)
+        fault.resume.set()
+        # A PUT that arrived may have been done: S3 has nothing to call it back with.
+        self.check(bucket, proxy, content, published=None if size == 1 * MIB else False)
+
+    @pytest.mark.real_s3
+    def test_a_late_answer_to_the_last_step_publishes_once(self, bucket, proxy, storage, way, size):
+        content = os.urandom(size)
+        fault = proxy.inject(method="POST", query="uploadId", hold_answer=True)
+        assert WAYS[way][1](storage(), content) == "a.bin"
+        assert fault.fired == int(size > 5 * MIB)
+        fault.resume.set()
+        self.check(bucket, proxy, content, published=True)
 
 
 def eventually(condition):

@@ -7,7 +7,9 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["check_places", "check_types", "known_options", "with_options"]
+from .tasks import Transfer
+
+__all__ = ["check_places", "check_task", "check_types", "known_options", "with_options"]
 
 #: What each argument has to be, and the types that are.
 _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
@@ -37,21 +39,42 @@ def check_types(cls: str, given: Mapping[str, Any]) -> None:
 
 
 def check_places(cls: str, local: Place, remote: Place) -> None:
-    """Refuse a local and a remote that are plainly one storage; looks nothing up.
+    """Refuse a class, and a local and a remote that are plainly one storage; looks nothing up.
 
     Raises:
-        ConfigurationError: They are.
+        ConfigurationError: Names the class, the argument and the fix.
     """
     for name, (_, options) in (("local_options", local), ("remote_options", remote)):
         if not (options is None or isinstance(options, Mapping)):
             kind = type(options).__name__  # not the value, which may hold credentials
             raise ConfigurationError(f"{cls}: {name} must be a dict or None, not {kind}.")
+    for name, (reference, _) in (("local", local), ("remote", remote)):
+        if isinstance(reference, type):
+            raise ConfigurationError(
+                f"{cls}: {name} is the class {reference.__qualname__}. Give a storage, "
+                f"{reference.__qualname__}(...), or the dotted path of the class, with the options "
+                f"in {name}_options."
+            )
     same = local[0] is remote[0] or (isinstance(local[0], (str, Mapping)) and local[0] == remote[0])
     if same and dict(local[1] or {}) == dict(remote[1] or {}):
         raise ConfigurationError(
             f"{cls}: local and remote are the same storage, so that no file would travel. Give "
             "each a place of its own."
         )
+
+
+def check_task(cls: str, task: Any) -> None:
+    """Refuse what is neither a task nor a path; a path is looked up when a file is saved.
+
+    Raises:
+        ConfigurationError: Names the class, and what was given.
+    """
+    if isinstance(task, str) or (isinstance(task, type) and issubclass(task, Transfer)):
+        return
+    raise ConfigurationError(
+        f"{cls}: task must be a subclass of smart_storages.queued.tasks.Transfer, or its dotted "
+        f"path, not {task!r}."
+    )
 
 
 def known_options(cls: Any) -> List[str]:

@@ -12,10 +12,10 @@ from smart_storages.calls import Steps
 from smart_storages.forwarding import CombiningStorage
 from smart_storages.utils import resolve_storage
 
-from . import arguments, hints, ledger, names, registry, saving
+from . import arguments, hints, ledger, names, places, registry, saving
 from .models import QueuedFile
 from .readiness import explained
-from .tasks import Transfer
+from .tasks import Transfer, get_task
 
 __all__ = [
     "DelayedStorage",
@@ -91,6 +91,7 @@ class QueuedStorage(CombiningStorage):
         arguments.check_places(
             type(self).__name__, (local, local_options), (remote, remote_options)
         )
+        arguments.check_task(type(self).__name__, task)
         self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
         self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
@@ -104,17 +105,30 @@ class QueuedStorage(CombiningStorage):
         self.remote_key = registry.make_key((remote, remote_options))
         #: What the engine returned for the last file, such as Celery's ``AsyncResult``.
         self.result: Any = None
+        self._is_asked_alike = False
         registry.enter(self)
 
     @property
     def local(self) -> Any:
         """The local storage."""
+        self._refuse_askers()
         return self._local.storage
 
     @property
     def remote(self) -> Any:
         """The remote storage."""
+        self._refuse_askers()
         return self._remote.storage
+
+    def _refuse_askers(self) -> None:
+        # Both, whichever is asked for: no file may be kept locally that can never travel.
+        if not self._is_asked_alike:
+            places.refuse_askers(self)
+            self._is_asked_alike = True
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._is_asked_alike = False
 
     @property
     def overwrites(self) -> bool:
@@ -163,6 +177,7 @@ class QueuedStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
+        self._refuse_askers()
         if method in ("generate_filename", "get_valid_name", "get_alternative_name"):
             return (yield self.remote, method, (name, *args), kwargs)
         special = {
@@ -264,12 +279,16 @@ class QueuedStorage(CombiningStorage):
         return (yield self, "_store", (name, content, max_length), {})
 
     def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
+        self._refuse_askers()
+        get_task(self.task)
         return saving.store(self, name, content, max_length)
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         return (yield self, "_put", (name, content, replace), {})
 
     def _put(self, name: str, content: Any, replace: bool) -> bool:
+        self._refuse_askers()
+        get_task(self.task)
         return saving.put(self, name, content, replace=replace)
 
     def _delete_steps(
@@ -278,6 +297,7 @@ class QueuedStorage(CombiningStorage):
         return (yield self, "_bury", (name,), {})
 
     def _bury(self, name: str) -> None:
+        self._refuse_askers()
         saving.bury(self, name)
 
     def transfer(self, name: str) -> Any:
@@ -293,6 +313,7 @@ class QueuedStorage(CombiningStorage):
         Raises:
             FileNotFoundError: The ledger does not know the file.
         """
+        self._refuse_askers()
         return saving.ask_for_transfer(self, name)
 
     # Migrations, pickles and copies

@@ -11,6 +11,8 @@
 ``smart_storages.Q008``  an alias of ``STORAGES`` gives a queued storage an unknown option
 ``smart_storages.Q009``  ``local`` and ``remote`` are one place
 ``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
+``smart_storages.Q011``  ``local`` or ``remote`` is chosen by who asks
+``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but no process sees another's cache
 =====================  ====================================================================
 
 A remote without a bucket is told of as ``smart_storages.W003``, as for any other storage.
@@ -20,29 +22,29 @@ from __future__ import annotations
 
 import difflib
 import os
-from contextlib import suppress
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.core.files.storage import FileSystemStorage
-from django.utils.module_loading import import_string
 
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
-from smart_storages.forwarding import ForwardingStorage
 from smart_storages.storages import SmartS3Storage
-from smart_storages.utils import storages
+from smart_storages.utils import read_aliases, storages
 
-from . import engines, registry
+from . import engines, hints, registry
 from .arguments import known_options
+from .copies import path_on_disk
+from .places import AskerError, leads_to
 from .tasks import get_task
 
-__all__ = ["check_engine", "check_storages"]
+__all__ = ["check_cache", "check_engine", "check_storages"]
 
 _BUILT_IN = ("celery", "django", "inline")
 #: What to install for an engine whose package is missing.
 _EXTRAS = {"celery": "celery", "django": "tasks"}
+_BEHIND = "docs/queued.md shows how, under 'Tenants and regions'."
 
 
 @register("smart_storages")
@@ -74,6 +76,28 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
     return []
 
 
+@register("smart_storages")
+def check_cache(**kwargs: Any) -> List[CheckMessage]:
+    """Check that the cache is one for all processes, if it is to be used."""
+    try:
+        settings = get_queue_settings()
+    except ConfigurationError:
+        return []  # told of by check_engine
+    if not settings.cache_key or settings.cache_per_process or not hints.is_per_process():
+        return []
+    return [
+        checks.Warning(
+            "QUEUED_STORAGE_CACHE_KEY is set, but the default cache of CACHES is in the memory of "
+            "each process, which would miss what the others save and delete: it is not used.",
+            hint=(
+                "Use a cache that all processes share, or drop the setting. Where one process "
+                "does everything, set QUEUED_STORAGE_CACHE_PER_PROCESS = True."
+            ),
+            id="smart_storages.Q012",
+        )
+    ]
+
+
 def _hint_for(name: str) -> str:
     if not name:  # the settings could not be read as far as this one
         return "Correct the setting that the message names."
@@ -99,7 +123,12 @@ class _Sound(NamedTuple):
 @register("smart_storages")
 def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
+    try:
+        read_aliases()
+    except ConfigurationError:
+        return []  # told of by smart_storages.alias_checks
     found = list(_check_aliases())
+    registry.make_nested()
     sound: List[_Sound] = []
     for storage in registry.known_storages():
         try:
@@ -107,6 +136,9 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
             get_task(storage.task)
         except CircularStorageError:
             found.append(_circle(storage))
+            continue
+        except AskerError as error:
+            found.append(Error(str(error), hint=_BEHIND, id="smart_storages.Q011"))
             continue
         except Exception as error:
             found.append(_unusable(f"The queued storage {storage.key!r}", error))
@@ -117,7 +149,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
             found += _check_bucket(each)
         else:
             found.append(problem)
-    disks = [each.storage for each in sound if _is_disk(each.local)]
+    disks = [each.storage for each in sound if path_on_disk(each.local, "a")]
     if disks and _works_elsewhere():
         found.append(_warn_of_disks(disks))
     found += _find_shared_remotes(sound)
@@ -164,7 +196,7 @@ def _circle(storage: Any) -> CheckMessage:
 def _find_problem(each: _Sound) -> Optional[CheckMessage]:
     storage = each.storage
     for name, place in (("local", each.local), ("remote", each.remote)):
-        if _leads_to(place, storage, []):
+        if leads_to(place, storage):
             return _circle(storage)
         problem = getattr(place, "configuration_problem", None)
         if problem is not None:
@@ -177,50 +209,6 @@ def _find_problem(each: _Sound) -> Optional[CheckMessage]:
             id="smart_storages.Q009",
         )
     return None
-
-
-def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
-    if place is storage:
-        return True
-    if any(place is each for each in seen):
-        return False
-    seen.append(place)
-    for reference in _references_of(place):
-        if not _is_forwarding(reference.reference):
-            continue
-        try:
-            further = reference.storage
-        except CircularStorageError:
-            return True
-        except ConfigurationError:  # told of where that storage is used
-            continue
-        if _leads_to(further, storage, seen):
-            return True
-    return False
-
-
-def _references_of(place: Any) -> List[Any]:
-    if not isinstance(place, ForwardingStorage):
-        return []
-    # A fallback reads which storages it has when they are first asked for.
-    with suppress(ConfigurationError):
-        getattr(place, "_backends", None)
-    return place._references
-
-
-def _is_forwarding(reference: Any) -> bool:
-    # Somebody else's backend leads nowhere, and building it might do I/O.
-    if isinstance(reference, str):
-        reference = storages.backends.get(reference, reference)
-    if isinstance(reference, Mapping):
-        reference = reference.get("BACKEND")
-    if isinstance(reference, str):
-        try:
-            reference = import_string(reference)
-        except ImportError:
-            return False
-    cls = reference if isinstance(reference, type) else type(reference)
-    return issubclass(cls, ForwardingStorage)
 
 
 def _same_place(one: Any, other: Any) -> bool:
@@ -260,14 +248,6 @@ def _works_elsewhere() -> bool:
         return not (engine.on_this_host or engine.runs_inline)
     except (ConfigurationError, ImportError):
         return False  # told above
-
-
-def _is_disk(storage: Any) -> bool:
-    try:
-        storage.path("a")
-    except Exception:
-        return False
-    return True
 
 
 def _warn_of_disks(found: List[Any]) -> CheckMessage:

@@ -9,34 +9,27 @@ import posixpath
 import socket
 import tempfile
 import uuid
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, cast
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Set, Tuple, cast
 
 from django.core.files import File
 from django.core.files.storage import Storage
 
 from smart_storages.compat import md5
 
-from . import ledger
+from .identity import orphan_prefix
 from .ledger import LocalCopy
 
-__all__ = ["delete_quietly", "holds", "keep", "new_name", "orphan_prefix", "sync_to_disk"]
+__all__ = ["delete_quietly", "holds", "keep", "new_name", "path_on_disk", "sync_to_disk"]
 
 logger = logging.getLogger("smart_storages.queued")
 
 _CHUNK = 256 * 1024
 _SHARDS = 256
 _SPOOL = 8 * 1024 * 1024
+_MOST_DIRECTORIES = 10_000
 
-
-def orphan_prefix(storage: str) -> str:
-    """Return the directory of a storage's local copies, in which a sweep may look for orphans.
-
-    The name of the ledger's database is part of it: a second project (or a test run) that
-    shares the disk has rows of its own, and must not take our copies for orphans.
-    """
-    settings = ledger.connection().settings_dict
-    ledger_id = "|".join(str(settings.get(part, "")) for part in ("HOST", "PORT", "NAME"))
-    return "queued-" + hashlib.sha256(f"{storage}|{ledger_id}".encode()).hexdigest()[:12]
+#: Directories whose entry in their parent is on the disk; the inode tells one that was remade.
+_on_disk: Set[Tuple[str, int, int]] = set()
 
 
 def new_name(storage: str, name: str) -> str:
@@ -101,18 +94,44 @@ def _chunks(content: Any) -> Iterator[bytes]:
         yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
 
 
-def sync_to_disk(storage: Storage, name: str) -> None:
-    """Flush a file and its directory to the disk, where the storage has paths."""
+def path_on_disk(storage: Any, name: str) -> Optional[str]:
+    """Return where a file would be on a disk, ``None`` if the storage has no paths."""
     try:
-        path = storage.path(name)
-    except NotImplementedError:
+        return str(storage.path(name))
+    except Exception:  # composed storages and others' raise what they like
+        return None
+
+
+def sync_to_disk(storage: Storage, name: str) -> None:
+    """Flush a file to the disk, and every directory that was made for it."""
+    path = path_on_disk(storage, name)
+    if path is None or not os.path.exists(path):  # a storage in memory has paths of no files
         return
-    for target in (path, os.path.dirname(path)):
-        descriptor = os.open(target, os.O_RDONLY)
+    _sync(path)
+    directory = os.path.dirname(path)
+    _sync(directory)
+    # The storage's own directory may be new as well.
+    for _ in name.split("/"):
+        found = os.stat(directory)
+        known = (directory, found.st_dev, found.st_ino)
+        if known in _on_disk or directory == os.path.dirname(directory):
+            return
+        directory = os.path.dirname(directory)
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _sync(directory)
+        except PermissionError:  # not ours, so not made by us
+            return
+        if len(_on_disk) >= _MOST_DIRECTORIES:
+            _on_disk.clear()
+        _on_disk.add(known)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def holds(remote: Storage, name: str, row: Any) -> bool:

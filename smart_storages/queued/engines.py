@@ -25,7 +25,16 @@ from smart_storages.health import Breaker
 
 from .carrier import carry
 
-__all__ = ["Engine", "enqueue", "get_engine", "prepare", "require", "run", "send"]
+__all__ = [
+    "Engine",
+    "enqueue",
+    "get_engine",
+    "prepare",
+    "require",
+    "run",
+    "send",
+    "works_here",
+]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -228,6 +237,15 @@ def get_engine() -> Engine:
     if callable(found):
         return _FunctionEngine(found)
     raise ConfigurationError(f"SMART_STORAGE_TASKS = {name!r} is not an Engine nor a function.")
+
+
+def works_here() -> bool:
+    """Whether the engine does the work on the host that asks it to, whose disks it sees."""
+    try:
+        engine = get_engine()
+        return engine.on_this_host or engine.runs_inline
+    except (ConfigurationError, ImportError):
+        return False  # the check Q001 tells, and every use
 
 
 def require() -> None:

@@ -5,8 +5,12 @@ does not, and may be flushed, lost or shared at any time.
 
 A save or delete puts a mark in the place of the answer, and readers only ever add an answer
 where there is nothing: a reader that asked the ledger just before cannot bring the old answer
-back. A process that dies between its commit and the mark leaves an old answer for as long as an
-answer lives, one minute.
+back. Two things leave an old answer for as long as an answer lives, one minute: a process that dies
+between its commit and the mark; and a cache that loses the mark (it is flushed, or evicts) while
+such a reader is between the two.
+
+A cache that each process has for itself gets no mark from the others: it is not used, unless
+``QUEUED_STORAGE_CACHE_PER_PROCESS`` says that there is only one.
 """
 
 from __future__ import annotations
@@ -15,11 +19,12 @@ import hashlib
 import logging
 from typing import Any, Callable, Optional
 
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, cache, caches
+from django.core.cache.backends.locmem import LocMemCache
 
 from smart_storages.config import get_queue_settings
 
-__all__ = ["forget", "get", "remember"]
+__all__ = ["forget", "get", "is_per_process", "remember"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -29,10 +34,16 @@ _MARK = ""
 
 
 def _cache_key(storage: str, name: str) -> str:
-    prefix = get_queue_settings().cache_key
-    if not prefix:
+    settings = get_queue_settings()
+    prefix = settings.cache_key
+    if not prefix or (is_per_process() and not settings.cache_per_process):
         return ""
     return f"{prefix}:{hashlib.sha256(f'{storage}|{name}'.encode()).hexdigest()}"
+
+
+def is_per_process() -> bool:
+    """Whether the cache is one that other processes neither see nor mark."""
+    return isinstance(_try(caches.__getitem__, DEFAULT_CACHE_ALIAS), LocMemCache)
 
 
 def get(storage: str, name: str) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""The ledger: one row per file, which alone says where that file is.
+"""The ledger: one row per file, which alone says where that file is; and which ledger it is.
 
 The rows are written by :mod:`smart_storages.queued.ledger` and by nothing else.
 """
@@ -6,12 +6,13 @@ The rows are written by :mod:`smart_storages.queued.ledger` and by nothing else.
 from __future__ import annotations
 
 import hashlib
+import uuid
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["QueuedFile", "State", "row_key"]
+__all__ = ["LedgerIdentity", "QueuedFile", "State", "new_identity", "row_key"]
 
 
 class State(models.TextChoices):
@@ -91,3 +92,21 @@ class QueuedFile(models.Model):
     def is_live(self) -> bool:
         """Whether the file exists for readers."""
         return self.state != State.DELETING
+
+
+def new_identity() -> str:
+    """Return what no other ledger is called."""
+    return uuid.uuid4().hex
+
+
+class LedgerIdentity(models.Model):
+    """The one row that tells this ledger from any other."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    value = models.CharField(max_length=32, default=new_identity, editable=False)
+
+    class Meta:
+        app_label = "smart_storages_queued"
+
+    def __str__(self) -> str:
+        return self.value

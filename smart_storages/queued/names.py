@@ -23,7 +23,16 @@ def clean(name: Any) -> str:
         'scans/2026/a.png'
     """
     check_name(name)
+    _check_text(name)
     return posixpath.normpath(str(name).replace("\\", "/"))
+
+
+def _check_text(name: Any) -> None:
+    # Half a character, as os.fsdecode() makes of bytes: neither a database nor S3 takes it.
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        raise SuspiciousFileOperation(f"The name {str(name)!a} is not valid Unicode.") from None
 
 
 def directory(path: Any) -> str:
@@ -33,6 +42,7 @@ def directory(path: Any) -> str:
         >>> directory("scans"), directory("")
         ('scans/', '')
     """
+    _check_text(path)
     path = posixpath.normpath(str(path).replace("\\", "/")) if path else ""
     return "" if path in ("", ".") else f"{path.rstrip('/')}/"
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from smart_storages.exceptions import ConfigurationError
 
 from . import engines
-from .models import QueuedFile
+from .models import LedgerIdentity, QueuedFile
 
 __all__ = ["explained", "require"]
 
@@ -61,4 +61,4 @@ def _is_missing(error: DatabaseError) -> bool:
     text = str(error).lower()
     told = any(code in _CODES for code in codes) or any(phrase in text for phrase in _PHRASES)
     # Ours, not one of the application's that happened to be used in the same place.
-    return told and QueuedFile._meta.db_table in text
+    return told and any(each._meta.db_table in text for each in (QueuedFile, LedgerIdentity))

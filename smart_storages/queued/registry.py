@@ -2,21 +2,26 @@
 
 A row holds the key of its storage, never its options: a worker has settings of its own. Every
 queued storage enters itself here when it is made, which for the storage of a field is when the
-models are imported; those of ``STORAGES`` are made when they are asked for.
+models are imported; those of ``STORAGES``, and those inside other storages, are made when they
+are asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from django.apps import apps
 from django.utils.module_loading import import_string
 
 from smart_storages.exceptions import TransferError
 from smart_storages.options import holds_secret
-from smart_storages.references import describe
-from smart_storages.utils import storages
+from smart_storages.references import Reference, describe
+from smart_storages.utils import read_aliases, storages
+
+from . import places
 
 __all__ = [
     "enter",
@@ -24,9 +29,12 @@ __all__ = [
     "get",
     "known_storages",
     "make_key",
+    "make_nested",
     "queued_aliases",
     "without_secrets",
 ]
+
+logger = logging.getLogger("smart_storages.queued")
 
 _storages: Dict[str, Any] = {}
 _MAX_KEY = 100
@@ -73,15 +81,52 @@ def find_storage(key: str) -> Any:
 def _make_those_of_the_settings() -> None:
     for alias, _, _ in queued_aliases():
         enter(storages[alias])
+    make_nested()
+
+
+def make_nested() -> None:
+    """Make the queued storages that are a part of a composed one, in ``STORAGES`` or on a field."""
+    seen: List[Any] = []
+    for alias in storages.backends:
+        if places.is_forwarding(alias):
+            _make_parts(Reference(alias, storages.__getitem__), seen)
+    for model in apps.get_models():
+        for field in model._meta.get_fields():
+            storage = getattr(field, "storage", None)
+            if places.is_forwarding(storage):
+                _make_parts(Reference(storage, lambda made: made), seen)
+
+
+def _make_parts(reference: Any, seen: List[Any]) -> None:
+    try:
+        place = reference.storage
+        if any(place is each for each in seen):
+            return
+        seen.append(place)
+        if getattr(place, "enters_registry", False):
+            enter(place)
+        parts = list(places.parts_of(place))
+    except Exception:  # told where that storage is used, and by its own checks
+        logger.debug("%s could not be looked into", describe(reference.reference), exc_info=True)
+        return
+    for part in parts:
+        if places.is_forwarding(part.reference):
+            _make_parts(part, seen)
 
 
 def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
     """Yield the aliases of ``STORAGES`` that are queued storages, with class and options."""
-    for alias, params in storages.backends.items():
+    for alias, params in read_aliases().items():
+        if not isinstance(params, Mapping):  # told of by a system check
+            continue
         backend = params.get("BACKEND")
         try:
             backend = import_string(backend) if isinstance(backend, str) else backend
-        except ImportError:  # not ours to report: Django does when the alias is used
+        except (
+            ImportError,
+            TypeError,
+            ValueError,
+        ):  # not ours to report: Django does when the alias is used
             continue
         if getattr(backend, "enters_registry", False):
             yield alias, backend, params.get("OPTIONS") or {}
@@ -113,7 +158,7 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return str(value)
-    if hasattr(value, "deconstruct"):
+    if hasattr(value, "deconstruct") and not isinstance(value, type):
         path, args, kwargs = value.deconstruct()
         return [path, _plain(args), _plain(kwargs)]
     if hasattr(value, "__fspath__"):

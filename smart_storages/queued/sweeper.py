@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -17,6 +18,7 @@ from django.utils import timezone
 from smart_storages.config import get_queue_settings
 
 from . import copies, engines, ledger, registry
+from .identity import orphan_prefix
 from .models import WORK_STATES, QueuedFile, State
 from .steps import reached
 from .tasks import get_task
@@ -81,10 +83,11 @@ def sweep(
 def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> None:
     settings = get_queue_settings()
     age = settings.lease if age is None else age
+    may_take = _sees_copy if run or engines.works_here() else _any
     total = _due(age).count()
     done = last = 0
     while True:
-        batch, end = _take_batch(age, last)
+        batch, end = _take_batch(age, last, may_take)
         if end is None:
             return
         last = end
@@ -101,6 +104,23 @@ def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> 
                 report.unsent += 1
 
 
+def _any(row: QueuedFile) -> bool:
+    return True
+
+
+def _sees_copy(row: QueuedFile) -> bool:
+    # Another host's disk: an attempt here could only fail, and use up the row's retries.
+    if not row.local_name or row.host == socket.gethostname():
+        return True
+    try:
+        local = registry.find_storage(row.storage).local
+        path = copies.path_on_disk(local, row.local_name)
+        return path is None or bool(local.exists(row.local_name))
+    except Exception:
+        logger.debug("the local copy of %s is not seen", row.name, exc_info=True)
+        return False
+
+
 def _due(age: float) -> Any:
     now = timezone.now()
     long_ago = now - datetime.timedelta(seconds=age)
@@ -112,20 +132,28 @@ def _due(age: float) -> Any:
     )
 
 
-def _take_batch(age: float, after: int) -> Tuple[List[int], Optional[int]]:
+def _take_batch(
+    age: float, after: int, may_take: Callable[[QueuedFile], bool]
+) -> Tuple[List[int], Optional[int]]:
     due = _due(age).filter(pk__gt=after).order_by("pk")
     if not ledger.connection().features.has_select_for_update_skip_locked:
-        return _take(age, due)
+        return _take(age, due, may_take)
     # Rows that a request has locked are skipped: it will enqueue them itself.
     with transaction.atomic(using=ledger.database()):
-        return _take(age, due.select_for_update(skip_locked=True))
+        return _take(age, due.select_for_update(skip_locked=True), may_take)
 
 
-def _take(age: float, due: Any) -> Tuple[List[int], Optional[int]]:
+def _take(
+    age: float, due: Any, may_take: Callable[[QueuedFile], bool]
+) -> Tuple[List[int], Optional[int]]:
     # Taking the time of enqueueing is what keeps two sweeps apart, with row locks or without.
-    found = list(due.values_list("pk", flat=True)[:_BATCH])
-    taken = [pk for pk in found if _due(age).filter(pk=pk).update(enqueued_at=timezone.now())]
-    return taken, found[-1] if found else None
+    found = list(due[:_BATCH])
+    taken = [
+        row.pk
+        for row in found
+        if may_take(row) and _due(age).filter(pk=row.pk).update(enqueued_at=timezone.now())
+    ]
+    return taken, found[-1].pk if found else None
 
 
 def _delete_finished(report: Report, progress: Any) -> None:
@@ -161,8 +189,10 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
     age = get_queue_settings().orphan_age if age is None else age
     before = timezone.now() - datetime.timedelta(seconds=age)
     for storage in _storages():
+        if _has_other_names(storage):
+            continue
         try:
-            found = list(_walk(storage.local, copies.orphan_prefix(storage.key)))
+            found = list(_walk(storage.local, orphan_prefix(storage.key)))
         except Exception as error:
             report.errors.append(f"{storage.key}: {error}")
             continue
@@ -177,6 +207,16 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
                 if copies.delete_quietly(storage.local, name):
                     reached("sweep:orphan-deleted")
                     report.orphans += 1
+
+
+def _has_other_names(storage: Any) -> bool:
+    # A local that records an alias in the name it returns lists the file under another one, so
+    # that no name in a listing can be looked up.
+    kept = ledger.rows().filter(storage=storage.key).exclude(local_name="")
+    if not kept.exclude(local_name__startswith="queued-").exists():
+        return False
+    logger.info("%s: its local renames files; orphans are not looked for", storage.key)
+    return True
 
 
 def _storages() -> List[Any]:

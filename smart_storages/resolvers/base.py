@@ -18,6 +18,7 @@ __all__ = [
     "explain_answer",
     "known",
     "shortcut",
+    "there",
 ]
 
 #: Alias of the storage for which no rule gives another.
@@ -44,6 +45,8 @@ class StorageResolver:
     by_name = False
     #: It follows from every letter, so that any other name may lead elsewhere.
     by_whole_name = False
+    #: It follows from who asks: whoever asks for somebody else may get another file of that name.
+    by_asker = False
     #: Every alias that the rule can give, ``None`` if it cannot say.
     aliases: Optional[FrozenSet[str]] = None
 
@@ -207,8 +210,17 @@ def shortcut(resolver: Any) -> Any:
     return resolver
 
 
+def _accept_known(storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+    return alias in storages
+
+
 def known(*aliases: Optional[str]) -> FrozenSet[str]:
     return frozenset(alias for alias in aliases if alias is not None)
+
+
+def there(aliases: Collection[str], storages: Mapping[str, Any]) -> List[str]:
+    """Leave out a fallback that does not exist; what else does not is for the caller to hear."""
+    return [alias for alias in aliases if alias != FALLBACK or alias in storages]
 
 
 class FirstMatch(StorageResolver):
@@ -230,6 +242,7 @@ class FirstMatch(StorageResolver):
         self.given = resolvers
         self._resolvers: Optional[List[Any]] = None
         self._shortcuts: Optional[List[Any]] = None
+        self._acceptors: Optional[List[Any]] = None
 
     @property
     def resolvers(self) -> List[Any]:
@@ -254,6 +267,10 @@ class FirstMatch(StorageResolver):
     def by_whole_name(self) -> bool:  # type: ignore[override]
         return any(getattr(each, "by_whole_name", False) for each in self.resolvers)
 
+    @property
+    def by_asker(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "by_asker", False) for each in self.resolvers)
+
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Any:
         for ask in self._shortcuts or self._make_shortcuts():
             try:
@@ -265,14 +282,19 @@ class FirstMatch(StorageResolver):
         return None
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        is_accepted = False
         # Every rule is asked, so that one that refuses is heard.
-        answers = [
-            each.accepts(storages, alias, filename)
-            if isinstance(each, StorageResolver)
-            else alias in storages
+        for accepts in self._acceptors or self._make_acceptors():
+            if accepts(storages, alias, filename):
+                is_accepted = True
+        return is_accepted
+
+    def _make_acceptors(self) -> List[Any]:
+        self._acceptors = [
+            each.accepts if isinstance(each, StorageResolver) else _accept_known
             for each in self.resolvers
         ]
-        return any(answers)
+        return self._acceptors
 
     def spread(self, storages: Any, path: str) -> Optional[Collection[str]]:
         found: List[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Collection, Mapping, Optional, Union
+from typing import Any, Callable, Collection, Dict, Mapping, Optional, Union
 
 from django.utils.module_loading import import_string
 
@@ -11,9 +11,13 @@ from smart_storages import config
 from smart_storages.arguments import require_flags, require_tables
 from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
-from smart_storages.tenancy import TENANT, current_region, current_tenant
+from smart_storages.tenancy import TENANT, _tenant, current_region, current_tenant
 
 __all__ = ["ByRegion", "ByTenant"]
+
+#: Aliases that are there for everybody; a template must not give them to a tenant of that name.
+_COMMON = frozenset(["default", FALLBACK, "staticfiles"])
+_MOST_TENANTS = 10_000
 
 
 class ByTenant(StorageResolver):
@@ -28,7 +32,8 @@ class ByTenant(StorageResolver):
             can be read.
 
     Raises:
-        RoutingRefusedError: no tenant; a tenant that the table lacks; another tenant's file.
+        RoutingRefusedError: no tenant; a tenant that the table lacks; another tenant's file; a
+            tenant to whom the template would give ``default``, ``fallback`` or ``staticfiles``.
 
     Example:
         >>> from smart_storages.tenancy import use_tenant
@@ -36,6 +41,8 @@ class ByTenant(StorageResolver):
         ...     ByTenant("tenant_{tenant}").resolve({}, "open", "a.txt", {})
         'tenant_acme'
     """
+
+    by_asker = True
 
     def __init__(
         self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
@@ -55,6 +62,8 @@ class ByTenant(StorageResolver):
                 "get the same storage."
             )
         self._pattern = re.compile(f"{re.escape(before)}{TENANT}{re.escape(after)}")
+        # What a tenant gets, once it has been found out: this is on the way of every call.
+        self._found: Dict[Any, str] = dict(self.table or {})
 
     def _own(self) -> Optional[str]:
         tenant = current_tenant()
@@ -63,18 +72,29 @@ class ByTenant(StorageResolver):
                 raise RoutingRefusedError(f"No tenant, no file. {_how_to_have_one()}")
             return None
         if self.table is None:
-            return self.template.replace("{tenant}", tenant)
+            alias = self.template.replace("{tenant}", tenant)
+            if alias in _COMMON:
+                raise RoutingRefusedError(
+                    f"The tenant {tenant!r} would get the alias {alias!r}, which is everybody's. "
+                    "Give ByTenant a template that is longer, or a table."
+                )
+            if len(self._found) >= _MOST_TENANTS:
+                self._found.clear()
+            self._found[tenant] = alias
+            return alias
         if tenant not in self.table:
             raise RoutingRefusedError(f"The tenant {tenant!r} is not in the table of ByTenant.")
         return self.table[tenant]
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
-        return self._own()
+        return self._found.get(_tenant.get()) or self._own()
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
+        if self._found.get(_tenant.get()) == alias:
+            return True
         own = self._own()
         if self.table is None:
-            is_somebodys = bool(self._pattern.fullmatch(alias))
+            is_somebodys = alias not in _COMMON and bool(self._pattern.fullmatch(alias))
         else:
             is_somebodys = alias in self.table.values()
         if is_somebodys and own is not None and alias != own:
@@ -109,6 +129,7 @@ class ByRegion(StorageResolver):
         strict: An unknown region is refused. Without it, it means the fallback.
 
     Raises:
+        ConfigurationError: ``region`` is no function, or gives what is no region.
         RoutingRefusedError: the region is not in the table.
 
     Example:
@@ -129,22 +150,50 @@ class ByRegion(StorageResolver):
     ) -> None:
         require_tables(type(self), table=table)
         require_flags(type(self), strict=strict)
+        if not (region is None or isinstance(region, str) or callable(region)):
+            raise ConfigurationError(
+                "ByRegion: region must be a function of (method, filename, params), or the dotted "
+                f"path of one, not {region!r}."
+            )
         self.table = dict(table)
         self.region = region
+        self._function: Any = None
         self.strict = strict
+        #: A function may look at the file alone; the context variable never does.
+        self.by_asker = region is None
         self.aliases = known(*self.table.values(), None if strict else FALLBACK)
 
     def _region(self, method: str, filename: str, params: Any) -> Optional[str]:
         if self.region is None:
             return current_region()
-        function = import_string(self.region) if isinstance(self.region, str) else self.region
+        function = self._function or self._find_function()
         region: Optional[str] = function(method, filename, params)
+        if region is not None and not isinstance(region, str):
+            raise ConfigurationError(
+                f"ByRegion: {self.region!r} gave {region!r}; a region is a text, or None."
+            )
         return region
+
+    def _find_function(self) -> Any:
+        # Late: settings.py may build this rule, and what it names may need settings.
+        function = self.region
+        if isinstance(function, str):
+            try:
+                function = import_string(function)
+            except ImportError as error:
+                raise ConfigurationError(
+                    f"ByRegion: region is {self.region!r}, which cannot be imported: {error}."
+                ) from error
+            if not callable(function):
+                raise ConfigurationError(f"ByRegion: {self.region!r} is no function.")
+        self._function = function
+        return function
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
         region = self._region(method, filename, params)
-        if region in self.table:
-            return self.table[region]
+        alias = None if region is None else self.table.get(region)
+        if alias is not None:
+            return alias
         if self.strict:
             raise RoutingRefusedError(
                 f"No storage for the region {region!r}; ByRegion knows {sorted(self.table)}."

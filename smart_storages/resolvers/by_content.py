@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from smart_storages.arguments import require_names, require_numbers, require_tables
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
@@ -34,14 +34,37 @@ class ByContentType(StorageResolver):
         self.table = {key.lower(): alias for key, alias in table.items()}
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
+        self._found: Dict[str, Optional[str]] = {}
 
     def _type_of(self, filename: str, params: Mapping[str, Any]) -> str:
         claimed = getattr(params.get("content"), "content_type", None)
         guessed = claimed or mimetypes.guess_type(filename)[0] or "application/octet-stream"
-        return str(guessed).split(";")[0].strip().lower()
+        return str(guessed)
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
-        content_type = self._type_of(filename, params)
+        content = params.get("content")
+        if content is None and type(filename) is str:
+            # No content, as in every call but a save: mostly the extension says it all. Not
+            # ".png" (a name without one), not a URL, and not what is packed.
+            dot = filename.rfind(".")
+            extension = filename[dot:]
+            # The tables of mimetypes itself, so that an add_type() counts at once.
+            guessed = mimetypes.types_map.get(extension) if mimetypes.inited else None
+            if (
+                guessed is not None
+                and dot > 0
+                and filename[dot - 1] not in "/."
+                and ":" not in filename
+                and extension not in mimetypes.encodings_map
+                and extension not in mimetypes.suffix_map
+            ):
+                if guessed not in self._found:
+                    self._found[guessed] = self._look_up(guessed)
+                return self._found[guessed]
+        return self._look_up(self._type_of(filename, params))
+
+    def _look_up(self, content_type: str) -> Optional[str]:
+        content_type = content_type.split(";", maxsplit=1)[0].strip().lower()
         family = content_type.split("/")[0] + "/*"
         return self.table.get(content_type, self.table.get(family, self.default))
 

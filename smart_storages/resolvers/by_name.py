@@ -9,9 +9,9 @@ from hashlib import shake_128
 from typing import Any, Collection, Mapping, Optional, Tuple
 from zlib import crc32
 
-from smart_storages.arguments import require_tables
+from smart_storages.arguments import require_names, require_tables
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, known, there
 
 __all__ = ["ByExtension", "ByPathPrefix", "RendezvousHash"]
 
@@ -59,7 +59,7 @@ class ByExtension(StorageResolver):
         return self.default
 
     def spread(self, storages: Any, path: str) -> Collection[str]:
-        return [alias for alias in self.aliases or () if alias in storages]
+        return there(self.aliases or (), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         extension = posixpath.splitext(filename)[1] or "no extension"
@@ -113,7 +113,7 @@ class ByPathPrefix(StorageResolver):
     def spread(self, storages: Any, path: str) -> Collection[str]:
         inside = "" if path in ("", ".") else path.strip("/") + "/"
         below = [alias for prefix, alias in self.table if prefix.startswith(inside)]
-        return [alias for alias in known(self._match(path)[1], *below) if alias in storages]
+        return there(known(self._match(path)[1], *below), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         prefix = self._match(filename)[0]
@@ -143,6 +143,8 @@ class RendezvousHash(StorageResolver):
     def __init__(self, buckets: Collection[str]) -> None:
         if not buckets or isinstance(buckets, str):
             raise ConfigurationError("RendezvousHash needs a list of aliases.")
+        for each in buckets:
+            require_names(type(self), **{"each bucket": each})
         self.buckets = sorted(set(buckets))
         self.aliases = known(*buckets)
         self._slots: Tuple[str, ...] = ()
@@ -158,7 +160,7 @@ class RendezvousHash(StorageResolver):
         return self._slots
 
     def spread(self, storages: Any, path: str) -> Collection[str]:
-        return [alias for alias in self.aliases or () if alias in storages]
+        return there(self.aliases or (), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         return f"Of {len(self.buckets)} buckets it weighs most for {filename!r}."

@@ -21,6 +21,7 @@ from botocore.session import Session
 
 from smart_storages.exceptions import ConfigurationError, without_frames
 from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
+from smart_storages.s3.logs import redact_logs
 from smart_storages.s3.signing import UrlSigner
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ class ClientPool:
         options.update({name: _thaw(value) for name, value in connection.client_config})
         if not connection.signed:
             options["signature_version"] = UNSIGNED
+        redact_logs()
         try:
             session = self._session_for(connection.credentials)
             if options.get("signature_version") is not UNSIGNED:

@@ -107,10 +107,29 @@ def _from_supplier(source: CredentialSource) -> Any:
 
 
 def takes_argument(supplier: Callable[..., Any]) -> bool:
-    """Tell whether a ``credentials`` callable wants the name of the module."""
+    """Tell whether a ``credentials`` callable wants the name of the module.
+
+    Raises:
+        ConfigurationError: it wants more than that.
+    """
     try:
-        inspect.signature(supplier).bind("module")
-    except (TypeError, ValueError):
+        signature = inspect.signature(supplier)
+    except (TypeError, ValueError):  # written in C, and it does not say
+        return False
+    if _binds(signature, "module"):
+        return True
+    if not _binds(signature):
+        raise ConfigurationError(
+            f"The 'credentials' callable {_name(supplier)} must take no argument, or the name of "
+            "the module."
+        )
+    return False
+
+
+def _binds(signature: inspect.Signature, *arguments: str) -> bool:
+    try:
+        signature.bind(*arguments)
+    except TypeError:
         return False
     return True
 
@@ -132,6 +151,11 @@ def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
                 f"The 'credentials' callable {_name(source.supplier)} returned no {name}. "
                 "Return access_key and secret_key, and security_token and expiry if they expire."
             )
+    if keys["token"] is not None and not isinstance(keys["token"], str):
+        raise ConfigurationError(
+            f"The 'credentials' callable {_name(source.supplier)} returned a security_token that "
+            f"is no text: {type(keys['token']).__name__}."
+        )
     try:
         keys["expiry_time"] = _as_text(keys["expiry_time"])
     except (OverflowError, TypeError, ValueError):

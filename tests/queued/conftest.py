@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime
+import importlib
+import sys
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator
 
@@ -79,6 +81,17 @@ def pass_time(seconds: float) -> None:
             value = getattr(row, field)
             setattr(row, field, value - step if value else value)
         row.save()
+
+
+#: Packages that cannot be installed on this Python.
+_NOT_MADE_FOR_IT = ("django_tasks", "django_tasks_db") if sys.version_info < (3, 10) else ()
+
+
+def need(module: str) -> Any:
+    """Import a package; skip without it, but not where everything must run."""
+    if REQUIRE_REAL_S3 and module not in _NOT_MADE_FOR_IT:
+        return importlib.import_module(module)
+    return pytest.importorskip(module)
 
 
 def local_files(storage: QueuedStorage) -> list:

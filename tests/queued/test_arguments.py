@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.arguments import known_options
@@ -12,7 +16,9 @@ from smart_storages.queued.backends import (
     DoubleFilesystemStorage,
     QueuedStorage,
 )
-from tests.queued.conftest import DISK
+from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.tasks import Transfer
+from tests.queued.conftest import DISK, local_files
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,60 @@ def test_a_local_that_is_plainly_the_remote_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="DoubleFilesystemStorage: local and remote"):
         DoubleFilesystemStorage()
     QueuedStorage(DISK, DISK, {"location": "/a"}, {"location": "/b"})
+
+
+@pytest.mark.parametrize("which", ["local", "remote"])
+def test_a_class_is_refused_as_a_place(which: str) -> None:
+    given = {"local": "scratch", "remote": "media", which: FileSystemStorage}
+    told = f"QueuedStorage: {which} is the class FileSystemStorage. Give a storage"
+    with pytest.raises(ConfigurationError, match=told):
+        QueuedStorage(**given)
+
+
+@pytest.mark.parametrize("task", [5, None, dict, Transfer(), ["a.Task"]])
+def test_a_task_that_is_none_is_refused_by_the_constructor(task: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^QueuedStorage: task must be a subclass of"):
+        QueuedStorage("scratch", "media", task=task)
+
+
+class Local(Transfer):
+    """A task whose path leads to it."""
+
+
+@pytest.mark.parametrize(
+    "task", ["no.such", "no", "", "builtins.dict", "smart_storages.queued.tasks.get_task"]
+)
+def test_a_task_that_is_not_there_is_told_at_the_save(make_queue: Any, task: str) -> None:
+    queue = make_queue(task=task)
+    with pytest.raises(ConfigurationError, match=f"The task '{task}'"):
+        queue.save("a.txt", ContentFile(b"hello"))
+    assert not QueuedFile.objects.exists()
+    assert local_files(queue) == []
+
+
+def test_a_task_that_no_worker_could_import_is_told_at_the_save(make_queue: Any) -> None:
+    class Hidden(Transfer):
+        pass
+
+    make_queue(task=Local, key="a").save("a.txt", ContentFile(b"hello"))
+    with pytest.raises(ConfigurationError, match="Hidden' cannot be imported"):
+        make_queue(task=Hidden, key="b").save("a.txt", ContentFile(b"hello"))
+
+
+def test_a_name_that_is_not_unicode_is_refused(queue: Any) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    for call in (
+        lambda: queue.save(name, ContentFile(b"hello")),
+        lambda: queue.open(name),
+        lambda: queue.exists(name),
+        lambda: queue.delete(name),
+        lambda: queue.listdir(name),
+        lambda: queue.transfer(name),
+        lambda: queue.using_local(name),
+    ):
+        with pytest.raises(SuspiciousFileOperation, match="not valid Unicode") as caught:
+            call()
+        str(caught.value).encode()
 
 
 def test_the_options_of_a_class_are_its_parents_too() -> None:

@@ -20,6 +20,7 @@ from smart_storages.queued.backends import (
     S3Storage,
 )
 from smart_storages.queued.fields import QueuedFileField, RemoteFileField
+from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer, TransferAndDelete, get_task
 from tests.queued import broker
 from tests.queued.conftest import DISK, row_of
@@ -251,6 +252,7 @@ def test_the_cache_only_speeds_answers_up(make_queue: Any, settings: Any) -> Non
     from django.test.utils import CaptureQueriesContext
 
     settings.QUEUED_STORAGE_CACHE_KEY = "queue"
+    settings.QUEUED_STORAGE_CACHE_PER_PROCESS = True
     cache.clear()
     queue = make_queue(overwrite=True)
     queue.save("a.txt", ContentFile(b"1"))
@@ -279,6 +281,7 @@ def test_a_reader_that_looked_before_a_save_cannot_bring_its_answer_back(
     from smart_storages.queued import hints
 
     settings.QUEUED_STORAGE_CACHE_KEY = "queue"
+    settings.QUEUED_STORAGE_CACHE_PER_PROCESS = True
     cache.clear()
     queue = make_queue(overwrite=True)
     queue.save("a.txt", ContentFile(b"1"))
@@ -286,6 +289,20 @@ def test_a_reader_that_looked_before_a_save_cannot_bring_its_answer_back(
     queue.save("a.txt", ContentFile(b"2"))
     hints.remember(queue.key, "a.txt", "a.txt")  # it has seen the row as it was before
     assert queue.using_local("a.txt")
+
+
+def test_a_cache_of_this_process_alone_is_not_asked(make_queue: Any, settings: Any) -> None:
+    from django.core.cache import cache
+
+    settings.QUEUED_STORAGE_CACHE_KEY = "queue"
+    cache.clear()
+    queue = make_queue(overwrite=True)
+    queue.save("a.txt", ContentFile(b"1"))
+    broker.deliver()
+    assert queue.open("a.txt").read() == b"1"
+    # Another process deletes the file: it marks a cache of its own.
+    QueuedFile.objects.update(state="deleting")
+    assert not queue.exists("a.txt")
 
 
 class DownCache(BaseCache):

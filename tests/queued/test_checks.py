@@ -5,15 +5,19 @@ from typing import Any
 
 import pytest
 from django.apps import apps as django_apps
+from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.test.utils import isolate_apps
 
 from smart_storages.checks import check_queue_app
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.queued import engines, registry
 from smart_storages.queued.backends import QueuedStorage
-from smart_storages.queued.checks import check_engine, check_storages
-from tests.queued.conftest import DISK
+from smart_storages.queued.checks import check_cache, check_engine, check_storages
+from smart_storages.resolvers import ByTenant
+from tests.queued.conftest import DISK, need
 
 
 def ids(found: Any) -> list:
@@ -32,6 +36,7 @@ def ids(found: Any) -> list:
         ("QUEUED_STORAGE_RETRIES", "five", ["Q001"]),
         ("QUEUED_STORAGE_LEASE", -1, ["Q001"]),
         ("QUEUED_STORAGE_RETRIES", "5", ["Q001"]),
+        ("QUEUED_STORAGE_CACHE_PER_PROCESS", "no", ["Q001"]),
     ],
 )
 def test_settings_are_checked(settings: Any, name: str, value: Any, expected: list) -> None:
@@ -44,7 +49,7 @@ def test_djangos_default_tasks_backend_is_warned_of(settings: Any) -> None:
     try:
         import django.tasks  # noqa: F401
     except ImportError:
-        pytest.importorskip("django_tasks")
+        need("django_tasks")
     settings.SMART_STORAGE_TASKS = "django"
     assert ids(check_engine()) == ["Q004"]
 
@@ -73,6 +78,30 @@ def test_two_queues_with_one_remote_are_warned_of(settings: Any) -> None:
     QueuedStorage(DISK, DISK, {"location": "/l2"}, {"location": "/r"})
     QueuedStorage(DISK, DISK, {"location": "/l2"}, {"location": "/r2"})
     assert ids(check_storages()) == ["Q006"]
+
+
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+
+
+@pytest.mark.parametrize(
+    ("backend", "key", "per_process", "expected"),
+    [
+        (LOCMEM, "queue", None, ["Q012"]),
+        (LOCMEM, "queue", False, ["Q012"]),
+        (LOCMEM, "queue", True, []),
+        (LOCMEM, None, None, []),
+        ("django.core.cache.backends.dummy.DummyCache", "queue", None, []),
+        ("django.core.cache.backends.db.DatabaseCache", "queue", None, []),
+        ("nowhere.Cache", "queue", None, []),
+    ],
+)
+def test_a_cache_of_each_process_alone_is_warned_of(
+    settings: Any, backend: str, key: Any, per_process: Any, expected: list
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "table"}}
+    settings.QUEUED_STORAGE_CACHE_KEY = key
+    settings.QUEUED_STORAGE_CACHE_PER_PROCESS = per_process
+    assert ids(check_cache()) == expected
 
 
 def test_no_check_shows_a_secret(settings: Any) -> None:
@@ -142,6 +171,19 @@ def test_a_value_of_the_wrong_type_is_told_with_its_alias(settings: Any) -> None
     assert "durable must be" in error.msg
 
 
+@pytest.mark.parametrize("task", [5, dict, "no.such"])
+def test_a_task_that_is_none_is_told(settings: Any, task: Any) -> None:
+    (error,) = with_alias(settings, "scans", local="scratch", remote="default", task=task)
+    assert ids([error]) == ["Q002"]
+    assert "task" in error.msg
+
+
+def test_a_class_in_the_place_of_a_storage_is_told(settings: Any) -> None:
+    (error,) = with_alias(settings, "scans", local="scratch", remote=FileSystemStorage)
+    assert ids([error]) == ["Q002"]
+    assert "remote is the class FileSystemStorage" in error.msg
+
+
 def test_a_correct_alias_raises_nothing(settings: Any) -> None:
     assert with_alias(settings, "scans", local="scratch", remote="default", durable=False) == []
 
@@ -192,3 +234,30 @@ def test_a_queue_without_its_app_is_an_error(settings: Any, monkeypatch: Any) ->
         "STORAGES['scans']",
         "queued_tests.Report.scan",
     ]
+
+
+def test_a_remote_chosen_by_who_asks_is_an_error(settings: Any) -> None:
+    settings.SMART_STORAGE_TASKS = "inline"
+    queue = QueuedStorage(DISK, StorageDispatcher(ByTenant()))
+    (error,) = check_storages()
+    assert ids([error]) == ["Q011"]
+    with pytest.raises(ConfigurationError) as caught:
+        queue.remote  # noqa: B018
+    assert str(caught.value) == error.msg
+
+
+def test_a_queue_inside_a_fallback_is_checked_too(settings: Any) -> None:
+    queue = {
+        "BACKEND": "smart_storages.queued.backends.QueuedStorage",
+        "OPTIONS": {"local": DISK, "remote": "nowhere"},
+    }
+    options = {"backends": [queue, DISK]}
+    settings.SMART_STORAGE_TASKS = "inline"
+    settings.STORAGES = {
+        "default": {"BACKEND": DISK},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        "files": {"BACKEND": "smart_storages.fallback.FallbackStorage", "OPTIONS": options},
+    }
+    (error,) = check_storages()
+    assert ids([error]) == ["Q002"]
+    assert "nowhere" in error.msg

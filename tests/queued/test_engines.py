@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -13,7 +14,8 @@ from typing import Any, Iterator
 
 import pytest
 
-from tests.conftest import REQUIRE_REAL_S3
+from tests.queued import conftest
+from tests.queued.conftest import need
 from tests.queued.project import Project
 
 FILES = 20
@@ -27,10 +29,18 @@ def sqlite(root: Any) -> Any:
     }
 
 
-def need(module: str) -> Any:
-    if REQUIRE_REAL_S3 and module == "celery":
-        return __import__(module)
-    return pytest.importorskip(module)
+@pytest.mark.parametrize("module", ["celery", "redis", "django_tasks_db"])
+def test_a_package_that_is_missing_is_a_failure_where_everything_is_required(
+    module: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(conftest, "REQUIRE_REAL_S3", True)
+    monkeypatch.setattr(conftest, "_NOT_MADE_FOR_IT", ())
+    with pytest.raises(ImportError):
+        need(module)
+    monkeypatch.setattr(conftest, "REQUIRE_REAL_S3", False)
+    with pytest.raises(pytest.skip.Exception):
+        need(module)
 
 
 @pytest.fixture

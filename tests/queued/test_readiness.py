@@ -45,6 +45,30 @@ def test_a_table_that_is_missing_asks_for_migrate(without_table: Any) -> None:
     assert local_files(queue) == [], "what was written before the error is taken back"
 
 
+def test_an_identity_that_was_never_migrated_asks_for_migrate() -> None:
+    with pytest.raises(ConfigurationError, match=r"run manage\.py migrate"), readiness.explained():
+        raise DatabaseError("no such table: smart_storages_queued_ledgeridentity")
+
+
+def test_the_migration_writes_the_identity(tmp_path: Any) -> None:
+    code = f"""
+import django
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["smart_storages", "smart_storages.queued"],
+    DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3",
+                             "NAME": {str(tmp_path / "db")!r}}}}},
+)
+django.setup()
+from django.core.management import call_command
+from smart_storages.queued.models import LedgerIdentity
+call_command("migrate", verbosity=0)
+(identity,) = LedgerIdentity.objects.all()
+assert len(identity.value) == 32
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
 def test_other_errors_of_the_database_are_left_alone() -> None:
     for text in ("no such table: newsroom_article", "table smart_storages_queued is locked"):
         error = DatabaseError(text)

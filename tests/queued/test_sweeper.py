@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
+from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.queued import ledger, operations, steps
-from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.backends import QueuedStorage
+from smart_storages.queued.models import LedgerIdentity, QueuedFile, new_identity
 from smart_storages.queued.sweeper import sweep
 from smart_storages.queued.tasks import get_task
+from smart_storages.resolvers import ByContentType
 from tests.queued import broker
 from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
 
@@ -61,6 +66,51 @@ def test_the_sweep_can_carry_files_itself(queue: Any, messages: list) -> None:
     assert queue.remote.listdir("")[1] != []
 
 
+@pytest.mark.parametrize("run", [True, False])
+def test_a_sweep_that_carries_leaves_what_lies_on_another_hosts_disk(
+    queue: Any, settings: Any, run: bool
+) -> None:
+    queue.save("theirs.txt", ContentFile(b"theirs"))
+    queue.save("shared.txt", ContentFile(b"shared"))
+    queue.save("deleted.txt", ContentFile(b"deleted"))
+    queue.delete("deleted.txt")
+    QueuedFile.objects.update(host="elsewhere")
+    theirs = queue.local.path(row_of(queue, "theirs.txt").local_name)
+    os.rename(theirs, theirs + ".away")
+    if not run:
+        settings.SMART_STORAGE_TASKS = "inline"
+    for _ in range(10):
+        sweep(run=run, requeue_age=0)
+        pass_time(1000)
+    row = row_of(queue, "theirs.txt")
+    assert (row.state, row.attempts) == ("queued", 0)
+    assert queue.remote.open("shared.txt").read() == b"shared", "that disk is seen from here too"
+    assert not QueuedFile.objects.filter(name="deleted.txt").exists()
+    os.rename(theirs + ".away", theirs)
+    QueuedFile.objects.update(host=socket.gethostname())
+    assert sweep(run=True, requeue_age=0).carried == {"done": 1}
+
+
+def test_a_sweep_that_only_sends_leaves_the_choice_to_the_worker(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(host="elsewhere")
+    os.unlink(queue.local.path(row_of(queue, "a.txt").local_name))
+    assert sweep(requeue_age=0).requeued == 1
+
+
+def test_what_is_in_a_staging_bucket_is_carried_from_any_host(queue: Any, monkeypatch: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(host="elsewhere")
+
+    def no_path(name: str) -> str:
+        raise NotImplementedError
+
+    monkeypatch.setattr(queue.local, "path", no_path)
+    monkeypatch.setattr(queue.local, "exists", no_path)
+    monkeypatch.setattr("smart_storages.queued.engines.run", lambda pk: "carried")
+    assert sweep(run=True, requeue_age=0).carried == {"carried": 1}
+
+
 def test_held_and_failed_files_are_left_alone(make_queue: Any, messages: list) -> None:
     queue = make_queue(delayed=True)
     queue.save("held.txt", ContentFile(b"1"))
@@ -92,6 +142,38 @@ def test_files_that_are_not_the_queues_are_never_orphans(queue: Any) -> None:
     queue.local.save("queued-0123456789ab/00/theirs.txt", ContentFile(b"another database's"))
     sweep(orphan_age=-10)
     assert len(local_files(queue)) == 3
+
+
+def test_a_local_that_records_an_alias_in_the_name_keeps_its_live_copies(
+    tmp_path: Any, make_queue: Any
+) -> None:
+    disk = FileSystemStorage(str(tmp_path / "local"))
+    local = StorageDispatcher(
+        ByContentType({"image/*": "other"}, default="disk"),
+        storages={"disk": disk, "other": FileSystemStorage(str(tmp_path / "other"))},
+    )
+    queue = QueuedStorage(local, FileSystemStorage(str(tmp_path / "remote")), delayed=True)
+    queue.save("a.bin", ContentFile(b"precious"))
+    assert row_of(queue, "a.bin").local_name.startswith("disk/queued-")
+    assert sweep(orphan_age=-10).orphans == 0
+    assert queue.open("a.bin").read() == b"precious"
+
+
+def test_the_copies_of_another_ledger_with_the_same_settings_are_no_orphans(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"theirs"))
+    # Another schema, or another stack: none of our rows is there, and its identity is its own.
+    QueuedFile.objects.all().delete()
+    LedgerIdentity.objects.update(value=new_identity())
+    assert sweep(orphan_age=-10).orphans == 0
+    assert len(local_files(queue)) == 1
+
+
+def test_a_ledger_finds_its_orphans_though_its_identity_was_not_yet_written(queue: Any) -> None:
+    LedgerIdentity.objects.all().delete()
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.all().delete()
+    assert sweep(orphan_age=-10).orphans == 1
+    assert LedgerIdentity.objects.count() == 1
 
 
 def test_a_local_copy_that_outlived_its_worker_is_deleted(queue: Any, monkeypatch: Any) -> None:

@@ -138,7 +138,10 @@ class TestCallables:
         assert takes_argument(lambda module: None)
         assert takes_argument(lambda module=None: None)
         assert not takes_argument(lambda: None)
-        assert not takes_argument(lambda one, two: None)
+
+    def test_a_callable_that_wants_more_is_refused(self):
+        with pytest.raises(ConfigurationError, match="must take no argument, or the name"):
+            takes_argument(lambda one, two: None)
 
     def test_it_is_not_called_under_the_lock_of_the_pool(self):
         pool = ClientPool()

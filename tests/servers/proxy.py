@@ -58,6 +58,11 @@ class S3Proxy(Startable["S3Proxy"]):
     def endpoint_url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def in_flight(self) -> int:
+        """Requests under way now."""
+        return self._in_flight
+
     # Life
 
     def start(self) -> S3Proxy:
@@ -74,6 +79,9 @@ class S3Proxy(Startable["S3Proxy"]):
             listener.close()
         with self._lock:
             connections = list(self._open)
+            faults = list(self._faults)
+        for fault in faults:
+            fault.resume.set()
         for connection in connections:
             connection.abort()
 

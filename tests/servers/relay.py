@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Optional
 
 from tests.servers.wire import Connection, Head, WireError
 
+_LONGEST_HOLD = 60.0
 _STATUS_TEXT = {429: "Too Many Requests", 500: "InternalError", 503: "SlowDown"}
 
 
@@ -48,6 +50,9 @@ class Fault:
         cut_request_after: The connection ends after this many bytes of the request's body.
         truncate_to: The body is shortened, and the headers agree: a clean answer with less in it.
         corrupt_at: The byte of the answer's body at this position is flipped.
+        corrupt_request_at: The byte of the request's body at this position is flipped.
+        hold_request_at: The request's body stops after this many bytes until ``resume`` is set.
+        hold_answer: The server's answer is kept back until ``resume`` is set.
     """
 
     method: Optional[str] = None
@@ -63,6 +68,10 @@ class Fault:
     cut_request_after: Optional[int] = None
     truncate_to: Optional[int] = None
     corrupt_at: Optional[int] = None
+    corrupt_request_at: Optional[int] = None
+    hold_request_at: Optional[int] = None
+    hold_answer: bool = False
+    resume: threading.Event = field(default_factory=threading.Event, init=False)
     seen: int = field(default=0, init=False)
     fired: int = field(default=0, init=False)
 
@@ -117,6 +126,8 @@ class Relay:
             self.client.abort()
             return False
         answer = self._read_answer()
+        if self.fault.hold_answer:
+            self._hold()
         self.exchange.answer_headers = answer.headers
         self.exchange.status = answer.status
         if self.fault.lose_answer:
@@ -169,6 +180,17 @@ class Relay:
 
     def _send_piece(self, raw: bytes, payload: int) -> bool:
         """Pass a piece on; False when it was cut, or the server takes no more."""
+        position = self.exchange.body_up
+        if payload:
+            raw = self._flip(raw, payload, position, self.fault.corrupt_request_at)
+        held = self.fault.hold_request_at
+        if held is not None and position <= held < position + payload:
+            index = self._payload_start(raw, payload) + held - position
+            self.upstream.send(raw[:index])
+            self._hold()
+            self.exchange.bytes_up += index
+            self.exchange.body_up += held - position
+            raw, payload = raw[index:], payload - (held - position)
         room = self.fault.cut_request_after
         cut = room is not None and self._sent + len(raw) > room
         kept = raw[: room - self._sent] if cut and room is not None else raw
@@ -181,6 +203,10 @@ class Relay:
             # It may have answered and gone; the answer, if any, is still to be read.
             return False
         return not cut
+
+    def _hold(self) -> None:
+        # Should a test forget to resume, its servers still have to end.
+        self.fault.resume.wait(_LONGEST_HOLD)
 
     # Down
 
@@ -217,7 +243,7 @@ class Relay:
         for piece, payload in self.upstream.read_body(framing):
             raw = piece
             if payload:
-                raw = self._harm(piece, payload, position)
+                raw = self._flip(piece, payload, position, self.fault.corrupt_at)
                 limit = self.fault.cut_after
                 if limit is not None and position + payload > limit:
                     start = self._payload_start(raw, payload)
@@ -245,8 +271,7 @@ class Relay:
         # Framing sends a chunk's size line before its payload and nothing after it.
         return len(raw) - payload
 
-    def _harm(self, raw: bytes, payload: int, position: int) -> bytes:
-        at = self.fault.corrupt_at
+    def _flip(self, raw: bytes, payload: int, position: int, at: Optional[int]) -> bytes:
         if at is None or not position <= at < position + payload:
             return raw
         index = self._payload_start(raw, payload) + at - position

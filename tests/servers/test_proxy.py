@@ -6,7 +6,7 @@ import http.client
 import os
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator, Tuple
 
@@ -294,6 +294,37 @@ class TestFaults:
         with pytest.raises(botocore.exceptions.HTTPClientError):
             client.put_object(Bucket=bucket, Key="k", Body=b"there")
         assert client.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
+
+    def test_a_request_is_corrupted_at_one_byte(
+        self, client: Any, proxy: S3Proxy, bucket: str, s3_server: S3Server
+    ) -> None:
+        body = os.urandom(200 * KILO)
+        url = client.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"})
+        for at in (0, 150_001, len(body) - 1):
+            proxy.inject(method="PUT", corrupt_request_at=at)
+            connection = http.client.HTTPConnection("127.0.0.1", port_of(proxy), timeout=20)
+            connection.request("PUT", url[len(proxy.endpoint_url) :], body)
+            assert connection.getresponse().status == 200
+            connection.close()
+            stored = s3_server.client().get_object(Bucket=bucket, Key="k")["Body"].read()
+            assert stored == body[:at] + bytes([body[at] ^ 0xFF]) + body[at + 1 :]
+
+    @pytest.mark.parametrize("hold", [{"hold_request_at": 70_000}, {"hold_answer": True}], ids=str)
+    def test_what_is_held_waits_to_be_resumed(
+        self, client: Any, proxy: S3Proxy, bucket: str, hold: Any
+    ) -> None:
+        body = os.urandom(200 * KILO)
+        fault = proxy.inject(method="PUT", **hold)
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(client.put_object, Bucket=bucket, Key="k", Body=body)
+            try:
+                assert wait([writing], 0.3).not_done
+                assert proxy.in_flight == 1
+            finally:
+                fault.resume.set()
+            writing.result(20)
+        assert client.get_object(Bucket=bucket, Key="k")["Body"].read() == body
+        assert proxy.requests[0].body_up == len(body)
 
     def test_a_cut_request_stores_nothing(self, client: Any, proxy: S3Proxy, bucket: str) -> None:
         proxy.inject(method="PUT", cut_request_after=100_000)
