@@ -177,7 +177,7 @@ def ask_for_transfer(storage: Any, name: str) -> Any:
         return None
     storage.result = None
     ledger.requeue(row, reset=True)
-    _on_commit(storage, row, "", "transfer", work=True)
+    _on_commit(storage, row, "", "ask", work=True)
     return storage.result
 
 

@@ -21,6 +21,8 @@ STEPS = (
     "delete:row-written",
     "delete:committed",
     "delete:enqueued",
+    "ask:committed",
+    "ask:enqueued",
     "transfer:claimed",
     "transfer:named",
     "transfer:place-freed",
