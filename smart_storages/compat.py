@@ -7,12 +7,14 @@ import sys
 from typing import Any, Callable, Dict, Iterator
 
 import django
+import storages.utils
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 __all__ = [
     "FILES_TAG",
     "HAS_STORAGES",
+    "KEEPS_OVERWRITTEN_NAMES",
     "InvalidStorageError",
     "StorageHandler",
     "cache",
@@ -24,6 +26,10 @@ __all__ = [
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)
+
+#: django-storages keeps the name of a file that is overwritten by itself; before, it had
+#: ``exists()`` say no, which ours does not. Goes with django-storages 1.14.4.
+KEEPS_OVERWRITTEN_NAMES = hasattr(storages.utils, "get_available_overwrite_name")
 
 #: Django names it ``Tags.files`` since 4.0. Goes with Django 3.2.
 FILES_TAG = "files"

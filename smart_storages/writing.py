@@ -11,6 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from django.core.files.storage import Storage
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
+from smart_storages.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.bulk import delete_one
 from smart_storages.s3.calls import CALL_ERRORS
@@ -130,6 +131,10 @@ class WritingMixin(_Base):  # type: ignore[misc]
 
         Source: ``Storage.get_available_name`` of Django.
         """
+        find: Any = Storage.get_available_name
+        if self.file_overwrite and not KEEPS_OVERWRITTEN_NAMES:
+            kept: str = find(_KnownNames(self), clean_name(name), max_length)
+            return kept
         saving = _saving.get()
         if saving is None or saving.storage is not self or self.file_overwrite:
             asked: str = super().get_available_name(name, max_length)
@@ -137,7 +142,6 @@ class WritingMixin(_Base):  # type: ignore[misc]
         saving.is_named = True
         if self._names_are_ours():
             # Nothing is asked: whether the name is free, the write itself will tell.
-            find: Any = Storage.get_available_name
             found: str = find(saving.names, clean_name(name), max_length)
         else:
             found = super().get_available_name(name, max_length)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
-import boto3
 import pytest
 from botocore.config import Config
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.test import override_settings
-from moto import mock_aws
 
 from smart_storages.checks import check_buckets
-from smart_storages.connecting import client_pool
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.option_problems import find_entry_problems, find_problems
 from smart_storages.options import OPTIONS
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import create_storage_class
+from tests.conftest import Bucket
 
 # What a hand slips to: another type, nothing, a half, a paste with a line break.
 VALUES: List[Any] = [
@@ -64,12 +62,20 @@ ELSEWHERE = {"endpoint_url", "proxies", "role_arn", "session_profile", "verify",
 REFUSALS = (ImproperlyConfigured, SmartStorageError)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _bucket() -> Iterator[None]:
-    with mock_aws():
-        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="acme")
-        yield
-    client_pool.clear()  # it found the mock's credentials
+NAMED = {
+    "AWS_STORAGE_BUCKET_NAME": "acme",
+    "AWS_S3_REGION_NAME": "us-east-1",
+    "AWS_S3_ACCESS_KEY_ID": "key",
+    "AWS_S3_SECRET_ACCESS_KEY": "secret",
+}
+
+
+@pytest.fixture
+def _server(settings: Any, moto_bucket: Bucket) -> None:
+    # Over HTTP: within this process, moto would stand in the way of every other test.
+    for name, value in moto_bucket.server.django_settings().items():
+        setattr(settings, name, value)
+    settings.AWS_STORAGE_BUCKET_NAME = moto_bucket.name
 
 
 def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:
@@ -86,11 +92,11 @@ def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:
         return
 
 
+@pytest.mark.usefixtures("_server")
 @pytest.mark.parametrize("option", sorted(OPTIONS))
 def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) -> None:
     for value in VALUES:
-        entry = {"bucket_name": "acme", "region_name": "us-east-1", option: value}
-        with override_settings(SMART_STORAGE_BUCKETS={"media": entry}):
+        with override_settings(SMART_STORAGE_BUCKETS={"media": {option: value}}):
             messages: List[CheckMessage] = check_buckets()
             use(SmartS3Storage("media"), over_the_wire=option not in ELSEWHERE)
         for message in messages:
@@ -103,8 +109,7 @@ def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) 
 def test_any_value_of_an_aws_setting_is_refused_by_name_or_works(option: str) -> None:
     setting = str(OPTIONS[option].setting)
     for value in VALUES:
-        named = {"AWS_STORAGE_BUCKET_NAME": "acme", "AWS_S3_REGION_NAME": "us-east-1"}
-        with override_settings(**{**named, setting: value}):
+        with override_settings(**{**NAMED, setting: value}):
             for message in check_buckets():
                 assert message.msg.startswith((setting, f"The setting {setting} ", "AWS_"))
             use(SmartS3Storage("media"), over_the_wire=False)
@@ -168,7 +173,7 @@ def test_a_wrong_aws_setting_is_told_by_its_name(setting: str, value: Any) -> No
     ],
 )
 def test_what_works_with_django_storages_works(setting: str, value: Any) -> None:
-    with override_settings(**{"AWS_STORAGE_BUCKET_NAME": "acme", setting: value}):
+    with override_settings(**{**NAMED, setting: value}):
         assert check_buckets() == []
         assert "a.txt" in SmartS3Storage("media").url("a.txt")
 
