@@ -50,7 +50,7 @@ def test_requests_of_a_storage_are_counted(
     count_requests: Callable[[], ContextManager[List[Exchange]]], s3_bucket: Bucket
 ) -> None:
     s3_bucket.put("k", b"1")
-    storage = S3Boto3Storage()
+    storage = S3Boto3Storage(file_overwrite=False)  # or 1.14.4 would not ask
     with count_requests() as requests:
         assert storage.exists("k")
     assert [(request.method, request.path) for request in requests] == [
