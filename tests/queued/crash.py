@@ -341,6 +341,25 @@ class Harness:
             os._exit(1)
 
 
+def wait_for_the_dead():
+    """Wait until PostgreSQL has ended what the killed processes had asked of it."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            if cursor.fetchone()[0] == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("PostgreSQL still works for processes that were killed.")
+
+
 def restart(root):
     """Start once more: one sweep, and a worker that has what the sweep sent."""
     from smart_storages.queued import ledger, operations
@@ -348,6 +367,7 @@ def restart(root):
     from smart_storages.queued.sweeper import sweep
 
     actor = Actor(root, 0)
+    wait_for_the_dead()
     time.sleep(1.1 * LEASE)  # a sweep finds an attempt dead when its lease has run out
     messages.clear()
     report = sweep(orphan_age=0, requeue_age=0)
