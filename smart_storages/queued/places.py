@@ -146,7 +146,7 @@ def is_forwarding(reference: Any) -> bool:
     if isinstance(reference, str):
         try:
             reference = import_string(reference)
-        except ImportError:
+        except Exception:  # Django's own error says it best, when the alias is used
             return False
     cls = reference if isinstance(reference, type) else type(reference)
     return issubclass(cls, ForwardingStorage)
