@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence, Type, Union
 
+from django.utils.module_loading import import_string
+
 from smart_storages.exceptions import ConfigurationError
 
 __all__ = [
+    "import_path",
     "require_choices",
     "require_flags",
     "require_names",
@@ -14,6 +17,26 @@ __all__ = [
     "require_references",
     "require_tables",
 ]
+
+
+def import_path(what: str, path: str) -> Any:
+    """Return what a dotted path names.
+
+    Args:
+        what: What it is, for the message: ``"The backend"``.
+        path: The dotted path.
+
+    Raises:
+        ConfigurationError: it cannot be imported; names the path, and why.
+
+    Example:
+        >>> import_path("The backend", "os.sep")
+        '/'
+    """
+    try:
+        return import_string(path)
+    except (ImportError, TypeError, ValueError) as error:  # the last two: it begins with a dot
+        raise ConfigurationError(f"{what} {path!r} cannot be imported: {error}.") from error
 
 
 def _require(owner: Union[str, Type[Any]], name: str, is_right: bool, what: str, got: Any) -> None:

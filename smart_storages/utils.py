@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages import storages as ready_made
+from smart_storages.arguments import import_path
 from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
 from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.exceptions import ConfigurationError
@@ -93,14 +94,7 @@ def _require_module_name(caller: str, module_name: Any) -> None:
 
 
 def _find_base(label: str, base: Any) -> Type[SmartS3Storage]:
-    found = base
-    if isinstance(base, str):
-        try:
-            found = import_string(base)
-        except (ImportError, TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"{label}: the base {base!r} cannot be imported: {error}."
-            ) from error
+    found = import_path(f"{label}: the base", base) if isinstance(base, str) else base
     if isinstance(found, type) and issubclass(found, SmartS3Storage):
         return found
     given = found.__qualname__ if isinstance(found, type) else type(found).__name__
@@ -382,12 +376,7 @@ def _build_backend(params: Mapping[str, Any]) -> Storage:
         )
     backend, options = params["BACKEND"], params.get("OPTIONS") or {}
     if isinstance(backend, str):
-        try:
-            backend = import_string(backend)
-        except (ImportError, TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"The backend {backend!r} cannot be imported: {error}."
-            ) from error
+        backend = import_path("The backend", backend)
     if not callable(backend):
         raise ConfigurationError(
             "BACKEND of a storage given as a dict must be a class or its dotted path, "

@@ -166,7 +166,8 @@ def test_a_region_comes_from_the_block_or_a_function():
 @pytest.mark.parametrize(
     ("region", "expected"),
     [
-        ("no.such", "'no.such', which cannot be imported"),
+        ("no.such", "'no.such' cannot be imported"),
+        (".such", "'.such' cannot be imported"),
         ("tests.test_resolvers.NAMES", "is no function"),
         (lambda method, filename, params: ["eu"], r"gave \['eu'\]; a region is a text"),
         (lambda method, filename, params: 5, "gave 5; a region is a text"),

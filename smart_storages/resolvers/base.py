@@ -5,8 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
-from django.utils.module_loading import import_string
-
+from smart_storages.arguments import import_path
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.names import path_of
 
@@ -144,12 +143,7 @@ def as_resolver(resolver: Any) -> Any:
     """
     given = resolver
     if isinstance(resolver, str):
-        try:
-            resolver = import_string(resolver)
-        except ImportError as error:
-            raise ConfigurationError(
-                f"The dispatcher's resolver {resolver!r} cannot be imported: {error}"
-            ) from error
+        resolver = import_path("The dispatcher's resolver", resolver)
     label = given if isinstance(given, str) else _name_of(given)
     if isinstance(resolver, type):
         try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Collection, Dict, Mapping, Optional, Union
 
-from django.utils.module_loading import import_string
-
 from smart_storages import config
-from smart_storages.arguments import require_flags, require_tables
+from smart_storages.arguments import import_path, require_flags, require_tables
 from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 from smart_storages.tenancy import TENANT, _tenant, current_region, current_tenant
@@ -178,12 +176,7 @@ class ByRegion(StorageResolver):
         # Late: settings.py may build this rule, and what it names may need settings.
         function = self.region
         if isinstance(function, str):
-            try:
-                function = import_string(function)
-            except ImportError as error:
-                raise ConfigurationError(
-                    f"ByRegion: region is {self.region!r}, which cannot be imported: {error}."
-                ) from error
+            function = import_path("ByRegion: the region", function)
             if not callable(function):
                 raise ConfigurationError(f"ByRegion: {self.region!r} is no function.")
         self._function = function
