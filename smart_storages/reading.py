@@ -14,8 +14,8 @@ from storages.utils import clean_name
 
 from smart_storages import aio, config
 from smart_storages.exceptions import ObjectNotFoundError
-from smart_storages.s3.http import fetch
 from smart_storages.s3.reader import S3Reader
+from smart_storages.s3.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 
@@ -216,8 +216,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
             storage.stat("report.pdf").size
         """
         key = self._get_key(name)
-        answer = fetch(self.s3_target(name), key, method="HEAD")
-        return Stat.from_headers(answer.headers)
+        return stat_object(self.s3_target(name), key)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a file of that name, with one HEAD.

@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+from datetime import timezone
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -101,6 +102,8 @@ class TestAsking:
         asked = storage.stat_many("a")["a"]
         assert (listed.size, listed.etag) == (asked.size, asked.etag)
         assert abs((listed.modified_time - asked.modified_time).total_seconds()) < 1
+        assert [each.modified_time.tzinfo for each in (listed, asked)] == [timezone.utc] * 2
+        assert next(stat for _, stat in storage.iter_files()).modified_time.tzinfo is timezone.utc
 
     def test_odd_names_are_answered(self, s3_bucket, make_storage):
         odd = [

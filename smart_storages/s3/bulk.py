@@ -14,7 +14,7 @@ from botocore.compat import MD5_AVAILABLE, get_md5
 from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3Error
 from smart_storages.s3.calls import CALL_ERRORS, accepted
 from smart_storages.s3.errors import translate_answer, translate_error
-from smart_storages.s3.http import fetch
+from smart_storages.s3.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 
@@ -301,6 +301,6 @@ def _just_before(key: str) -> str:
 
 def _stat_one(target: Target, key: str) -> Optional[Stat]:
     try:
-        return Stat.from_headers(fetch(target, key, method="HEAD").headers)
+        return stat_object(target, key)
     except ObjectNotFoundError:
         return None

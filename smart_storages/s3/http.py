@@ -10,11 +10,13 @@ import random
 import re
 from http.client import HTTPException
 from time import sleep
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError, SSLError
 
+from smart_storages.exceptions import UnreachableError, without_frames
+from smart_storages.s3.answers import find_fault, length_of
 from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
 
 if TYPE_CHECKING:
@@ -61,9 +63,8 @@ class Answer:
         self._is_fresh = is_ours
         # What urllib3 reads from itself. It reads into a buffer of ours, urllib3 copies twice.
         self._source = getattr(body, "_fp", body) if is_ours else body
-        length = headers.get("content-length")
         #: Bytes of the body not read yet, ``None`` where the server does not say.
-        self.left: Optional[int] = int(length) if length is not None else None
+        self.left: Optional[int] = length_of(headers)
 
     def read(self, size: int) -> bytes:
         """Read up to ``size`` bytes; fewer only at the end, or where the connection broke."""
@@ -192,17 +193,17 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
             response = _open(way, request.method, way.target_of(request, signed), headers)
             status = response.status
             if status < _FIRST_REDIRECT:
-                received = {name.lower(): value for name, value in response.headers.items()}
-                if head:
-                    response.read()
-                    response.release_conn()
-                return Answer(status, received, None if head else response, is_ours=True)
-            if status < _FIRST_ERROR or status == _BAD_REQUEST:
+                outcome = _take(target, request, response)
+                if isinstance(outcome, Answer):
+                    return outcome
+                error = outcome
+            elif status < _FIRST_ERROR or status == _BAD_REQUEST:
                 # Another region, or a signature that S3 wants otherwise: botocore knows how.
                 response.close()
                 return None
-            error = _read_error(response, request)
-            final = status not in _RETRIED
+            else:
+                error = _read_error(response, request)
+                final = status not in _RETRIED
         except (HTTPError, OSError) as broken:
             error = broken
             final = isinstance(broken, SSLError)
@@ -228,6 +229,37 @@ def _open(way: Way, method: str, target: str, headers: Dict[str, str]) -> Any:
         redirect=False,
         retries=False,
         assert_same_host=False,
+    )
+
+
+def _take(target: Target, request: Request, response: Any) -> Union[Answer, UnreachableError]:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    fault = _find_fault(target, request, response.status, headers)
+    if fault is not None:
+        response.close()
+        return fault
+    if request.method == "HEAD":
+        response.read()
+        response.release_conn()
+        return Answer(response.status, headers, None, is_ours=True)
+    return Answer(response.status, headers, response, is_ours=True)
+
+
+def _find_fault(
+    target: Target, request: Request, status: int, headers: Dict[str, str]
+) -> Optional[UnreachableError]:
+    fault = find_fault(status, headers, ranged="Range" in request.params)
+    return None if fault is None else _make_fault(target, request, status, fault)
+
+
+def _make_fault(
+    target: Target, request: Request, status: Optional[int], fault: str
+) -> UnreachableError:
+    return UnreachableError(
+        f"S3 gave no answer that can be read to a {request.method}: {fault}. "
+        "A proxy or gateway before it may be at fault.",
+        status=status,
+        **target.places(request.key),
     )
 
 
@@ -262,6 +294,15 @@ def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
         answer = call(Bucket=target.bucket, Key=request.key, **request.params)
     except (BotoCoreError, ClientError, HTTPError) as error:
         target.fail(error, request.key, head=request.method == "HEAD")
+    except ValueError as error:
+        # botocore converts numbers and dates of the answer, and lets this pass.
+        raise _make_fault(target, request, None, str(error)) from without_frames(error)
     about = answer["ResponseMetadata"]
     headers = {name.lower(): value for name, value in about["HTTPHeaders"].items()}
-    return Answer(about["HTTPStatusCode"], headers, answer.get("Body"), is_ours=False)
+    body = answer.get("Body")
+    fault = _find_fault(target, request, about["HTTPStatusCode"], headers)
+    if fault is not None:
+        if body is not None:
+            body.close()
+        raise fault
+    return Answer(about["HTTPStatusCode"], headers, body, is_ours=False)

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple
+from traceback import clear_frames
+from typing import TYPE_CHECKING, Any, Deque, Optional, Tuple
 
-from smart_storages.exceptions import ContentMismatchError
+from smart_storages.exceptions import ContentMismatchError, UnreachableError
 from smart_storages.s3.checksums import Checksum, find_checksum
 from smart_storages.s3.http import Answer, fetch
+from smart_storages.s3.range_threads import RangeThreads
+from smart_storages.s3.sizes import ask_size, confirm_size
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.stream import PIECE, Stream, read_unsized
 
@@ -83,20 +85,42 @@ class S3Reader(io.RawIOBase):
         md5_etags = provider.md5_etags or self.headers.get("x-rgw-object-type") == "Normal"
         self._checksum: Optional[Checksum] = find_checksum(self.headers, md5_etags=md5_etags)
         if answer.left is None:
-            self._whole = read_unsized(target, key, answer)
-            self.size = len(self._whole)
-            self._check(0, self._whole)
+            self._take_unsized(answer)
         else:
             self.size = answer.left
             self._stream = self._open_stream(0, self.size, answer)
-            if self.size == 0:
-                self._leave_stream()
+        if self.size == 0:
+            self._take_empty()
+
+    def _take_unsized(self, answer: Answer) -> None:
+        self._whole = read_unsized(self._target, self.key, answer)
+        self.size = len(self._whole)
+        self._check(0, self._whole)
+        # Chunks have an end, what ends with its connection may have been cut.
+        if self.size and "transfer-encoding" not in self.headers:
+            size = ask_size(self._target, self.key, self.headers)
+            if size not in (None, self.size):
+                raise UnreachableError(
+                    f"The connection to S3 ended after {self.size} of {size} bytes. "
+                    "Read the file again.",
+                    **self._target.places(self.key),
+                )
+
+    def _take_empty(self) -> None:
+        self._leave_stream()
+        self._whole = None
+        is_told = "content-length" in self.headers or "transfer-encoding" in self.headers
+        self.size = confirm_size(self._target, self.key, self.headers, 0 if is_told else None)
+        if self.size:
+            self._stream = self._open_stream(0, self.size)
+        elif self._checksum is not None and not self._checksum.holds():
+            raise self._differs()
 
     @property
     def stat(self) -> Stat:
         """What the answer said of the object: size, time, ETag, type, metadata. No request."""
         if self._stat is None:
-            self._stat = Stat.from_headers({**self.headers, "content-length": str(self.size)})
+            self._stat = Stat.from_headers(self.headers, self.size)
         return self._stat
 
     def readable(self) -> bool:
@@ -248,8 +272,13 @@ class S3Reader(io.RawIOBase):
         # and getvalue() hands out the buffer itself.
         out.seek(left - 1)
         out.write(b"\0")
-        with out.getbuffer() as view:
-            self._fill(view, start)
+        try:
+            with out.getbuffer() as view:
+                self._fill(view, start)
+        except BaseException as error:
+            # Their frames hold slices of the view, which would keep the buffer from being closed.
+            clear_frames(error.__traceback__)
+            raise
         return out.getvalue()
 
     def _fill(self, view: memoryview, start: int) -> None:
@@ -274,7 +303,7 @@ class S3Reader(io.RawIOBase):
         parts: Deque[Tuple[int, int]] = deque(
             (at, min(at + PART_SIZE, len(view))) for at in range(0, len(view), PART_SIZE)
         )
-        helpers = _Helpers(self, parts, view, start)
+        helpers = RangeThreads(self._read_range, parts, view, start)
         self._span = _LAST_RANGE
         try:
             helpers.run(min(self._threads, len(parts) - 1))
@@ -299,7 +328,7 @@ class S3Reader(io.RawIOBase):
         while self._at < start + len(view):
             self.readinto(view[self._at - start :])
 
-    def read_range(self, view: memoryview, start: int) -> None:
+    def _read_range(self, view: memoryview, start: int) -> None:
         """Fill ``view`` with the bytes from ``start`` on, over a connection of its own."""
         stream = self._open_stream(start, start + len(view))
         try:
@@ -322,47 +351,15 @@ class S3Reader(io.RawIOBase):
             if checksum.at == self.size:
                 self._checksum = None
                 if not checksum.holds():
-                    raise ContentMismatchError(
-                        "The bytes that arrived are not the ones that were stored: their "
-                        "checksum differs. Read the file again.",
-                        **self._target.places(self.key),
-                    )
+                    raise self._differs()
+
+    def _differs(self) -> ContentMismatchError:
+        return ContentMismatchError(
+            "The bytes that arrived are not the ones that were stored: their checksum differs. "
+            "Read the file again.",
+            **self._target.places(self.key),
+        )
 
     def _raise_if_closed(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file.")
-
-
-class _Helpers:
-    """Threads that fetch ranges from the end of a deque until it is empty."""
-
-    def __init__(
-        self, reader: S3Reader, parts: Deque[Tuple[int, int]], view: memoryview, start: int
-    ) -> None:
-        self._reader = reader
-        self._parts = parts
-        self._view = view
-        self._start = start
-        self._threads: List[threading.Thread] = []
-        self.errors: List[BaseException] = []
-
-    def run(self, count: int) -> None:
-        for _ in range(count):
-            thread = threading.Thread(target=self._work, name="smart-storages-range", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        while not self.errors:
-            try:
-                first, last = self._parts.pop()
-            except IndexError:
-                return
-            try:
-                self._reader.read_range(self._view[first:last], self._start + first)
-            except BaseException as error:
-                self.errors.append(error)

@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-import struct
-import sys
 import weakref
 from typing import Any, Dict, Optional, Tuple
 from urllib.parse import urlsplit
 
 from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cert_path
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 __all__ = ["SocketPools"]
 
-_ON_LINUX = sys.platform.startswith("linux")
-
 #: Sockets kept open to one host at least; the async executor has as many threads.
 _SOCKETS = 64
-
-# A server sizes its send buffer by the segment: on loopback, where one holds 32 KB, it would
-# push megabytes into the kernel before it learns that a reader wanted ten bytes.
-_SEGMENT = 1460
-
-# A connection to a server this near, in microseconds, is opened anew rather than used again after
-# a body this big, in bytes: its windows are then wide enough to take megabytes nobody reads.
-_NEAR = 1000
-_WIDE = 128 * 1024
-
-# Where Linux keeps the round trip, in microseconds, in its struct tcp_info.
-_RTT = struct.Struct("68xI")
 
 
 class _HideSignatures(logging.Filter):
@@ -55,49 +37,9 @@ def _is_signed(value: Any) -> bool:
     return isinstance(value, str) and "X-Amz-Signature=" in value
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_HideSignatures())
-
-
-class _Bounded:
-    """A connection on which an unread answer stays small."""
-
-    near = False
-    spent = False
-
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
-        self.near = _is_near(self.sock)  # type: ignore[attr-defined]
-        self.spent = False
-
-    def request(
-        self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
-    ) -> None:
-        if self.spent and "Range" not in (headers or {}):
-            self.close()  # type: ignore[attr-defined]
-        super().request(method, url, body=body, headers=headers, **options)  # type: ignore[misc]
-
-    def getresponse(self, *args: Any, **options: Any) -> Any:
-        response = super().getresponse(*args, **options)  # type: ignore[misc]
-        length = response.headers.get("Content-Length") or ""
-        if self.near and length.isdigit() and int(length) > _WIDE:
-            self.spent = True
-        return response
-
-
-class _Connection(_Bounded, HTTPConnection):
-    pass
-
-
-class _SecureConnection(_Bounded, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls: Any = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls: Any = _SecureConnection
+# The second tells the whole URL of an answer whose headers cannot be parsed.
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(_HideSignatures())
 
 
 # Clients that differ in credentials alone share sockets; the last client to go closes them.
@@ -153,10 +95,9 @@ class SocketPools:
             "timeout": Timeout(connect=connect, read=read),
             "maxsize": self._size,
             "block": False,
-            "socket_options": _socket_options(),
         }
         if scheme == "http":
-            return _Pool(host, port, **options)
+            return HTTPConnectionPool(host, port, **options)
         options.update(
             ssl_context=create_urllib3_context(),
             cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
@@ -164,19 +105,4 @@ class SocketPools:
             cert_file=self._cert[0],
             key_file=self._cert[1],
         )
-        return _SecurePool(host, port, **options)
-
-
-def _is_near(sock: Any) -> bool:
-    # The kernel's figure of the handshake: a clock around connect() would measure our own load.
-    if not _ON_LINUX:
-        return False
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RTT.size)
-    return len(info) == _RTT.size and _RTT.unpack(info)[0] < _NEAR
-
-
-def _socket_options() -> Any:
-    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    if _ON_LINUX:
-        options.append((socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT))
-    return options
+        return HTTPSConnectionPool(host, port, **options)

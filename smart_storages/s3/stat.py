@@ -7,11 +7,13 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Dict, Mapping, Optional
 
+from smart_storages.s3.answers import total_of
+
 __all__ = ["Stat"]
 
 _METADATA = "x-amz-meta-"
 
-# For a server that does not say when an object was written.
+# For a server that does not say, or not in words, when an object was written.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -30,7 +32,7 @@ class Stat:
         version_id: Version, in a bucket that keeps versions.
 
     Example:
-        >>> Stat.from_answer({"ContentLength": 5, "LastModified": None, "ETag": '"0cc1"'}).etag
+        >>> Stat.from_headers({"content-length": "5", "etag": '"0cc1"'}).etag
         '0cc1'
     """
 
@@ -44,18 +46,21 @@ class Stat:
     version_id: Optional[str] = None
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> Stat:
+    def from_headers(cls, headers: Mapping[str, str], size: Optional[int] = None) -> Stat:
         """Return it of the headers, by lower-case name, of the answer to a GET or HEAD.
+
+        Args:
+            headers: The headers.
+            size: The size, if it is known better than the headers tell it.
 
         Example:
             >>> Stat.from_headers({"content-length": "5", "etag": '"0cc1"'}).size
             5
         """
-        modified = headers.get("last-modified")
         skip = len(_METADATA)
         return cls(
-            size=_size_of(headers),
-            modified_time=parsedate_to_datetime(modified) if modified else _LONG_AGO,
+            size=(total_of(headers) or 0) if size is None else size,
+            modified_time=_read_date(headers.get("last-modified", "")),
             etag=headers.get("etag", "").strip('"'),
             content_type=headers.get("content-type"),
             content_encoding=headers.get("content-encoding") or None,
@@ -67,31 +72,26 @@ class Stat:
         )
 
     @classmethod
-    def from_answer(cls, answer: Mapping[str, Any]) -> Stat:
-        """Return it of boto3's answer to ``head_object`` or ``get_object``."""
-        return cls(
-            size=answer["ContentLength"],
-            modified_time=answer["LastModified"],
-            etag=answer.get("ETag", "").strip('"'),
-            content_type=answer.get("ContentType"),
-            content_encoding=answer.get("ContentEncoding"),
-            metadata=dict(answer.get("Metadata") or {}),
-            storage_class=answer.get("StorageClass"),
-            version_id=answer.get("VersionId"),
-        )
-
-    @classmethod
     def from_entry(cls, entry: Dict[str, Any]) -> Stat:
         """Return it of one entry of ``list_objects_v2``."""
         storage_class = entry.get("StorageClass")
         return cls(
             size=entry["Size"],
-            modified_time=entry["LastModified"],
+            modified_time=_in_utc(entry["LastModified"]),
             etag=entry.get("ETag", "").strip('"'),
             storage_class=None if storage_class == "STANDARD" else storage_class,
         )
 
 
-def _size_of(headers: Mapping[str, str]) -> int:
-    _, _, total = headers.get("content-range", "").rpartition("/")
-    return int(total if total.isdigit() else headers.get("content-length", 0))
+def _read_date(text: str) -> datetime:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):  # TypeError until Python 3.10
+        return _LONG_AGO
+    return _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:  # "-0000": a time in UTC that says so of itself
+        return moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)

@@ -10,7 +10,9 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
     UnreachableError,
+    without_frames,
 )
+from smart_storages.s3.answers import length_of, total_of
 from smart_storages.s3.http import BODY_ERRORS, Answer, attempts_of, fetch, pause
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Stream:
         headers: Of the answer that tells which version it is.
         start: First byte.
         stop: The byte after the last one.
-        answer: An answer to read from, if it was asked for already.
+        answer: An answer to read from; without one, the first read asks for it.
 
     Raises:
         ObjectChangedError: from any method: the object was replaced.
@@ -64,8 +66,6 @@ class Stream:
         self._failures = 0
         self._failed_at = start
         self._answer: Optional[Answer] = answer
-        if answer is None:
-            self._answer = self._ask()
 
     def readinto(self, view: memoryview) -> int:
         """Read at least one byte."""
@@ -135,7 +135,7 @@ class Stream:
                 f"The connection to S3 broke {self._failures} times within one read, the last "
                 f"time at byte {self.at}. Read the file again.",
                 **self._target.places(self._key),
-            ) from error
+            ) from without_frames(error)
         if self._failures > 1:
             pause(self._failures - 1)
 
@@ -173,6 +173,13 @@ class Stream:
                 f"S3 was asked for the bytes from {self.at} on and answered with {told!r}.",
                 **self._target.places(self._key),
             )
+        size, total = length_of(self._headers), total_of(headers)
+        if told and size and total and total != size:
+            raise ContentMismatchError(
+                f"S3 says now that the object has {total} bytes, and said {size} when it was "
+                "opened. Open the file again.",
+                **self._target.places(self._key),
+            )
 
     def _skip_to_start(self, answer: Answer) -> None:
         # A server that knows no ranges sends all of it.
@@ -203,6 +210,10 @@ def read_unsized(target: Target, key: str, answer: Answer) -> bytes:
                 return b"".join(pieces)
             pieces.append(piece)
     except BODY_ERRORS as error:
-        target.fail(error, key)
+        raise UnreachableError(
+            "The connection to S3 broke while it sent an object whose length it does not say. "
+            "Read the file again.",
+            **target.places(key),
+        ) from without_frames(error)
     finally:
         answer.close()

@@ -168,6 +168,24 @@ class TestRequests:
             read(fetch(target, "k"))
         assert (len(proxy.requests), proxy.connections) == (5, 1)
 
+    @pytest.mark.real_s3
+    def test_the_connection_is_used_again_after_big_bodies_and_near_their_ends(
+        self, ceph: S3Server
+    ) -> None:
+        bucket = ceph.create_bucket()
+        size = 256 * 1024
+        ceph.client().put_object(Bucket=bucket, Key="k", Body=bytes(size))
+        for left, connections in ((0, 1), (1000, 1), (200_000, 20)):
+            with S3Proxy(ceph.endpoint_url) as proxy:
+                client = make_client(ceph, endpoint_url=proxy.endpoint_url)
+                for _ in range(20):
+                    answer = fetch(Target(bucket, lambda client=client: client), "k")
+                    view = memoryview(bytearray(size - left))
+                    while view:
+                        view = view[answer.readinto(view) :]
+                    answer.close()
+                assert (len(proxy.requests), proxy.connections) == (20, connections)
+
     def test_nothing_of_an_unread_body_reaches_the_next_answer(
         self, target: Target, s3_bucket: Bucket
     ) -> None:
