@@ -32,6 +32,16 @@ __all__ = ["ReadingMixin", "S3ReadFile"]
 _BUFFER = 64 * 1024
 
 
+def _check_mode(mode: str, name: Any) -> str:
+    if not set(mode) <= set("rbt") or {"b", "t"} <= set(mode):
+        raise ValueError(
+            f"The file {name!r} cannot be opened in mode {mode!r}: an object of S3 is read with "
+            "'rb' or 'r', and written as a whole, by its storage, with 'wb' or save(). To change "
+            "it, read it, and save what it is to be."
+        )
+    return mode
+
+
 class S3ReadFile(File):  # type: ignore[type-arg]
     """A file of a storage, open for reading: seekable, lazy, and always one version of it.
 
@@ -40,9 +50,13 @@ class S3ReadFile(File):  # type: ignore[type-arg]
 
     Args:
         name: Name of the file in its storage.
-        mode: ``"rb"``, or ``"r"`` for text in UTF-8.
+        mode: ``"rb"``, or ``"r"`` or ``"rt"`` for text in UTF-8.
         open_reader: Returns a reader at the start of the object.
         gunzip: Decompress an object whose ``Content-Encoding`` is gzip.
+        get_object: Returns boto3's ``s3.Object`` of the file, for :attr:`obj`.
+
+    Raises:
+        ValueError: the mode is another one.
 
     Example::
 
@@ -52,13 +66,25 @@ class S3ReadFile(File):  # type: ignore[type-arg]
     """
 
     def __init__(
-        self, name: str, mode: str, open_reader: Callable[[], S3Reader], *, gunzip: bool = False
+        self,
+        name: str,
+        mode: str,
+        open_reader: Callable[[], S3Reader],
+        *,
+        gunzip: bool = False,
+        get_object: Optional[Callable[[], Any]] = None,
     ) -> None:
+        # Whole before the request: one that fails leaves it in a traceback, to be shown.
+        super().__init__(None, name)
+        self.mode = _check_mode(mode, name)
         self._open_reader = open_reader
         self._gunzip = gunzip
-        self.mode = mode
-        self._reader = open_reader()
-        super().__init__(self._wrap(self._reader), name)
+        self._get_object = get_object
+        self._open()
+
+    def _open(self) -> None:
+        self._reader = self._open_reader()
+        self.file = self._wrap(self._reader)
 
     def _wrap(self, reader: S3Reader) -> Any:
         file: Any = io.BufferedReader(reader, _BUFFER)
@@ -91,22 +117,32 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         """When the object was written, as ``get_modified_time`` of its storage gives it."""
         return localize(self.stat.modified_time)
 
+    @property
+    def obj(self) -> Any:
+        """boto3's ``s3.Object`` of the file, as ``S3File.obj`` of django-storages.
+
+        It asks S3 itself for what one wants to know; :attr:`stat` has it already.
+        """
+        if self._get_object is None:
+            raise AttributeError("This file was not opened by a storage, which makes the object.")
+        return self._get_object()
+
     def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3ReadFile:
         """Go to the start; after ``close``, open the object again as it is then.
 
+        Args:
+            mode: Of a file that is closed, the mode to open it in. One that is open stays in its
+                mode, as Django's own files do.
+
         Raises:
-            ValueError: the mode is not the one the file was opened with.
+            ValueError: the mode is not one for reading.
 
         Source: Django's ``File.open``.
         """
-        if mode is not None and mode != self.mode:
-            raise ValueError(
-                f"The file {self.name!r} is open in mode {self.mode!r}, not {mode!r}. "
-                "Open it anew from its storage."
-            )
+        wanted = _check_mode(mode or self.mode, self.name)
         if self.closed:
-            self._reader = self._open_reader()
-            self.file = self._wrap(self._reader)
+            self.mode = wanted
+            self._open()
         else:
             self.seek(0)
         return self
@@ -114,9 +150,10 @@ class S3ReadFile(File):  # type: ignore[type-arg]
     def close(self) -> None:
         """Close the file and give up its connection."""
         file: Any = self.file
-        file.close()
-        # A GzipFile leaves what it reads from open.
-        self._reader.close()
+        if file is not None:
+            file.close()
+            # A GzipFile leaves what it reads from open.
+            self._reader.close()
 
     # Async
 
@@ -189,8 +226,6 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         return self.client
 
     def _open(self, name: Any, mode: str = "rb") -> Any:
-        if set(mode) & set("wax+"):
-            return super()._open(name, mode)
         key = self._get_key(name)
         relative = key[len(self.location) :].lstrip("/")
         target = self.s3_target(relative)
@@ -200,7 +235,13 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         def open_reader() -> S3Reader:
             return S3Reader(target, key, threads=min(threads, _MAX_THREADS))
 
-        return S3ReadFile(relative, mode, open_reader, gunzip=self.gzip)
+        return S3ReadFile(
+            relative,
+            mode,
+            open_reader,
+            gunzip=self.gzip,
+            get_object=lambda: self.bucket.Object(key),
+        )
 
     def stat(self, name: str) -> Stat:
         """Return size, time, ETag, type and metadata of a file, with one HEAD.

@@ -173,8 +173,49 @@ class TestFile:
         with file.open("rb"):
             assert file.read() == b"second"
         assert file.size == 6
-        with pytest.raises(ValueError, match="mode 'rb', not 'r'"):
-            file.open("r")
+        with file.open("r"):
+            assert file.read() == "second"
+            assert file.open("rb").read() == "second"
+
+    def test_a_mode_that_s3_cannot_do_is_refused_without_a_request(
+        self, s3_bucket: Bucket, count_requests: Counter
+    ) -> None:
+        s3_bucket.put("k", b"content")
+        storage = SmartS3Storage()
+        with count_requests() as requests:
+            for mode in ("r+b", "r+", "rb+", "q", "rtb"):
+                with pytest.raises(ValueError, match="cannot be opened in mode"):
+                    storage.open("k", mode)
+        assert requests == []
+
+    def test_one_that_could_not_be_opened_can_be_shown(
+        self, storage: SmartS3Storage, s3_bucket: Bucket
+    ) -> None:
+        # As Django's debug page does with each local variable.
+        with pytest.raises(FileNotFoundError) as caught:
+            storage.open("nope")
+        frames = [entry.frame.f_locals.get("self") for entry in caught.traceback]
+        halves = [each for each in frames if isinstance(each, S3ReadFile)]
+        assert halves
+        for half in halves:
+            assert repr(half) == "<S3ReadFile: nope>"
+            assert half.closed
+            half.close()
+
+    def test_a_packed_one_keeps_its_mode(self, s3_settings: Any, s3_bucket: Bucket) -> None:
+        # GzipFile has a mode of its own, a number until Python 3.13.
+        s3_bucket.put("k", gzip.compress(b"content"), ContentEncoding="gzip")
+        with SmartS3Storage(gzip=True).open("k") as file:
+            assert file.mode == "rb"
+            assert file.open("rb").read() == b"content"
+
+    def test_botos_object_is_at_hand(self, storage: SmartS3Storage, s3_bucket: Bucket) -> None:
+        s3_bucket.put("media/k", b"content", Metadata={"by": "me"})
+        theirs = S3Boto3Storage(location="media").open("k").obj
+        with storage.open("k") as file:
+            assert file.obj == theirs
+            assert file.obj.metadata == {"by": "me"}
+            assert file.obj.content_length == 7
 
     def test_text_is_text(self, storage: SmartS3Storage, s3_bucket: Bucket) -> None:
         s3_bucket.put("media/k", "zwölf\nBoxkämpfer".encode())

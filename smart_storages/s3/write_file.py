@@ -59,12 +59,12 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         transfer: TransferConfig = _DEFAULT_TRANSFER,
         on_close: Optional[Callable[[], None]] = None,
     ) -> None:
+        super().__init__(None, name)
         if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
             raise ValueError(
                 f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
                 "Use 'wb', or read it, change it and save it."
             )
-        super().__init__(None, name)
         self.mode = mode
         self._target = target
         self._key = key

@@ -60,3 +60,11 @@ def test_every_byte_goes_out_once_in_parts_of_the_size_asked_for(
     lengths = [len(part) for part in Recorder.parts]
     assert lengths[:-1] == expected[:-1]
     assert 0 < lengths[-1] <= expected[-1]
+
+
+def test_one_of_an_impossible_mode_can_be_shown() -> None:
+    target: Any = None
+    with pytest.raises(ValueError, match="not possible") as caught:
+        S3WriteFile(target, "k", "k", "ab", {})
+    half = caught.traceback[-1].frame.f_locals["self"]
+    assert repr(half) == "<S3WriteFile: k>"
