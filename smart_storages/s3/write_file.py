@@ -60,11 +60,6 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         on_close: Optional[Callable[[], None]] = None,
     ) -> None:
         super().__init__(None, name)
-        if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
-            raise ValueError(
-                f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
-                "Use 'wb', or read it, change it and save it."
-            )
         self.mode = mode
         self._target = target
         self._key = key
@@ -77,6 +72,12 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         self._upload: Optional[MultipartUpload] = None
         self._finalizer: Any = None
         self._is_closed = False
+        # Last: whoever shows the traceback shows this file.
+        if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
+            raise ValueError(
+                f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
+                "Use 'wb', or read it, change it and save it."
+            )
 
     # Writing
 

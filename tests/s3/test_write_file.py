@@ -67,4 +67,4 @@ def test_one_of_an_impossible_mode_can_be_shown() -> None:
     with pytest.raises(ValueError, match="not possible") as caught:
         S3WriteFile(target, "k", "k", "ab", {})
     half = caught.traceback[-1].frame.f_locals["self"]
-    assert repr(half) == "<S3WriteFile: k>"
+    assert repr(half) == "<S3WriteFile: 'k' open for writing>"
