@@ -31,8 +31,8 @@ def storages(make_storage, monkeypatch):
 
     monkeypatch.setattr("botocore.retryhandler.random.random", lambda: 0)  # no wait between them
 
-    def make(**options):
-        config = Config(retries={"max_attempts": 1})
+    def make(mode="legacy", **options):
+        config = Config(retries={"max_attempts": 1, "mode": mode})
         return make_storage(client_config=config, transfer_config=IN_PARTS, **options)
 
     return make
@@ -98,6 +98,14 @@ class TestOnce:
             assert [storage.open(f"from/{name}").read() for name in names] == [b"content"] * 6
         assert all("/from/" in key for key in s3_bucket.keys(""))
 
+    @pytest.mark.parametrize("mode", ["standard", "adaptive"])
+    def test_botocores_other_ways_to_retry_do_it_too(self, s3_bucket, s3_proxy, storages, mode):
+        storage = storages(mode, file_overwrite=False)
+        fault = s3_proxy.inject(method="PUT", answer=ANSWERS["headers only"])
+        assert storage.save("a.txt", ContentFile(b"small")) == "a.txt"
+        assert fault.fired == 1
+        assert s3_bucket.keys() == ["a.txt"]
+
     def test_a_delete_of_many_is_repeated(self, s3_bucket, s3_proxy, storages):
         storage = storages()
         for name, answer in ANSWERS.items():
@@ -130,15 +138,20 @@ class TestAlways:
         assert s3_bucket.keys() == []
         assert s3_bucket.open_uploads() == []
 
-    @pytest.mark.parametrize("in_parts", [False, True])
-    def test_a_move_keeps_its_source(self, s3_bucket, s3_proxy, storages, monkeypatch, in_parts):
-        if in_parts:
+    @pytest.mark.parametrize("query", [None, "uploads", "partNumber", "uploadId"])
+    def test_a_move_keeps_its_source(self, s3_bucket, s3_proxy, storages, monkeypatch, query):
+        if query is not None:
             monkeypatch.setattr(copying, "MAX_COPY", 1)
         s3_bucket.put("from", b"content", ContentType="text/x-odd")
         for overwrite, answer in itertools.product((True, False), ANSWERS.values()):
             s3_proxy.reset()
-            step = {"method": "POST", "query": "uploadId"} if in_parts else {"method": "PUT"}
-            fault = s3_proxy.inject(**step, answer=answer, unasked=True, times=None)
+            fault = s3_proxy.inject(
+                method="POST" if query in ("uploads", "uploadId") else "PUT",
+                query=query,
+                answer=answer,
+                unasked=True,
+                times=None,
+            )
             with pytest.raises(S3Error):
                 # A parameter of its own has the object looked at first, so that its size is known.
                 storages(
