@@ -1,6 +1,7 @@
 """A name is claimed before an object without a condition takes it; a claim is no file."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,6 +30,14 @@ def make(make_storage):
         return make_storage(file_overwrite=False, transfer_config=IN_PARTS, **options)
 
     return make
+
+
+def eventually(condition):
+    """Wait for another thread to get to something, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 def leave_claim(storage, name):
@@ -119,6 +128,21 @@ class TestReading:
             with pytest.raises(ObjectNotFoundError, match="about to save it"):
                 read("a.bin")
         assert storage.stat_many(["a.bin"]) == {"a.bin": None}
+
+    def test_readers_see_no_file_until_it_is_whole(self, s3_bucket, s3_proxy, make):
+        storage = make()
+        held = s3_proxy.inject(method="POST", query="uploadId", hold_request_at=0)
+        with ThreadPoolExecutor(1) as pool:
+            saved = pool.submit(storage.save, "a.bin", ContentFile(bytes(2000)))
+            try:
+                eventually(lambda: s3_bucket.keys() == ["a.bin"])
+                assert storage.exists("a.bin") is False
+                with pytest.raises(ObjectNotFoundError):
+                    storage.open("a.bin")
+            finally:
+                held.resume.set()
+            assert saved.result() == "a.bin"
+        assert storage.open("a.bin").read() == bytes(2000)
 
     def test_one_that_was_left_behind_is_not_taken_over(self, s3_bucket, make):
         storage = make()
