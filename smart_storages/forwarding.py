@@ -303,8 +303,6 @@ class ForwardingStorage(Storage):
 def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) -> Steps:
     """Write content under exactly this name, and return whether that was possible.
 
-    A plain ``save`` may store under another name; a copy must not.
-
     Args:
         storage: Any storage; a composed one passes it on to the storage that the name leads to.
         name: Name as a save returned it.
@@ -314,6 +312,8 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
     """
     if isinstance(storage, ForwardingStorage):
         return (yield from storage._put_steps(name, content, replace))
+    if getattr(storage, "_draws_names", None) is True:  # its save() never keeps a name
+        return (yield storage, "_save_exactly", (name, content), {"replace": replace})
     for _ in range(_MOST_RACES if replace else 1):
         if replace:
             free = yield storage, "get_available_name", (name,), {}

@@ -47,7 +47,7 @@ _ROWS = (
     Provider("aws",     "crc32",  None,       True,  True,     True,  True,  True),
     Provider("minio",   "crc32",  "path",     True,  True,     False),
     Provider("ceph",    "md5",    "path",     True,  False,    True,  True,  True),
-    Provider("r2",      "md5",    "path",     True,  False,    False),
+    Provider("r2",      "md5",    "path",     True,  True,     False),
     Provider("b2",      "md5",    "path",     False, False,    False),
     Provider("gcs",     "md5",    "path",     False, False,    True,  False),
     Provider("spaces",  "md5",    None,       False, False,    True),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import OrderedDict
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 from boto3.s3.transfer import TransferConfig
+from django.core.files.base import File
 from django.core.files.storage import Storage
+from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages.compat import KEEPS_OVERWRITTEN_NAMES
@@ -29,6 +32,14 @@ __all__ = ["WritingMixin", "is_one_of_many"]
 #: Alternative names are random, so a second try is rare; a hundredth means that something else
 #: chooses the names, always the same one.
 _NAME_TRIES = 100
+
+#: Letters and digits that end a name nobody else draws: 82 bits, so that a million files of one
+#: name collide with a probability of 1e-13. Lower case, for whoever copies them to a disk.
+_SUFFIX = 16
+_SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+#: How many names that were drawn, and not saved yet, are remembered.
+_MOST_DRAWN = 10_000
 
 #: Whose exists() asks no more than whether the key is taken.
 _LIBRARIES = ("django.", "smart_storages.", "storages.")
@@ -52,6 +63,39 @@ class _KnownNames:
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         name: str = self._storage.get_alternative_name(file_root, file_ext)
         return name
+
+
+class _SuffixedNames(_KnownNames):
+    """The same, where every name gets a suffix that nobody else draws."""
+
+    def __init__(self, storage: Any, name: str) -> None:
+        super().__init__(storage)
+        self.taken.add(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        return f"{file_root}_{get_random_string(_SUFFIX, _SUFFIX_CHARACTERS)}{file_ext}"
+
+
+class _DrawnNames:
+    """Names with such a suffix that were given out, and under which nothing was saved yet.
+
+    Whoever asks for a free name and then saves under it gets that very name.
+    """
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[Tuple[str, str], None] = OrderedDict()
+
+    def add(self, bucket: str, key: str) -> None:
+        self._keys[bucket, key] = None
+        while len(self._keys) > _MOST_DRAWN:
+            self._keys.popitem(last=False)
+
+    def take(self, bucket: str, key: str) -> bool:
+        """Tell whether a name was given out, and forget it: it is good for one file."""
+        return self._keys.pop((bucket, key), self) is None
+
+
+_drawn_names = _DrawnNames()
 
 
 class _Saving:
@@ -81,7 +125,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """Save a file, and return the name it was given.
 
         With ``file_overwrite=False`` the name is claimed by the write itself, so that no other
-        writer can come between. A name that is taken gets Django's alternative.
+        writer can come between. A name that is taken gets Django's alternative. On a server that
+        cannot refuse a taken name, every name gets a random suffix.
 
         Args:
             name: Name of the file; ``None`` for the content's own.
@@ -127,7 +172,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
     def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
         """Return a name that is free, or the name itself where files are overwritten.
 
-        The name may be taken by the time it is used: ``save()`` closes that gap.
+        The name may be taken by the time it is used: ``save()`` closes that gap. On a server that
+        cannot refuse a taken name, it has a random suffix that nobody else draws.
 
         Source: ``Storage.get_available_name`` of Django.
         """
@@ -135,6 +181,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if self.file_overwrite and not KEEPS_OVERWRITTEN_NAMES:
             kept: str = find(_KnownNames(self), clean_name(name), max_length)
             return kept
+        if self._draws_names:
+            name = self._draw_name(name, max_length)
         saving = _saving.get()
         if saving is None or saving.storage is not self or self.file_overwrite:
             asked: str = super().get_available_name(name, max_length)
@@ -146,6 +194,36 @@ class WritingMixin(_Base):  # type: ignore[misc]
         else:
             found = super().get_available_name(name, max_length)
         return found
+
+    @property
+    def _draws_names(self) -> bool:
+        return not self.file_overwrite and not self.s3_provider.conditional_put
+
+    def _draw_name(self, name: str, max_length: Optional[int]) -> str:
+        cleaned: str = clean_name(name)
+        saving = _saving.get()
+        is_saving = saving is not None and saving.storage is self
+        given = is_saving and _drawn_names.take(self.bucket_name, self._normalize_name(cleaned))
+        if given and not self.exists(cleaned):  # a copy may have been made under it
+            return cleaned
+        find: Any = Storage.get_available_name
+        drawn: str = find(_SuffixedNames(self, cleaned), cleaned, max_length)
+        if not is_saving:
+            _drawn_names.add(self.bucket_name, self._normalize_name(drawn))
+        return drawn
+
+    def _save_exactly(self, name: str, content: Any, *, replace: bool) -> bool:
+        """Save under this very name; return whether that was possible.
+
+        For composed storages that keep one name in several places, see
+        :func:`smart_storages.forwarding.put_steps`.
+        """
+        if not replace and self.exists(name):
+            return False
+        if not hasattr(content, "chunks"):
+            content = File(content, name)
+        self._save(name, content)
+        return True
 
     def _names_are_ours(self) -> bool:
         # Somebody's own exists() or is_name_available() may know of more than one bucket.
@@ -168,7 +246,13 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if saving.source is None:
             saving.source, saving.extra_params = self._make_source(content, params)
         try:
-            self._put(key, saving.source, {**params, **saving.extra_params}, overwrite=False)
+            # A name of our own drawing needs no question: nobody else has it.
+            self._put(
+                key,
+                saving.source,
+                {**params, **saving.extra_params},
+                overwrite=self._draws_names,
+            )
         except ObjectExistsError:
             saving.names.taken.add(cleaned)
             raise

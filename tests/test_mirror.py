@@ -10,11 +10,14 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
+from smart_storages.calls import run
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import BackendsFailedError, ConfigurationError
+from smart_storages.forwarding import put_steps
 from smart_storages.mirror import Divergence, MirrorStorage
-from smart_storages.resolvers import BySize
+from smart_storages.resolvers import BySize, RendezvousHash
 from smart_storages.signals import mirror_diverged
+from smart_storages.storages import SmartS3Storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 from tests.routing_models import RecordingStorage
 
@@ -345,3 +348,49 @@ def test_a_storage_that_stores_outside_of_the_scope_is_refused_and_cleaned(disk)
     with pytest.raises(SuspiciousFileOperation, match="outside of 'scope/'"):
         storage.save("x.txt", ContentFile(b"x"))
     assert inner.listdir("scope") == ([], [])
+
+
+class TestNamesThatTheStorageDraws:
+    """A bucket on a server that cannot refuse a taken name draws one for each save."""
+
+    @pytest.fixture
+    def make(self, moto_bucket, settings):
+        for name, value in moto_bucket.server.django_settings().items():
+            setattr(settings, name, value)
+        settings.AWS_STORAGE_BUCKET_NAME = moto_bucket.name
+
+        def make(place, provider):
+            return SmartS3Storage(location=place, provider=provider, file_overwrite=False)
+
+        return make
+
+    def test_as_a_mirror_it_takes_the_name_of_the_first(self, make, moto_bucket):
+        storage = MirrorStorage(make("one", "moto"), [make("two", "b2")])
+        names = [storage.save("a.txt", ContentFile(text)) for text in (b"1", b"2")]
+        assert names[0] == "a.txt"
+        assert sorted(moto_bucket.keys()) == sorted(
+            f"{p}/{n}" for p in ("one", "two") for n in names
+        )
+        assert [storage.open(name).read() for name in names] == [b"1", b"2"]
+
+    def test_as_the_first_it_chooses_the_name_of_all(self, make, moto_bucket):
+        storage = MirrorStorage(make("one", "b2"), [make("two", "b2"), make("three", "moto")])
+        name = storage.save("a.txt", ContentFile(b"1"))
+        assert name != "a.txt"
+        assert sorted(moto_bucket.keys()) == [f"{p}/{name}" for p in ("one", "three", "two")]
+
+    def test_a_name_is_not_put_where_a_file_has_it(self, make, moto_bucket):
+        storage = make("one", "b2")
+        assert run(put_steps(storage, "a.txt", ContentFile(b"1"), replace=False)) is True
+        assert run(put_steps(storage, "a.txt", ContentFile(b"2"), replace=False)) is False
+        assert moto_bucket.get("one/a.txt") == b"1"
+        assert run(put_steps(storage, "a.txt", ContentFile(b"3"))) is True
+        assert moto_bucket.get("one/a.txt") == b"3"
+
+    def test_a_dispatcher_by_the_whole_name_finds_what_it_saved(self, make):
+        resolver = RendezvousHash(["one", "two", "three"])
+        storages = {place: make(place, "b2") for place in ("one", "two", "three")}
+        storage = StorageDispatcher(resolver, storages=storages)
+        for number in range(6):
+            name = storage.save(f"{number}.txt", ContentFile(b"x"))
+            assert storage.open(name).read() == b"x"

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -103,18 +104,17 @@ class TestRequests:
         assert sorted(methods(requests)) == ["POST", "POST", "PUT", "PUT"]
         assert s3_bucket.get("a.bin") == bytes(8 * MIB + 1)
 
-    def test_a_server_without_conditions_is_asked_first(
-        self, s3_bucket, s3_proxy, make_storage, count_requests
+    @pytest.mark.parametrize("size", [5, 8 * MIB + 1])
+    def test_a_server_without_conditions_gets_no_question_and_names_of_their_own(
+        self, s3_bucket, s3_proxy, make_storage, count_requests, size
     ):
         storage = make_storage(provider="spaces", addressing_style="path", file_overwrite=False)
         with count_requests() as requests:
-            assert storage.save("a.txt", ContentFile(b"hello")) == "a.txt"
-        assert methods(requests) == ["HEAD", "PUT"]
-        with count_requests() as requests:
-            name = storage.save("a.txt", ContentFile(b"second"))
-        assert methods(requests) == ["HEAD", "HEAD", "PUT"]
-        assert s3_bucket.get("a.txt") == b"hello"
-        assert s3_bucket.get(name) == b"second"
+            names = [storage.save("a.txt", ContentFile(bytes(size))) for _ in range(2)]
+        assert "HEAD" not in methods(requests)
+        assert names[0] != names[1]
+        assert all(re.fullmatch(r"a_[a-z0-9]{16}\.txt", name) for name in names)
+        assert sorted(s3_bucket.keys()) == sorted(names)
 
     def test_delete_is_one_request(self, s3_bucket, s3_proxy, make_storage, count_requests):
         s3_bucket.put("a.txt", b"hello")
@@ -349,8 +349,11 @@ with ThreadPoolExecutor(8) as pool:
 
 
 class TestNeverOverwrite:
-    def test_64_threads_saving_one_name_end_as_64_files(self, s3_bucket, make_storage):
-        storage = make_storage(file_overwrite=False)
+    # The first row is the server's own; the other one promises nothing. Those that claim a name
+    # are in test_claims.
+    @pytest.mark.parametrize("provider", [None, "b2"])
+    def test_64_threads_saving_one_name_end_as_64_files(self, s3_bucket, make_storage, provider):
+        storage = make_storage(provider=provider or s3_bucket.server.name, file_overwrite=False)
         start = threading.Barrier(64)
 
         def save(number):
@@ -384,6 +387,35 @@ class TestNeverOverwrite:
         assert len(saved) == 64
         assert sorted(s3_bucket.keys()) == sorted(saved)
         assert {name: s3_bucket.get(name) for name in saved} == saved
+
+    def test_on_a_server_without_conditions_large_files_do_too(self, s3_bucket, make_storage):
+        storage = make_storage(
+            provider="gcs",
+            file_overwrite=False,
+            transfer_config=TransferConfig(multipart_threshold=1000),
+        )
+        pairs = [("a.bin", ContentFile(bytes([number]) * 64 * 1024)) for number in range(64)]
+        names = storage.save_many(pairs)
+        assert len(set(names)) == 64
+        assert [s3_bucket.get(name)[:1] for name in names] == [bytes([n]) for n in range(64)]
+
+    def test_a_name_that_was_asked_for_is_used_once(self, s3_bucket, make_storage):
+        storage = make_storage(provider="b2", file_overwrite=False)
+        name = storage.get_available_name("a.txt")
+        assert name != "a.txt"
+        assert storage.save(name, ContentFile(b"first")) == name
+        assert storage.save(name, ContentFile(b"second")) != name
+        copied = storage.copy(name, "b.txt")
+        assert copied != "b.txt"
+        assert storage.save(copied, ContentFile(b"third")) != copied
+        assert storage.open(name).read() == storage.open(copied).read() == b"first"
+
+    def test_a_name_of_ones_own_drawing_keeps_to_the_longest_length(self, s3_bucket, make_storage):
+        storage = make_storage(provider="b2", file_overwrite=False)
+        name = storage.save("a" * 60 + ".txt", ContentFile(b"x"), max_length=40)
+        assert re.fullmatch(r"a{19}_[a-z0-9]{16}\.txt", name)
+        with pytest.raises(SuspiciousFileOperation):
+            storage.save("a.txt", ContentFile(b"x"), max_length=10)
 
     def test_large_files_get_names_of_their_own(self, s3_bucket, make_storage):
         storage = make_storage(file_overwrite=False, transfer_config=SMALL_PARTS)
@@ -508,12 +540,26 @@ class TestConflicts:
     def test_a_write_that_never_gets_through_is_an_error(
         self, s3_bucket, make_storage, size, monkeypatch
     ):
-        monkeypatch.setattr("smart_storages.s3.writer._CONFLICT_TRIES", 3)
+        monkeypatch.setattr("smart_storages.s3.writer.CONFLICT_TRIES", 3)
+        monkeypatch.setattr("smart_storages.s3.single_put.CONFLICT_TRIES", 3)
         storage = make_storage(provider="moto", file_overwrite=False, transfer_config=SMALL_PARTS)
         operation = "PutObject" if size == 5 else "CompleteMultipartUpload"
         refusing = Refusing(storage, operation, 409, "ConditionalRequestConflict", 1000)
         with refusing, pytest.raises(PreconditionFailedError, match="Save the file again"):
             storage.save("a.bin", ContentFile(bytes(size)))
+        assert s3_bucket.keys() == []
+        assert s3_bucket.open_uploads() == []
+
+    @pytest.mark.parametrize("size", [5, 6 * MIB])
+    def test_a_file_open_for_writing_says_so_in_a_public_error(self, s3_bucket, make_storage, size):
+        storage = make_storage(transfer_config=SMALL_PARTS)
+        operation = "PutObject" if size == 5 else "CompleteMultipartUpload"
+        file = storage.open("a.bin", "wb")
+        file.write(bytes(size))
+        refusing = Refusing(storage, operation, 409, "ConditionalRequestConflict", 1000)
+        with refusing, pytest.raises(PreconditionFailedError):
+            file.close()
+        assert file.closed
         assert s3_bucket.keys() == []
         assert s3_bucket.open_uploads() == []
 

@@ -14,6 +14,7 @@ from botocore.compat import MD5_AVAILABLE, get_md5
 from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3Error
 from smart_storages.s3.calls import CALL_ERRORS, accepted
 from smart_storages.s3.errors import translate_answer, translate_error
+from smart_storages.s3.results import MISSING_RESULT
 from smart_storages.s3.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
@@ -149,17 +150,25 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
     params = accepted(client, "DeleteObjects", target.read_parameters)
     answer: Any = client.delete_objects(
         Bucket=target.bucket,
-        Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+        # Not quiet: a key counts as deleted once the answer says so.
+        Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False},
         **params,
     )
     refused = answer.get("Errors", ())
-    return {
+    named = {entry.get("Key") for entry in (*answer.get("Deleted", ()), *refused)}
+    failed = {
+        key: translate_answer(500, MISSING_RESULT, **target.places(key))
+        for key in keys
+        if key not in named
+    }
+    told = {
         entry["Key"]: translate_answer(
             _STATUS_OF.get(entry.get("Code"), 400), entry.get("Code"), **target.places(entry["Key"])
         )
         for entry in refused
         if entry.get("Code") != "NoSuchKey"
     }
+    return {**failed, **told}
 
 
 # Inside an answer of 200 there are only codes.

@@ -22,6 +22,7 @@ from botocore.session import Session
 from smart_storages.exceptions import ConfigurationError, without_frames
 from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
 from smart_storages.s3.logs import redact_logs
+from smart_storages.s3.results import require_results
 from smart_storages.s3.signing import UrlSigner
 
 if TYPE_CHECKING:
@@ -257,6 +258,7 @@ class ClientPool:
             raise ConfigurationError(f"botocore refuses its options: {error}") from without_frames(
                 error
             )
+        require_results(client)
         return client
 
     def _session_for(self, credentials: CredentialSource) -> _SharedSession:

@@ -19,6 +19,7 @@ from smart_storages.s3.calls import (
     with_token,
 )
 from smart_storages.s3.calls import head as ask_head
+from smart_storages.s3.claims import Claim
 from smart_storages.s3.multipart import MultipartUpload
 from smart_storages.s3.target import Target
 from smart_storages.s3.writer import put
@@ -67,8 +68,9 @@ def copy_object(
         params: Parameters of the copy: ``ACL``, ``StorageClass``, ``CacheControl`` and the like.
         foreign: The credentials of the two differ. The name of a bucket may then mean another
             bucket, so that the object is looked at first and named by its ETag.
-        overwrite: ``False`` to fail where the key is taken, as far as the server can tell: only
-            AWS knows the condition on a copy.
+        overwrite: ``False`` to fail where the key is taken. AWS knows the condition on a copy;
+            elsewhere the key is claimed first, where the provider's row allows it. Where it does
+            not, give a key that nobody else draws.
 
     Raises:
         AccessDeniedError: the target's credentials may not read the source.
@@ -123,13 +125,20 @@ def _copy_at_once(job: _Job, answer: Dict[str, Any]) -> None:
     chosen = {**accepted(client, "CopyObject", job.params), **job.conditions}
     if job.is_described:
         chosen = {**_description(answer), **chosen, "MetadataDirective": "REPLACE"}
+    claim = None
     if not job.overwrite and _knows_condition(target):
         chosen["IfNoneMatch"] = "*"
+    elif not job.overwrite and target.provider.conditional_put:
+        claim = Claim(target, job.new_key, job.params)
     try:
         client.copy_object(
             Bucket=target.bucket, Key=job.new_key, CopySource=job.copy_source, **chosen
         )
-    except CALL_ERRORS as error:
+    except BaseException as error:
+        if claim is not None:
+            claim.release()
+        if not isinstance(error, CALL_ERRORS):
+            raise
         refused = "IfNoneMatch" in chosen and error_code(error) == "PreconditionFailed"
         if refused and exists(target, job.new_key, job.params):  # of the two conditions, this one
             raise ObjectExistsError(

@@ -26,6 +26,7 @@ from smart_storages.exceptions import (
     ThrottledError,
     UnreachableError,
 )
+from smart_storages.s3.results import MISSING_RESULT
 
 __all__ = ["translate_answer", "translate_error"]
 
@@ -41,12 +42,20 @@ _WRONG_KEYS: _Row = (
     "S3 does not accept the credentials. Check the access_key, the secret_key and the clock.",
 )
 _THROTTLED: _Row = (ThrottledError, "S3 asked to slow down, also after every retry. Try later.")
+_NO_RESULT: _Row = (
+    UnreachableError,
+    (
+        "S3 answered without saying what it did, also after every retry. Look at what stands "
+        "between here and the endpoint_url, and whether the file is there."
+    ),
+)
 _MISMATCH: _Row = (
     ContentMismatchError,
     "The bytes that arrived at S3 are not the ones that were sent. Save the file again.",
 )
 
 _BY_CODE: Dict[str, _Row] = {
+    MISSING_RESULT: _NO_RESULT,
     "NoSuchKey": _NOT_FOUND,
     "NoSuchBucket": (
         BucketNotFoundError,

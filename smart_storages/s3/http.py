@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError, SSLError
 
-from smart_storages.exceptions import UnreachableError, without_frames
+from smart_storages.exceptions import ObjectNotFoundError, UnreachableError, without_frames
 from smart_storages.s3.answers import find_fault, length_of
+from smart_storages.s3.claims import is_claim
 from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
 
 if TYPE_CHECKING:
@@ -147,12 +148,19 @@ def fetch(
     client = target.client
     lane = lane_of(client)
     way = lane.way_to(target.bucket, request)
+    answer = None
     if way is not None:
         answer = _send_lean(target, lane, way, request)
-        if answer is not None:
-            return answer
-        lane.forget(target.bucket)
-    return _send_by_client(target, client, request)
+        if answer is None:
+            lane.forget(target.bucket)
+    answer = answer or _send_by_client(target, client, request)
+    if is_claim(answer.headers):
+        answer.close()
+        raise ObjectNotFoundError(
+            "There is no such file yet: somebody is about to save it, or died while saving it.",
+            **target.places(key),
+        )
+    return answer
 
 
 def attempts_of(client: Any) -> int:

@@ -16,7 +16,6 @@ from typing import Any, Callable, Dict, List, Optional
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
-from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.calls import (
     CALL_ERRORS,
     Written,
@@ -29,18 +28,16 @@ from smart_storages.s3.calls import (
     retries_of,
     with_token,
 )
+from smart_storages.s3.claims import Claim
+from smart_storages.s3.single_put import CONFLICT, conflict_error, taken_error
 from smart_storages.s3.target import Target
 
-__all__ = ["ConflictError", "MultipartUpload", "abandon"]
+__all__ = ["MultipartUpload", "abandon"]
 
 logger = logging.getLogger(__name__)
 
 #: Clocks of servers count in seconds, and two of them differ.
 _CLOCK_SLACK = timedelta(seconds=2)
-
-
-class ConflictError(Exception):
-    """S3 saw another request change the object meanwhile; the whole upload is to be repeated."""
 
 
 class MultipartUpload:
@@ -81,6 +78,7 @@ class MultipartUpload:
         self._token = new_token()
         self._process = os.getpid()
         self._open = True
+        self._claim: Optional[Claim] = None
         self._suspects: List[str] = []
         self._create()
         _live.add(self)
@@ -127,21 +125,19 @@ class MultipartUpload:
         """Publish the object, once every part has arrived.
 
         Args:
-            overwrite: ``False`` to fail where the key is taken. Providers whose row says
-                ``conditional_complete=False`` are asked beforehand, which leaves a gap.
+            overwrite: ``False`` to fail where the key is taken. Where the provider's row says
+                ``conditional_complete=False``, the key is claimed first; where it says
+                ``conditional_put=False`` too, S3 is asked, which leaves a gap.
 
         Raises:
             ObjectExistsError: the key is taken.
+            PreconditionFailedError: S3 saw another request change the object meanwhile; the whole
+                upload is to be repeated. Its code is :data:`CONFLICT`.
             S3Error: a part was refused or did not arrive, or the object could not be published.
         """
         self._wait()
         self._raise_error()
-        conditions: Dict[str, Any] = {}
-        if not overwrite:
-            if self._target.provider.conditional_complete:
-                conditions["IfNoneMatch"] = "*"
-            elif exists(self._target, self._key, self._params):
-                raise self._taken()
+        conditions = {} if overwrite else self._guard()
         client: Any = self._target.client
         try:
             answer = client.complete_multipart_upload(
@@ -164,9 +160,24 @@ class MultipartUpload:
         # A part that arrives after the abort would stay: wait for those under way.
         self._wait()
         self._abort(self._upload_id)
+        if self._claim is not None:
+            # After the abort: from now on nothing of ours can replace it any more.
+            self._claim.release()
         self._end()
 
     # How
+
+    def _guard(self) -> Dict[str, Any]:
+        """Make sure that the key is free, by a condition of the last request if there can be."""
+        provider = self._target.provider
+        if provider.conditional_complete:
+            return {"IfNoneMatch": "*"}
+        if provider.conditional_put:
+            # As late as can be: for the length of one request the key holds an empty object.
+            self._claim = Claim(self._target, self._key, self._params)
+        elif exists(self._target, self._key, self._params):
+            raise taken_error(self._target, self._key)
+        return {}
 
     def _create(self) -> None:
         client = self._target.client
@@ -224,11 +235,6 @@ class MultipartUpload:
         if self._executor is not None:
             self._executor.shutdown(wait=True)
 
-    def _taken(self) -> ObjectExistsError:
-        return ObjectExistsError(
-            "There is a file of that name already.", **self._target.places(self._key)
-        )
-
     def _settle(self, error: BaseException) -> Written:
         # A retry after a lost answer finds the upload gone, or the key taken: by ourselves.
         certain = error_code(error) == "PreconditionFailed" and not retries_of(error)
@@ -237,9 +243,9 @@ class MultipartUpload:
             if ours is not None:
                 return Written.from_answer(ours, self._size)
         if error_code(error) == "PreconditionFailed":
-            raise self._taken() from error
-        if error_code(error) == "ConditionalRequestConflict":
-            raise ConflictError from error
+            raise taken_error(self._target, self._key) from error
+        if error_code(error) == CONFLICT:
+            raise conflict_error(self._target, self._key) from error
         return self._target.fail(error, self._key)
 
     def _abort(self, upload_id: str) -> None:
@@ -265,6 +271,7 @@ class MultipartUpload:
 
     def _end(self) -> None:
         self._open = False
+        self._claim = None
         _live.discard(self)
         self._parts.clear()
         self._abort_suspects()

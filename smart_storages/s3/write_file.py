@@ -13,9 +13,10 @@ from django.core.files.base import File
 
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.multipart import MultipartUpload, abandon, start_reaper
+from smart_storages.s3.single_put import put_body
 from smart_storages.s3.source import part_size
 from smart_storages.s3.target import Target
-from smart_storages.s3.writer import count_workers, put_body
+from smart_storages.s3.writer import count_workers
 
 __all__ = ["S3WriteFile"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_file_travels_from_the_disk_to_a_bucket(make_bucket_queue: Any, s3_buc
     queue.delete("a/b.txt")
     assert broker.deliver() == ["deleted"]
     assert s3_bucket.keys() == []
+
+
+@pytest.mark.parametrize("staging", [False, True])
+def test_a_bucket_that_draws_its_names_gets_one_object_a_file(
+    make_bucket_queue: Any, s3_bucket: Any, staging: bool
+) -> None:
+    queue = make_bucket_queue(staging=staging, provider="b2", file_overwrite=False)
+    for text in (b"first", b"second"):
+        name = queue.save("a.txt", ContentFile(text))
+        assert broker.deliver() == ["done"]
+        remote_name = row_of(queue, name).remote_name
+        assert re.fullmatch(r"a.*_[a-z0-9]{16}\.txt", remote_name)
+        assert s3_bucket.get(f"final/{remote_name}") == text
+        assert queue.open(name).read() == text
+    assert len(s3_bucket.keys()) == 2
 
 
 def test_a_save_sends_nothing_to_an_overwriting_bucket(make_bucket_queue: Any, wire: Any) -> None:

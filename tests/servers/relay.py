@@ -53,6 +53,9 @@ class Fault:
         corrupt_request_at: The byte of the request's body at this position is flipped.
         hold_request_at: The request's body stops after this many bytes until ``resume`` is set.
         hold_answer: The server's answer is kept back until ``resume`` is set.
+        answer: What the client gets in the place of the server's answer, byte by byte; then the
+            connection ends. The server does what was asked, unless it is ``unasked``.
+        unasked: The server never sees the request. With ``answer``.
     """
 
     method: Optional[str] = None
@@ -71,6 +74,8 @@ class Fault:
     corrupt_request_at: Optional[int] = None
     hold_request_at: Optional[int] = None
     hold_answer: bool = False
+    answer: Optional[bytes] = None
+    unasked: bool = False
     resume: threading.Event = field(default_factory=threading.Event, init=False)
     seen: int = field(default=0, init=False)
     fired: int = field(default=0, init=False)
@@ -119,6 +124,9 @@ class Relay:
         if self.fault.status is not None:
             self._answer_ourselves(self.fault.status)
             return False
+        if self.fault.answer is not None and self.fault.unasked:
+            self._send_instead(self.fault.answer)
+            return False
         whole = self._send_request()
         if self.fault.cut_request_after is not None and not whole:
             self.finished()
@@ -134,6 +142,10 @@ class Relay:
             self._swallow(answer)
             self.finished()
             self.client.abort()
+            return False
+        if self.fault.answer is not None:
+            self._swallow(answer)
+            self._send_instead(self.fault.answer)
             return False
         again = self._send_answer(answer)
         if not whole:
@@ -292,6 +304,12 @@ class Relay:
     def _swallow(self, answer: Head) -> None:
         for _ in self.upstream.read_body(answer.body_framing(self.exchange.method)):
             pass
+
+    def _send_instead(self, answer: bytes) -> None:
+        self._count_down(len(answer), 0)
+        self.finished()
+        self.client.send(answer)
+        self.client.drain()
 
     def _answer_ourselves(self, status: int) -> None:
         code = _STATUS_TEXT.get(status, "Injected")

@@ -295,6 +295,17 @@ class TestFaults:
             client.put_object(Bucket=bucket, Key="k", Body=b"there")
         assert client.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
 
+    def test_an_answer_is_another_one_than_the_servers(
+        self, client: Any, proxy: S3Proxy, bucket: str
+    ) -> None:
+        answer = b'HTTP/1.1 200 OK\r\nETag: "made-up"\r\n\r\n'
+        proxy.inject(method="PUT", path="/asked", answer=answer)
+        proxy.inject(method="PUT", path="/unasked", answer=answer, unasked=True)
+        for key in ("asked", "unasked"):
+            assert client.put_object(Bucket=bucket, Key=key, Body=b"x")["ETag"] == '"made-up"'
+        found = client.list_objects_v2(Bucket=bucket)["Contents"]
+        assert [entry["Key"] for entry in found] == ["asked"]
+
     def test_a_request_is_corrupted_at_one_byte(
         self, client: Any, proxy: S3Proxy, bucket: str, s3_server: S3Server
     ) -> None:

@@ -1,0 +1,88 @@
+"""An answer that says nothing of what was done is no success.
+
+S3 answers a write with its result: an ETag, the id of an upload, what was deleted. A proxy that
+closes after the status line, or a connection that ends within the headers, leaves an answer of 200
+without one. botocore takes that for a success, and whoever deletes the source of a copy then loses
+the file. Here it counts as a failure of the server: tried again, and an error in the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Tuple
+
+__all__ = ["MISSING_RESULT", "require_results"]
+
+#: The code of the error that is raised for such an answer.
+MISSING_RESULT = "MissingResult"
+
+_FIRST_FAILURE = 300
+
+
+def _is_etag(value: Any) -> bool:
+    # One of its two quotes is missing where the connection ended within it.
+    return bool(value) and value.count('"') in (0, 2)
+
+
+def _has_etag(parsed: Dict[str, Any], content: bytes) -> bool:
+    return _is_etag(parsed.get("ETag"))
+
+
+def _has_upload_id(parsed: Dict[str, Any], content: bytes) -> bool:
+    return bool(parsed.get("UploadId"))
+
+
+def _is_completed(parsed: Dict[str, Any], content: bytes) -> bool:
+    # Ceph 16 leaves the ETag empty, and says the key.
+    return bool(parsed.get("ETag") or parsed.get("Key"))
+
+
+def _is_copied(parsed: Dict[str, Any], content: bytes) -> bool:
+    return _is_etag(parsed.get("CopyObjectResult", {}).get("ETag"))
+
+
+def _is_copied_part(parsed: Dict[str, Any], content: bytes) -> bool:
+    return _is_etag(parsed.get("CopyPartResult", {}).get("ETag"))
+
+
+def _is_not_empty(parsed: Dict[str, Any], content: bytes) -> bool:
+    return bool(content.strip())
+
+
+_HAS_RESULT: Dict[str, Callable[[Dict[str, Any], bytes], bool]] = {
+    "CompleteMultipartUpload": _is_completed,
+    "CopyObject": _is_copied,
+    "CreateMultipartUpload": _has_upload_id,
+    "DeleteObjects": _is_not_empty,
+    "PutObject": _has_etag,
+    "UploadPart": _has_etag,
+    "UploadPartCopy": _is_copied_part,
+}
+
+
+def require_results(client: Any) -> None:
+    """Have a client treat an answer without its result as an error of the server, and try again.
+
+    Args:
+        client: A client of boto3, of this package's own.
+    """
+    for operation in _HAS_RESULT:
+        # First, so that botocore's own handler sees the failure and decides whether to retry.
+        client.meta.events.register_first(f"needs-retry.s3.{operation}", _check_result)
+
+
+def _check_result(
+    response: Optional[Tuple[Any, Dict[str, Any]]] = None, operation: Any = None, **_: Any
+) -> None:
+    if response is None:  # the connection failed, which botocore sees by itself
+        return
+    http_response, parsed = response
+    about = parsed.get("ResponseMetadata", {})
+    if http_response.status_code >= _FIRST_FAILURE or "Error" in parsed:
+        return
+    if _HAS_RESULT[operation.name](parsed, http_response.content or b""):
+        return
+    parsed["Error"] = {
+        "Code": MISSING_RESULT,
+        "Message": f"The answer does not say what {operation.name} did.",
+    }
+    about["HTTPStatusCode"] = http_response.status_code = 500
