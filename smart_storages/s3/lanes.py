@@ -1,4 +1,4 @@
-"""For which requests the lean way of reading is open, and how it reaches a bucket.
+"""For which requests the lean way is open, and how it reaches a bucket.
 
 How botocore would make the request is never guessed: the client is asked once per bucket, without
 network, and what it would have sent decides. Handlers of anybody else (moto's mock, a tracer),
@@ -18,13 +18,27 @@ from urllib.parse import quote, urlsplit
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError
 
+from smart_storages.s3.header_sigv4 import HeaderSigner
 from smart_storages.s3.sigv4 import QuerySigner, Route
 from smart_storages.s3.sockets import SocketPools
 
-__all__ = ["OPERATIONS", "Lane", "Request", "Way", "lane_of"]
+__all__ = ["OPERATIONS", "WRITES", "Lane", "Request", "Way", "lane_of"]
 
 #: The operations of botocore that are meant, by HTTP method.
 OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
+
+#: The operations that write; :mod:`smart_storages.s3.sending` sends them.
+WRITES = frozenset(
+    {
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CreateMultipartUpload",
+        "DeleteObject",
+        "DeleteObjects",
+        "PutObject",
+        "UploadPart",
+    }
+)
 
 #: Seconds a signature is good for. As long as S3 lets clocks differ for a signed header.
 _EXPIRES = 900
@@ -89,7 +103,10 @@ class Way:
 
     pool: Any
     before_key: str
+    host: str
+    is_secure: bool
     signer: Optional[QuerySigner]
+    header_signer: Optional[HeaderSigner]
 
     def target_of(self, request: Request, signed: Mapping[str, str]) -> str:
         """Path and query of a request, signed if this bucket's requests are."""
@@ -121,6 +138,10 @@ class Lane:
         """Return the lean way to a bucket, ``None`` if this request is the client's."""
         if not request.params.keys() <= _CARRIED or not request.key:
             return None
+        return self.way(bucket)
+
+    def way(self, bucket: str) -> Optional[Way]:
+        """Return the lean way to a bucket, ``None`` if only the client knows one."""
         # botocore replaces this object when a handler comes or goes.
         if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
             self._ways = {}
@@ -147,9 +168,10 @@ class Lane:
         if pool is None or parts.query or not parts.path.endswith(_PROBE_KEY):
             return None
         before_key = parts.path[: -len(_PROBE_KEY)]
+        host, is_secure = _host_header(parts), parts.scheme == "https"
         authorization = sent.headers.get("Authorization")
         if authorization is None:
-            return Way(pool, before_key, None)
+            return Way(pool, before_key, host, is_secure, None, None)
         scope = _read_scope(_as_bytes(authorization))
         credentials = getattr(client._request_signer, "_credentials", None)
         if scope is None or credentials is None:
@@ -157,10 +179,11 @@ class Lane:
         route = Route(
             origin=f"{parts.scheme}://{parts.netloc}",
             path=before_key,
-            host=_host_header(parts),
+            host=host,
             region=scope.group(1).decode(),
         )
-        return Way(pool, before_key, QuerySigner(route, credentials))
+        signers = QuerySigner(route, credentials), HeaderSigner(route, credentials)
+        return Way(pool, before_key, host, is_secure, *signers)
 
     def _has_only_botocores_handlers(self) -> bool:
         handlers = getattr(self._emitter, "_handlers", None)
@@ -169,7 +192,7 @@ class Lane:
         return all(
             _is_botocores(handler)
             for event in _EVENTS
-            for operation in OPERATIONS.values()
+            for operation in (*OPERATIONS.values(), *WRITES)
             for handler in handlers.prefix_search(event + operation)
         )
 

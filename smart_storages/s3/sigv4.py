@@ -26,7 +26,11 @@ __all__ = [
     "Route",
     "check_life",
     "check_method",
+    "derive_key",
+    "finish_hmac",
+    "read_credentials",
     "remaining_life",
+    "start_hmac",
     "warn_of_shorter_life",
 ]
 
@@ -46,7 +50,7 @@ _KEPT_STAMPS = 8
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
-# What each byte becomes in a path and in a value: half the time of urllib's quote for a short text.
+# What each byte becomes in a path and in a value: 1.8 us for a short text, urllib's quote 4.9 us.
 _IN_PATH = tuple(quote(bytes([byte]), safe="/~") for byte in range(256))
 _IN_VALUE = tuple(quote(bytes([byte]), safe="~") for byte in range(256))
 
@@ -77,11 +81,7 @@ class Route:
 
 
 class _Stamp(NamedTuple):
-    """What one second, one window and one credential have in common.
-
-    ``inner`` and ``outer`` are the two halves of the HMAC with all that precedes the digest of
-    the request already in them: copying them takes less than half the time of ``hmac.digest``.
-    """
+    """What one second, one window and one credential have in common."""
 
     clock: int
     before_expires: str
@@ -180,18 +180,16 @@ class QuerySigner:
         else:
             query = f"{start}{life}&X-Amz-SignedHeaders=host{token}"
             request = f"{method}\n{self._path}{key}\n{start}{life}{token}{self._signed}"
-        inner = inner.copy()
-        inner.update(sha256(request.encode()).hexdigest().encode())
-        outer = outer.copy()
-        outer.update(inner.digest())
-        return f"{self._url}{key}?{query}&X-Amz-Signature={outer.hexdigest()}"
+        signature = finish_hmac(inner, outer, sha256(request.encode()).hexdigest())
+        return f"{self._url}{key}?{query}&X-Amz-Signature={signature}"
 
     def _make_stamp(self, clock: int, stable_for: int) -> _Stamp:
-        frozen, ends_at = _read_credentials(self._credentials)
+        frozen, ends_at = read_credentials(self._credentials)
         start = clock - clock % stable_for if stable_for else clock
         date = strftime("%Y%m%dT%H%M%SZ", gmtime(start))
         scope = f"{date[:8]}/{self.route.region}/s3/aws4_request"
-        key = _derive_key(frozen.secret_key, date[:8], self.route.region).ljust(64, b"\0")
+        key = derive_key(frozen.secret_key, date[:8], self.route.region)
+        inner, outer = start_hmac(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n")
         stamp = _Stamp(
             clock=clock,
             before_expires=(
@@ -200,8 +198,8 @@ class QuerySigner:
                 f"&X-Amz-Date={date}&X-Amz-Expires="
             ),
             token=("" if frozen.token is None else f"&X-Amz-Security-Token={_quote(frozen.token)}"),
-            inner=sha256(key.translate(_INNER) + f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode()),
-            outer=sha256(key.translate(_OUTER)),
+            inner=inner,
+            outer=outer,
             lifetime=_seconds_until(ends_at, start),
         )
         if len(self._stamps) >= _KEPT_STAMPS:
@@ -283,15 +281,35 @@ def check_method(method: str) -> str:
     return known
 
 
+def start_hmac(key: bytes, text: str) -> Tuple[Any, Any]:
+    """Return the two halves of HMAC-SHA256 of what begins with ``text``, to finish many times.
+
+    A copy of them takes 1.3 us to finish on Python 3.11 and 1.6 us on 3.13; a copy of the standard
+    library's ``hmac`` object takes 3.9 and 3.0 us, ``hmac.digest`` 5.6 us.
+    """
+    padded = key.ljust(64, b"\0")
+    return sha256(padded.translate(_INNER) + text.encode()), sha256(padded.translate(_OUTER))
+
+
+def finish_hmac(inner: Any, outer: Any, text: str) -> str:
+    """Return the hexadecimal digits of an HMAC that :func:`start_hmac` began."""
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(text.encode())
+    outer.update(inner.digest())
+    digits: str = outer.hexdigest()
+    return digits
+
+
 @lru_cache(maxsize=_KEPT_KEYS)
-def _derive_key(secret: str, day: str, region: str) -> bytes:
+def derive_key(secret: str, day: str, region: str) -> bytes:
+    """Return the signing key of a day and a region."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
-def _read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
+def read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
     """Frozen credentials and when they end. botocore keeps the end private, hence the care."""
     while True:
         frozen = credentials.get_frozen_credentials()
@@ -303,7 +321,7 @@ def _read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
 
 def remaining_life(credentials: Any, start: int) -> Optional[int]:
     """Seconds from ``start`` until the credentials end; ``None`` if they do not, or do not say."""
-    return _seconds_until(_read_credentials(credentials)[1], start)
+    return _seconds_until(read_credentials(credentials)[1], start)
 
 
 def _seconds_until(ends_at: Optional[float], start: int) -> Optional[int]:
