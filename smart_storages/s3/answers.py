@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Mapping, Optional
 
-__all__ = ["find_fault", "length_of", "total_of"]
+__all__ = ["CLAIM_MARK", "find_fault", "is_claim", "length_of", "total_of"]
+
+#: Metadata of an object that only claims its key; see :mod:`smart_storages.s3.claims`.
+CLAIM_MARK = "write-claim"
+
+_CLAIM_HEADER = f"x-amz-meta-{CLAIM_MARK}"
 
 _OK, _PARTIAL = 200, 206
 
@@ -71,3 +76,8 @@ def total_of(headers: Mapping[str, str]) -> Optional[int]:
         return length_of(headers)
     total = headers["content-range"].rpartition("/")[2]
     return int(total) if _is_number(total) else None
+
+
+def is_claim(headers: Mapping[str, str]) -> bool:
+    """Tell whether the headers of an answer, by lower-case name, are those of a claim."""
+    return _CLAIM_HEADER in headers

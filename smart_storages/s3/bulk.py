@@ -15,6 +15,7 @@ from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3
 from smart_storages.s3.calls import CALL_ERRORS, accepted
 from smart_storages.s3.errors import translate_answer, translate_error
 from smart_storages.s3.results import MISSING_RESULT
+from smart_storages.s3.sending import send
 from smart_storages.s3.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
@@ -138,7 +139,7 @@ def delete_one(target: Target, key: str) -> None:
     client = target.client
     params = accepted(client, "DeleteObject", target.read_parameters)
     try:
-        client.delete_object(Bucket=target.bucket, Key=key, **params)
+        send(client, "DeleteObject", Bucket=target.bucket, Key=key, **params)
     except CALL_ERRORS as error:
         ours = translate_error(error, **target.places(key))
         if not isinstance(ours, ObjectNotFoundError):
@@ -148,7 +149,9 @@ def delete_one(target: Target, key: str) -> None:
 def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
     client = target.client
     params = accepted(client, "DeleteObjects", target.read_parameters)
-    answer: Any = client.delete_objects(
+    answer = send(
+        client,
+        "DeleteObjects",
         Bucket=target.bucket,
         # Not quiet: a key counts as deleted once the answer says so.
         Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False},

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode
 from dataclasses import dataclass
-from typing import IO, Any, Dict, FrozenSet, Optional, Union
+from typing import Any, Dict, FrozenSet, Optional
 
-from botocore.compat import MD5_AVAILABLE, get_md5
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
@@ -20,7 +18,7 @@ __all__ = [
     "WRITE_ID",
     "Written",
     "accepted",
-    "checksum_of",
+    "checksum_for",
     "error_code",
     "exists",
     "has_token",
@@ -82,31 +80,14 @@ def accepted(client: Any, operation: str, params: Dict[str, Any]) -> Dict[str, A
     return {name: value for name, value in params.items() if name in members}
 
 
-def checksum_of(
-    data: Union[bytes, IO[bytes]], target: Target, algorithm: Optional[str] = None
-) -> Dict[str, str]:
-    """Return the parameters that have the server verify a body, as its provider understands them.
+def checksum_for(target: Target, algorithm: Optional[str] = None) -> str:
+    """Return how a server verifies a body: ``"md5"``, or the name of an algorithm of S3.
 
     Args:
-        data: The body.
         target: Its provider's row decides.
         algorithm: One that was chosen by hand, in ``object_parameters``.
     """
-    if algorithm is not None:
-        return {"ChecksumAlgorithm": algorithm}
-    if target.provider.checksum == "crc32":
-        return {"ChecksumAlgorithm": "CRC32"}
-    if not MD5_AVAILABLE:  # a FIPS build of Python
-        return {}
-    digest = get_md5()
-    if isinstance(data, bytes):
-        digest.update(data)
-    else:
-        data.seek(0)
-        for piece in iter(lambda: data.read(1024**2), b""):
-            digest.update(piece)
-        data.seek(0)
-    return {"ContentMD5": b64encode(digest.digest()).decode("ascii")}
+    return algorithm or ("CRC32" if target.provider.checksum == "crc32" else "md5")
 
 
 def new_token() -> str:

@@ -11,21 +11,18 @@ a write that overwrites, or deleted by name.
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, List, Optional
 
 from smart_storages.exceptions import ObjectExistsError, ObjectNotFoundError, S3Error
+from smart_storages.s3.answers import CLAIM_MARK
 from smart_storages.s3.calls import CALL_ERRORS, WRITE_ID, accepted, head, new_token
+from smart_storages.s3.sending import send
 from smart_storages.s3.single_put import put_new
 from smart_storages.s3.target import Target
 
-__all__ = ["CLAIM_MARK", "Claim", "is_claim"]
+__all__ = ["Claim"]
 
 logger = logging.getLogger(__name__)
-
-#: Metadata of a claim, beside the mark of its write.
-CLAIM_MARK = "write-claim"
-
-_HEADER = f"x-amz-meta-{CLAIM_MARK}"
 
 # These describe content, and a claim has none. What a bucket policy may ask for stays: ACL,
 # encryption, storage class, tags.
@@ -95,15 +92,22 @@ class Claim:
             self._delete()
 
     def _delete(self) -> None:
-        client: Any = self._target.client
+        client = self._target.client
         params = accepted(client, "DeleteObject", self._target.read_parameters)
         # Where versions are kept, this one alone: what came after it stays whatever happens. Who
         # may not delete versions hides it.
-        ways = [{"VersionId": self._version_id}] if self._version_id else []
+        ways: List[Dict[str, Any]] = [{"VersionId": self._version_id}] if self._version_id else []
         failed: Optional[Exception] = None
         for way in (*ways, {}):
             try:
-                client.delete_object(Bucket=self._target.bucket, Key=self._key, **params, **way)
+                send(
+                    client,
+                    "DeleteObject",
+                    Bucket=self._target.bucket,
+                    Key=self._key,
+                    **params,
+                    **way,
+                )
             except CALL_ERRORS as error:
                 failed = error
             else:
@@ -118,8 +122,3 @@ class Claim:
             self._target.bucket,
             type(error).__name__,
         )
-
-
-def is_claim(headers: Mapping[str, str]) -> bool:
-    """Tell whether the headers of an answer, by lower-case name, are those of a claim."""
-    return _HEADER in headers

@@ -6,36 +6,29 @@ which requests it is open.
 
 from __future__ import annotations
 
-import random
 import re
 from http.client import HTTPException
-from time import sleep
 from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError, SSLError
 
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError, without_frames
-from smart_storages.s3.answers import find_fault, length_of
-from smart_storages.s3.claims import is_claim
+from smart_storages.s3.answers import find_fault, is_claim, length_of
 from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
+from smart_storages.s3.retries import RETRIED, attempts_of, pause
 
 if TYPE_CHECKING:
     from smart_storages.s3.target import Target
 
-__all__ = ["BODY_ERRORS", "Answer", "attempts_of", "fetch", "pause"]
+__all__ = ["BODY_ERRORS", "Answer", "fetch"]
 
 #: What reading a body may raise when the connection fails.
 BODY_ERRORS = (HTTPError, BotoCoreError, HTTPException, OSError)
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
 _BAD_REQUEST = 400
 _FIRST_REDIRECT, _FIRST_ERROR = 300, 400
 _MAX_ERROR_BODY = 65536
-
-# As botocore's own modes, where nothing else is configured.
-_ATTEMPTS = {"legacy": 5, "standard": 3}
-_MAX_PAUSE = 20.0
 
 # A connection closed with this little unread is not worth opening anew: the rest has arrived.
 _DRAINED = 32 * 1024
@@ -163,29 +156,6 @@ def fetch(
     return answer
 
 
-def attempts_of(client: Any) -> int:
-    """Return how often botocore would try a request in all."""
-    retries = client.meta.config.retries or {}
-    return int(retries.get("total_max_attempts") or _ATTEMPTS.get(retries.get("mode") or "", 3))
-
-
-def pause(failures: int, error: Optional[BaseException] = None) -> None:
-    """Wait before the next try: a random time whose bound doubles, or what the server asked for.
-
-    Args:
-        failures: Tries that failed so far.
-        error: What the last one said, for its ``Retry-After``.
-    """
-    sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
-
-
-def _retry_after(error: Optional[BaseException]) -> float:
-    if not isinstance(error, ClientError):
-        return 0.0
-    text = error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after", "")
-    return min(float(text), _MAX_PAUSE) if text.isdigit() else 0.0
-
-
 def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Optional[Answer]:
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     plain, signed = request.headers()
@@ -211,7 +181,7 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
                 return None
             else:
                 error = _read_error(response, request)
-                final = status not in _RETRIED
+                final = status not in RETRIED
         except (HTTPError, OSError) as broken:
             error = broken
             final = isinstance(broken, SSLError)

@@ -225,7 +225,7 @@ class _NoBody(BytesIO):
 
 def _is_botocores(handler: Any) -> bool:
     module = getattr(handler, "__module__", None) or type(handler).__module__
-    return module.partition(".")[0] in ("boto3", "botocore", "s3transfer")
+    return module.partition(".")[0] in ("boto3", "botocore", "s3transfer", "smart_storages")
 
 
 def _as_bytes(value: Any) -> bytes:

@@ -20,7 +20,7 @@ from smart_storages.s3.calls import (
     CALL_ERRORS,
     Written,
     accepted,
-    checksum_of,
+    checksum_for,
     error_code,
     exists,
     has_token,
@@ -29,6 +29,7 @@ from smart_storages.s3.calls import (
     with_token,
 )
 from smart_storages.s3.claims import Claim
+from smart_storages.s3.sending import send
 from smart_storages.s3.single_put import CONFLICT, conflict_error, taken_error
 from smart_storages.s3.target import Target
 
@@ -138,9 +139,11 @@ class MultipartUpload:
         self._wait()
         self._raise_error()
         conditions = {} if overwrite else self._guard()
-        client: Any = self._target.client
+        client = self._target.client
         try:
-            answer = client.complete_multipart_upload(
+            answer = send(
+                client,
+                "CompleteMultipartUpload",
                 **accepted(client, "CompleteMultipartUpload", self._params),
                 **self._name(),
                 MultipartUpload={"Parts": [self._parts[n] for n in sorted(self._parts)]},
@@ -186,8 +189,12 @@ class MultipartUpload:
             params.setdefault("ChecksumAlgorithm", "CRC32")
         start = time.monotonic()
         try:
-            answer = client.create_multipart_upload(
-                Bucket=self._target.bucket, Key=self._key, **params
+            answer = send(
+                client,
+                "CreateMultipartUpload",
+                Bucket=self._target.bucket,
+                Key=self._key,
+                **params,
             )
         except CALL_ERRORS as error:
             never_arrived = (EndpointConnectionError, ConnectTimeoutError)
@@ -215,10 +222,18 @@ class MultipartUpload:
             self._slots.release()
 
     def _upload_part(self, number: int, data: bytes) -> Dict[str, Any]:
-        client: Any = self._target.client
+        client = self._target.client
         params = accepted(client, "UploadPart", self._params)
-        params.update(checksum_of(data, self._target, self._algorithm))
-        answer = client.upload_part(**params, **self._name(), PartNumber=number, Body=data)
+        params.pop("ChecksumAlgorithm", None)
+        answer = send(
+            client,
+            "UploadPart",
+            **params,
+            **self._name(),
+            PartNumber=number,
+            Body=data,
+            checksum=checksum_for(self._target, self._algorithm),
+        )
         return _describe_part(number, answer)
 
     def _copy_part(self, number: int, parameters: Dict[str, Any]) -> Dict[str, Any]:
@@ -251,7 +266,9 @@ class MultipartUpload:
     def _abort(self, upload_id: str) -> None:
         client = self._target.client
         try:
-            client.abort_multipart_upload(
+            send(
+                client,
+                "AbortMultipartUpload",
                 **accepted(client, "AbortMultipartUpload", self._params),
                 Bucket=self._target.bucket,
                 Key=self._key,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional, Tuple
 
-__all__ = ["MISSING_RESULT", "require_results"]
+__all__ = ["MISSING_RESULT", "lacks_result", "missing_result_error", "require_results"]
 
 #: The code of the error that is raised for such an answer.
 MISSING_RESULT = "MissingResult"
@@ -59,6 +59,26 @@ _HAS_RESULT: Dict[str, Callable[[Dict[str, Any], bytes], bool]] = {
 }
 
 
+def lacks_result(operation: str, parsed: Dict[str, Any], content: bytes) -> bool:
+    """Tell whether the answer of a good status does not say what was done.
+
+    Args:
+        operation: Name of the operation as AWS has it.
+        parsed: The answer as botocore parses it.
+        content: Its body.
+    """
+    has_result = _HAS_RESULT.get(operation)
+    return has_result is not None and not has_result(parsed, content)
+
+
+def missing_result_error(operation: str) -> Dict[str, str]:
+    """Return what stands under ``Error`` of such an answer."""
+    return {
+        "Code": MISSING_RESULT,
+        "Message": f"The answer does not say what {operation} did.",
+    }
+
+
 def require_results(client: Any) -> None:
     """Have a client treat an answer without its result as an error of the server, and try again.
 
@@ -79,10 +99,7 @@ def _check_result(
     about = parsed.get("ResponseMetadata", {})
     if http_response.status_code >= _FIRST_FAILURE or "Error" in parsed:
         return
-    if _HAS_RESULT[operation.name](parsed, http_response.content or b""):
+    if not lacks_result(operation.name, parsed, http_response.content or b""):
         return
-    parsed["Error"] = {
-        "Code": MISSING_RESULT,
-        "Message": f"The answer does not say what {operation.name} did.",
-    }
+    parsed["Error"] = missing_result_error(operation.name)
     about["HTTPStatusCode"] = http_response.status_code = 500

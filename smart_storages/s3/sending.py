@@ -34,15 +34,15 @@ from urllib3 import exceptions as urllib3_errors
 
 from smart_storages.s3.exchange import EXCHANGE_ERRORS, Body, exchange, size_of
 from smart_storages.s3.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
-from smart_storages.s3.http import attempts_of, pause
 from smart_storages.s3.lanes import WRITES, Lane, Way, lane_of
+from smart_storages.s3.results import lacks_result, missing_result_error
+from smart_storages.s3.retries import RETRIED, attempts_of, pause
 
 __all__ = ["send"]
 
 _serializer = create_serializer("rest-xml", include_validation=False)
 _parser = create_parser("rest-xml")
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
 _FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
 _MAX_ANSWER = 8 * 1024**2
 _PIECE = 1024**2
@@ -219,7 +219,7 @@ def _send_directly(
             if not is_error:
                 return answer
             error = ClientError(answer, order.operation)  # type: ignore[arg-type]
-            is_final = answer["ResponseMetadata"]["HTTPStatusCode"] not in _RETRIED
+            is_final = answer["ResponseMetadata"]["HTTPStatusCode"] not in RETRIED
         failures += 1
         if is_final or failures >= attempts_of(client):
             raise error
@@ -280,7 +280,11 @@ def _parse(
         {"status_code": status, "headers": HeadersDict(response.headers), "body": text},
         model.output_shape,
     )
-    answer["ResponseMetadata"]["RetryAttempts"] = retries
+    about = answer["ResponseMetadata"]
+    about["RetryAttempts"] = retries
+    if status < _FIRST_REDIRECT and lacks_result(operation, answer, text):
+        answer["Error"] = missing_result_error(operation)
+        about["HTTPStatusCode"] = status = 500
     return answer, status >= _FIRST_REDIRECT
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 import time
 from typing import IO, Any, Dict, Optional, Union
@@ -11,14 +10,16 @@ from smart_storages.exceptions import ObjectExistsError, PreconditionFailedError
 from smart_storages.s3.calls import (
     CALL_ERRORS,
     Written,
-    checksum_of,
+    checksum_for,
     exists,
     has_token,
     new_token,
     retries_of,
     with_token,
 )
+from smart_storages.s3.exchange import size_of
 from smart_storages.s3.results import MISSING_RESULT
+from smart_storages.s3.sending import send
 from smart_storages.s3.target import Target
 
 __all__ = [
@@ -96,25 +97,22 @@ def put_new(
 
 
 def _put_once(target: Target, key: str, body: _Body, params: Dict[str, Any]) -> Written:
-    checksum = checksum_of(body, target, params.get("ChecksumAlgorithm"))
+    others = {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
+    checksum = checksum_for(target, params.get("ChecksumAlgorithm"))
     size = size_of(body)
-    client: Any = target.client
     try:
-        answer = client.put_object(
-            Bucket=target.bucket, Key=key, Body=body, **{**params, **checksum}
+        answer = send(
+            target.client,
+            "PutObject",
+            Bucket=target.bucket,
+            Key=key,
+            Body=body,
+            checksum=checksum,
+            **others,
         )
     except CALL_ERRORS as error:
         target.fail(error, key)
     return Written.from_answer(answer, size)
-
-
-def size_of(body: _Body) -> int:
-    """Return the length of a body, and put a file at its start."""
-    if isinstance(body, bytes):
-        return len(body)
-    size = body.seek(0, io.SEEK_END)
-    body.seek(0)
-    return size
 
 
 def pause() -> None:

@@ -13,7 +13,8 @@ from smart_storages.exceptions import (
     without_frames,
 )
 from smart_storages.s3.answers import length_of, total_of
-from smart_storages.s3.http import BODY_ERRORS, Answer, attempts_of, fetch, pause
+from smart_storages.s3.http import BODY_ERRORS, Answer, fetch
+from smart_storages.s3.retries import attempts_of, pause
 
 if TYPE_CHECKING:
     from smart_storages.s3.target import Target

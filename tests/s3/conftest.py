@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 
 from smart_storages.providers import PROVIDERS
-from smart_storages.s3 import http
+from smart_storages.s3 import retries
 from smart_storages.s3.http import Answer
 from smart_storages.s3.reader import S3Reader
 from smart_storages.s3.target import Target
@@ -64,7 +64,7 @@ def target(s3_bucket: Bucket, client: Any) -> Target:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     """How long each pause between two tries would have been."""
     taken: List[float] = []
-    monkeypatch.setattr(http, "sleep", taken.append)
+    monkeypatch.setattr(retries, "sleep", taken.append)
     return taken
 
 

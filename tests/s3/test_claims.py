@@ -11,7 +11,8 @@ from django.core.files.base import ContentFile
 
 from smart_storages.exceptions import ObjectNotFoundError, S3Error, UnreachableError
 from smart_storages.providers import PROVIDERS
-from smart_storages.s3.claims import CLAIM_MARK, Claim, is_claim
+from smart_storages.s3.answers import CLAIM_MARK, is_claim
+from smart_storages.s3.claims import Claim
 from tests.conftest import methods
 
 MIB = 1024**2

@@ -30,7 +30,8 @@ from smart_storages.exceptions import (
     ThrottledError,
     UnreachableError,
 )
-from smart_storages.s3.http import attempts_of, fetch
+from smart_storages.s3.http import fetch
+from smart_storages.s3.retries import attempts_of
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
 from tests.s3.conftest import is_lean, make_client, read

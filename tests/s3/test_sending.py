@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_storages.s3 import http, sending
+from smart_storages.s3 import retries, sending
 from smart_storages.s3.lanes import lane_of
 from smart_storages.s3.sending import send
 from tests.conftest import Bucket
@@ -139,7 +139,7 @@ class TestWhatTheClientSends:
 class TestFaults:
     @pytest.fixture(autouse=True)
     def _no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        monkeypatch.setattr(http, "sleep", lambda seconds: None)
+        monkeypatch.setattr(retries, "sleep", lambda seconds: None)
         return
 
     def test_a_body_that_is_changed_on_its_way_is_refused(

@@ -1,0 +1,41 @@
+"""How often a request is tried, and how long it waits in between."""
+
+from __future__ import annotations
+
+import random
+from time import sleep
+from typing import Any, Optional
+
+from botocore.exceptions import ClientError
+
+__all__ = ["RETRIED", "attempts_of", "pause"]
+
+#: Statuses after which a request is tried again.
+RETRIED = frozenset({429, 500, 502, 503, 504})
+
+# As botocore's own modes, where nothing else is configured.
+_ATTEMPTS = {"legacy": 5, "standard": 3}
+_MAX_PAUSE = 20.0
+
+
+def attempts_of(client: Any) -> int:
+    """Return how often botocore would try a request in all."""
+    retries = client.meta.config.retries or {}
+    return int(retries.get("total_max_attempts") or _ATTEMPTS.get(retries.get("mode") or "", 3))
+
+
+def pause(failures: int, error: Optional[BaseException] = None) -> None:
+    """Wait before the next try: a random time whose bound doubles, or what the server asked for.
+
+    Args:
+        failures: Tries that failed so far.
+        error: What the last one said, for its ``Retry-After``.
+    """
+    sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
+
+
+def _retry_after(error: Optional[BaseException]) -> float:
+    if not isinstance(error, ClientError):
+        return 0.0
+    text = error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after", "")
+    return min(float(text), _MAX_PAUSE) if text.isdigit() else 0.0
