@@ -10,17 +10,31 @@ from __future__ import annotations
 
 import io
 import re
+import ssl
 from http.client import HTTPException, HTTPResponse
+from socket import timeout as socket_timeout
 from typing import IO, Any, Dict, Mapping, Optional, Union
 
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from urllib3 import exceptions as urllib3_errors
 
 __all__ = ["EXCHANGE_ERRORS", "Body", "Response", "exchange", "size_of"]
 
 Body = Union[bytes, bytearray, memoryview, IO[bytes]]
 
 #: What an exchange raises where the connection fails.
-EXCHANGE_ERRORS = (HTTPError, HTTPException, OSError)
+EXCHANGE_ERRORS = (HTTPClientError, BotoConnectionError)
+
+_BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError)
 
 #: A body up to this size, in bytes, is sent with the headers: one packet less to wait for.
 _SENT_TOGETHER = 16 * 1024
@@ -48,6 +62,20 @@ class Response:
         self.headers: Dict[str, str] = {name.lower(): value for name, value in raw.getheaders()}
         self._pool = pool
         self._connection = connection
+
+    def read_all(self, most: int) -> bytes:
+        """Return the body, or its first ``most`` bytes, and release the connection.
+
+        Raises:
+            HTTPClientError: the connection failed.
+        """
+        try:
+            known = self.raw.length
+            return self.raw.read(most if known is None else min(most, known))
+        except _BROKEN as error:
+            raise _as_botocore(error, self._pool) from error
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
@@ -78,7 +106,8 @@ def exchange(
 
     Raises:
         ValueError: a header or the target has a character that HTTP does not carry there.
-        HTTPError, HTTPException, OSError: the connection failed.
+        HTTPClientError, botocore.exceptions.ConnectionError: the connection failed; which of
+            their kinds is what botocore's client would raise.
 
     Source: https://www.rfc-editor.org/rfc/rfc9112
     """
@@ -95,9 +124,11 @@ def exchange(
         else:
             raw = _receive(sock, method)
         return Response(raw, pool, connection)
-    except BaseException:
+    except BaseException as error:
         connection.close()
         pool._put_conn(connection)
+        if isinstance(error, _BROKEN):
+            raise _as_botocore(error, pool) from error
         raise
 
 
@@ -156,3 +187,16 @@ def size_of(body: Body) -> int:
     size = body.seek(0, io.SEEK_END)
     body.seek(0)
     return size
+
+
+def _as_botocore(error: BaseException, pool: Any) -> BotoCoreError:
+    place = {"endpoint_url": f"{pool.scheme}://{pool.host}:{pool.port}"}
+    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError)):
+        return SSLError(**place, error=error)
+    if isinstance(error, urllib3_errors.NewConnectionError):
+        return EndpointConnectionError(**place, error=error)
+    if isinstance(error, urllib3_errors.ConnectTimeoutError):
+        return ConnectTimeoutError(**place, error=error)
+    if isinstance(error, (socket_timeout, urllib3_errors.ReadTimeoutError)):
+        return ReadTimeoutError(**place, error=error)
+    return ConnectionClosedError(**place, error=error)

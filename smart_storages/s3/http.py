@@ -1,4 +1,4 @@
-"""GET and HEAD of one object: a presigned request over urllib3, or boto3's client.
+"""GET and HEAD of one object: a presigned request over a kept connection, or boto3's client.
 
 The lean way costs a quarter of the client's CPU time; :mod:`smart_storages.s3.lanes` tells for
 which requests it is open.
@@ -10,11 +10,12 @@ import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 
-from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError, SSLError
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from urllib3.exceptions import HTTPError
 
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError, without_frames
 from smart_storages.s3.answers import find_fault, is_claim, length_of
+from smart_storages.s3.exchange import EXCHANGE_ERRORS, exchange
 from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
 from smart_storages.s3.retries import RETRIED, attempts_of, pause
 
@@ -55,8 +56,7 @@ class Answer:
         self._body = body
         self._is_ours = is_ours
         self._is_fresh = is_ours
-        # What urllib3 reads from itself. It reads into a buffer of ours, urllib3 copies twice.
-        self._source = getattr(body, "_fp", body) if is_ours else body
+        self._source = body.raw if is_ours and body is not None else body
         #: Bytes of the body not read yet, ``None`` where the server does not say.
         self.left: Optional[int] = length_of(headers)
 
@@ -93,13 +93,13 @@ class Answer:
         try:
             if self.left and self.left <= _DRAINED and self._is_ours:
                 self.read(self.left)
-            if self.left != 0:
-                body.close()
         except BODY_ERRORS:
-            body.close()
+            self.left = None
         self._source = None
         if self._is_ours:
-            body.release_conn()
+            body.release()
+        elif self.left != 0:
+            body.close()
 
 
 def fetch(
@@ -159,7 +159,7 @@ def fetch(
 def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Optional[Answer]:
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     plain, signed = request.headers()
-    headers = {"User-Agent": lane.user_agent, **plain, **signed}
+    headers = {"Host": way.host, "User-Agent": lane.user_agent, **plain, **signed}
     head = request.method == "HEAD"
     failures = 0
     may_be_stale = True
@@ -168,7 +168,8 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
         final = False
         opened = way.pool.num_connections
         try:
-            response = _open(way, request.method, way.target_of(request, signed), headers)
+            path = way.target_of(request, signed)
+            response = exchange(way.pool, request.method, path, headers)
             status = response.status
             if status < _FIRST_REDIRECT:
                 outcome = _take(target, request, response)
@@ -177,12 +178,12 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
                 error = outcome
             elif status < _FIRST_ERROR or status == _BAD_REQUEST:
                 # Another region, or a signature that S3 wants otherwise: botocore knows how.
-                response.close()
+                response.release()
                 return None
             else:
                 error = _read_error(response, request)
                 final = status not in RETRIED
-        except (HTTPError, OSError) as broken:
+        except EXCHANGE_ERRORS as broken:
             error = broken
             final = isinstance(broken, SSLError)
             if may_be_stale and way.pool.num_connections == opened and not final:
@@ -195,32 +196,15 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
         pause(failures, error)
 
 
-def _open(way: Way, method: str, target: str, headers: Dict[str, str]) -> Any:
-    """Send a request once and return the answer as it comes, unread and whatever it says."""
-    return way.pool.urlopen(
-        method,
-        target,
-        headers=headers,
-        preload_content=False,
-        decode_content=False,
-        enforce_content_length=False,
-        redirect=False,
-        retries=False,
-        assert_same_host=False,
-    )
-
-
 def _take(target: Target, request: Request, response: Any) -> Union[Answer, UnreachableError]:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    fault = _find_fault(target, request, response.status, headers)
+    fault = _find_fault(target, request, response.status, response.headers)
     if fault is not None:
-        response.close()
+        response.release()
         return fault
     if request.method == "HEAD":
-        response.read()
-        response.release_conn()
-        return Answer(response.status, headers, None, is_ours=True)
-    return Answer(response.status, headers, response, is_ours=True)
+        response.read_all(0)
+        return Answer(response.status, response.headers, None, is_ours=True)
+    return Answer(response.status, response.headers, response, is_ours=True)
 
 
 def _find_fault(
@@ -245,13 +229,10 @@ def _read_error(response: Any, request: Request) -> ClientError:
     """Return an error answer as the exception that botocore would make of it."""
     status = response.status
     try:
-        found = dict(_read_element.findall(response.read(_MAX_ERROR_BODY)))
-    except (HTTPError, OSError, HTTPException):
+        found = dict(_read_element.findall(response.read_all(_MAX_ERROR_BODY)))
+    except EXCHANGE_ERRORS:
         found = {}
-    finally:
-        response.close()
-        response.release_conn()
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = response.headers
     answer: Any = {
         "Error": {
             "Code": found.get(b"Code", str(status).encode()).decode("utf-8", "replace"),

@@ -8,7 +8,6 @@ tells.
 
 from __future__ import annotations
 
-import ssl
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
@@ -20,17 +19,9 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from botocore import xform_name
 from botocore.awsrequest import HeadersDict
 from botocore.compat import MD5_AVAILABLE, get_md5
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import ClientError, SSLError
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
-from urllib3 import exceptions as urllib3_errors
 
 from smart_storages.s3.exchange import EXCHANGE_ERRORS, Body, exchange, size_of
 from smart_storages.s3.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
@@ -198,13 +189,10 @@ def _send_directly(
             signed = {**headers, **added}
         try:
             response = exchange(way.pool, order.method, target, {**plain, **signed}, order.body)
-            try:
-                text = b"" if order.method == "HEAD" else response.raw.read(_MAX_ANSWER)
-            finally:
-                response.release()
+            text = response.read_all(_MAX_ANSWER)
         except EXCHANGE_ERRORS as broken:
-            error: BaseException = _as_botocore(broken, way)
-            is_final = isinstance(error, SSLError)
+            error: BaseException = broken
+            is_final = isinstance(broken, SSLError)
             if may_be_stale and way.pool.num_connections == opened and not is_final:
                 # A kept connection that the server had closed: a new one is no failure. But the
                 # request may have arrived, so it counts as one that was repeated.
@@ -300,22 +288,3 @@ def _is_error_document(text: bytes) -> bool:
     except ExpatError:
         return True
     return roots[:1] == ["Error"]
-
-
-def _as_botocore(error: BaseException, way: Way) -> BaseException:
-    """Return the failure of a connection as the client would have raised it."""
-    place = {"endpoint_url": f"{'https' if way.is_secure else 'http'}://{way.host}"}
-    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError)):
-        return SSLError(**place, error=error)
-    if isinstance(error, urllib3_errors.NewConnectionError):
-        return EndpointConnectionError(**place, error=error)
-    if isinstance(error, urllib3_errors.ConnectTimeoutError):
-        return ConnectTimeoutError(**place, error=error)
-    if isinstance(error, (TimeoutError, urllib3_errors.ReadTimeoutError)) or _timed_out(error):
-        return ReadTimeoutError(**place, error=error)
-    return ConnectionClosedError(**place, error=error)
-
-
-def _timed_out(error: BaseException) -> bool:
-    # Before Python 3.10 a socket's timeout is no TimeoutError.
-    return type(error).__name__ == "timeout"
