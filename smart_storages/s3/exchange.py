@@ -82,10 +82,12 @@ class Response:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if not self.raw.isclosed() or self.raw.will_close:
-            connection.close()
+        is_kept = self.raw.isclosed() and not self.raw.will_close
         self.raw.close()
-        self._pool._put_conn(connection)
+        if not is_kept:
+            connection.close()
+        # None is the place of one that is to be made, which the pool then counts as new.
+        self._pool._put_conn(connection if is_kept else None)
 
 
 def exchange(
@@ -126,7 +128,7 @@ def exchange(
         return Response(raw, pool, connection)
     except BaseException as error:
         connection.close()
-        pool._put_conn(connection)
+        pool._put_conn(None)
         if isinstance(error, _BROKEN):
             raise _as_botocore(error, pool) from error
         raise

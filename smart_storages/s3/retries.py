@@ -38,4 +38,4 @@ def _retry_after(error: Optional[BaseException]) -> float:
     if not isinstance(error, ClientError):
         return 0.0
     text = error.response["ResponseMetadata"]["HTTPHeaders"].get("retry-after", "")
-    return min(float(text), _MAX_PAUSE) if text.isdigit() else 0.0
+    return min(float(text), _MAX_PAUSE) if text.isdecimal() else 0.0

@@ -85,10 +85,9 @@ class Stat:
 
 def _read_date(text: str) -> datetime:
     try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):  # TypeError until Python 3.10
+        return _in_utc(parsedate_to_datetime(text))
+    except (OverflowError, TypeError, ValueError):  # TypeError until Python 3.10
         return _LONG_AGO
-    return _in_utc(moment)
 
 
 def _in_utc(moment: datetime) -> datetime:

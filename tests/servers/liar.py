@@ -102,4 +102,4 @@ class Liar(Startable["Liar"]):
         """The head of an answer with the object's ETag and these headers."""
         return "\r\n".join(
             [f"HTTP/1.1 {status}", f'ETag: "{self.etag}"', "Connection: close", *lines, "", ""]
-        ).encode()
+        ).encode("latin-1")
