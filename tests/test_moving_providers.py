@@ -134,9 +134,8 @@ def test_a_live_project_moves_to_another_provider_without_a_failed_request(
     old = SmartS3Storage("old", file_overwrite=False)
     new = SmartS3Storage("new", bucket_name=s3_server.create_bucket(), file_overwrite=False)
 
-    backlog = {f"docs/backlog/{i}.bin": b"%d" % i * 100 for i in range(BACKLOG)}
-    for name, content in backlog.items():
-        old.save(name, ContentFile(content))
+    contents = [b"%d" % number * 100 for number in range(BACKLOG)]
+    backlog = {old.save("docs/backlog/a.bin", ContentFile(each)): each for each in contents}
 
     with Traffic(old) as traffic:
         traffic.files.update(backlog)

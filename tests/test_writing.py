@@ -563,6 +563,23 @@ class TestConflicts:
         assert s3_bucket.keys() == []
         assert s3_bucket.open_uploads() == []
 
+    @pytest.mark.parametrize("overwrite", [True, False])
+    def test_content_that_comes_once_is_repeated_only_if_it_was_kept(
+        self, s3_bucket, make_storage, overwrite
+    ):
+        storage = make_storage(
+            provider="moto", file_overwrite=overwrite, transfer_config=SMALL_PARTS
+        )
+        content = File(Unseekable(bytes(6 * MIB)), "a.bin")
+        with Refusing(storage, "CompleteMultipartUpload", 409, "ConditionalRequestConflict", 1):
+            if overwrite:
+                with pytest.raises(PreconditionFailedError, match="Save the file again"):
+                    storage.save("a.bin", content)
+            else:
+                storage.save("a.bin", content)
+        assert s3_bucket.keys() == ([] if overwrite else ["a.bin"])
+        assert s3_bucket.open_uploads() == []
+
     def test_a_server_that_knows_no_conditions_is_told_by_name(self, s3_bucket, make_storage):
         storage = make_storage(file_overwrite=False)
         refusing = Refusing(storage, "PutObject", 501, "NotImplemented", 1)

@@ -103,6 +103,11 @@ class Source:
             yield part
             del part  # or it would stay in memory while the next one is read
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether :meth:`parts` can give all of them once more."""
+        return self._start is not None or self._spool is not None
+
     def close(self) -> None:
         """Remove what was kept on disk; the content itself stays open."""
         for file in (self._spool, self.head):

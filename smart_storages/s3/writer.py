@@ -91,7 +91,8 @@ def _put_source(
             return upload.complete(overwrite=overwrite)
         except BaseException as error:
             upload.abort()
-            if not isinstance(error, PreconditionFailedError) or error.code != CONFLICT:
+            is_conflict = isinstance(error, PreconditionFailedError) and error.code == CONFLICT
+            if not (is_conflict and source.is_repeatable):
                 raise
         pause()
     raise conflict_error(target, key)
