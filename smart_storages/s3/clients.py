@@ -19,10 +19,18 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from smart_storages.exceptions import ConfigurationError, without_frames
-from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
-from smart_storages.s3.logs import redact_logs
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.botocore_errors import also_of_botocore
+from smart_storages.s3.clean_errors import clean
+from smart_storages.s3.credentials import (
+    CredentialSource,
+    assume_role,
+    load_source,
+    missing_credentials_error,
+)
+from smart_storages.s3.logs import redact, redact_logs
 from smart_storages.s3.signing import UrlSigner
+from smart_storages.secrets import Secret, reveal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -101,6 +109,11 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
                 merged[name] = {**merged.get(name, {}), **styles}
             elif value is not None:
                 merged[name] = value
+    if "proxies" in merged:  # whose URLs hold passwords
+        merged["proxies"] = {
+            scheme: Secret(url) if type(url) is str else url
+            for scheme, url in merged["proxies"].items()
+        }
     return tuple(sorted((name, _freeze(value)) for name, value in merged.items() if value != {}))
 
 
@@ -118,7 +131,7 @@ class _FrozenDict(tuple):  # type: ignore[type-arg]
 
 def _thaw(value: Any) -> Any:
     if isinstance(value, _FrozenDict):
-        return {key: _thaw(each) for key, each in value}
+        return {key: reveal(_thaw(each)) for key, each in value}
     return value
 
 
@@ -236,8 +249,8 @@ class ClientPool:
             del self._signers[key]
 
     def _build(self, connection: Connection, credentials: Any) -> S3Client:
-        options: Dict[str, Any] = {"max_pool_connections": _SOCKETS}
-        options.update({name: _thaw(value) for name, value in connection.client_config})
+        # Thawed where they are used: a proxy's password is not to stand in a variable.
+        options = {"max_pool_connections": _SOCKETS, **dict(connection.client_config)}
         if not connection.signed:
             options["signature_version"] = UNSIGNED
         redact_logs()
@@ -251,12 +264,14 @@ class ClientPool:
                 use_ssl=connection.use_ssl,
                 endpoint_url=connection.endpoint_url,
                 verify=connection.verify,
-                config=Config(**options),
+                config=Config(**{name: _thaw(value) for name, value in options.items()}),
             )
-        except (BotoCoreError, ValueError, TypeError) as error:
-            raise ConfigurationError(f"botocore refuses its options: {error}") from without_frames(
-                error
-            )
+        except ConfigurationError:
+            raise
+        except (BotoCoreError, OSError, TypeError, ValueError) as error:
+            clean(error)
+            refused = ConfigurationError(f"botocore refuses its options: {redact(str(error))}")
+            raise also_of_botocore(refused, error) from error
         return client
 
     def _session_for(self, credentials: CredentialSource) -> _SharedSession:
@@ -284,6 +299,7 @@ class _SharedSession:
 
     def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
         self.botocore = _LendingSession(profile=profile)
+        self.botocore.register("creating-client-class", _make_discreet)
         if loader is not None:
             self.botocore.register_component("data_loader", loader)
         self._boto3 = boto3.session.Session(botocore_session=self.botocore)
@@ -301,10 +317,7 @@ class _SharedSession:
         source = connection.credentials
         credentials = credentials or load_source(source, self.botocore)
         if credentials is None:
-            raise ConfigurationError(
-                "No credentials were found. Set access_key and secret_key, session_profile, "
-                "role_arn or credentials."
-            )
+            raise missing_credentials_error(source)
         if source.role_arn is not None:
             return assume_role(source, self.botocore, credentials, connection.region_name)
         return credentials
@@ -325,3 +338,25 @@ class _LendingSession(Session):
 
     def get_credentials(self, *args: Any, **kwargs: Any) -> Any:
         return self.lent or super().get_credentials(*args, **kwargs)
+
+
+class _Discreet:
+    """What every client of ours is: no error of a request leaves it with a secret.
+
+    Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
+    parameters that are secret become plain text here as well, and are gone when it raises.
+    """
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        params = {name: reveal(value) for name, value in api_params.items()}
+        try:
+            return super()._make_api_call(operation_name, params)  # type: ignore[misc]
+        except BaseException as error:
+            raise clean(error)  # noqa: B904 - it is the same one
+        finally:
+            del params
+
+
+def _make_discreet(base_classes: Any, **_: Any) -> None:
+    # botocore has this event for whoever wants to add to a class that it is about to make.
+    base_classes.insert(0, _Discreet)
