@@ -75,7 +75,7 @@ MORE: Dict[str, Callable[[Any], Any]] = {
     ),
     "stat_many by listing": lambda storage: storage.stat_many([f"{n}.txt" for n in range(9)]),
     "url of a head": lambda storage: storage.url("a.txt", http_method="HEAD"),
-    "write_back": lambda storage: _write_back(storage),
+    "write_back": lambda storage: _write_back(storage),  # noqa: PLW0108 - defined below
 }
 
 

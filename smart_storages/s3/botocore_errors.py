@@ -54,7 +54,8 @@ def also_of_botocore(ours: _Ours, error: BaseException) -> _Ours:
         return ours
     attributes = vars(error) if isinstance(error, (BotoCoreError, ClientError)) else _OF_BOTOCORE
     names = {**attributes}.keys() - vars(ours).keys()
-    ours.__class__ = _both(type(ours), theirs)
+    kinds: Any = (type(ours), theirs)
+    ours.__class__ = _both(*kinds)
     vars(ours).update({name: attributes[name] for name in names})
     return ours
 
@@ -69,7 +70,7 @@ def _botocore_class(error: BaseException) -> Optional[Type[BaseException]]:
 
 
 @lru_cache(maxsize=256)
-def _both(ours: Type[Any], theirs: Type[BaseException]) -> Type[Any]:
+def _both(ours: Any, theirs: Any) -> Any:
     # Under the name of ours: it is what messages, logs and the queue's ledger show.
     named = {name: getattr(ours, name) for name in ("__module__", "__qualname__", "__doc__")}
     return type(ours.__name__, (ours, theirs), {**named, "_is_both": True, "__reduce__": _reduce})
@@ -91,14 +92,13 @@ def _picklable(value: Any) -> Any:
 
 def _importable(theirs: Type[BaseException]) -> Type[BaseException]:
     # A client makes classes of its own, NoSuchKey and the like.
-    return next(
+    found: Type[BaseException] = next(
         kind for kind in theirs.__mro__ if getattr(botocore.exceptions, kind.__name__, None) is kind
     )
+    return found
 
 
-def _rebuild(
-    ours: Type[Any], theirs: Type[BaseException], args: Tuple[Any, ...], state: Dict[str, Any]
-) -> Any:
+def _rebuild(ours: Any, theirs: Any, args: Tuple[Any, ...], state: Dict[str, Any]) -> Any:
     error = ours(*args)
     error.__class__ = _both(ours, theirs)
     vars(error).update(state)

@@ -357,6 +357,6 @@ class _Discreet:
             del params
 
 
-def _make_discreet(base_classes: Any, **_: Any) -> None:
+def _make_discreet(**about: Any) -> None:
     # botocore has this event for whoever wants to add to a class that it is about to make.
-    base_classes.insert(0, _Discreet)
+    about["base_classes"].insert(0, _Discreet)

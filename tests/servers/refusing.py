@@ -1,4 +1,4 @@
-"""A server on loopback that never does what it is asked, as an S3 endpoint or as a proxy before one."""
+"""A server on loopback that refuses whatever it is asked, as an S3 endpoint or as a proxy."""
 
 from __future__ import annotations
 
