@@ -315,6 +315,22 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
         forget_default_storages()
 
 
+def get_reporter_filter() -> str:
+    """Return ``DEFAULT_EXCEPTION_REPORTER_FILTER``: what cleanses Django's debug page."""
+    return str(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)
+
+
+def adopt_reporter_filter(djangos: str, ours: str) -> None:
+    """Have Django cleanse its debug page with our filter where the project chose none.
+
+    Args:
+        djangos: Dotted path of the filter that Django uses by itself.
+        ours: The same of ours.
+    """
+    if get_reporter_filter() == djangos:
+        settings.DEFAULT_EXCEPTION_REPORTER_FILTER = ours
+
+
 def iter_module_keys() -> Iterator[str]:
     """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
     yield from get_buckets()
