@@ -28,6 +28,7 @@ from smart_storages.s3.credentials import (
     load_source,
     missing_credentials_error,
 )
+from smart_storages.s3.idle import close_idle_sockets_of
 from smart_storages.s3.logs import redact, redact_logs
 from smart_storages.s3.signing import UrlSigner
 from smart_storages.secrets import Secret, reveal
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientPool", "Connection", "freeze_client_config"]
 
-#: Sockets a client keeps open. botocore's 10 are too few for a threaded server with many buckets
-#: behind one client: the rest would be opened and closed for each request.
+#: Sockets a client may use at once. botocore's 10 are too few for a threaded server with many
+#: buckets behind one client: it would warn of each more. How many stay open when they are idle is
+#: told in :mod:`smart_storages.s3.idle`.
 _SOCKETS = 50
 
 
@@ -272,6 +274,7 @@ class ClientPool:
             clean(error)
             refused = ConfigurationError(f"botocore refuses its options: {redact(str(error))}")
             raise also_of_botocore(refused, error) from error
+        close_idle_sockets_of(client)
         return client
 
     def _session_for(self, credentials: CredentialSource) -> _SharedSession:

@@ -15,11 +15,13 @@ from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cer
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from smart_storages.s3.idle import ClosesIdle
+
 __all__ = ["SocketPools"]
 
 _ON_LINUX = sys.platform.startswith("linux")
 
-#: Sockets kept open to one host at least; the async executor has as many threads.
+#: Sockets that may be in use to one host at least before urllib3 complains in the log.
 _SOCKETS = 64
 
 # A server sizes its send buffer by the segment: on loopback, where one holds 32 KB, it would
@@ -92,11 +94,11 @@ class _SecureConnection(_Bounded, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
+class _Pool(ClosesIdle, HTTPConnectionPool):
     ConnectionCls: Any = _Connection
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(ClosesIdle, HTTPSConnectionPool):
     ConnectionCls: Any = _SecureConnection
 
 
