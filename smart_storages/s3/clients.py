@@ -167,6 +167,7 @@ class ClientPool:
         self._lock = threading.Lock()
         self._session: Optional[_SharedSession] = None
         self._resource_classes: Optional[Tuple[Any, Any]] = None
+        self._makers = _makers()
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -180,6 +181,8 @@ class ClientPool:
         Raises:
             ConfigurationError: there are no credentials, or botocore refuses the options.
         """
+        if _makers() != self._makers:
+            self.clear()
         try:
             client = self._clients[connection]
             self._clients.move_to_end(connection)
@@ -211,12 +214,17 @@ class ClientPool:
 
     def resource(self, connection: Connection) -> S3ServiceResource:
         """Return a new boto3 resource around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:  # its class may be anything
+            made: S3ServiceResource = _SharedSession(self._loader).make_resource()
+            return made
         service, _ = self._get_resource_classes()
         resource: S3ServiceResource = service(client=self.client(connection))
         return resource
 
     def bucket(self, connection: Connection, name: str) -> Bucket:
         """Return a new boto3 ``Bucket`` around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:
+            return self.resource(connection).Bucket(name)
         _, bucket_class = self._get_resource_classes()
         bucket: Bucket = bucket_class(name, client=self.client(connection))
         return bucket
@@ -230,10 +238,7 @@ class ClientPool:
         return self._resource_classes
 
     def _build_once(self, connection: Connection) -> S3Client:
-        credentials = None
-        if connection.credentials.supplier is not None and connection.signed:
-            # Somebody's code, which may be slow or use a storage itself: not under our lock.
-            credentials = load_source(connection.credentials, None)
+        credentials = self._ask_supplier(connection)
         with self._lock:
             client = self._clients.get(connection)
             if client is None:
@@ -244,6 +249,12 @@ class ClientPool:
                     self._drop_signers(dropped)
                 self._clients[connection] = client
         return client
+
+    def _ask_supplier(self, connection: Connection) -> Any:
+        # Somebody's code, which may be slow or use a storage itself: never under our lock.
+        if connection.credentials.supplier is None or not connection.signed:
+            return None
+        return load_source(connection.credentials, None)
 
     def _drop_signers(self, connection: Connection) -> None:
         # A signer holds its client, which would live on.
@@ -285,6 +296,18 @@ class ClientPool:
             self._session = _SharedSession(self._loader)
             self._loader = self._session.loader
         return self._session
+
+
+def _makers() -> Tuple[Any, Any]:
+    """Return what makes boto3's clients and resources.
+
+    A test puts a mock in its place for a while, others a function of their own for good. What the
+    one before has made is then of no use: the mock least of all, once the test has ended.
+    """
+    return boto3.session.Session.client, boto3.session.Session.resource
+
+
+_BOTO3 = _makers()
 
 
 def _clear(pool: Optional[ClientPool]) -> None:
