@@ -140,20 +140,22 @@ class LeakFinder(logging.Handler):
         self.leaks: List[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name != "botocore.hooks":  # most records, and they name functions
-            self.leaks += [f"{record.name}: {leak}" for leak in find_in(self.format(record))]
+        self.leaks += [f"{record.name}: {leak}" for leak in find_in(self.format(record))]
 
     def __enter__(self) -> LeakFinder:
         root = logging.getLogger()
         self._level, self._handlers = root.level, root.handlers
         root.setLevel(logging.DEBUG)
         root.handlers = [self]
+        # Most of all records, which name events and functions.
+        logging.getLogger("botocore.hooks").setLevel(logging.INFO)
         return self
 
     def __exit__(self, *error: Any) -> None:
         root = logging.getLogger()
         root.setLevel(self._level)
         root.handlers = self._handlers
+        logging.getLogger("botocore.hooks").setLevel(logging.NOTSET)
 
 
 def secrets_of_entry() -> Dict[str, Any]:

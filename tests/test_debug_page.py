@@ -6,11 +6,14 @@ Every public method of a storage is called, the list taken from its class, with 
 from __future__ import annotations
 
 import inspect
+from base64 import b64encode
 from contextlib import contextmanager
+from hashlib import md5
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 from asgiref.sync import async_to_sync
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.test import override_settings
@@ -29,6 +32,9 @@ from tests.servers import S3Proxy
 from tests.servers.refusing import RefusingServer
 
 ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=2)
+#: Small parts, and what is too long for one.
+SMALL = TransferConfig(multipart_threshold=1024)
+PARTS = b"x" * 2048
 NO_SERVER = "127.0.0.1:9"  # a closed port
 
 # Every public method
@@ -63,11 +69,11 @@ MORE: Dict[str, Callable[[Any], Any]] = {
     "copy to a free name": lambda storage: storage.copy("a.txt", "b.txt", to=_keeping(storage)),
     "create with close": lambda storage: storage.open("a.txt", "wb").close(),
     "create in a block": lambda storage: _write(storage, b"x"),
-    "create in parts": lambda storage: _write(storage, b"x" * 9 * 1024**2),
-    "save in parts": lambda storage: storage.save("a.txt", ContentFile(b"x" * 9 * 1024**2)),
+    "create in parts": lambda storage: _write(storage, PARTS),
+    "save in parts": lambda storage: storage.save("a.txt", ContentFile(PARTS)),
     "save under a free name": lambda storage: _call(_keeping(storage), "save"),
     "save in parts under a free name": lambda storage: _keeping(storage).save(
-        "a.txt", ContentFile(b"x" * 9 * 1024**2)
+        "a.txt", ContentFile(PARTS)
     ),
     "save_many under free names": lambda storage: _call(_keeping(storage), "save_many"),
     "save_many with errors": lambda storage: storage.save_many(
@@ -307,6 +313,7 @@ def entry_of(kind: str, server: Any, **options: Any) -> Dict[str, Any]:
         "endpoint_url": "http://127.0.0.2:9" if "proxies" in filled else server.endpoint_url,
         "region_name": "eu-west-1",
         "client_config": ONCE,
+        "transfer_config": SMALL,
     }
     merged = {**common, **ENTRIES[kind](), **filled}
     return {name: value for name, value in merged.items() if value is not None}
@@ -361,6 +368,7 @@ def test_an_answer_that_is_lost_half_way_shows_no_secret(moto_bucket):
             "endpoint_url": proxy.endpoint_url,
             "region_name": moto_bucket.region_name,
             "client_config": ONCE,
+            "transfer_config": SMALL,
         }
 
         def after(action: Any, **fault: Any) -> Callable[[Any], Any]:
@@ -431,3 +439,26 @@ def _keys_of(module: str) -> Dict[str, Any]:
     # As a project would: without a literal in its source, which the page shows too.
     entry = get_bucket_config(module)
     return {name: entry[name] for name in ("access_key", "secret_key", "security_token")}
+
+
+def test_a_customer_key_reaches_the_server_in_whatever_form_it_was_given(server):
+    prepared = {
+        "SSECustomerKey": b64encode(leaks.CUSTOMER_KEY.encode()).decode(),
+        "SSECustomerKeyMD5": b64encode(md5(leaks.CUSTOMER_KEY.encode()).digest()).decode(),  # noqa: S324
+    }
+    forms = [
+        {"SSECustomerKey": leaks.CUSTOMER_KEY},
+        {"SSECustomerKey": leaks.CUSTOMER_KEY.encode()},
+        prepared,
+    ]
+    heads: List[str] = []
+    server.refuse = heads.append
+    for form in forms:
+        parameters = {"SSECustomerAlgorithm": "AES256", **form}
+        with settings_of(entry_of("keys", server, object_parameters=parameters)):
+            storage = _m()
+            assert leaks.find_in(repr(storage.get_object_parameters("a.txt"))) == []
+            assert assert_nothing_leaks(storage, {n: SYNC[n] for n in ("save", "open", "stat")})
+    expected = f"customer-key: {prepared['SSECustomerKey']}\r\n"
+    assert len(heads) == 3 * len(forms)
+    assert all(expected in head for head in heads)

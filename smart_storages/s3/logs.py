@@ -11,6 +11,9 @@ __all__ = ["Redaction", "redact", "redact_logs"]
 #: Whose loggers tell what is signed, sent and answered (by the security token service, too).
 _PACKAGES = ("boto3", "botocore", "s3transfer", "urllib3")
 
+#: Makes most of the records, and tells names of events and functions.
+_NAMES_EVENTS = "botocore.hooks"
+
 # After the name: ``: b'value'`` of a dict, ``:value`` of a header, ``=value`` of a query or a form,
 # ``>value`` of XML, ``": "value"`` of JSON.
 _SECRET = re.compile(
@@ -74,5 +77,5 @@ def redact_logs() -> None:
     """
     # A filter of a logger does not see what its children log, so each one gets it.
     for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in _PACKAGES:
+        if name.partition(".")[0] in _PACKAGES and name != _NAMES_EVENTS:
             logging.getLogger(name).addFilter(_REDACTION)
