@@ -20,6 +20,7 @@ class SmartStoragesConfig(AppConfig):
     def ready(self) -> None:
         from smart_storages.alias_checks import check_aliases
         from smart_storages.checks import check_buckets, check_queue_app, check_storages
+        from smart_storages.debug import adopt_reporter_filter, check_reporter_filter
         from smart_storages.routing_checks import check_routing
         from smart_storages.tenant_checks import check_tenant
         from smart_storages.utils import adopt_storages_setting
@@ -30,4 +31,6 @@ class SmartStoragesConfig(AppConfig):
         register(check_queue_app, FILES_TAG)
         register(check_routing, FILES_TAG)
         register(check_tenant, FILES_TAG)
+        register(check_reporter_filter, FILES_TAG)
+        adopt_reporter_filter()
         adopt_storages_setting()

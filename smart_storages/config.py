@@ -180,10 +180,10 @@ def get_upstream_options() -> Dict[str, Any]:
     """Return every option as django-storages reads it from the ``AWS_*`` settings."""
     from storages.backends.s3 import S3Storage
 
-    options: Dict[str, Any] = S3Storage.get_default_settings(None)
-    guarded = guard(options)
+    # Never a variable with the plain keys: the debug page shows those of a frame that raises.
+    guarded = guard(S3Storage.get_default_settings(None))
     if guarded != _found_sound:
-        for problem in find_upstream_problems(options):
+        for problem in find_upstream_problems(guarded):
             raise ConfigurationError(
                 f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
             )
@@ -203,23 +203,23 @@ def _setting_of(key: str) -> str:
 
 def get_buckets() -> Mapping[str, Any]:
     """Return ``SMART_STORAGE_BUCKETS``, empty if it is not set."""
-    buckets = getattr(settings, BUCKETS_SETTING, None)
-    if buckets is None:
+    kind = type(getattr(settings, BUCKETS_SETTING, None))
+    if kind is type(None):
         return {}
-    if not isinstance(buckets, Mapping):
+    if not issubclass(kind, Mapping):
         raise ConfigurationError(
-            f"{BUCKETS_SETTING} must be a dict of modules and their options, "
-            f"not {type(buckets).__name__}."
+            f"{BUCKETS_SETTING} must be a dict of modules and their options, not {kind.__name__}."
         )
+    buckets: Mapping[str, Any] = getattr(settings, BUCKETS_SETTING)
     return buckets
 
 
 def find_key(module_name: str) -> Optional[str]:
     """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
-    buckets = get_buckets()
-    if isinstance(module_name, str) and module_name in buckets:
+    keys = get_buckets().keys()
+    if isinstance(module_name, str) and module_name in keys:
         return module_name
-    return find_pattern(buckets, module_name)
+    return find_pattern(keys, module_name)
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
@@ -227,16 +227,21 @@ def get_module_entry(module_name: str) -> Dict[str, Any]:
     key = find_key(module_name)
     if key is None:
         return {}
-    entry = get_buckets()[key]
-    if not isinstance(entry, Mapping):
-        raise ConfigurationError(
-            f"{BUCKETS_SETTING}[{key!r}] must be a dict of options, not {type(entry).__name__}."
-        )
+    entry = _get_guarded_entry(key)
     if key != module_name:
         validate_module_name(module_name, key)
     for problem in find_entry_problems(entry):
         raise configuration_error(key, problem)
     return fill_in(module_name, entry)
+
+
+def _get_guarded_entry(key: str) -> Dict[str, Any]:
+    kind = type(get_buckets()[key])
+    if not issubclass(kind, Mapping):
+        raise ConfigurationError(
+            f"{BUCKETS_SETTING}[{key!r}] must be a dict of options, not {kind.__name__}."
+        )
+    return guard(get_buckets()[key])
 
 
 def get_max_clients() -> int:
@@ -308,6 +313,22 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
         settings.STATICFILES_STORAGE = staticfiles
     if named:
         forget_default_storages()
+
+
+def get_reporter_filter() -> str:
+    """Return ``DEFAULT_EXCEPTION_REPORTER_FILTER``: what cleanses Django's debug page."""
+    return str(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)
+
+
+def adopt_reporter_filter(djangos: str, ours: str) -> None:
+    """Have Django cleanse its debug page with our filter where the project chose none.
+
+    Args:
+        djangos: Dotted path of the filter that Django uses by itself.
+        ours: The same of ours.
+    """
+    if get_reporter_filter() == djangos:
+        settings.DEFAULT_EXCEPTION_REPORTER_FILTER = ours
 
 
 def iter_module_keys() -> Iterator[str]:

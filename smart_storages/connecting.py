@@ -15,6 +15,7 @@ from smart_storages.compat import cache
 from smart_storages.config_errors import BUCKETS_SETTING, missing_bucket_error
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.providers import Provider, get_provider
+from smart_storages.s3.botocore_errors import also_of_botocore
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource, takes_argument
 from smart_storages.secrets import reveal
@@ -139,7 +140,8 @@ class ConnectingMixin:
             raise self._named(error) from error
 
     def _named(self, error: ConfigurationError) -> ConfigurationError:
-        return ConfigurationError(f"The module {self.module_name!r}: {error}")
+        named = ConfigurationError(f"The module {self.module_name!r}: {error}")
+        return also_of_botocore(named, error)
 
     def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
         connection = self.get_connection()

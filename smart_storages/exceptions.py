@@ -27,12 +27,13 @@
     └── TransferError                     a queued transfer could not be carried out
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the
-original exception as ``__cause__``.
+original exception as ``__cause__``. Where that is one of botocore's, the error can be caught as
+it, too: a 403 is an ``AccessDeniedError``, and a ``ClientError`` with ``response``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from django.core.exceptions import (
     ImproperlyConfigured,
@@ -64,7 +65,6 @@ __all__ = [
     "ThrottledError",
     "TransferError",
     "UnreachableError",
-    "without_frames",
 ]
 
 
@@ -135,31 +135,6 @@ class S3Error(SmartStorageError, OSError):
     def _places(self) -> Dict[str, Any]:
         names = ("module", "bucket", "key", "status", "code")
         return {name: getattr(self, name) for name in names}
-
-
-_Error = TypeVar("_Error", bound=BaseException)
-
-
-def without_frames(error: _Error) -> _Error:
-    """Return an error, and all that led to it, without their stack frames.
-
-    The frames of botocore and urllib3 hold signed headers and session tokens, and Django's debug
-    page shows every local variable of every frame. Their messages are kept.
-
-    Args:
-        error: An error that becomes the ``__cause__`` of one of ours.
-
-    Example::
-
-        raise ObjectNotFoundError("There is no such file.") from without_frames(error)
-    """
-    seen = set()
-    each: Optional[BaseException] = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
-    return error
 
 
 def _rebuild_s3_error(error_class: type, what: str, places: Dict[str, Any]) -> S3Error:

@@ -17,6 +17,7 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
 )
+from smart_storages.options import guard_parameters
 from smart_storages.s3 import bulk
 from smart_storages.s3.calls import has_token, head
 from smart_storages.s3.copying import copy_object, stream_object
@@ -222,7 +223,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
 
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
         # What the storage asks for by name; a type guessed by name gives way to the source's.
-        params: Dict[str, Any] = dict(self.get_object_parameters(key))
+        params = guard_parameters(self.get_object_parameters(key))
         acl = self._get_write_parameters(key).get("ACL")
         return params if acl is None else {**params, "ACL": acl}
 

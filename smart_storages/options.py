@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from smart_storages.compat import cache
-from smart_storages.secrets import Secret
+from smart_storages.secrets import Secret, conceal
 
-__all__ = ["CREDENTIAL_OPTIONS", "OPTIONS", "Option", "guard", "holds_secret", "known_options"]
+__all__ = [
+    "CREDENTIAL_OPTIONS",
+    "OPTIONS",
+    "Option",
+    "guard",
+    "guard_parameters",
+    "holds_secret",
+    "known_options",
+]
 
 
 @dataclass(frozen=True)
@@ -130,14 +138,23 @@ def _guarded(name: str, value: Any) -> Any:
         text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
         return Secret(text) if type(text) is str else value
     if name == "object_parameters" and isinstance(value, dict):
-        return {key: _guarded_parameter(key, each) for key, each in value.items()}
+        return guard_parameters(value)
     if name == "proxies" and isinstance(value, dict):
-        return {key: Secret(each) if type(each) is str else each for key, each in value.items()}
+        return {key: conceal(each) for key, each in value.items()}
     return value
 
 
-def _guarded_parameter(key: Any, value: Any) -> Any:
-    return Secret(value) if _is_customer_key(key) and type(value) is str else value
+def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a copy of parameters of a request in which a customer's key prints as ``***``.
+
+    Example:
+        >>> guard_parameters({"ACL": "private", "SSECustomerKey": "hunter2"})
+        {'ACL': 'private', 'SSECustomerKey': ***}
+    """
+    return {
+        name: conceal(value) if _is_customer_key(name) else value
+        for name, value in parameters.items()
+    }
 
 
 def _is_customer_key(name: Any) -> bool:

@@ -14,6 +14,7 @@ from storages.utils import clean_name
 
 from smart_storages import aio, config
 from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.options import guard_parameters
 from smart_storages.s3.reader import S3Reader
 from smart_storages.s3.sizes import stat_object
 from smart_storages.s3.stat import Stat
@@ -211,7 +212,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         Args:
             name: The file; ``get_object_parameters`` may answer by it.
         """
-        parameters = self.get_object_parameters(name)
+        parameters = guard_parameters(self.get_object_parameters(name))
         return Target(
             self.bucket_name,
             self._get_client,

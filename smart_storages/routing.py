@@ -138,6 +138,10 @@ class BeforeContent(Dict[str, Any]):
     the same question is answered otherwise at the save.
     """
 
+    def __repr__(self) -> str:
+        # With dict's own, pprint would look inside by itself, and Django's debug page break.
+        return dict.__repr__(self)
+
 
 def _forbid_content(method: str, *, of_any_key: bool) -> None:
     inherited = getattr(dict, method, None)  # some came with Python 3.8 and 3.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Secret", "reveal"]
+__all__ = ["Secret", "SecretBytes", "conceal", "reveal"]
 
 
 class Secret(str):
@@ -46,11 +46,46 @@ class Secret(str):
         raise TypeError("A secret is never pickled; let the other process read its own settings.")
 
 
+class SecretBytes(bytes):
+    """Bytes that print as ``***``: a customer's key may be binary. See :class:`Secret`."""
+
+    __slots__ = ()
+
+    def reveal(self) -> bytes:
+        """Return the plain bytes."""
+        return bytes(memoryview(self))
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __copy__(self) -> SecretBytes:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> SecretBytes:
+        return self
+
+    __reduce_ex__ = Secret.__reduce_ex__
+
+
+def conceal(value: Any) -> Any:
+    """Return text and bytes as a secret, and anything else as it is.
+
+    Example:
+        >>> conceal("a"), conceal(b"b"), conceal(None)
+        (***, ***, None)
+    """
+    if type(value) is str:
+        return Secret(value)
+    return SecretBytes(value) if type(value) is bytes else value
+
+
 def reveal(value: Any) -> Any:
-    """Return the plain string of a :class:`Secret`, and anything else as it is.
+    """Return the plain text or bytes of a secret, and anything else as it is.
 
     Example:
         >>> reveal(Secret("a")), reveal("b"), reveal(None)
         ('a', 'b', None)
     """
-    return value.reveal() if isinstance(value, Secret) else value
+    return value.reveal() if isinstance(value, (Secret, SecretBytes)) else value

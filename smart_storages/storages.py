@@ -29,6 +29,7 @@ from smart_storages.options import (
     OWN_OPTIONS,
     default_of,
     guard,
+    guard_parameters,
     known_options,
 )
 from smart_storages.portable import PortableMixin
@@ -306,15 +307,15 @@ class SmartS3Storage(
         needless = self.default_acl == "private" or not self.s3_provider.acls
         if needless and "ACL" not in self.get_object_parameters(name):
             params.pop("ACL", None)
-        return params
+        return guard_parameters(params)
 
     def get_object_parameters(self, name: str) -> Dict[str, Any]:
         """Return the parameters of an upload; override this to choose them by name.
 
         Source: ``S3Storage.get_object_parameters`` of django-storages.
         """
-        parameters = super().get_object_parameters(name)
-        return {key: reveal(value) for key, value in parameters.items()}
+        parameters: Dict[str, Any] = super().get_object_parameters(name)
+        return guard_parameters(parameters)
 
     def __repr__(self) -> str:
         if self._problem is not None:  # of a class, perhaps, whose location is a method

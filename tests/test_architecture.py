@@ -73,6 +73,7 @@ ROOMS: Dict[str, Room] = {
     "alias_checks": Room(6, "rim"),
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
+    "debug": Room(6, "rim"),
     "overlaps": Room(6, "rim"),
     "routing_checks": Room(6, "rim"),
     "tenant_checks": Room(6, "rim"),
@@ -88,6 +89,7 @@ ENGINE_MAY_IMPORT = {"providers"}
 PUBLIC = [
     "checks",
     "config",
+    "debug",
     "dispatcher",
     "exceptions",
     "fallback",

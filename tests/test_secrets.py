@@ -5,7 +5,7 @@ import pprint
 
 import pytest
 
-from smart_storages.secrets import Secret, reveal
+from smart_storages.secrets import Secret, conceal, reveal
 
 
 @pytest.mark.parametrize("show", [str, repr, "{}".format, "{!r:>3}".format, "%s".__mod__])
@@ -45,3 +45,19 @@ def test_a_secret_is_never_pickled(protocol):
 def test_a_secret_serialises_where_it_is_asked_to():
     # JSON is written on purpose, to a place the writer chose; it is not a log line.
     assert json.loads(json.dumps({"key": Secret("hunter2")})) == {"key": "hunter2"}
+
+
+def test_bytes_are_a_secret_as_well():
+    secret = conceal(b"hunter2")
+    assert repr(secret) == str(secret) == f"{secret}" == "***"
+    assert secret == b"hunter2"
+    assert type(reveal(secret)) is bytes
+    assert reveal(secret) == b"hunter2"
+    assert copy.deepcopy([secret])[0] is secret
+    with pytest.raises(TypeError, match="never pickled"):
+        pickle.dumps(secret)
+
+
+def test_what_is_neither_text_nor_bytes_is_concealed_from_nobody():
+    assert [conceal(each) for each in (None, 3)] == [None, 3]
+    assert conceal(Secret("a")).reveal() == "a"

@@ -20,6 +20,7 @@ from django.dispatch import Signal
 from smart_storages import signals
 from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import TransferError
+from smart_storages.s3.logs import redact
 
 from . import copies, ledger, registry
 from .lease import Lease, LeaseLostError
@@ -235,7 +236,8 @@ class _Attempt:
             retry = False
         if delay is None:
             delay = retry_delay(row.attempts)
-        text = f"{type(error).__name__}: {error}"
+        # A remote of any package may tell what it signed; ours has it cleaned already.
+        text = redact(f"{type(error).__name__}: {error}")
         if not ledger.fail(row, text, retry_in=delay if retry else None, sent=self.lease.sent):
             return self._end_superseded()
         row.last_error = text

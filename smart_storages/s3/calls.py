@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ServiceModel
 from urllib3.exceptions import HTTPError
 
 from smart_storages.exceptions import ObjectNotFoundError
@@ -74,9 +75,11 @@ def accepted(client: Any, operation: str, params: Dict[str, Any]) -> Dict[str, A
     """
     if operation == "PutObject":
         return dict(params)
-    if operation not in _members:  # the same for every client of a process
-        _members[operation] = _find_members(client, operation)
-    members = _members[operation]
+    members = _members.get(operation)  # the same for every client of a process
+    if members is None:
+        members = _find_members(client, operation)
+        if isinstance(client.meta.service_model, ServiceModel):  # not a test's mock of it
+            _members[operation] = members
     return {name: value for name, value in params.items() if name in members}
 
 

@@ -19,11 +19,20 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from smart_storages.exceptions import ConfigurationError, without_frames
-from smart_storages.s3.credentials import CredentialSource, assume_role, load_source
-from smart_storages.s3.logs import redact_logs
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.botocore_errors import also_of_botocore
+from smart_storages.s3.clean_errors import clean
+from smart_storages.s3.credentials import (
+    CredentialSource,
+    assume_role,
+    load_source,
+    missing_credentials_error,
+)
+from smart_storages.s3.idle import close_idle_sockets_of
+from smart_storages.s3.logs import redact, redact_logs
 from smart_storages.s3.results import require_results
 from smart_storages.s3.signing import UrlSigner
+from smart_storages.secrets import Secret, reveal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -31,8 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientPool", "Connection", "freeze_client_config"]
 
-#: Sockets a client keeps open. botocore's 10 are too few for a threaded server with many buckets
-#: behind one client: the rest would be opened and closed for each request.
+#: Sockets a client may use at once. botocore's 10 are too few for a threaded server with many
+#: buckets behind one client: it would warn of each more. How many stay open when they are idle is
+#: told in :mod:`smart_storages.s3.idle`.
 _SOCKETS = 50
 
 
@@ -102,6 +112,11 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
                 merged[name] = {**merged.get(name, {}), **styles}
             elif value is not None:
                 merged[name] = value
+    if "proxies" in merged:  # whose URLs hold passwords
+        merged["proxies"] = {
+            scheme: Secret(url) if type(url) is str else url
+            for scheme, url in merged["proxies"].items()
+        }
     return tuple(sorted((name, _freeze(value)) for name, value in merged.items() if value != {}))
 
 
@@ -119,7 +134,7 @@ class _FrozenDict(tuple):  # type: ignore[type-arg]
 
 def _thaw(value: Any) -> Any:
     if isinstance(value, _FrozenDict):
-        return {key: _thaw(each) for key, each in value}
+        return {key: reveal(_thaw(each)) for key, each in value}
     return value
 
 
@@ -153,6 +168,7 @@ class ClientPool:
         self._lock = threading.Lock()
         self._session: Optional[_SharedSession] = None
         self._resource_classes: Optional[Tuple[Any, Any]] = None
+        self._makers = _makers()
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -166,6 +182,8 @@ class ClientPool:
         Raises:
             ConfigurationError: there are no credentials, or botocore refuses the options.
         """
+        if _makers() != self._makers:
+            self.clear()
         try:
             client = self._clients[connection]
             self._clients.move_to_end(connection)
@@ -197,12 +215,17 @@ class ClientPool:
 
     def resource(self, connection: Connection) -> S3ServiceResource:
         """Return a new boto3 resource around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:  # its class may be anything
+            made: S3ServiceResource = _SharedSession(self._loader).make_resource()
+            return made
         service, _ = self._get_resource_classes()
         resource: S3ServiceResource = service(client=self.client(connection))
         return resource
 
     def bucket(self, connection: Connection, name: str) -> Bucket:
         """Return a new boto3 ``Bucket`` around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:
+            return self.resource(connection).Bucket(name)
         _, bucket_class = self._get_resource_classes()
         bucket: Bucket = bucket_class(name, client=self.client(connection))
         return bucket
@@ -216,10 +239,7 @@ class ClientPool:
         return self._resource_classes
 
     def _build_once(self, connection: Connection) -> S3Client:
-        credentials = None
-        if connection.credentials.supplier is not None and connection.signed:
-            # Somebody's code, which may be slow or use a storage itself: not under our lock.
-            credentials = load_source(connection.credentials, None)
+        credentials = self._ask_supplier(connection)
         with self._lock:
             client = self._clients.get(connection)
             if client is None:
@@ -231,14 +251,20 @@ class ClientPool:
                 self._clients[connection] = client
         return client
 
+    def _ask_supplier(self, connection: Connection) -> Any:
+        # Somebody's code, which may be slow or use a storage itself: never under our lock.
+        if connection.credentials.supplier is None or not connection.signed:
+            return None
+        return load_source(connection.credentials, None)
+
     def _drop_signers(self, connection: Connection) -> None:
         # A signer holds its client, which would live on.
         for key in [key for key in self._signers if key[0] == connection]:
             del self._signers[key]
 
     def _build(self, connection: Connection, credentials: Any) -> S3Client:
-        options: Dict[str, Any] = {"max_pool_connections": _SOCKETS}
-        options.update({name: _thaw(value) for name, value in connection.client_config})
+        # Thawed where they are used: a proxy's password is not to stand in a variable.
+        options = {"max_pool_connections": _SOCKETS, **dict(connection.client_config)}
         if not connection.signed:
             options["signature_version"] = UNSIGNED
         redact_logs()
@@ -252,13 +278,16 @@ class ClientPool:
                 use_ssl=connection.use_ssl,
                 endpoint_url=connection.endpoint_url,
                 verify=connection.verify,
-                config=Config(**options),
+                config=Config(**{name: _thaw(value) for name, value in options.items()}),
             )
-        except (BotoCoreError, ValueError, TypeError) as error:
-            raise ConfigurationError(f"botocore refuses its options: {error}") from without_frames(
-                error
-            )
+        except ConfigurationError:
+            raise
+        except (BotoCoreError, OSError, TypeError, ValueError) as error:
+            clean(error)
+            refused = ConfigurationError(f"botocore refuses its options: {redact(str(error))}")
+            raise also_of_botocore(refused, error) from error
         require_results(client)
+        close_idle_sockets_of(client)
         return client
 
     def _session_for(self, credentials: CredentialSource) -> _SharedSession:
@@ -269,6 +298,18 @@ class ClientPool:
             self._session = _SharedSession(self._loader)
             self._loader = self._session.loader
         return self._session
+
+
+def _makers() -> Tuple[Any, Any]:
+    """Return what makes boto3's clients and resources.
+
+    A test puts a mock in its place for a while, others a function of their own for good. What the
+    one before has made is then of no use: the mock least of all, once the test has ended.
+    """
+    return boto3.session.Session.client, boto3.session.Session.resource
+
+
+_BOTO3 = _makers()
 
 
 def _clear(pool: Optional[ClientPool]) -> None:
@@ -286,6 +327,7 @@ class _SharedSession:
 
     def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
         self.botocore = _LendingSession(profile=profile)
+        self.botocore.register("creating-client-class", _make_discreet)
         if loader is not None:
             self.botocore.register_component("data_loader", loader)
         self._boto3 = boto3.session.Session(botocore_session=self.botocore)
@@ -303,10 +345,7 @@ class _SharedSession:
         source = connection.credentials
         credentials = credentials or load_source(source, self.botocore)
         if credentials is None:
-            raise ConfigurationError(
-                "No credentials were found. Set access_key and secret_key, session_profile, "
-                "role_arn or credentials."
-            )
+            raise missing_credentials_error(source)
         if source.role_arn is not None:
             return assume_role(source, self.botocore, credentials, connection.region_name)
         return credentials
@@ -327,3 +366,25 @@ class _LendingSession(Session):
 
     def get_credentials(self, *args: Any, **kwargs: Any) -> Any:
         return self.lent or super().get_credentials(*args, **kwargs)
+
+
+class _Discreet:
+    """What every client of ours is: no error of a request leaves it with a secret.
+
+    Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
+    parameters that are secret become plain text here as well, and are gone when it raises.
+    """
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        params = {name: reveal(value) for name, value in api_params.items()}
+        try:
+            return super()._make_api_call(operation_name, params)  # type: ignore[misc]
+        except BaseException as error:
+            raise clean(error)  # noqa: B904 - it is the same one
+        finally:
+            del params
+
+
+def _make_discreet(**about: Any) -> None:
+    # botocore has this event for whoever wants to add to a class that it is about to make.
+    about["base_classes"].insert(0, _Discreet)

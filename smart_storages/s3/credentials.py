@@ -14,16 +14,25 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
     RefreshableCredentials,
 )
+from botocore.exceptions import NoCredentialsError
 from dateutil.parser import parse as parse_time
 from django.utils.crypto import get_random_string
 
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.s3.botocore_errors import also_of_botocore
+from smart_storages.s3.errors import CREDENTIALS_HINT, translate_error
 from smart_storages.secrets import Secret, reveal
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
-__all__ = ["CredentialSource", "assume_role", "load_source", "takes_argument"]
+__all__ = [
+    "CredentialSource",
+    "assume_role",
+    "load_source",
+    "missing_credentials_error",
+    "takes_argument",
+]
 
 # A callable's keys are asked for again this long before they expire, in seconds: in the background
 # of a request at the first, while it waits at the second. botocore's own 15 and 10 minutes would
@@ -91,6 +100,27 @@ def load_source(source: CredentialSource, session: Optional[Session]) -> Any:
         keys = (source.access_key, source.secret_key, source.security_token)
         return Credentials(*map(reveal, keys))
     return session.get_credentials() if session else None
+
+
+def missing_credentials_error(source: CredentialSource) -> ConfigurationError:
+    """Return the error for a source that, with all that botocore finds, gives no credentials.
+
+    It can be caught as botocore's ``NoCredentialsError``, too.
+    """
+    if source.session_profile is not None:
+        what = (
+            f"The profile {source.session_profile!r} has no credentials. Give it "
+            "aws_access_key_id and aws_secret_access_key, or another way to get them, in "
+            "~/.aws/credentials or ~/.aws/config."
+        )
+    elif source.role_arn is not None:
+        what = (
+            f"No credentials were found to assume the role {source.role_arn!r} with; role_arn "
+            f"names what is wanted, not who asks. {CREDENTIALS_HINT}"
+        )
+    else:
+        what = f"No credentials were found. {CREDENTIALS_HINT}"
+    return also_of_botocore(ConfigurationError(what), NoCredentialsError())
 
 
 def _from_supplier(source: CredentialSource) -> Any:
@@ -219,4 +249,17 @@ def assume_role(
         extra_args=extra,
         cache={},
     )
-    return DeferredRefreshableCredentials(fetcher.fetch_credentials, method="assume-role")
+    fetch = partial(_fetch, fetcher, source.role_arn)
+    return DeferredRefreshableCredentials(fetch, method="assume-role")
+
+
+def _fetch(fetcher: AssumeRoleCredentialFetcher, role_arn: Optional[str]) -> Any:
+    try:
+        return fetcher.fetch_credentials()
+    except Exception as error:
+        ours = translate_error(error)
+        if not isinstance(ours, S3Error) or ours is error:
+            raise
+        ours.what = f"The role {role_arn!r} could not be assumed: {error}"
+        ours.args = (ours.what,)
+        raise ours from error

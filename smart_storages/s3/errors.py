@@ -1,4 +1,4 @@
-"""Every error of botocore and urllib3, told as one of ours."""
+"""Every error of botocore and urllib3, told as one of ours that is one of botocore's as well."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from smart_storages.exceptions import (
     ObjectNotFoundError,
     PreconditionFailedError,
     S3Error,
+    SmartStorageError,
     ThrottledError,
     UnreachableError,
 )
+from smart_storages.s3.botocore_errors import also_of_botocore
+from smart_storages.s3.clean_errors import clean
 from smart_storages.s3.results import MISSING_RESULT
 
-__all__ = ["translate_answer", "translate_error"]
+__all__ = ["CREDENTIALS_HINT", "translate_answer", "translate_error"]
 
 _Row = Tuple[Type[S3Error], str]
 
@@ -100,6 +103,13 @@ _BY_STATUS: Dict[int, _Row] = {
 
 _SERVER_FAILED = (500, 502, 504)
 
+#: Where credentials may come from; the first found is used.
+CREDENTIALS_HINT = (
+    "Set access_key and secret_key, session_profile or credentials of the module, the environment "
+    "variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or keys in ~/.aws/credentials; or run "
+    "where AWS gives the machine, the container or the function a role."
+)
+
 _UNREACHABLE = "S3 did not answer, also after every retry. Check the endpoint_url and the network."
 _HEAD_DENIED = (
     "S3 denied the request. To a HEAD it gives this answer for a missing file as well, when the "
@@ -135,8 +145,10 @@ def translate_answer(
 def translate_error(error: BaseException, *, head: bool = False, **places: Any) -> BaseException:
     """Return our error for one of botocore or urllib3; raise it ``from`` the original.
 
+    Ours can be caught as the original's class too. The original is cleaned of what is secret.
+
     Args:
-        error: What was caught. One that is neither botocore's nor urllib3's is returned as it is.
+        error: What was caught. One of ours, and one of anybody else, is returned as it is.
         head: The request was a HEAD.
         places: ``module``, ``bucket`` and ``key`` for the message.
 
@@ -147,6 +159,16 @@ def translate_error(error: BaseException, *, head: bool = False, **places: Any) 
         except (BotoCoreError, ClientError) as error:
             raise translate_error(error, head=True, bucket=bucket, key=key) from error
     """
+    if isinstance(error, SmartStorageError) or not isinstance(error, _TRANSLATED):
+        return error
+    clean(error)
+    return also_of_botocore(_translate(error, head, places), error)
+
+
+_TRANSLATED = (BotoCoreError, ClientError, Urllib3Error)
+
+
+def _translate(error: BaseException, head: bool, places: Dict[str, Any]) -> SmartStorageError:
     if isinstance(error, ClientError):
         answer: Dict[str, Any] = dict(error.response)
         status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
@@ -154,11 +176,10 @@ def translate_error(error: BaseException, *, head: bool = False, **places: Any) 
         return translate_answer(status, code, head=head, **places)
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return ConfigurationError(
-            f"The module {places.get('module')!r} has no complete credentials: {error}."
+            f"The module {places.get('module')!r} has no complete credentials: {error}. "
+            f"{CREDENTIALS_HINT}"
         )
     unreachable = (HTTPClientError, BotoConnectionError, Urllib3Error)
     if isinstance(error, unreachable):
         return UnreachableError(_UNREACHABLE, **places)
-    if isinstance(error, BotoCoreError):
-        return S3Error(f"botocore could not make the request: {error}", **places)
-    return error
+    return S3Error(f"botocore could not make the request: {error}", **places)

@@ -27,7 +27,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
-__all__ = ["EXCHANGE_ERRORS", "Body", "Response", "exchange", "size_of"]
+__all__ = ["EXCHANGE_ERRORS", "Body", "Response", "exchange", "is_one_line", "size_of"]
 
 Body = Union[bytes, bytearray, memoryview, IO[bytes]]
 
@@ -41,7 +41,7 @@ _SENT_TOGETHER = 16 * 1024
 _PIECE = 1024**2
 
 # No header and no target may hold the end of one: what follows would be another header.
-_is_one_line = re.compile(r"[\x20-\x7e\x80-\xff\t]*").fullmatch
+is_one_line = re.compile(r"[\x20-\x7e\x80-\xff\t]*").fullmatch
 
 
 class Response:
@@ -139,7 +139,7 @@ def _write_head(method: str, target: str, headers: Mapping[str, str], size: Opti
     if size is not None:
         lines.append(f"Content-Length: {size}")
     for line in lines:
-        if not _is_one_line(line):
+        if not is_one_line(line):
             raise ValueError(f"HTTP cannot carry {line.partition(':')[0]!r}: not one line of text.")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 

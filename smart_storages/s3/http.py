@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from urllib3.exceptions import HTTPError
 
-from smart_storages.exceptions import ObjectNotFoundError, UnreachableError, without_frames
+from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
 from smart_storages.s3.answers import find_fault, is_claim, length_of
+from smart_storages.s3.clean_errors import clean
 from smart_storages.s3.exchange import EXCHANGE_ERRORS, exchange
 from smart_storages.s3.lanes import OPERATIONS, Lane, Request, Way, lane_of
 from smart_storages.s3.retries import RETRIED, attempts_of, pause
@@ -255,7 +256,7 @@ def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
         target.fail(error, request.key, head=request.method == "HEAD")
     except ValueError as error:
         # botocore converts numbers and dates of the answer, and lets this pass.
-        raise _make_fault(target, request, None, str(error)) from without_frames(error)
+        raise _make_fault(target, request, None, str(error)) from clean(error)
     about = answer["ResponseMetadata"]
     headers = {name.lower(): value for name, value in about["HTTPHeaders"].items()}
     body = answer.get("Body")

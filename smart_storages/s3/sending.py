@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError, SSLError
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from smart_storages.s3.exchange import EXCHANGE_ERRORS, Body, exchange, size_of
+from smart_storages.s3.exchange import EXCHANGE_ERRORS, Body, exchange, is_one_line, size_of
 from smart_storages.s3.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
 from smart_storages.s3.lanes import WRITES, Lane, Way, lane_of
 from smart_storages.s3.results import lacks_result, missing_result_error
@@ -141,7 +141,7 @@ def _serialize(
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     headers = {name: value.strip() for name, value in made["headers"].items()}
-    if not all(map(str.isascii, headers.values())):
+    if not all(value.isascii() and is_one_line(value) for value in headers.values()):
         return None
     # The path is no matter of the serializer's: botocore takes the bucket out of its model.
     _, _, subresource = made["url_path"].partition("?")

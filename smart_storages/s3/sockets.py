@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import weakref
 from typing import Any, Dict, Optional, Tuple
@@ -11,35 +10,20 @@ from urllib.parse import urlsplit
 from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cert_path
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 
+from smart_storages.s3.idle import ClosesIdle
+
 __all__ = ["SocketPools"]
 
-#: Sockets kept open to one host at least; the async executor has as many threads.
+#: Sockets that may be in use to one host at least before urllib3 complains in the log.
 _SOCKETS = 64
 
 
-class _HideSignatures(logging.Filter):
-    """Takes the signature, and the session token beside it, out of urllib3's own log lines.
-
-    botocore signs in headers, which urllib3 does not log; a signed query would let whoever reads
-    the log make the request again.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple) and any(map(_is_signed, record.args)):
-            record.args = tuple(
-                f"{str(each).split('?')[0]}?***" if _is_signed(each) else each
-                for each in record.args
-            )
-        return True
+class _Pool(ClosesIdle, HTTPConnectionPool):
+    pass
 
 
-def _is_signed(value: Any) -> bool:
-    return isinstance(value, str) and "X-Amz-Signature=" in value
-
-
-# The second tells the whole URL of an answer whose headers cannot be parsed.
-for _name in ("urllib3.connectionpool", "urllib3.connection"):
-    logging.getLogger(_name).addFilter(_HideSignatures())
+class _SecurePool(ClosesIdle, HTTPSConnectionPool):
+    pass
 
 
 # Clients that differ in credentials alone share sockets; the last client to go closes them.
@@ -97,7 +81,7 @@ class SocketPools:
             "block": False,
         }
         if scheme == "http":
-            return HTTPConnectionPool(host, port, **options)
+            return _Pool(host, port, **options)
         options.update(
             ssl_context=create_urllib3_context(),
             cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
@@ -105,4 +89,4 @@ class SocketPools:
             cert_file=self._cert[0],
             key_file=self._cert[1],
         )
-        return HTTPSConnectionPool(host, port, **options)
+        return _SecurePool(host, port, **options)

@@ -10,9 +10,9 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
     UnreachableError,
-    without_frames,
 )
 from smart_storages.s3.answers import length_of, total_of
+from smart_storages.s3.clean_errors import clean
 from smart_storages.s3.http import BODY_ERRORS, Answer, fetch
 from smart_storages.s3.retries import attempts_of, pause
 
@@ -136,7 +136,7 @@ class Stream:
                 f"The connection to S3 broke {self._failures} times within one read, the last "
                 f"time at byte {self.at}. Read the file again.",
                 **self._target.places(self._key),
-            ) from without_frames(error)
+            ) from clean(error)
         if self._failures > 1:
             pause(self._failures - 1)
 
@@ -215,6 +215,6 @@ def read_unsized(target: Target, key: str, answer: Answer) -> bytes:
             "The connection to S3 broke while it sent an object whose length it does not say. "
             "Read the file again.",
             **target.places(key),
-        ) from without_frames(error)
+        ) from clean(error)
     finally:
         answer.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional
 
-from smart_storages.exceptions import without_frames
 from smart_storages.providers import CAUTIOUS, Provider
 from smart_storages.s3.errors import translate_error
 
@@ -55,4 +54,4 @@ class Target:
         ours = translate_error(error, head=head, **self.places(key))
         if ours is error:
             raise error
-        raise ours from without_frames(error)
+        raise ours from error

@@ -3,12 +3,15 @@ import os
 import pickle
 import threading
 import weakref
+from unittest import mock
 
+import boto3.session
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3 import calls
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.credentials import CredentialSource
 from tests.threads import run_in_threads
@@ -232,3 +235,48 @@ class TestFrozenConfig:
 
 def test_a_connection_shows_no_secret():
     assert "secret" not in repr(connect("a"))
+
+
+class TestReplacedByATest:
+    """``mock.patch`` on boto3: what it gives is used, also if a client is known, and not kept."""
+
+    def test_a_client_is_the_mocks_while_it_is_there(self):
+        pool = ClientPool()
+        pool.client(connect("a"))
+        with mock.patch("boto3.session.Session.client") as replaced:
+            assert pool.client(connect("a")) is replaced.return_value
+            assert pool.client(connect("b")) is replaced.return_value
+            assert pool.signer(connect("b"), "acme").client is replaced.return_value
+        assert access_key(pool.client(connect("a"))) == "a"
+        assert access_key(pool.client(connect("b"))) == "b"
+        assert pool.signer(connect("b"), "acme").client is pool.client(connect("b"))
+
+    def test_what_a_mock_says_of_parameters_is_not_kept(self, pool, monkeypatch):
+        monkeypatch.setattr(calls, "_members", {})
+        params = {"RequestPayer": "requester"}
+        calls.accepted(mock.MagicMock(), "HeadObject", params)
+        assert calls.accepted(pool.client(connect()), "HeadObject", params) == params
+        assert "HeadObject" in calls._members
+
+    def test_a_function_that_stays_there_makes_each_client_once(self):
+        pool, made = ClientPool(), []
+        real = boto3.session.Session.client
+
+        def client(session, *args, **options):
+            made.append(real(session, *args, **options))
+            return made[-1]
+
+        with mock.patch("boto3.session.Session.client", client):
+            assert pool.client(connect("a")) is pool.client(connect("a")) is made[0]
+        assert len(made) == 1
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    def test_a_resource_is_the_mocks_while_it_is_there(self, is_known):
+        pool = ClientPool()
+        if is_known:
+            pool.bucket(connect(), "acme")
+        with mock.patch("boto3.Session.resource") as replaced:
+            assert pool.resource(connect()) is replaced.return_value
+            assert pool.bucket(connect(), "acme") is replaced.return_value.Bucket.return_value
+        assert pool.resource(connect()).meta.client is pool.client(connect())
+        assert pool.bucket(connect(), "acme").name == "acme"

@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 from smart_storages.exceptions import ConfigurationError
@@ -12,6 +13,7 @@ from smart_storages.s3.credentials import (
     takes_argument,
 )
 from smart_storages.secrets import Secret
+from smart_storages.storages import SmartS3Storage
 from tests.servers import S3Proxy
 
 
@@ -190,3 +192,38 @@ class TestRoles:
         monkeypatch.setattr(credentials, "_time_fetcher", lambda: soon)
         assert frozen(credentials)[0] != first
         assert len(calls) == 2
+
+
+class TestNoCredentials:
+    def error_for(self, monkeypatch, tmp_path, **source):
+        config = tmp_path / "config"
+        config.write_text("[profile empty]\nregion = eu-west-1\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+        with pytest.raises(ConfigurationError) as raised:
+            ClientPool().client(
+                Connection(credentials=CredentialSource(**source), region_name="eu-west-1")
+            )
+        return raised.value
+
+    def test_nothing_at_all_names_every_place(self, monkeypatch, tmp_path):
+        error = self.error_for(monkeypatch, tmp_path)
+        for place in ("access_key", "session_profile", "AWS_ACCESS_KEY_ID", "~/.aws", "a role"):
+            assert place in str(error)
+        assert "role_arn" not in str(error)
+        assert isinstance(error, NoCredentialsError)
+
+    def test_a_role_is_not_told_to_set_a_role(self, monkeypatch, tmp_path):
+        arn = "arn:aws:iam::123456789012:role/press"
+        text = str(self.error_for(monkeypatch, tmp_path, role_arn=arn))
+        assert f"to assume the role '{arn}'" in text
+        assert "Set role_arn" not in text
+        assert "AWS_ACCESS_KEY_ID" in text
+
+    def test_a_profile_is_named(self, monkeypatch, tmp_path):
+        text = str(self.error_for(monkeypatch, tmp_path, session_profile="empty"))
+        assert "The profile 'empty' has no credentials" in text
+
+    def test_a_storage_names_its_module_and_can_still_be_caught(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"press": {"bucket_name": "acme"}}
+        with pytest.raises(NoCredentialsError, match=r"'press'.*AWS_ACCESS_KEY_ID"):
+            SmartS3Storage("press").exists("a.txt")
