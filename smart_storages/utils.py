@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import re
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
@@ -49,6 +49,16 @@ _READY_MADE: Dict[str, Type[SmartS3Storage]] = {
 def ready_made_class(module_name: str) -> Optional[Type[SmartS3Storage]]:
     """Return the ready-made class of a module, ``None`` if it has none."""
     return _READY_MADE.get(module_name)
+
+
+def ready_made_modules() -> List[str]:
+    """Return the modules of the ready-made classes."""
+    return list(_READY_MADE)
+
+
+def iter_classes() -> List[Type[SmartS3Storage]]:
+    """Return every class that ``create_storage_class`` has made in this process."""
+    return list(_classes.values())
 
 
 _classes: Dict[Any, Type[SmartS3Storage]] = {}
