@@ -66,10 +66,11 @@ class _Module(NamedTuple):
 
 def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
-    return _look_at_buckets()[1]
+    return look_at_buckets()[1]
 
 
-def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
+def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
+    """Return the modules of ``SMART_STORAGE_BUCKETS`` that are sound, and what is to be told."""
     try:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
@@ -104,7 +105,7 @@ def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
 
 def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
-    modules, told = _look_at_buckets()
+    modules, told = look_at_buckets()
     if any(message.is_serious() for message in told):
         return []  # one mistake, one message
     messages: List[checks.CheckMessage] = []

@@ -51,7 +51,7 @@ def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
     bucket = config.get_default_bucket_config()["bucket_name"] if lacking else None
     for name, users in lacking.items():
         text, hint = describe_missing_entry(name, bucket, buckets)
-        messages.append(_message(code, f"{text} It is used by {_list(users)}.", hint))
+        messages.append(_message(code, f"{text} It is used by {list_users(users)}.", hint))
     told = {near_module(name, map(str, buckets)) for name in lacking}
     names = [*used, *ready_made_modules()]
     absent = {name for name in names if config.find_key(name) is None}
@@ -101,7 +101,8 @@ def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
         yield f"{type(storage).__name__}({storage.module_name!r})", storage, False
 
 
-def _list(users: List[str]) -> str:
+def list_users(users: List[str]) -> str:
+    """Return the first few of what uses something, for a message."""
     users = list(dict.fromkeys(users))
     more = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
     return ", ".join(users[:_MOST_USERS]) + more
