@@ -1,7 +1,8 @@
 """System checks of what a storage connects with: endpoints, profiles, credentials.
 
-They read the environment and the AWS configuration files, as boto3 does at the first use, and send
-no request. ``docs/checks.md`` has the numbers.
+They look at the environment and for the AWS configuration files, as boto3 does at the first use,
+and send no request. The files are opened only where a profile is named. ``docs/checks.md`` has the
+numbers.
 """
 
 from __future__ import annotations
@@ -48,15 +49,6 @@ _VARIABLES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "BOTO_CONFIG",
 )
-_PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_PROFILE_KEYS = (
-    "aws_access_key_id",
-    "credential_process",
-    "login_session",
-    "role_arn",
-    "sso_session",
-    "sso_start_url",
-)
 _OLDER_FILES = ("/etc/boto.cfg", "~/.boto")
 #: Says who made the machine; Linux gives it to everybody, in containers too.
 _VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
@@ -95,26 +87,13 @@ def _path_of(endpoint: str) -> str:
 
 def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check that profiles exist, and that whoever has no credentials can find some here."""
-    try:
-        profiles = Session().full_config["profiles"]
-    except BotoCoreError as error:
-        text = f"The AWS configuration files cannot be read: {error}."
-        return [_message("no-profile", text, "Correct the file.")]
-    messages = [
-        _message(
-            "no-profile",
-            f"{label} names the profile {profile!r}, which is not in {_name_files()}.",
-            "Add the profile there, or name another.",
-        )
-        for label, profile in _find_values("session_profile")
-        if profile not in profiles
-    ]
+    messages = list(_check_profiles())
     users = [
         user.label
         for user in _find_users()
         if not user.repeats_entry and _needs_credentials(user.options)
     ]
-    if users and not _has_credentials(profiles):
+    if users and not _may_have_credentials():
         text = f"No credentials were found for {list_users(users)}, and boto3 will find none here."
         hint = (
             "Set AWS_S3_ACCESS_KEY_ID and AWS_S3_SECRET_ACCESS_KEY, or access_key and secret_key, "
@@ -125,10 +104,30 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
     return messages
 
 
+def _check_profiles() -> Iterator[checks.CheckMessage]:
+    named = list(_find_values("session_profile"))
+    if not named:
+        return  # a file of credentials is not opened without need
+    try:
+        profiles = Session().available_profiles
+    except BotoCoreError as error:
+        text = f"The AWS configuration files cannot be read: {error}."
+        yield _message("no-profile", text, "Correct the file.")
+        return
+    for label, profile in named:
+        if profile not in profiles:
+            text = f"{label} names the profile {profile!r}, which is not in {_name_files()}."
+            yield _message("no-profile", text, "Add the profile there, or name another.")
+
+
 def _name_files() -> str:
+    return " or ".join(_find_files())
+
+
+def _find_files() -> List[str]:
     session = Session()
     names = ("config_file", "credentials_file")
-    return " or ".join(str(session.get_config_variable(name)) for name in names)
+    return [str(session.get_config_variable(name)) for name in names]
 
 
 def _needs_credentials(options: Mapping[str, Any]) -> bool:
@@ -141,16 +140,12 @@ def _needs_credentials(options: Mapping[str, Any]) -> bool:
     return not any(options.get(key) for key in ("access_key", "session_profile", "credentials"))
 
 
-def _has_credentials(profiles: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Tell whether boto3 finds credentials, as far as that can be told without a request."""
+def _may_have_credentials() -> bool:
+    """Tell whether boto3 has anywhere to look, without a request and without looking at keys."""
     if any(os.environ.get(name) for name in _VARIABLES):
         return True
-    chosen = next(filter(None, map(os.environ.get, _PROFILE_VARIABLES)), "default")
-    if not {*_PROFILE_KEYS}.isdisjoint(profiles.get(chosen, {})):
-        return True
-    if any(Path(name).expanduser().exists() for name in _OLDER_FILES):
-        return True
-    return _is_instance()
+    files = [*_find_files(), *_OLDER_FILES]
+    return any(Path(name).expanduser().exists() for name in files) or _is_instance()
 
 
 def _is_instance() -> bool:
