@@ -77,6 +77,7 @@ ROOMS: Dict[str, Room] = {
     "apps": Room(6, "rim"),
     "checks": Room(6, "rim"),
     "connection_checks": Room(6, "rim"),
+    "install_checks": Room(6, "rim"),
     "name_checks": Room(6, "rim"),
     "overlaps": Room(6, "rim"),
     "routing_checks": Room(6, "rim"),
