@@ -14,9 +14,10 @@ from smart_storages import config
 from smart_storages.checks import build_alias, iter_field_storages, sound_aliases
 from smart_storages.config_errors import BUCKETS_SETTING, describe_missing_entry
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.routing_checks import find_named_modules
 from smart_storages.spelling import find_misspelt_settings, near_module
 from smart_storages.storages import SmartS3Storage, iter_storages
-from smart_storages.utils import iter_classes, ready_made_modules
+from smart_storages.utils import get_storage, iter_classes, ready_made_modules
 
 __all__ = ["check_module_names", "check_setting_names"]
 
@@ -90,6 +91,8 @@ def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
             yield f"STORAGES[{alias!r}]", storage, True
     for label, storage in iter_field_storages():
         yield label, storage, True
+    for label, name in find_named_modules():
+        yield label, get_storage(name), True
     for storage_class in iter_classes():
         try:
             storage = storage_class()

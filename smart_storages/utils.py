@@ -17,6 +17,7 @@ from smart_storages.compat import StorageHandler, django_storages_handler, forge
 from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
+from smart_storages.spelling import near_module
 from smart_storages.storages import SmartS3Storage
 
 __all__ = [
@@ -372,9 +373,11 @@ def _resolve_name(name: str) -> Storage:
     if name and config.find_key(name) is not None:
         return get_storage(name)
     known = sorted({*aliases, *config.get_buckets(), *_READY_MADE})
+    near = near_module(name, known)
+    meant = f"Did you mean {near!r}? " if near else ""
     raise ConfigurationError(
         f"There is no storage {name!r}: neither an alias of STORAGES nor a module of "
-        f"{BUCKETS_SETTING}. Known are: {', '.join(known)}."
+        f"{BUCKETS_SETTING}. {meant}Known are: {', '.join(known)}."
     )
 
 

@@ -7,16 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.checks.registry import registry
 from django.core.files.base import ContentFile
 from django.db import models
 from django.test.utils import isolate_apps
 
 from smart_storages import checks, connecting, name_checks
-from smart_storages.exceptions import UnknownModuleError
+from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.name_checks import check_module_names, check_setting_names
 from smart_storages.spelling import KNOWN_SETTINGS, find_misspelt_settings
 from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storage
-from smart_storages.utils import create_storage_class, get_storage
+from smart_storages.utils import create_storage_class, get_storage, resolve_storage
 
 BUCKETS = {"documents": {"bucket_name": "acme-docs"}, "tenant_*": {"location": "{module}/"}}
 MADE = []  # storages that other tests left behind must not be seen, and those of this one must
@@ -281,3 +282,27 @@ def test_every_setting_that_the_source_reads_is_known():
     }
     assert read >= {"SMART_STORAGE_BUCKETS", "QUEUED_STORAGE_LEASE"}
     assert read <= KNOWN_SETTINGS
+
+
+def test_a_module_that_a_composed_storage_names_is_in_use(project):
+    project.STORAGES = {
+        "default": {
+            "BACKEND": "smart_storages.fallback.FallbackStorage",
+            "OPTIONS": {"backends": ["documents", "media"]},
+        }
+    }
+    (message,) = check_module_names()
+    assert message.id == "smart_storages.W006"
+    assert "'media' has no entry" in message.msg
+    assert "STORAGES['default']" in message.msg
+
+
+def test_a_reference_that_is_close_to_a_module_says_which():
+    with pytest.raises(ConfigurationError, match=r"no storage 'documnets'.*mean 'documents'\?"):
+        resolve_storage("documnets")
+
+
+def test_the_checks_are_those_that_django_runs():
+    registered = {check.__name__ for check in registry.registered_checks}
+    names = ("module_names", "setting_names", "endpoints", "credentials", "installation")
+    assert {f"check_{name}" for name in names} <= registered
