@@ -9,9 +9,12 @@ import types
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 
 from smart_storages.checks import check_buckets
 from smart_storages.connection_checks import check_credentials
+from smart_storages.exceptions import BucketNotFoundError
+from smart_storages.utils import get_storage
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -56,3 +59,23 @@ def test_every_id_of_a_check_has_a_paragraph():
     }
     assert {"E001", "W012", "Q001"} <= ids
     assert {each for each in ids if f"## smart_storages.{each}\n" not in page} == set()
+
+
+def test_the_readmes_way_to_make_a_bucket_makes_one(settings, moto_server):
+    readme = (DOCS.parent / "README.md").read_text("utf-8")
+    (block,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+        if "create_bucket" in block
+    ]
+    for name, value in moto_server.django_settings().items():
+        setattr(settings, name, value)
+    name = f"readme-{os.getpid()}"
+    settings.SMART_STORAGE_BUCKETS = {
+        "documents": {"bucket_name": name, "region_name": "eu-central-1"}
+    }
+    storage = get_storage("documents")
+    with pytest.raises(BucketNotFoundError, match=name):
+        storage.save("a.txt", ContentFile(b"x"))
+    exec(block, {})  # noqa: S102
+    assert storage.save("a.txt", ContentFile(b"x")) == "a.txt"
