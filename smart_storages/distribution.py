@@ -58,6 +58,8 @@ def _read_claim(distribution: Distribution) -> Optional[Claim]:
     has_files = f"{_INIT}," in (distribution.read_text("RECORD") or "")
     if not has_files and top is None:
         return None
+    if not any(distribution.read_text(name) for name in ("METADATA", "PKG-INFO")):
+        return None  # what an installation that was broken off left behind
     name, version = distribution.metadata["Name"], distribution.version
     source = _find_source(distribution)
     if source is not None:

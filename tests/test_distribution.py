@@ -112,6 +112,12 @@ def test_two_projects_in_one_directory_are_told(site):
     assert "files of one lie over files of the other" in text
 
 
+def test_what_a_broken_installation_left_is_passed_over(site):
+    site.install("django-smart-storages", "0.1.0")
+    next(site.path.glob("*.dist-info")).joinpath("METADATA").unlink()
+    assert problems(site.package, site) == []
+
+
 def test_a_direct_url_that_is_no_json_is_passed_over(site):
     site.install("django-smart-storages", OURS)
     next(site.path.glob("*.dist-info")).joinpath("direct_url.json").write_text("{")
