@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+# Another name for the distribution; setup.py reads it. What is installed into .venv keeps its own.
+DIST_NAME ?=
+unexport DIST_NAME
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -40,9 +43,9 @@ matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newes
 bench: $(VENV)/.bench ## Measure beside django-storages; figures and plots to docs/benchmarks
 	$(PY) -m benchmarks $(ARGS)
 
-build: $(VENV)/.test ## Make sdist and wheel in dist/
+build: $(VENV)/.test ## Make sdist and wheel in dist/; DIST_NAME=... gives them another name
 	rm -rf dist build
-	$(PY) -m build
+	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
 clean: ## Remove everything that was made, .venv too
 	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis example/run

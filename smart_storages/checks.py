@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.config_errors import BUCKETS_SETTING, find_setting
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.modules import find_hidden_problem, find_key_problems, sample_name
 from smart_storages.option_problems import find_entry_problems, find_problems
 from smart_storages.option_values import Problem
@@ -66,16 +66,18 @@ class _Module(NamedTuple):
 
 def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check every entry of ``SMART_STORAGE_BUCKETS``, alone and against the others."""
-    return _look_at_buckets()[1]
+    return look_at_buckets()[1]
 
 
-def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
+def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
+    """Return the modules of ``SMART_STORAGE_BUCKETS`` that are sound, and what is to be told."""
     try:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
         config.get_max_clients()
         config.get_metadata_cache_alias()
         config.get_lock_cache_alias()
+        config.is_strict()
     except ConfigurationError as error:
         return [], [_message("bad-setting", str(error), "Correct the setting.")]
     messages: List[checks.CheckMessage] = [
@@ -103,15 +105,15 @@ def _look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
 
 def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
-    modules, told = _look_at_buckets()
+    modules, told = look_at_buckets()
     if any(message.is_serious() for message in told):
         return []  # one mistake, one message
     messages: List[checks.CheckMessage] = []
     seen = set(config.get_buckets())
-    for alias, params in _sound_aliases().items():
+    for alias, params in sound_aliases().items():
         label = f"STORAGES[{alias!r}]"
         try:
-            storage = _build(params)
+            storage = build_alias(params)
         except (ImproperlyConfigured, ImportError, TypeError) as error:
             messages.append(_message("bad-setting", f"{label}: {error}", "Correct the alias."))
             continue
@@ -120,7 +122,7 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
             if storage.configuration_problem is None:
                 modules.append(_describe_alias(label, storage))
     messages += _check_pairs(modules, of_aliases=True)
-    for label, storage in _iter_field_storages():
+    for label, storage in iter_field_storages():
         messages += _check_storage(label, storage, seen)
     return messages
 
@@ -131,7 +133,7 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
         return []
     users = [
         f"STORAGES[{alias!r}]"
-        for alias, params in _sound_aliases().items()
+        for alias, params in sound_aliases().items()
         if _is_queued(_import_backend(params))
     ]
     for model in apps.get_models():
@@ -148,7 +150,8 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
     ]
 
 
-def _sound_aliases() -> Dict[str, Any]:
+def sound_aliases() -> Dict[str, Any]:
+    """Return the aliases of ``STORAGES`` that are dicts."""
     try:
         aliases = read_aliases()
     except ConfigurationError:
@@ -172,6 +175,8 @@ def _check_storage(
     label: str, storage: SmartS3Storage, seen: Set[str], static: bool = False
 ) -> List[checks.CheckMessage]:
     problem = storage.configuration_problem
+    if isinstance(problem, UnknownModuleError):
+        return []  # told of by check_module_names
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
     names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
@@ -185,6 +190,8 @@ def _check_storage(
     messages = [] if known and options["bucket_name"] else _check_module(module)
     if known and options["bucket_name"]:
         messages += _check_private(module)
+    if storage.lacks_entry:  # told of by check_module_names, with the one that was meant
+        messages = [each for each in messages if each.id != f"{_PREFIX}.{_IDS['no-bucket']}"]
     if static and not isinstance(storage, StaticStorage):
         messages += _check_static(module)
     return messages
@@ -197,7 +204,8 @@ def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     return _Module(key, label, options, type(storage))
 
 
-def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
+def iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
+    """Yield the storages of ours that models' file fields have, each with the field's name."""
     for model in apps.get_models():
         for field in model._meta.get_fields():
             storage: Any = getattr(field, "storage", None)
@@ -205,7 +213,8 @@ def _iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
                 yield f"{model._meta.label}.{field.name}", storage
 
 
-def _build(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
+def build_alias(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
+    """Return the storage of an alias of ``STORAGES``, ``None`` if it is none of ours."""
     # Making one of ours does no I/O; making somebody else's might, so it is left alone.
     path = params.get("BACKEND")
     if not isinstance(path, str):

@@ -39,6 +39,7 @@ from smart_storages.options import (
     default_of,
     guard,
 )
+from smart_storages.spelling import OLDER_SETTINGS
 
 __all__ = ["get_bucket_config", "get_default_bucket_config", "merge_options"]
 
@@ -55,18 +56,15 @@ DEFAULT_KEYS = (
 #: What was looked at last: every storage that is made asks again, and it is the same as a rule.
 _found_sound: Dict[str, Any] = {}
 
-_OLDER_SETTINGS = {
-    "access_key": "AWS_ACCESS_KEY_ID",
-    "secret_key": "AWS_SECRET_ACCESS_KEY",
-    "security_token": "AWS_SECURITY_TOKEN",
-}
-
+STRICT_SETTING = "SMART_STORAGE_STRICT"
 FALLBACK_SETTING = "FALLBACK_STORAGES"
 TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
 DEFAULT_MAX_CLIENTS = 256
+#: The module of a storage for which nobody named one.
+DEFAULT_MODULE = "default"
 
 
 def get_default_bucket_config() -> Dict[str, Any]:
@@ -132,8 +130,8 @@ def merge_options(
 
     Returns:
         The six keys of :func:`get_default_bucket_config` and every other option that anything
-        but an ``AWS_*`` setting names. ``None`` stands only where it switches an ``AWS_*``
-        setting off; elsewhere it is left out.
+        but an ``AWS_*`` setting names. ``None`` stands only where it switches something off, an
+        ``AWS_*`` setting or the signer; elsewhere it is left out.
 
     Raises:
         ConfigurationError: an option is unknown or has a value of the wrong type.
@@ -157,7 +155,8 @@ def merge_options(
     return {
         key: value
         for key, value in merged.items()
-        if value is not None or upstream.get(key) is not None
+        # A signer of None switches off the one that cloudfront_key would make.
+        if value is not None or upstream.get(key) is not None or key == "cloudfront_signer"
     }
 
 
@@ -197,7 +196,7 @@ def get_upstream_options() -> Dict[str, Any]:
 def _setting_of(key: str) -> str:
     # django-storages has two names for some: tell of the one that somebody wrote.
     first = str(OPTIONS[key].setting)
-    older = _OLDER_SETTINGS.get(key, first)
+    older = OLDER_SETTINGS.get(key, first)
     return older if hasattr(settings, older) and not hasattr(settings, first) else first
 
 
@@ -242,6 +241,31 @@ def _get_guarded_entry(key: str) -> Dict[str, Any]:
             f"{BUCKETS_SETTING}[{key!r}] must be a dict of options, not {kind.__name__}."
         )
     return guard(get_buckets()[key])
+
+
+def is_strict() -> bool:
+    """Return ``SMART_STORAGE_STRICT``: whether every module that is used needs an entry."""
+    strict = getattr(settings, STRICT_SETTING, False)
+    if not isinstance(strict, bool):
+        raise ConfigurationError(
+            f"{STRICT_SETTING} must be True or False, not {type(strict).__name__}."
+        )
+    return strict
+
+
+def has_entry(module_name: str) -> bool:
+    """Tell whether a module is one that ``SMART_STORAGE_BUCKETS`` speaks of, if that is set.
+
+    ``"default"`` always is: it is the module of a storage for which nobody named one.
+    """
+    if module_name == DEFAULT_MODULE or getattr(settings, BUCKETS_SETTING, None) is None:
+        return True
+    return find_key(module_name) is not None
+
+
+def get_setting_names() -> List[str]:
+    """Return the names of all settings of the project."""
+    return [name for name in dir(settings) if name.isupper()]
 
 
 def get_max_clients() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from logging import getLogger
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple
 
 from boto3.session import Session
 from botocore.config import Config
@@ -12,7 +13,11 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import cache
-from smart_storages.config_errors import BUCKETS_SETTING, missing_bucket_error
+from smart_storages.config_errors import (
+    BUCKETS_SETTING,
+    describe_missing_entry,
+    missing_bucket_error,
+)
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.botocore_errors import also_of_botocore
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectingMixin", "client_pool", "plain_config"]
 
+logger = getLogger("smart_storages.config")
+
 #: The clients of every storage of this process.
 client_pool = ClientPool(limit=config.get_max_clients)
 
@@ -40,6 +47,19 @@ def plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...])
         signature_version=signature,
         proxies={scheme: reveal(url) for scheme, url in proxies} or None,
     )
+
+
+#: What _warn_of_missing_entry() told of. Modules may be as many as tenants: a hundred are enough.
+_warned: Set[str] = set()
+_MOST_WARNINGS = 100
+
+
+def _warn_of_missing_entry(module_name: str, bucket_name: str) -> None:
+    if module_name in _warned or len(_warned) >= _MOST_WARNINGS:
+        return
+    _warned.add(module_name)
+    known = config.get_buckets()
+    logger.warning("%s %s", *describe_missing_entry(module_name, bucket_name, known))
 
 
 # A bucket with a dot does not fit the certificate of *.s3.amazonaws.com.
@@ -56,6 +76,7 @@ class ConnectingMixin:
 
     if TYPE_CHECKING:
         module_name: str
+        _lacks_entry: bool
         bucket_name: str
         access_key: Optional[str]
         secret_key: Optional[str]
@@ -91,7 +112,8 @@ class ConnectingMixin:
     def _raise_without_bucket(self) -> None:
         self._raise_for_problem()
         if not self.bucket_name:
-            raise missing_bucket_error(self.module_name)
+            known = config.get_buckets() if self._lacks_entry else ()
+            raise missing_bucket_error(self.module_name, known)
 
     @property
     def client(self) -> S3Client:
@@ -129,6 +151,8 @@ class ConnectingMixin:
         """
         if self._connection is None:
             self._raise_without_bucket()
+            if self._lacks_entry:
+                _warn_of_missing_entry(self.module_name, self.bucket_name)
             self._connection = self._describe_connection()
         return self._connection
 

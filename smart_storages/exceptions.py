@@ -5,6 +5,7 @@
     SmartStorageError                     base of all; never raised itself
     ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
     │   ├── InvalidModuleNameError        a module's name could climb out of its location
+    │   ├── UnknownModuleError            SMART_STORAGE_STRICT refuses a module without an entry
     │   ├── CircularStorageError          a storage refers to itself, by way of others too
     │   └── ResolutionError               no storage could be chosen for a file
     ├── S3Error                           S3 said no, or said nothing            (OSError)
@@ -64,6 +65,7 @@ __all__ = [
     "SmartStorageError",
     "ThrottledError",
     "TransferError",
+    "UnknownModuleError",
     "UnreachableError",
 ]
 
@@ -78,6 +80,10 @@ class ConfigurationError(SmartStorageError, ImproperlyConfigured):
 
 class InvalidModuleNameError(ConfigurationError, SuspiciousFileOperation):
     """A module's name could climb out of its location; Django answers such a request with 400."""
+
+
+class UnknownModuleError(ConfigurationError):
+    """A module has no entry in ``SMART_STORAGE_BUCKETS``, and ``SMART_STORAGE_STRICT`` is set."""
 
 
 class CircularStorageError(ConfigurationError):

@@ -93,19 +93,31 @@ class _OptionsError(Exception):
 
 def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the dispatchers, fallbacks, mirrors and wrappers of ``STORAGES`` and of the models."""
+    house = _visit()
+    house.tell_circles()
+    return house.messages
+
+
+def find_named_modules() -> Iterator[Tuple[str, str]]:
+    """Yield each module of a ready-made class that one of those storages names, and where."""
+    for (kind, name), node in _visit().nodes.items():
+        if kind == "text" and ready_made_class(name) is not None and not _is_alias(name):
+            yield node.where, name
+
+
+def _visit() -> _House:
+    house = _House()
     try:
         config.get_buckets()
         read_aliases()
     except ConfigurationError:
-        return []  # told of by check_buckets and check_aliases
-    house = _House()
+        return house  # told of by check_buckets and check_aliases
     for alias in storages.backends:
         house.enter(f"STORAGES[{alias!r}]", str(alias), alias)
     house.entered_aliases()
     for label, storage in _iter_field_storages():
         house.enter(label, label, storage)
-    house.tell_circles()
-    return house.messages
+    return house
 
 
 def _iter_field_storages() -> Iterator[Tuple[str, Any]]:
@@ -121,7 +133,7 @@ class _House:
 
     def __init__(self) -> None:
         self.messages: List[checks.CheckMessage] = []
-        self._nodes: Dict[Any, _Node] = {}
+        self.nodes: Dict[Any, _Node] = {}
         self._told: Set[Tuple[str, str]] = set()
         self._told_of_aliases: FrozenSet[Tuple[str, str]] = frozenset()
 
@@ -131,9 +143,9 @@ class _House:
 
     def enter(self, where: str, label: str, reference: Any) -> None:
         key = _key_of(reference)
-        if key in self._nodes or issubclass(type(reference), LazyObject):
+        if key in self.nodes or issubclass(type(reference), LazyObject):
             return
-        self._nodes[key] = _Node(label, where)
+        self.nodes[key] = _Node(label, where)
         try:
             storage = _build(reference)
         except _OptionsError as error:
@@ -147,7 +159,7 @@ class _House:
             is_resolver = isinstance(storage, ResolvingStorage)
             self._tell(where, "bad-resolver" if is_resolver else "bad-option", _text_of(error))
             return
-        self._nodes[key] = _Node(label, where, storage, edges)
+        self.nodes[key] = _Node(label, where, storage, edges)
         if isinstance(storage, ResolvingStorage):
             for text in _find_unknown_aliases(storage):
                 self._tell(where, "unknown-alias", text)
@@ -167,11 +179,11 @@ class _House:
 
     def tell_circles(self) -> None:
         told: Set[FrozenSet[Any]] = set()
-        for start in self._nodes:
+        for start in self.nodes:
             circle = self._find_circle(start)
             if circle and frozenset(circle) not in told:
                 told.add(frozenset(circle))
-                nodes = [self._nodes[key] for key in circle]
+                nodes = [self.nodes[key] for key in circle]
                 labels = " -> ".join(node.label for node in [*nodes, nodes[0]])
                 self._tell(nodes[0].where, "circle", f"these storages lead in a circle: {labels}")
 
@@ -181,9 +193,9 @@ class _House:
         passed: Set[Any] = set()
         while ways:
             way = ways.popleft()
-            for edge in self._nodes[way[-1]].edges:
+            for edge in self.nodes[way[-1]].edges:
                 key = _key_of(edge.reference)
-                if not edge.certain or key not in self._nodes:
+                if not edge.certain or key not in self.nodes:
                     continue
                 if key == start and self._is_sure(way):
                     return way
@@ -194,7 +206,7 @@ class _House:
 
     def _is_sure(self, circle: List[Any]) -> bool:
         # A second dispatcher, or another name for the first, may lead out of it.
-        made = [self._nodes[key].storage for key in circle]
+        made = [self.nodes[key].storage for key in circle]
         choosing = sum(isinstance(each, ResolvingStorage) for each in made)
         renaming = any(isinstance(each, ScopedStorage) for each in made)
         return choosing <= (0 if renaming else 1)

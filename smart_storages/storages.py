@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
@@ -20,6 +20,7 @@ from smart_storages import config
 from smart_storages.aio import with_twins
 from smart_storages.compat import cache
 from smart_storages.config_errors import raise_for_problems, raise_for_unknown_options
+from smart_storages.configuring import ConfiguringMixin
 from smart_storages.connecting import ConnectingMixin, client_pool, plain_config
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.many import ManyMixin
@@ -85,6 +86,7 @@ class SmartS3Storage(
     ReadingMixin,
     SignedUrlsMixin,
     ConnectingMixin,
+    ConfiguringMixin,
     PortableMixin,
     S3Boto3Storage,  # type: ignore[misc]
 ):
@@ -111,9 +113,6 @@ class SmartS3Storage(
 
     module_name: str = "default"
 
-    # What create_storage_class was given; it stands above settings, a preset below.
-    _class_defaults: Dict[str, Any] = {}  # noqa: RUF012
-
     def __init__(
         self,
         module_name: Optional[str] = None,
@@ -132,7 +131,7 @@ class SmartS3Storage(
                 f"{type(self).__name__}: module_name must be the name of a module, "
                 f"not {self.module_name!r}."
             )
-        raise_for_unknown_options(type(self).__name__, options)
+        self._refuse_unknown(options)
         self._withheld = tuple(withheld_options)
         self._options = options
         self._take_settings()
@@ -145,6 +144,7 @@ class SmartS3Storage(
     def _take_settings(self) -> None:
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
+        self.__dict__.pop("_lacks_entry", None)
         try:
             self._configure(self._options)
         except ConfigurationError as error:
@@ -157,14 +157,14 @@ class SmartS3Storage(
         Tests change settings, and the storage of a model's field is made once, at import: without
         this it would go on writing to the bucket of the settings before.
         """
-        for name in known_options():
+        for name in known_options() | self._added_options:
             self.__dict__.pop(name, None)
         self._take_settings()
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
-        raise_for_unknown_options(type(self).__name__, presets)
-        upstream = config.get_upstream_options()
+        raise_for_unknown_options(f"{type(self).__name__}, by an attribute", presets)
+        upstream = self._read_defaults()
         merged = config.merge_options(
             self.module_name,
             arguments=options,
@@ -172,28 +172,30 @@ class SmartS3Storage(
             presets=presets,
             upstream=upstream,
         )
-        raise_for_problems(self.module_name, merged, upstream)
+        self._require_entry(merged.get("bucket_name"), (options, self._class_defaults, presets))
+        raise_for_problems(self.module_name, merged, upstream, self._describe_sources)
         for name in OWN_OPTIONS:
-            setattr(self, name, merged.pop(name, default_of(name)))
+            setattr(self, name, merged.pop(name, upstream.get(name, default_of(name))))
         self._share_configs(merged, upstream)
-        self._upstream = upstream
+        self._take_over(merged, upstream)
+
+    def _take_over(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:
+        # The parent asks for the defaults again: it gets those that were read and checked.
+        self.__dict__["get_default_settings"] = lambda: upstream
+        given = {name: merged[name] for name in merged if not self._is_computed(name)}
+        if "cloudfront_signer" in given:
+            # The parent takes no argument for it where the class has one.
+            self.cloudfront_signer = given.pop("cloudfront_signer")
         try:
-            super().__init__(
-                **{name: merged[name] for name in merged if not self._is_computed(name)}
-            )
+            super().__init__(**given)
         except ImproperlyConfigured as error:
             raise ConfigurationError(f"The module {self.module_name!r}: {error}") from error
-        # The parent's per-thread sessions and shared resource; ours come from the pool.
-        for name in ("_upstream", "_connections", "_unsigned_connections", "_bucket"):
-            self.__dict__.pop(name, None)
-
-    def get_default_settings(self) -> Dict[str, Any]:
-        """Return the ``AWS_*`` options, read once for the whole constructor.
-
-        Source: ``S3Storage.get_default_settings`` of django-storages.
-        """
-        prepared: Optional[Dict[str, Any]] = getattr(self, "_upstream", None)
-        return config.get_upstream_options() if prepared is None else prepared
+        finally:
+            # The parent's per-thread sessions and shared resource; ours come from the pool.
+            for name in (
+                "get_default_settings", "_connections", "_unsigned_connections", "_bucket",
+            ):  # fmt: skip
+                self.__dict__.pop(name, None)
 
     def _share_configs(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:
         # The parent makes these two for each storage, 3 KB and 60 us that are the same for most.
@@ -205,22 +207,6 @@ class SmartS3Storage(
             )
         if chosen["transfer_config"] is None and chosen["use_threads"]:
             upstream["transfer_config"] = _plain_transfer_config()
-
-    @classmethod
-    def find_presets(cls) -> Dict[str, Any]:
-        """Return the options that the class presets: its attributes named like one."""
-        named = [name for name in known_options() if hasattr(cls, name)]
-        return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
-
-    @classmethod
-    def class_defaults(cls) -> Dict[str, Any]:
-        """Return the options that ``create_storage_class`` was given."""
-        return dict(cls._class_defaults)
-
-    @classmethod
-    def _is_computed(cls, name: str) -> bool:
-        # A property is somebody's way to choose at run time: neither a value nor settable.
-        return isinstance(getattr(cls, name, None), property)
 
     @property
     def configuration_problem(self) -> Optional[ConfigurationError]:
@@ -326,11 +312,16 @@ class SmartS3Storage(
         )
 
 
+def iter_storages() -> List[SmartS3Storage]:
+    """Return every storage of this process that is still in use."""
+    return list(_instances)
+
+
 def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
     if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
         return
     _overrides[0] += 1 if enter else -1
-    for storage in list(_instances):
+    for storage in iter_storages():
         # One that was made for the settings of a test keeps them when the test ends.
         if storage._made_within <= _overrides[0]:
             storage.retake_settings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import re
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
@@ -17,6 +17,7 @@ from smart_storages.compat import StorageHandler, django_storages_handler, forge
 from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
+from smart_storages.spelling import near_module
 from smart_storages.storages import SmartS3Storage
 
 __all__ = [
@@ -49,6 +50,16 @@ _READY_MADE: Dict[str, Type[SmartS3Storage]] = {
 def ready_made_class(module_name: str) -> Optional[Type[SmartS3Storage]]:
     """Return the ready-made class of a module, ``None`` if it has none."""
     return _READY_MADE.get(module_name)
+
+
+def ready_made_modules() -> List[str]:
+    """Return the modules of the ready-made classes."""
+    return list(_READY_MADE)
+
+
+def iter_classes() -> List[Type[SmartS3Storage]]:
+    """Return every class that ``create_storage_class`` has made in this process."""
+    return list(_classes.values())
 
 
 _classes: Dict[Any, Type[SmartS3Storage]] = {}
@@ -362,9 +373,11 @@ def _resolve_name(name: str) -> Storage:
     if name and config.find_key(name) is not None:
         return get_storage(name)
     known = sorted({*aliases, *config.get_buckets(), *_READY_MADE})
+    near = near_module(name, known)
+    meant = f"Did you mean {near!r}? " if near else ""
     raise ConfigurationError(
         f"There is no storage {name!r}: neither an alias of STORAGES nor a module of "
-        f"{BUCKETS_SETTING}. Known are: {', '.join(known)}."
+        f"{BUCKETS_SETTING}. {meant}Known are: {', '.join(known)}."
     )
 
 

@@ -12,6 +12,8 @@ from smart_storages.config_errors import (
 )
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.option_problems import find_problems
+from smart_storages.storages import SmartS3Storage
+from smart_storages.utils import create_storage_class
 
 
 def test_a_modules_own_mistake_is_told_with_module_and_key():
@@ -45,3 +47,68 @@ def test_a_missing_bucket_is_told_with_both_places_to_name_it():
     message = str(missing_bucket_error("media"))
     assert "SMART_STORAGE_BUCKETS['media']['bucket_name']" in message
     assert "AWS_STORAGE_BUCKET_NAME" in message
+
+
+BAD = {"location": "/a"}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            lambda: SmartS3Storage("m", **BAD),
+            (
+                "The option 'location' of the module 'm', given to SmartS3Storage (by its "
+                "constructor, or as OPTIONS in STORAGES), begins with a slash"
+            ),
+        ),
+        (
+            create_storage_class("m", **BAD),
+            "The option 'location' given to create_storage_class('m') begins with a slash",
+        ),
+        (
+            type("Reports", (SmartS3Storage,), {"module_name": "m", **BAD}),
+            "The attribute Reports.location, of the module 'm', begins with a slash",
+        ),
+        (
+            type(
+                "Reports",
+                (SmartS3Storage,),
+                {
+                    "module_name": "m",
+                    "get_default_settings": lambda self: {
+                        **SmartS3Storage.get_default_settings(self),
+                        **BAD,
+                    },
+                },
+            ),
+            "Reports.get_default_settings(): the option 'location' begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("tenant_x"),
+            "SMART_STORAGE_BUCKETS['tenant_*']['location'] begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("m"),
+            "The setting AWS_LOCATION, which the module 'm' uses, begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("m", location="a", secret_key="s"),
+            (
+                "The option 'access_key' of the module 'm', given to SmartS3Storage (by its "
+                "constructor, or as OPTIONS in STORAGES), is missing"
+            ),
+        ),
+        (
+            lambda: SmartS3Storage("m", location="a", url_stable_for=604_800),
+            "The option 'querystring_expire' of the module 'm', given to SmartS3Storage",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_place_it_comes_from(settings, make, expected):
+    settings.AWS_STORAGE_BUCKET_NAME = "acme"
+    settings.AWS_LOCATION = "/from-settings"
+    settings.SMART_STORAGE_BUCKETS = {"tenant_*": dict(BAD), "m": {}}
+    with pytest.raises(ConfigurationError) as raised:
+        make().url("a.txt")
+    assert str(raised.value).startswith(expected)

@@ -111,3 +111,25 @@ def test_it_installs_and_imports_in_a_clean_environment(
     printed = run(python, "-c", code, cwd=tmp_path)
     assert str(tmp_path) in printed
     assert printed.split()[-1] == "b"
+
+
+def test_it_is_built_under_another_name_by_one_variable(tmp_path: Path) -> None:
+    source = tmp_path / "project"
+    shutil.copytree(str(ROOT), str(source), ignore=NOT_COPIED)
+    before = (source / "pyproject.toml").read_text("utf-8")
+    run("env", "DIST_NAME=acme-files", sys.executable, "-m", "build", "--sdist", ".", cwd=source)
+    assert (source / "pyproject.toml").read_text("utf-8") == before
+    (sdist,) = (source / "dist").iterdir()
+    assert re.match(r"acme[-_]files-", sdist.name)
+    # The archive itself has the name: who builds a wheel of it knows of no variable.
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", str(sdist), cwd=tmp_path)
+    (path,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(str(path)) as wheel:
+        names = wheel.namelist()
+        metadata = wheel.read(next(n for n in names if n.endswith("/METADATA"))).decode()
+    lines = metadata.split("\n\n")[0].splitlines()
+    assert "Name: acme-files" in lines
+    assert [n for n in sorted(names) if ".dist-info/" not in n] == source_files()
+    own = [line for line in lines if line.startswith("Requires-Dist: acme-files[")]
+    assert len(own) == 2
+    assert not [line for line in lines if line.startswith("Requires-Dist: django-smart-storages")]

@@ -18,6 +18,7 @@ from smart_storages.storages import (
     StaticStorage,
     client_pool,
 )
+from smart_storages.utils import create_storage_class
 
 ACME = {
     "AWS_STORAGE_BUCKET_NAME": "acme",
@@ -161,6 +162,31 @@ class TestCloudFront:
         (url,) = urls
         assert (int(query(url)["Expires"]) - 60) % (86400 * 30) == 0
         assert int(query(url)["Expires"]) >= time.time() + 60
+
+    def test_a_signer_of_none_switches_the_one_of_the_key_off(self, pem, settings):
+        settings.AWS_CLOUDFRONT_KEY_ID, settings.AWS_CLOUDFRONT_KEY = "K1", pem
+        settings.AWS_S3_CUSTOM_DOMAIN = "cdn.example.com"
+        settings.SMART_STORAGE_BUCKETS = {"unsigned": {"cloudfront_signer": None}}
+        unsigned = [
+            SmartS3Storage("m", cloudfront_signer=None),
+            SmartS3Storage("unsigned"),
+            create_storage_class("m", cloudfront_signer=None)(),
+            type("Unsigned", (SmartS3Storage,), {"cloudfront_signer": None})(),
+            S3Boto3Storage(cloudfront_signer=None),
+        ]
+        assert {storage.url("a.txt") for storage in unsigned} == {"https://cdn.example.com/a.txt"}
+        assert "Signature=" in SmartS3Storage("m").url("a.txt")
+        settings.AWS_S3_CUSTOM_DOMAIN = "other.example.com"
+        assert SmartS3Storage("unsigned").cloudfront_signer is None
+
+    def test_a_signer_that_a_class_has_is_taken(self, pem, settings):
+        signer = self.storage(pem).cloudfront_signer
+        preset = type("Signed", (SmartS3Storage,), {"cloudfront_signer": signer})
+        storage = preset("m", custom_domain="a.example.com")
+        assert "Signature=" in storage.url("a.txt")
+        assert storage.cloudfront_signer is signer
+        unsigned = preset("m", custom_domain="a.example.com", cloudfront_signer=None)
+        assert unsigned.url("a.txt") == "https://a.example.com/a.txt"
 
     def test_two_keys_never_share_a_signer(self, pem):
         other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(

@@ -27,6 +27,7 @@ from smart_storages.storages import (
     StaticStorage,
     client_pool,
 )
+from smart_storages.utils import create_storage_class
 from tests.threads import run_in_threads
 
 READY_MADE = [MediaStorage, StaticStorage, DocumentStorage, PrivateStorage, PublicStorage]
@@ -507,3 +508,89 @@ class TenantStorage(SmartS3Storage):
 def test_the_parents_session_hook_gets_plain_keys():
     session = SmartS3Storage("m", access_key="a", secret_key="b")._create_session()
     assert tuple(session.get_credentials().get_frozen_credentials())[:2] == ("a", "b")
+
+
+class OwnDefaults(SmartS3Storage):
+    """As a subclass of django-storages' storage is often written."""
+
+    module_name = "own"
+
+    def get_default_settings(self):
+        return {**super().get_default_settings(), "bucket_name": "own-bucket", "region_name": "a-1"}
+
+
+class AddedOption(SmartS3Storage):
+    """Has an option that nobody else has."""
+
+    def get_default_settings(self):
+        return {**super().get_default_settings(), "department": "press", "provider": "minio"}
+
+
+class OwnKeys(SmartS3Storage):
+    def get_default_settings(self):
+        keys = {"access_key": "own-key", "secret_key": "own-secret"}
+        return {**super().get_default_settings(), **keys}
+
+
+class TestOwnDefaults:
+    """An overridden ``get_default_settings()`` stands in the place of the settings."""
+
+    @pytest.fixture(autouse=True)
+    def default_bucket(self, settings):
+        settings.AWS_STORAGE_BUCKET_NAME = "default-bucket"
+        settings.AWS_LOCATION = "files"
+
+    def test_files_go_where_it_says(self):
+        storage = OwnDefaults()
+        assert storage.bucket_name == "own-bucket"
+        assert storage.get_connection().region_name == "a-1"
+        assert storage.location == "files"
+        assert "own-bucket" in OwnDefaults(access_key="a", secret_key="b").url("a.txt")
+
+    def test_everything_else_outranks_it(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"own": {"region_name": "entry-1"}}
+        assert OwnDefaults().region_name == "entry-1"
+        assert OwnDefaults(region_name="b-1").region_name == "b-1"
+        assert type("A", (OwnDefaults,), {"bucket_name": "preset"})().bucket_name == "preset"
+        assert create_storage_class("own", base=OwnDefaults, bucket_name="c")().bucket_name == "c"
+
+    def test_it_is_asked_again_when_settings_change(self, settings):
+        storage = OwnDefaults()
+        settings.AWS_LOCATION = "other"
+        assert (storage.location, storage.bucket_name) == ("other", "own-bucket")
+
+    def test_it_may_have_options_of_its_own(self, settings):
+        assert AddedOption().department == "press"
+        storage = AddedOption(department="law")
+        assert (storage.department, storage.provider) == ("law", "minio")
+        settings.AWS_LOCATION = "other"
+        assert (storage.department, storage.location) == ("law", "other")
+        with pytest.raises(ConfigurationError, match="'departmint'"):
+            AddedOption(departmint="law")
+
+    def test_a_key_that_it_names_goes_with_none_of_the_settings(self, settings):
+        settings.AWS_S3_ACCESS_KEY_ID = settings.AWS_S3_SECRET_ACCESS_KEY = "default"
+        settings.AWS_SESSION_TOKEN = "default-token"
+        storage = OwnKeys()
+        assert storage.access_key == "own-key"
+        assert storage.security_token is None
+        assert "own-" not in f"{storage.access_key}{storage.secret_key!r}{vars(storage)}"
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"), [(None, "must return a dict"), ({"bucket_name": 3}, "must be str")]
+    )
+    def test_a_wrong_answer_is_told_with_who_gave_it(self, answer, expected):
+        wrong = type("Wrong", (SmartS3Storage,), {"get_default_settings": lambda self: answer})
+        with pytest.raises(ConfigurationError, match=expected):
+            wrong().url("a.txt")
+
+    def test_a_bucket_that_it_names_was_meant(self, settings):
+        settings.SMART_STORAGE_BUCKETS = {"media": {}}
+        settings.SMART_STORAGE_STRICT = True
+        assert OwnDefaults().configuration_problem is None
+        assert AddedOption("medai").lacks_entry
+
+    def test_it_survives_a_copy_and_a_pickle(self):
+        pickled = pickle.dumps(OwnDefaults())
+        for twin in (copy.deepcopy(OwnDefaults()), pickle.loads(pickled)):  # noqa: S301
+            assert twin.bucket_name == "own-bucket"

@@ -43,7 +43,11 @@ __all__ = ["check_cache", "check_engine", "check_storages"]
 
 _BUILT_IN = ("celery", "django", "inline")
 #: What to install for an engine whose package is missing.
-_EXTRAS = {"celery": "celery", "django": "tasks"}
+# Not by an extra of ours: another project has our name on the public index.
+_PACKAGES = {
+    "celery": "'celery>=5.2'",
+    "django": "'django-tasks>=0.12' 'django-tasks-db>=0.13'",
+}
 _BEHIND = "docs/queued.md shows how, under 'Tenants and regions'."
 
 
@@ -101,8 +105,8 @@ def check_cache(**kwargs: Any) -> List[CheckMessage]:
 def _hint_for(name: str) -> str:
     if not name:  # the settings could not be read as far as this one
         return "Correct the setting that the message names."
-    if name in _EXTRAS:
-        return f"pip install 'django-smart-storages[{_EXTRAS[name]}]'"
+    if name in _PACKAGES:
+        return f"pip install {_PACKAGES[name]}"
     close = difflib.get_close_matches(name.lower(), _BUILT_IN, n=1)
     if close:
         return f"Did you mean {close[0]!r}?"

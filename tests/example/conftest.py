@@ -56,12 +56,12 @@ def run_demo(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def manage(tmp_path: Path) -> Callable[..., Any]:
-    """Runs ``python example/manage.py`` with arguments; gives the ended process."""
+    """Runs ``python example/manage.py``, with more environment variables; gives the process."""
 
-    def run(*arguments: str) -> Any:
+    def run(*arguments: str, **environment: str) -> Any:
         return subprocess.run(
             [sys.executable, "-W", "ignore", str(EXAMPLE / "manage.py"), *arguments],
-            env=site_environment(tmp_path),
+            env=site_environment(tmp_path, **environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

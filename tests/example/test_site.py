@@ -18,9 +18,17 @@ def test_no_model_change_lacks_a_migration(manage: Callable[..., Any]) -> None:
 
 
 def test_the_system_checks_have_nothing_to_say(manage: Callable[..., Any]) -> None:
-    result = manage("check", "--fail-level", "DEBUG")
+    keys = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo-secret"}
+    result = manage("check", "--fail-level", "DEBUG", **keys)
     assert result.returncode == 0, result.stdout
     assert "no issues (0 silenced)" in result.stdout
+
+
+def test_the_system_checks_tell_of_missing_credentials(manage: Callable[..., Any]) -> None:
+    result = manage("check")
+    assert result.returncode == 0, result.stdout
+    assert "smart_storages.W012" in result.stdout
+    assert result.stdout.count("smart_storages.") == 1
 
 
 def test_no_migration_holds_a_bucket_or_a_key(manage: Callable[..., Any]) -> None:

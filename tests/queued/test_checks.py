@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,9 +131,12 @@ def test_the_hint_fits_the_setting_that_is_wrong(
     assert hint in error.hint
 
 
-@pytest.mark.parametrize(("engine", "extra"), [("django", "tasks"), ("celery", "celery")])
+@pytest.mark.parametrize(
+    ("engine", "packages"),
+    [("django", "'django-tasks>=0.12' 'django-tasks-db>=0.13'"), ("celery", "'celery>=5.2'")],
+)
 def test_an_engine_whose_package_is_missing_says_what_to_install(
-    settings: Any, monkeypatch: Any, engine: str, extra: str
+    settings: Any, monkeypatch: Any, engine: str, packages: str
 ) -> None:
     settings.SMART_STORAGE_TASKS = engine
     for package in ("celery", "django.tasks", "django_tasks"):
@@ -140,7 +145,9 @@ def test_an_engine_whose_package_is_missing_says_what_to_install(
     engines._make_celery_task.cache_clear()
     (error,) = check_engine()
     assert ids([error]) == ["Q001"]
-    assert error.hint == f"pip install 'django-smart-storages[{extra}]'"
+    assert error.hint == f"pip install {packages}"
+    pyproject = Path(__file__).parents[2].joinpath("pyproject.toml").read_text("utf-8")
+    assert all(f'"{package}' in pyproject for package in re.findall(r"'(.*?)'", packages))
 
 
 def with_alias(settings: Any, alias: str, backend: str = "QueuedStorage", **options: Any) -> list:
