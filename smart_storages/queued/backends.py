@@ -12,7 +12,7 @@ from smart_storages.calls import Steps
 from smart_storages.forwarding import CombiningStorage
 from smart_storages.utils import resolve_storage
 
-from . import arguments, hints, ledger, names, places, registry, saving
+from . import arguments, hints, ledger, names, places, queries, registry, saving
 from .models import QueuedFile
 from .readiness import explained
 from .tasks import Transfer, get_task
@@ -255,7 +255,7 @@ class QueuedStorage(CombiningStorage):
 
     def _changes_under(self, path: str) -> List[QueuedFile]:
         with explained():
-            return list(ledger.differing(self.key, names.directory(path)))
+            return list(queries.differing(self.key, names.directory(path)))
 
     # Names
 

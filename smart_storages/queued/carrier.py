@@ -15,13 +15,15 @@ import random
 from contextlib import suppress
 from typing import Any, Callable, Optional, Type
 
+from django.db import Error as AnyDatabaseError
+from django.db import transaction
 from django.dispatch import Signal
 
 from smart_storages import signals
 from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import TransferError
 
-from . import copies, ledger, registry
+from . import copies, ledger, queries, registry
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile, State
 from .steps import reached
@@ -98,6 +100,8 @@ class _Attempt:
             self._end_failed(error, retry=False)
             raise ValueError(str(error)) from None
         except Exception as error:
+            if isinstance(error, AnyDatabaseError):
+                queries.replace_lost_connection()  # else the failure could not be recorded
             return self._end_failed(error)
         except BaseException as error:  # the worker was told to stop: give the row back
             ledger.fail(self.row, repr(error), retry_in=0, sent=self.lease.sent)
@@ -179,13 +183,16 @@ class _Attempt:
             return Outcome.SETTLING
         if self.task.delete_local and ledger.forget_local(row):
             reached("transfer:local-forgotten")
-            copies.delete_quietly(self.storage.local, row.local_name)
-            reached("transfer:local-deleted")
+            transaction.on_commit(self._delete_local, using=ledger.database())
         reached("transfer:finished")
         logger.info("transferred %s to %s (%d bytes)", row.name, self._remote_name, row.size)
         self.storage.moved(row.name)
         self._send(signals.file_transferred)
         return Outcome.DONE
+
+    def _delete_local(self) -> None:
+        copies.delete_quietly(self.storage.local, self.row.local_name)
+        reached("transfer:local-deleted")
 
     def _remove(self) -> str:
         row = self.row

@@ -17,7 +17,7 @@ from django.core.files.storage import Storage
 from smart_storages.compat import md5
 
 from .identity import orphan_prefix
-from .ledger import LocalCopy
+from .recording import LocalCopy
 
 __all__ = ["delete_quietly", "holds", "keep", "new_name", "path_on_disk", "sync_to_disk"]
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from smart_storages import signals
 from smart_storages.names import check_name
 
-from . import copies, engines, hints, ledger, names
+from . import copies, engines, hints, ledger, names, queries, recording
 from .models import QueuedFile, State
 from .readiness import explained, require
 from .steps import reached
@@ -48,7 +48,7 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
     check_name(name)
     if _is_full(storage, content):
         content, size, sha256, md5 = copies.measure(content)  # which can be read twice
-        in_remote = ledger.LocalCopy("", size, sha256, md5, "")
+        in_remote = recording.LocalCopy("", size, sha256, md5, "")
         if _store_remotely(storage, name, content, in_remote):
             return name
     copy = _keep(storage, name, content)
@@ -56,8 +56,12 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
         try:
             _record(storage, name, copy, overwrite=storage.replaces)
             return name
-        except ledger.NameTakenError:
-            name = names.make_unique(storage, name, max_length)
+        except recording.NameTakenError:
+            try:
+                name = names.make_unique(storage, name, max_length)
+            except BaseException:
+                copies.delete_quietly(storage.local, copy.name)
+                raise
 
 
 @explained()
@@ -70,30 +74,30 @@ def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
     copy = _keep(storage, name, content)
     try:
         _record(storage, name, copy, overwrite=replace)
-    except ledger.NameTakenError:
+    except recording.NameTakenError:
         copies.delete_quietly(storage.local, copy.name)
         return False
     return True
 
 
-def _keep(storage: Any, name: str, content: Any) -> ledger.LocalCopy:
+def _keep(storage: Any, name: str, content: Any) -> recording.LocalCopy:
     hints.forget(storage.key, name)
     copy = copies.keep(storage.local, storage.key, name, content, durable=storage.durable)
     reached("save:local-written")
     return copy
 
 
-def _record(storage: Any, name: str, copy: ledger.LocalCopy, *, overwrite: bool) -> None:
+def _record(storage: Any, name: str, copy: recording.LocalCopy, *, overwrite: bool) -> None:
     state = State.HELD if storage.delayed else State.QUEUED
-    try:
-        row, replaced = ledger.record_save(
-            storage.key, name, copy, task=storage.task, state=state, overwrite=overwrite
-        )
-    except ledger.NameTakenError:
-        raise
-    except BaseException:
-        copies.delete_quietly(storage.local, copy.name)
-        raise
+    row, replaced = recording.record_save(
+        storage.key,
+        name,
+        copy,
+        task=storage.task,
+        state=state,
+        overwrite=overwrite,
+        undo=partial(copies.delete_quietly, storage.local, copy.name),
+    )
     reached("save:row-written")
     _on_commit(storage, row, replaced, "save", work=not storage.delayed)
 
@@ -105,10 +109,10 @@ def _is_full(storage: Any, content: Any) -> bool:
         size = content.size
     except (AttributeError, OSError):
         size = 0
-    return bool(ledger.local_bytes(storage.key) + size > storage.max_local_bytes)
+    return bool(queries.local_bytes(storage.key) + size > storage.max_local_bytes)
 
 
-def _store_remotely(storage: Any, name: str, body: File[Any], copy: ledger.LocalCopy) -> bool:
+def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -> bool:
     """Save a file in the remote at once, or return ``False`` to have it kept locally.
 
     What is there is never replaced, since that could not be undone: the file goes under a name
@@ -130,8 +134,15 @@ def _store_remotely(storage: Any, name: str, body: File[Any], copy: ledger.Local
     saved = names.clean(saved)
     reached("save:remote-written")
     try:
-        row = ledger.record_remote(storage.key, name, copy, task=storage.task, remote_name=saved)
-    except ledger.NameTakenError:
+        row = recording.record_remote(
+            storage.key,
+            name,
+            copy,
+            task=storage.task,
+            remote_name=saved,
+            undo=partial(_take_back, remote, saved),
+        )
+    except recording.NameTakenError:
         # By a save or delete that came in meanwhile; as a local copy, this one is put in order.
         _take_back(remote, saved)
         return False
@@ -161,7 +172,7 @@ def bury(storage: Any, name: str) -> None:
     require()
     name = names.clean(name)
     hints.forget(storage.key, name)
-    row, replaced = ledger.record_delete(storage.key, name, storage.task, name)
+    row, replaced = recording.record_delete(storage.key, name, storage.task, name)
     reached("delete:row-written")
     _on_commit(storage, row, replaced, "delete", work=True)
 

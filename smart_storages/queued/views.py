@@ -183,8 +183,9 @@ class RemoteView(ChoosingStorage):
         """Write down the other name under which the remote has put the file."""
         try:
             self.note(saved)
-        except LeaseLostError:
-            # Nobody but us knows it, and nobody would ever delete it.
+        except Exception:
+            # Nobody but us knows it, and nobody would ever delete it. If the ledger has it all the
+            # same, since only its answer was lost, the next attempt finds nothing and sends again.
             self.inner.delete(saved)
             raise
 
