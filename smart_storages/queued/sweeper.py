@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import socket
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
@@ -40,7 +41,8 @@ class Report:
         unsent: Rows that it did not take; a later sweep tries again.
         carried: How the rows that the sweep carried itself ended, with how often.
         local_deleted: Local copies of finished rows deleted.
-        orphans: Local copies deleted that no row refers to.
+        orphans: Local copies deleted that no row refers to: whole ones when they are old, those
+            that were never finished after one lease.
         unknown: Keys of storages that rows have and this process does not know.
         errors: Sentences about what could not be done.
     """
@@ -194,6 +196,7 @@ def _in_batches(rows: Any) -> Iterator[QueuedFile]:
 def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None:
     age = get_queue_settings().orphan_age if age is None else age
     before = timezone.now() - datetime.timedelta(seconds=age)
+    stalled = time.time() - get_queue_settings().lease
     for storage in _storages():
         if _has_other_names(storage):
             continue
@@ -208,7 +211,10 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
             known = set(queries.known_local(batch))
             for done, name in enumerate(batch, start + 1):
                 progress("orphans", done, len(found))
-                if name in known or not _is_old(storage.local, name, before):
+                if name in known or not (
+                    copies.is_unfinished(storage.local, name, stalled)
+                    or _is_old(storage.local, name, before)
+                ):
                     continue
                 if copies.delete_quietly(storage.local, name):
                     reached("sweep:orphan-deleted")
