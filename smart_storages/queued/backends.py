@@ -92,10 +92,11 @@ class QueuedStorage(CombiningStorage):
             type(self).__name__, (local, local_options), (remote, remote_options)
         )
         arguments.check_task(type(self).__name__, task)
+        arguments.check_key(type(self).__name__, key)
         self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
         self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
-        self.task = task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
+        self.task = arguments.path_of_task(task)
         self._overwrite = overwrite
         self.ask_remote = ask_remote
         self.durable = durable

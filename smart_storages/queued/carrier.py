@@ -28,6 +28,7 @@ from .lease import Lease, LeaseLostError
 from .models import QueuedFile, State
 from .steps import reached
 from .tasks import Transfer, get_task
+from .texts import describe_error
 from .views import LocalView, RemoteView
 
 __all__ = ["Outcome", "carry", "retry_delay"]
@@ -104,7 +105,7 @@ class _Attempt:
                 queries.replace_lost_connection()  # else the failure could not be recorded
             return self._end_failed(error)
         except BaseException as error:  # the worker was told to stop: give the row back
-            ledger.fail(self.row, repr(error), retry_in=0, sent=self.lease.sent)
+            ledger.fail(self.row, describe_error(error), retry_in=0, sent=self.lease.sent)
             ledger.release(self.row)
             raise
 
@@ -242,7 +243,7 @@ class _Attempt:
             retry = False
         if delay is None:
             delay = retry_delay(row.attempts)
-        text = f"{type(error).__name__}: {error}"
+        text = describe_error(error)
         if not ledger.fail(row, text, retry_in=delay if retry else None, sent=self.lease.sent):
             return self._end_superseded()
         row.last_error = text

@@ -21,6 +21,7 @@ from smart_storages.health import UNREACHABLE, kind_of
 
 from .identity import orphan_prefix
 from .recording import LocalCopy
+from .texts import longest, storable
 
 __all__ = [
     "delete_quietly",
@@ -30,6 +31,7 @@ __all__ = [
     "new_name",
     "path_on_disk",
     "sync_to_disk",
+    "this_host",
 ]
 
 logger = logging.getLogger("smart_storages.queued")
@@ -87,7 +89,12 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
         if path_on_disk(local, local_name) or kind_of(error) != UNREACHABLE:
             delete_quietly(local, local_name)
         raise
-    return LocalCopy(local_name, size, sha256, md5sum, socket.gethostname())
+    return LocalCopy(local_name, size, sha256, md5sum, this_host())
+
+
+def this_host() -> str:
+    """Return the name of this host, as the ledger has it."""
+    return storable(socket.gethostname())[: longest("host")]
 
 
 def _check_whole(local: Storage, name: str, size: int) -> None:

@@ -38,6 +38,7 @@ from smart_storages.config import get_queue_settings
 from .models import WORK_STATES, QueuedFile, State
 from .queries import connection, database, find, in_seconds, no_lease, rows
 from .recording import record_delete
+from .texts import check_fits, storable
 
 __all__ = [
     "claim",
@@ -136,6 +137,7 @@ def release(row: QueuedFile) -> bool:
 
 def name_remote(row: QueuedFile, remote_name: str) -> bool:
     """Claim a name in the remote before anything is written there."""
+    check_fits(remote_name=remote_name)
     if not _mine(row).update(remote_name=remote_name):
         return False
     row.remote_name = remote_name
@@ -183,7 +185,7 @@ def fail(row: QueuedFile, error: str, *, retry_in: Optional[float], sent: bool) 
     Returns:
         Whether the row was still the one that the attempt knew.
     """
-    values: Dict[str, Any] = {"last_error": error[:4000], **_GIVE_BACK}
+    values: Dict[str, Any] = {"last_error": storable(error)[:4000], **_GIVE_BACK}
     if row.state != State.DELETING:
         values["state"] = State.FAILED if retry_in is None else State.QUEUED
     values["not_before"] = in_seconds(retry_in or 0)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from .models import QueuedFile, State, row_key
 from .queries import database, rows
+from .texts import check_fits
 
 __all__ = ["LocalCopy", "NameTakenError", "record_delete", "record_remote", "record_save"]
 
@@ -106,6 +107,9 @@ def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple
     return _record(storage, name, values, replaceable=Q(), if_new=if_new)
 
 
+_TEXTS = ("task", "local_name", "remote_name", "host")
+
+
 def _record(
     storage: str,
     name: str,
@@ -119,6 +123,8 @@ def _record(
     values = {**values, "attempts": 0, "last_error": "", "not_before": now, "enqueued_at": now}
     only_commit_is_left = False
     try:
+        texts = {each: value for each, value in values.items() if each in _TEXTS}
+        check_fits(storage=storage, name=name, **texts)
         with transaction.atomic(using=database()):
             written = _write(storage, name, values, replaceable, if_new or {})
             only_commit_is_left = True

@@ -21,6 +21,7 @@ from . import copies, engines, hints, ledger, names, queries, recording
 from .models import QueuedFile, State
 from .readiness import explained, require
 from .steps import reached
+from .texts import check_fits
 
 __all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
 
@@ -30,7 +31,8 @@ logger = logging.getLogger("smart_storages.queued")
 def find_available(storage: Any, name: str, max_length: Optional[int] = None) -> str:
     """Return the name under which a file will be saved."""
     name = names.clean(name)
-    if storage.replaces and not (max_length and len(name) > max_length):
+    max_length = names.limit(name, max_length)
+    if storage.replaces and len(name) <= max_length:
         return name
     if storage.ask_remote:
         try:
@@ -58,7 +60,7 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
             return name
         except recording.NameTakenError:
             try:
-                name = names.make_unique(storage, name, max_length)
+                name = names.make_unique(storage, name, names.limit(name, max_length))
             except BaseException:
                 copies.delete_quietly(storage.local, copy.name)
                 raise
@@ -69,6 +71,7 @@ def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
     """Save a file under exactly this name, and say whether that was possible."""
     require()
     name = names.clean(name)
+    check_fits(name=name)
     if not replace and storage.exists(name):
         return False
     copy = _keep(storage, name, content)
@@ -122,7 +125,9 @@ def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.Lo
     try:
         if ledger.find(storage.key, name) or (storage.replaces and remote.exists(name)):
             return False
-        saved = remote.save(names.make_unique(storage, name), _unmovable(body))
+        saved = remote.save(
+            names.make_unique(storage, name, names.limit(name, None)), _unmovable(body)
+        )
         if not copies.holds(remote, saved, copy):
             _take_back(remote, saved)
             return False
@@ -171,6 +176,7 @@ def bury(storage: Any, name: str) -> None:
     """Delete a file: gone for readers with the transaction, from the remote soon after."""
     require()
     name = names.clean(name)
+    check_fits(name=name)
     hints.forget(storage.key, name)
     row, replaced = recording.record_delete(storage.key, name, storage.task, name)
     reached("delete:row-written")

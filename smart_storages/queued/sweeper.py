@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import socket
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,7 +112,7 @@ def _any(row: QueuedFile) -> bool:
 
 def _sees_copy(row: QueuedFile) -> bool:
     # Another host's disk: an attempt here could only fail, and use up the row's retries.
-    if not row.local_name or row.host == socket.gethostname():
+    if not row.local_name or row.host == copies.this_host():
         return True
     try:
         local = registry.find_storage(row.storage).local

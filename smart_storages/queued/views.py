@@ -17,6 +17,7 @@ from .copies import s3_address
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile
 from .steps import reached
+from .texts import longest
 
 __all__ = ["LocalView", "RemoteView", "copy_in_s3"]
 
@@ -155,7 +156,9 @@ class RemoteView(ChoosingStorage):
         claimed = self._row.remote_name
         self._is_new = not claimed
         if self._is_new:
-            available = self.inner.get_available_name(name, max_length=max_length)
+            most = longest("remote_name")  # of the row; a suffix may make it longer
+            limit = min(max_length or most, most)
+            available = self.inner.get_available_name(name, max_length=limit)
             claimed = name if self._overwrite else available
             self.note(claimed)
             reached("transfer:named")
