@@ -245,13 +245,13 @@ def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
     return client, {"Bucket": storage.bucket_name, "Key": key}
 
 
-def delete_quietly(local: Storage, name: str) -> bool:
-    """Delete a local copy that nobody needs; a failure is logged, and the sweep tries again."""
+def delete_quietly(storage: Storage, name: str) -> bool:
+    """Delete a copy that nobody needs; a failure is logged. The sweep finds a local one again."""
     if not name:
         return True
     try:
-        local.delete(name)
+        storage.delete(name)
     except Exception:
-        logger.warning("could not delete local copy %s; the sweep will", name, exc_info=True)
+        logger.warning("could not delete the copy %s", name, exc_info=True)
         return False
     return True

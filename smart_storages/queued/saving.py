@@ -15,6 +15,8 @@ from django.core.files.storage import Storage
 from django.db import transaction
 
 from smart_storages import signals
+from smart_storages.exceptions import TransferError
+from smart_storages.health import UNREACHABLE, is_failure_of_storage, kind_of
 from smart_storages.names import check_name
 
 from . import copies, engines, hints, ledger, names, queries, recording
@@ -37,8 +39,10 @@ def find_available(storage: Any, name: str, max_length: Optional[int] = None) ->
     if storage.ask_remote:
         try:
             return str(Storage.get_available_name(storage, name, max_length=max_length))
-        except OSError:  # no answer; every error of S3's is one of these
-            logger.warning("the remote was not asked about %s", name, exc_info=True)
+        except Exception as error:
+            if not is_failure_of_storage(error):
+                raise
+            logger.warning("the remote did not say whether %s is free", name, exc_info=True)
     return names.make_unique(storage, name, max_length)
 
 
@@ -121,22 +125,11 @@ def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.Lo
     What is there is never replaced, since that could not be undone: the file goes under a name
     of its own, and the row, in the caller's transaction, is what leads readers to it.
     """
-    remote = storage.remote
-    try:
-        if ledger.find(storage.key, name) or (storage.replaces and remote.exists(name)):
-            return False
-        saved = remote.save(
-            names.make_unique(storage, name, names.limit(name, None)), _unmovable(body)
-        )
-        if not copies.holds(remote, saved, copy):
-            _take_back(remote, saved)
-            return False
-        if storage.durable:
-            copies.sync_to_disk(remote, saved)
-    except OSError:
-        logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
+    if ledger.find(storage.key, name) or (storage.replaces and _may_have(storage.remote, name)):
         return False
-    saved = names.clean(saved)
+    saved = _send(storage, name, body, copy)
+    if saved is None:
+        return False
     reached("save:remote-written")
     try:
         row = recording.record_remote(
@@ -145,22 +138,56 @@ def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.Lo
             copy,
             task=storage.task,
             remote_name=saved,
-            undo=partial(_take_back, remote, saved),
+            undo=partial(copies.delete_quietly, storage.remote, saved),
         )
     except recording.NameTakenError:
         # By a save or delete that came in meanwhile; as a local copy, this one is put in order.
-        _take_back(remote, saved)
+        _take_back(storage, saved)
         return False
     reached("save:row-written")
     _on_commit(storage, row, "", "save", work=False)
     return True
 
 
-def _take_back(remote: Any, saved: str) -> None:
+def _may_have(remote: Any, name: str) -> bool:
     try:
-        remote.delete(saved)
-    except OSError:
-        logger.warning("could not delete %s; it stays in the remote", saved, exc_info=True)
+        return bool(remote.exists(name))
+    except Exception as error:
+        if not is_failure_of_storage(error):
+            raise
+        return True
+
+
+def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -> Optional[str]:
+    """Return the name under which the remote holds the file, verified; ``None`` if it does not."""
+    remote = storage.remote
+    saved = names.make_unique(storage, name, names.limit(name, None))
+    try:
+        saved = remote.save(saved, _unmovable(body))
+        if not copies.holds(remote, saved, copy):
+            raise TransferError(f"The remote does not hold what was written to {saved!r}.")
+        if storage.durable:
+            copies.sync_to_disk(remote, saved)
+        return names.clean(saved)
+    except Exception as error:
+        # It may have written all or a part before it failed.
+        _take_back(storage, saved, error)
+        if not is_failure_of_storage(error):
+            raise
+        logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
+        return None
+
+
+def _take_back(storage: Any, saved: str, error: Optional[Exception] = None) -> None:
+    """Delete an object that no row leads to: at once, or by a worker when the remote answers."""
+    if error is None or kind_of(error) != UNREACHABLE:
+        try:
+            storage.remote.delete(saved)
+            return
+        except Exception:
+            logger.warning("could not delete %s; a worker will", saved, exc_info=True)
+    row, _ = recording.record_delete(storage.key, saved, storage.task, saved)
+    _on_commit(storage, row, "", "delete", work=True)
 
 
 def _unmovable(content: File[Any]) -> File[Any]:
