@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from smart_storages.exceptions import ConfigurationError
 
-from .tasks import Transfer
+from .tasks import Transfer, how_to_write
 from .texts import longest, storable
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check_types",
     "known_options",
     "path_of_task",
+    "refuse_cache_prefix",
     "with_options",
 ]
 
@@ -45,6 +46,22 @@ def check_types(cls: str, given: Mapping[str, Any]) -> None:
         if fits and not (type(value) is int and value < 0):
             continue
         raise ConfigurationError(f"{cls}: {name} must be {what}, not {value!r}.")
+
+
+def refuse_cache_prefix(cls: str, cache_prefix: Any, delayed: Any) -> None:
+    """Refuse an option of django-queued-storage, which was its fifth argument.
+
+    Raises:
+        ConfigurationError: Says what to write now.
+    """
+    if cache_prefix is None and not isinstance(delayed, str):
+        return
+    given = cache_prefix if cache_prefix is not None else delayed
+    raise ConfigurationError(
+        f"{cls}: cache_prefix ({given!r}) is of django-queued-storage. The ledger says where a "
+        "file is, without a cache: leave it out, and give what follows by name (delayed=, task=). "
+        "To have its answers cached, set QUEUED_STORAGE_CACHE_KEY, a prefix for all storages."
+    )
 
 
 def check_places(cls: str, local: Place, remote: Place) -> None:
@@ -93,7 +110,7 @@ def check_task(cls: str, task: Any) -> None:
         )
     raise ConfigurationError(
         f"{cls}: task must be a subclass of smart_storages.queued.tasks.Transfer, or its dotted "
-        f"path, not {task!r}."
+        f"path, not {task!r}.{how_to_write(task)}"
     )
 
 
