@@ -59,7 +59,7 @@ _SILENT_ERRNOS = frozenset(
     if hasattr(errno, name)
 )
 _FULL_ERRNOS = frozenset(
-    getattr(errno, name) for name in ("EDQUOT", "ENOSPC", "EROFS") if hasattr(errno, name)
+    getattr(errno, name) for name in ("EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)
 )
 
 

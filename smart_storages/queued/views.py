@@ -11,9 +11,10 @@ from django.utils.functional import LazyObject
 
 from smart_storages.calls import Steps
 from smart_storages.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.health import FULL, kind_of
 
 from . import ledger
-from .copies import s3_address
+from .copies import delete_quietly, s3_address
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile
 from .steps import reached
@@ -107,7 +108,10 @@ class RemoteView(ChoosingStorage):
         reached("transfer:sending")
         try:
             saved = yield self._asking_first(), "save", (claimed, content), {}
-        except Exception:
+        except Exception as error:
+            if kind_of(error) == FULL and not self._overwrite:
+                yield self, "make_room", (), {}
+                raise
             source = getattr(content, "file", None)
             if self._is_new and isinstance(source, _Watched) and not source.used:
                 yield self, "give_back", (), {}
@@ -181,6 +185,11 @@ class RemoteView(ChoosingStorage):
             return
         self.note("")
         self._lease.sent = False
+
+    def make_room(self) -> None:
+        """Delete what was written before the disk was full: it would fail every other transfer."""
+        self._lease.check()
+        delete_quietly(self.inner, self._row.remote_name)
 
     def adopt(self, saved: str) -> None:
         """Write down the other name under which the remote has put the file."""

@@ -50,7 +50,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
     if os.getuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0:
         yield place, unlimited
-        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
     else:
         yield place, files_limited
 
@@ -89,6 +89,22 @@ def test_a_save_that_does_not_fit_leaves_the_room_to_those_that_do(
             queue.local.delete(QueuedFile.objects.get().local_name)
             queue.remote.delete(half)
             QueuedFile.objects.all().delete()
+
+
+def test_a_transfer_that_does_not_fit_leaves_the_room_to_those_that_do(
+    make_queue: Any, small_disk: SmallDisk, tmp_path: Path
+) -> None:
+    place, limited = small_disk
+    places = ({"location": str(tmp_path / "local")}, {"location": str(place / "remote")})
+    queue = QueuedStorage(DISK, DISK, *places, key="full")
+    queue.save("big.bin", content())
+    with limited():
+        assert broker.deliver() == ["retry"]
+    assert queue.size("big.bin") == 2 * MEGABYTE
+    assert queue.remote.listdir("")[1] == []
+    queue.save("half.bin", ContentFile(b"x" * (MEGABYTE // 2)))
+    assert broker.deliver()[-1] == "done"
+    assert queue.remote.size("half.bin") == MEGABYTE // 2
 
 
 def leave_unfinished(queue: Any, *, age: float) -> str:
