@@ -171,9 +171,10 @@ def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -
         return names.clean(saved)
     except Exception as error:
         # It may have written all or a part before it failed.
-        _take_back(storage, saved, error)
         if not is_failure_of_storage(error):
+            copies.delete_quietly(remote, saved)
             raise
+        _take_back(storage, saved, error)
         logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
         return None
 

@@ -161,8 +161,10 @@ def test_what_a_failure_of_a_remote_is(make_queue: Any, monkeypatch: Any, tmp_pa
         for error in MISTAKES:
             monkeypatch.setattr(Failing, "error", error)
             if not options.get("overwrite"):  # else an old row is enough to know
+                before = QueuedFile.objects.count()
                 with pytest.raises(type(error)):
                     queue.save("a.txt", ContentFile(b"hello"))
+                assert QueuedFile.objects.count() == before
 
 
 @pytest.mark.parametrize("cannot_delete", [False, True])
@@ -182,3 +184,14 @@ def test_a_part_that_a_remote_has_written_is_taken_away(
     deliver_all()
     assert queue.remote.listdir("")[1] == [row_of(queue, name).remote_name]
     assert queue.open(name).read() == b"hello"
+
+
+def test_a_mistake_in_a_remote_is_told_and_leaves_no_row(make_queue: Any, monkeypatch: Any) -> None:
+    queue = make_queue(remote=f"{__name__}.Failing", max_local_bytes=0, ask_remote=False)
+    monkeypatch.setattr(Failing, "cannot_delete", True)
+    for error in MISTAKES:
+        monkeypatch.setattr(Failing, "error", error)
+        with pytest.raises(type(error)):
+            queue.save("a.txt", ContentFile(b"hello"))
+    assert not QueuedFile.objects.exists()
+    assert local_files(queue) == []
