@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.files import File
 
-__all__ = ["LentContent", "make_rewindable", "spool"]
+__all__ = ["LentContent", "closed_by_exception", "make_rewindable", "spool"]
 
 _IN_MEMORY = 2 * 1024 * 1024
 
@@ -91,3 +91,21 @@ def spool(content: Any) -> Any:
     if getattr(content, "content_type", None):
         made.content_type = content.content_type  # type: ignore[attr-defined]
     return made
+
+
+def closed_by_exception(frame: Any) -> bool:
+    """Tell whether ``close()`` was called by a ``with`` block that an exception ends.
+
+    ``FieldFile``'s ``with`` block ends in ``File.__exit__``, which calls ``close()`` and keeps to
+    itself that there was an exception; it stands a frame or two above.
+
+    Args:
+        frame: The frame that called ``close()``.
+    """
+    for _ in range(3):
+        if frame is None:
+            return False
+        if frame.f_code is File.__exit__.__code__:
+            return frame.f_locals.get("exc_type") is not None
+        frame = frame.f_back
+    return False

@@ -10,9 +10,21 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from threading import Lock
 from typing import Any, Callable, Optional
 
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.db import DatabaseError, InterfaceError
+
 from smart_storages.exceptions import S3Error, ThrottledError
 
-__all__ = ["DENIED", "FULL", "NOT_FOUND", "OTHER", "UNREACHABLE", "Breaker", "kind_of"]
+__all__ = [
+    "DENIED",
+    "FULL",
+    "NOT_FOUND",
+    "OTHER",
+    "UNREACHABLE",
+    "Breaker",
+    "is_failure_of_storage",
+    "kind_of",
+]
 
 NOT_FOUND = "not_found"
 UNREACHABLE = "unreachable"
@@ -47,7 +59,7 @@ _SILENT_ERRNOS = frozenset(
     if hasattr(errno, name)
 )
 _FULL_ERRNOS = frozenset(
-    getattr(errno, name) for name in ("EDQUOT", "ENOSPC", "EROFS") if hasattr(errno, name)
+    getattr(errno, name) for name in ("EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)
 )
 
 
@@ -103,6 +115,45 @@ def _kind_of_botocore(error: BaseException) -> str:
     if code in ("404", "NoSuchKey", "NotFound"):
         return NOT_FOUND
     return DENIED if status in (401, 403) else OTHER
+
+
+#: What a mistake in code, in a setting or in a name raises, and the database of the application.
+_MISTAKES = (
+    AssertionError,
+    AttributeError,
+    DatabaseError,
+    ImportError,
+    InterfaceError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+
+
+def is_failure_of_storage(error: BaseException) -> bool:
+    """Tell whether a storage failed, rather than whoever asked it.
+
+    Clients of other providers have exceptions of their own, which are not known here: whatever is
+    no mistake counts.
+
+    Args:
+        error: What a storage raised.
+
+    Returns:
+        ``False`` for a wrong setting or name, a mistake in the code, and an error of Django's
+        database; ``True`` for anything else.
+
+    Example:
+        >>> is_failure_of_storage(TimeoutError()), is_failure_of_storage(TypeError())
+        (True, False)
+    """
+    if isinstance(error, (ImproperlyConfigured, SuspiciousOperation)):
+        return False
+    if isinstance(error, OSError) or kind_of(error) != OTHER:
+        return True
+    return isinstance(error, Exception) and not isinstance(error, _MISTAKES)
 
 
 class Breaker:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from smart_storages.exceptions import ConfigurationError
 
-from .tasks import Transfer
+from .tasks import Transfer, how_to_write
+from .texts import longest, storable
 
-__all__ = ["check_places", "check_task", "check_types", "known_options", "with_options"]
+__all__ = [
+    "check_key",
+    "check_places",
+    "check_task",
+    "check_types",
+    "known_options",
+    "path_of_task",
+    "refuse_cache_prefix",
+    "with_options",
+]
 
 #: What each argument has to be, and the types that are.
 _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
@@ -38,6 +48,22 @@ def check_types(cls: str, given: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{cls}: {name} must be {what}, not {value!r}.")
 
 
+def refuse_cache_prefix(cls: str, cache_prefix: Any, delayed: Any) -> None:
+    """Refuse an option of django-queued-storage, which was its fifth argument.
+
+    Raises:
+        ConfigurationError: Says what to write now.
+    """
+    if cache_prefix is None and not isinstance(delayed, str):
+        return
+    given = cache_prefix if cache_prefix is not None else delayed
+    raise ConfigurationError(
+        f"{cls}: cache_prefix ({given!r}) is of django-queued-storage. The ledger says where a "
+        "file is, without a cache: leave it out, and give what follows by name (delayed=, task=). "
+        "To have its answers cached, set QUEUED_STORAGE_CACHE_KEY, a prefix for all storages."
+    )
+
+
 def check_places(cls: str, local: Place, remote: Place) -> None:
     """Refuse a class, and a local and a remote that are plainly one storage; looks nothing up.
 
@@ -63,6 +89,11 @@ def check_places(cls: str, local: Place, remote: Place) -> None:
         )
 
 
+def path_of_task(task: Union[str, Type[Transfer]]) -> str:
+    """Return the dotted path of a task."""
+    return task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
+
+
 def check_task(cls: str, task: Any) -> None:
     """Refuse what is neither a task nor a path; a path is looked up when a file is saved.
 
@@ -70,11 +101,33 @@ def check_task(cls: str, task: Any) -> None:
         ConfigurationError: Names the class, and what was given.
     """
     if isinstance(task, str) or (isinstance(task, type) and issubclass(task, Transfer)):
-        return
+        path, most = path_of_task(task), longest("task")
+        if len(path) <= most:
+            return
+        raise ConfigurationError(
+            f"{cls}: the path of the task, {path[:40]!r}..., has {len(path)} characters, and the "
+            f"ledger takes {most}. Import it where its path is shorter, and give that."
+        )
     raise ConfigurationError(
         f"{cls}: task must be a subclass of smart_storages.queued.tasks.Transfer, or its dotted "
-        f"path, not {task!r}."
+        f"path, not {task!r}.{how_to_write(task)}"
     )
+
+
+def check_key(cls: str, key: Optional[str]) -> None:
+    """Refuse a key that the ledger cannot hold.
+
+    Raises:
+        ConfigurationError: Names the class, the key and the fix.
+    """
+    most = longest("storage")
+    if key is None or (len(key) <= most and storable(key) == key):
+        return
+    if len(key) > most:
+        problem = f"has {len(key)} characters, and the ledger takes {most}"
+    else:
+        problem = "holds a NUL or half a character, which no database takes"
+    raise ConfigurationError(f"{cls}: key {storable(key)[:40]!r}... {problem}. Give another key.")
 
 
 def known_options(cls: Any) -> List[str]:

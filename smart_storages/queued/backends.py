@@ -9,13 +9,13 @@ import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from smart_storages.calls import Steps
-from smart_storages.forwarding import CombiningStorage
 from smart_storages.utils import resolve_storage
 
-from . import arguments, hints, ledger, names, places, registry, saving
+from . import arguments, hints, ledger, names, places, queries, registry
 from .models import QueuedFile
 from .readiness import explained
-from .tasks import Transfer, get_task
+from .tasks import Transfer
+from .writing import WritingStorage
 
 __all__ = [
     "DelayedStorage",
@@ -38,7 +38,7 @@ class Place(NamedTuple):
     gone: bool = False
 
 
-class QueuedStorage(CombiningStorage):
+class QueuedStorage(WritingStorage):
     """Saves to ``local`` at once; a queued task carries the file to ``remote``.
 
     Until the remote copy is verified, every read comes from the local one.
@@ -60,6 +60,7 @@ class QueuedStorage(CombiningStorage):
             remote.
         key: What rows of the ledger call this storage; made of ``local`` and ``remote`` if not
             given. Give it the old one when you rename either.
+        cache_prefix: Refused: django-queued-storage had it.
 
     Example:
         >>> scans = QueuedStorage(local="scratch", remote="media")
@@ -84,7 +85,11 @@ class QueuedStorage(CombiningStorage):
         durable: bool = True,
         max_local_bytes: Optional[int] = None,
         key: Optional[str] = None,
+        cache_prefix: Any = None,
     ) -> None:
+        if cache_prefix is None:  # a subclass of old may have it as an attribute
+            cache_prefix = getattr(type(self), "cache_prefix", None)
+        arguments.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
         given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
         given.update(ask_remote=ask_remote, durable=durable, max_local_bytes=max_local_bytes)
         arguments.check_types(type(self).__name__, given)
@@ -92,10 +97,11 @@ class QueuedStorage(CombiningStorage):
             type(self).__name__, (local, local_options), (remote, remote_options)
         )
         arguments.check_task(type(self).__name__, task)
+        arguments.check_key(type(self).__name__, key)
         self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
         self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
-        self.task = task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
+        self.task = arguments.path_of_task(task)
         self._overwrite = overwrite
         self.ask_remote = ask_remote
         self.durable = durable
@@ -210,15 +216,6 @@ class QueuedStorage(CombiningStorage):
             raise FileNotFoundError(f"{name!r} was deleted.")
         raise missing
 
-    def _open_steps(
-        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
-    ) -> Steps:
-        if args and set(args[0]) & set("wax+"):
-            raise ValueError(
-                f"A queued storage opens {name!r} for reading only; write it with save()."
-            )
-        return (yield from self._read_steps(method, name, args, kwargs))
-
     def _url_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
@@ -255,66 +252,7 @@ class QueuedStorage(CombiningStorage):
 
     def _changes_under(self, path: str) -> List[QueuedFile]:
         with explained():
-            return list(ledger.differing(self.key, names.directory(path)))
-
-    # Names
-
-    def _available_steps(
-        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
-    ) -> Steps:
-        return saving.find_available(self, name, *args)
-        yield  # a generator, as all of them are
-
-    def _is_available_steps(
-        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
-    ) -> Steps:
-        too_long = bool(args and args[0] and len(name) > args[0])
-        taken = yield self, "exists", (name,), {}
-        return not (too_long or taken)
-
-    # Writing
-
-    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
-        # The ledger is asked in a thread when the caller is async.
-        return (yield self, "_store", (name, content, max_length), {})
-
-    def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
-        self._refuse_askers()
-        get_task(self.task)
-        return saving.store(self, name, content, max_length)
-
-    def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
-        return (yield self, "_put", (name, content, replace), {})
-
-    def _put(self, name: str, content: Any, replace: bool) -> bool:
-        self._refuse_askers()
-        get_task(self.task)
-        return saving.put(self, name, content, replace=replace)
-
-    def _delete_steps(
-        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
-    ) -> Steps:
-        return (yield self, "_bury", (name,), {})
-
-    def _bury(self, name: str) -> None:
-        self._refuse_askers()
-        saving.bury(self, name)
-
-    def transfer(self, name: str) -> Any:
-        """Ask for the transfer of a file that waits for it, or whose transfer has failed.
-
-        Args:
-            name: Name of the file.
-
-        Returns:
-            What the engine returned; ``None`` if there is nothing to do, and in a transaction,
-            where the file is queued on commit.
-
-        Raises:
-            FileNotFoundError: The ledger does not know the file.
-        """
-        self._refuse_askers()
-        return saving.ask_for_transfer(self, name)
+            return list(queries.differing(self.key, names.directory(path)))
 
     # Migrations, pickles and copies
 

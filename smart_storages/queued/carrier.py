@@ -15,6 +15,8 @@ import random
 from contextlib import suppress
 from typing import Any, Callable, Optional, Type
 
+from django.db import Error as AnyDatabaseError
+from django.db import transaction
 from django.dispatch import Signal
 
 from smart_storages import signals
@@ -22,11 +24,12 @@ from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import TransferError
 from smart_storages.s3.logs import redact
 
-from . import copies, ledger, registry
+from . import copies, ledger, queries, registry
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile, State
 from .steps import reached
 from .tasks import Transfer, get_task
+from .texts import describe_error
 from .views import LocalView, RemoteView
 
 __all__ = ["Outcome", "carry", "retry_delay"]
@@ -99,9 +102,11 @@ class _Attempt:
             self._end_failed(error, retry=False)
             raise ValueError(str(error)) from None
         except Exception as error:
+            if isinstance(error, AnyDatabaseError):
+                queries.replace_lost_connection()  # else the failure could not be recorded
             return self._end_failed(error)
         except BaseException as error:  # the worker was told to stop: give the row back
-            ledger.fail(self.row, repr(error), retry_in=0, sent=self.lease.sent)
+            ledger.fail(self.row, describe_error(error), retry_in=0, sent=self.lease.sent)
             ledger.release(self.row)
             raise
 
@@ -180,13 +185,16 @@ class _Attempt:
             return Outcome.SETTLING
         if self.task.delete_local and ledger.forget_local(row):
             reached("transfer:local-forgotten")
-            copies.delete_quietly(self.storage.local, row.local_name)
-            reached("transfer:local-deleted")
+            transaction.on_commit(self._delete_local, using=ledger.database())
         reached("transfer:finished")
         logger.info("transferred %s to %s (%d bytes)", row.name, self._remote_name, row.size)
         self.storage.moved(row.name)
         self._send(signals.file_transferred)
         return Outcome.DONE
+
+    def _delete_local(self) -> None:
+        copies.delete_quietly(self.storage.local, self.row.local_name)
+        reached("transfer:local-deleted")
 
     def _remove(self) -> str:
         row = self.row
@@ -237,7 +245,7 @@ class _Attempt:
         if delay is None:
             delay = retry_delay(row.attempts)
         # A remote of any package may tell what it signed; ours has it cleaned already.
-        text = redact(f"{type(error).__name__}: {error}")
+        text = redact(describe_error(error))
         if not ledger.fail(row, text, retry_in=delay if retry else None, sent=self.lease.sent):
             return self._end_superseded()
         row.last_error = text

@@ -6,20 +6,33 @@ import hashlib
 import logging
 import os
 import posixpath
+import re
 import socket
 import tempfile
 import uuid
+from contextlib import suppress
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Set, Tuple, cast
 
 from django.core.files import File
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 
 from smart_storages.compat import md5
+from smart_storages.health import UNREACHABLE, kind_of
 
 from .identity import orphan_prefix
-from .ledger import LocalCopy
+from .recording import LocalCopy
+from .texts import longest, storable
 
-__all__ = ["delete_quietly", "holds", "keep", "new_name", "path_on_disk", "sync_to_disk"]
+__all__ = [
+    "delete_quietly",
+    "holds",
+    "is_unfinished",
+    "keep",
+    "new_name",
+    "path_on_disk",
+    "sync_to_disk",
+    "this_host",
+]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -27,24 +40,28 @@ _CHUNK = 256 * 1024
 _SHARDS = 256
 _SPOOL = 8 * 1024 * 1024
 _MOST_DIRECTORIES = 10_000
+_WRITES_PLAINLY = getattr(FileSystemStorage, "_save", None)
+_SIZE_IN_NAME = re.compile(r"[0-9a-f]{32}\.(\d+)-")
 
 #: Directories whose entry in their parent is on the disk; the inode tells one that was remade.
 _on_disk: Set[Tuple[str, int, int]] = set()
 
 
-def new_name(storage: str, name: str) -> str:
+def new_name(storage: str, name: str, size: int) -> str:
     """Return a local name that no copy ever had before, nor will have again.
 
-    A worker that is late can therefore never read, or delete, a newer copy.
+    A worker that is late can therefore never read, or delete, a newer copy. The size is in it, so
+    that a sweep knows a copy that was never finished.
     """
     token = uuid.uuid4().hex
     root, extension = posixpath.splitext(posixpath.basename(name))
     shard = int(token[:8], 16) % _SHARDS
-    return f"{orphan_prefix(storage)}/{shard:02x}/{token}-{root[:40]}{extension[:16]}"
+    base = f"{token}.{size}-{root[:40]}{extension[:16]}"
+    return f"{orphan_prefix(storage)}/{shard:02x}/{base}"
 
 
 def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool) -> LocalCopy:
-    """Write ``content`` as a new local copy.
+    """Write ``content`` as a new local copy, whole or not at all.
 
     Args:
         local: The local storage.
@@ -55,12 +72,66 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
 
     Returns:
         What was written.
+
+    Raises:
+        OSError: The disk is full, or another error of the local storage; nothing is left there.
     """
     body, size, sha256, md5sum = measure(content)
-    local_name = local.save(new_name(storage, name), body)
-    if durable:
-        sync_to_disk(local, local_name)
-    return LocalCopy(local_name, size, sha256, md5sum, socket.gethostname())
+    local_name = new_name(storage, name, size)
+    try:
+        local_name = local.save(local_name, body)
+        if durable:
+            sync_to_disk(local, local_name)
+        _check_whole(local, local_name, size)
+    except BaseException as error:
+        # On a full disk, what is left of this copy would fail every save that follows. A bucket
+        # holds whole objects only, and one that does not answer is not asked once more.
+        if path_on_disk(local, local_name) or kind_of(error) != UNREACHABLE:
+            delete_quietly(local, local_name)
+        raise
+    return LocalCopy(local_name, size, sha256, md5sum, this_host())
+
+
+def this_host() -> str:
+    """Return the name of this host, as the ledger has it."""
+    return storable(socket.gethostname())[: longest("host")]
+
+
+def _check_whole(local: Storage, name: str, size: int) -> None:
+    # After a long stall a sweep may have taken it for one that was never finished.
+    found = _size_on_disk(local, name)
+    if found is not None and found != size:
+        raise OSError(f"The local copy {name!r} has {max(found, 0)} bytes of {size}; save again.")
+
+
+def _size_on_disk(local: Storage, name: str) -> Optional[int]:
+    """Return the size of a copy, -1 if it is not there, ``None`` if the size says nothing."""
+    # A subclass may compress or encrypt what it writes.
+    if getattr(type(local), "_save", None) is not _WRITES_PLAINLY:
+        return None
+    try:
+        return os.path.getsize(local.path(name))
+    except FileNotFoundError:
+        return -1
+
+
+def is_unfinished(local: Storage, name: str, before: float) -> bool:
+    """Whether a copy has fewer bytes than it was to have, and got none since ``before``.
+
+    No row names it: what a row names was whole.
+
+    Args:
+        local: The local storage.
+        name: Name of a copy there.
+        before: A time, in seconds since the epoch.
+    """
+    told = _SIZE_IN_NAME.match(posixpath.basename(name))
+    found = _size_on_disk(local, name)
+    if told is None or found is None or not 0 <= found < int(told.group(1)):
+        return False
+    with suppress(FileNotFoundError):
+        return os.path.getmtime(local.path(name)) < before
+    return False
 
 
 def measure(content: Any) -> Tuple[File[Any], int, str, str]:
@@ -174,13 +245,13 @@ def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
     return client, {"Bucket": storage.bucket_name, "Key": key}
 
 
-def delete_quietly(local: Storage, name: str) -> bool:
-    """Delete a local copy that nobody needs; a failure is logged, and the sweep tries again."""
+def delete_quietly(storage: Storage, name: str) -> bool:
+    """Delete a copy that nobody needs; a failure is logged. The sweep finds a local one again."""
     if not name:
         return True
     try:
-        local.delete(name)
+        storage.delete(name)
     except Exception:
-        logger.warning("could not delete local copy %s; the sweep will", name, exc_info=True)
+        logger.warning("could not delete the copy %s", name, exc_info=True)
         return False
     return True

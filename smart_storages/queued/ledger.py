@@ -1,4 +1,6 @@
-"""Every write to the ledger, each one statement or one short transaction.
+"""What workers and sweeps write to the ledger, each one statement or one short transaction.
+
+What the application writes, a save or a delete, is in :mod:`.recording`.
 
 The states of a row, and what moves it::
 
@@ -26,187 +28,37 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
-from django.db import IntegrityError, connections, router, transaction
-from django.db.models import BigIntegerField, Case, DateTimeField, F, Q, QuerySet, Sum, Value, When
+from django.db.models import BigIntegerField, Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from smart_storages.config import get_queue_settings
 
-from .models import WORK_STATES, QueuedFile, State, row_key
+from .models import WORK_STATES, QueuedFile, State
+from .queries import connection, database, find, in_seconds, no_lease, rows
+from .recording import record_delete
+from .texts import check_fits, storable
 
 __all__ = [
-    "LocalCopy",
-    "NameTakenError",
     "claim",
+    "connection",
     "database",
     "fail",
     "find",
     "finish",
     "forget_local",
     "hold_doubt",
+    "in_seconds",
     "name_remote",
+    "no_lease",
     "prunable",
-    "record_delete",
-    "record_remote",
-    "record_save",
     "release",
     "remove",
     "renew",
     "requeue",
+    "rows",
 ]
-
-
-@dataclass(frozen=True)
-class LocalCopy:
-    """What was saved, where, and how to recognise it; ``name`` is empty if nothing is local."""
-
-    name: str
-    size: int
-    checksum: str
-    md5: str
-    host: str
-
-
-_NO_COPY = LocalCopy("", 0, "", "", "")
-
-
-def database() -> str:
-    """Return the alias of the database that holds the ledger."""
-    return router.db_for_write(QueuedFile)
-
-
-def connection() -> Any:
-    """Return the connection to the ledger's database."""
-    return connections[database()]
-
-
-def rows() -> QuerySet[QueuedFile]:
-    """Return the ledger, read from where it is written: a replica may lag behind."""
-    return QueuedFile.objects.using(database())
-
-
-def find(storage: str, name: str) -> Optional[QueuedFile]:
-    """Return the row of a file, ``None`` if the ledger does not know it."""
-    return rows().filter(key=row_key(storage, name)).first()
-
-
-def in_seconds(seconds: float) -> datetime.datetime:
-    """Return the time that is so many seconds from now."""
-    return timezone.now() + datetime.timedelta(seconds=seconds)
-
-
-# What the application says, in its own transaction
-
-
-class NameTakenError(Exception):
-    """Another save was faster to take a name that must not be overwritten."""
-
-
-def record_save(
-    storage: str,
-    name: str,
-    copy: LocalCopy,
-    *,
-    task: str,
-    state: str,
-    overwrite: bool,
-) -> Tuple[QueuedFile, str]:
-    """Write that ``name`` is now what ``copy`` holds.
-
-    Returns:
-        The row, and the name of the local copy that this one replaces (may be empty).
-
-    Raises:
-        NameTakenError: Without ``overwrite``, the name belongs to a file that lives.
-    """
-    values: Dict[str, Any] = {
-        "state": state,
-        "task": task,
-        "local_name": copy.name,
-        "size": copy.size,
-        "checksum": copy.checksum,
-        "md5": copy.md5,
-        "host": copy.host,
-        "saved_at": timezone.now(),
-        "finished_at": None,
-    }
-    if not overwrite:
-        return _record(storage, name, values, replaceable=Q(state=State.DELETING))
-    # What the remote has under that name from before the ledger is replaced, not kept beside.
-    return _record(storage, name, values, replaceable=Q(), if_new={"remote_name": name})
-
-
-def record_remote(
-    storage: str, name: str, copy: LocalCopy, *, task: str, remote_name: str
-) -> QueuedFile:
-    """Write that ``name``, of which there is no row, is what the remote holds, verified.
-
-    Raises:
-        NameTakenError: There is a row. An attempt may be working on it.
-    """
-    values: Dict[str, Any] = {
-        "state": State.DONE,
-        "task": task,
-        "size": copy.size,
-        "checksum": copy.checksum,
-        "md5": copy.md5,
-        "remote_name": remote_name,
-        "finished_at": timezone.now(),
-    }
-    return _record(storage, name, values, replaceable=Q(pk__in=[]))[0]
-
-
-def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple[QueuedFile, str]:
-    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed.
-
-    Without a row, ``remote_name`` is what the remote has; a row knows what was written there.
-    """
-    values = {"state": State.DELETING, "local_name": "", "finished_at": None}
-    if_new = {"task": task, "remote_name": remote_name}
-    return _record(storage, name, values, replaceable=Q(), if_new=if_new)
-
-
-def _record(
-    storage: str,
-    name: str,
-    values: Dict[str, Any],
-    *,
-    replaceable: Q,
-    if_new: Optional[Dict[str, Any]] = None,
-) -> Tuple[QueuedFile, str]:
-    key = row_key(storage, name)
-    existing = rows().filter(replaceable, key=key)
-    values = {
-        **values,
-        "attempts": 0,
-        "last_error": "",
-        "not_before": timezone.now(),
-        "enqueued_at": timezone.now(),
-    }
-    with transaction.atomic(using=database()):
-        # The update comes first: it locks the row (or all of SQLite) before anything is read.
-        while not existing.update(generation=F("generation") + 1):
-            new = QueuedFile(key=key, storage=storage, name=name, **{**(if_new or {}), **values})
-            try:
-                with transaction.atomic(using=database()):
-                    new.save(using=database(), force_insert=True)
-                    return new, ""
-            except IntegrityError:
-                # There is such a row, maybe only since a moment; or was, until a moment ago.
-                if replaceable and rows().filter(~replaceable, key=key).exists():
-                    raise NameTakenError(name) from None
-        row = rows().get(key=key)
-        replaced = row.local_name
-        for field, value in values.items():
-            setattr(row, field, value)
-        row.save(using=database(), update_fields=list(values))
-        return row, replaced
-
-
-# What a worker says; each is conditional on what it knows
 
 
 def claim(pk: int) -> Optional[QueuedFile]:
@@ -239,11 +91,6 @@ def claim(pk: int) -> Optional[QueuedFile]:
 
 
 _CLAIMED = (State.TRANSFERRING, State.SETTLING, State.DELETING)
-
-
-def no_lease(now: datetime.datetime) -> Q:
-    """Match the rows that no living attempt works on."""
-    return Q(lease_until=None) | Q(lease_until__lt=now)
 
 
 def _doubt_of_abandoned(now: datetime.datetime, lease: float) -> Dict[str, Any]:
@@ -290,6 +137,7 @@ def release(row: QueuedFile) -> bool:
 
 def name_remote(row: QueuedFile, remote_name: str) -> bool:
     """Claim a name in the remote before anything is written there."""
+    check_fits(remote_name=remote_name)
     if not _mine(row).update(remote_name=remote_name):
         return False
     row.remote_name = remote_name
@@ -337,7 +185,7 @@ def fail(row: QueuedFile, error: str, *, retry_in: Optional[float], sent: bool) 
     Returns:
         Whether the row was still the one that the attempt knew.
     """
-    values: Dict[str, Any] = {"last_error": error[:4000], **_GIVE_BACK}
+    values: Dict[str, Any] = {"last_error": storable(error)[:4000], **_GIVE_BACK}
     if row.state != State.DELETING:
         values["state"] = State.FAILED if retry_in is None else State.QUEUED
     values["not_before"] = in_seconds(retry_in or 0)
@@ -425,34 +273,3 @@ def prunable(before: datetime.datetime) -> QuerySet[QueuedFile]:
 _SAYS_DELETED = 10
 #: By so many leases may the clocks of hosts differ, and prune and a late attempt overlap.
 _MARGIN = 2
-
-
-# What others ask
-
-
-def local_bytes(storage: str) -> int:
-    """Return how many bytes the local copies of a storage have, as far as rows know."""
-    kept = rows().filter(storage=storage).exclude(local_name="")
-    return int(kept.aggregate(total=Sum("size"))["total"] or 0)
-
-
-def differing(storage: str, prefix: str) -> QuerySet[QueuedFile]:
-    """Return the rows under a directory that a listing of the remote would not show rightly."""
-    renamed = ~Q(remote_name="") & ~Q(remote_name=F("name"))
-    under = Q(name__startswith=prefix) | Q(remote_name__startswith=prefix)
-    return rows().filter(under, ~Q(state=State.DONE) | renamed, storage=storage)
-
-
-def enqueued_before(moment: datetime.datetime) -> Q:
-    """Match the rows whose last message is so old that it counts as lost."""
-    return Q(enqueued_at=None) | Q(enqueued_at__lte=moment)
-
-
-def known_local(names: List[str]) -> QuerySet[Any]:
-    """Return those of the local names that a row refers to."""
-    return rows().filter(local_name__in=names).values_list("local_name", flat=True)
-
-
-def storage_keys() -> List[str]:
-    """Return the keys of every storage that has a row."""
-    return list(rows().order_by().values_list("storage", flat=True).distinct())

@@ -1,6 +1,6 @@
 """The ledger: one row per file, which alone says where that file is; and which ledger it is.
 
-The rows are written by :mod:`smart_storages.queued.ledger` and by nothing else.
+The rows are written by :mod:`.recording` and :mod:`.ledger`, and by nothing else.
 """
 
 from __future__ import annotations

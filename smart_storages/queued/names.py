@@ -11,8 +11,9 @@ from django.core.exceptions import SuspiciousFileOperation
 from smart_storages.names import check_name
 
 from .models import QueuedFile
+from .texts import check_fits, longest
 
-__all__ = ["clean", "directory", "make_unique", "merge_listing", "overwrites"]
+__all__ = ["clean", "directory", "limit", "make_unique", "merge_listing", "overwrites"]
 
 
 def clean(name: Any) -> str:
@@ -55,6 +56,19 @@ def overwrites(storage: Any) -> bool:
             return value
     flags = getattr(storage, "OS_OPEN_FLAGS", os.O_EXCL)
     return not flags & os.O_EXCL
+
+
+def limit(name: str, max_length: Optional[int]) -> int:
+    """Return how long the name may be under which a file is saved.
+
+    Raises:
+        SuspiciousFileOperation: The name is too long for the ledger, and nobody said that it
+            might be shortened.
+    """
+    most = longest("name")
+    if not max_length or max_length > most:
+        check_fits(name=name)
+    return min(max_length or most, most)
 
 
 def make_unique(storage: Any, name: str, max_length: Optional[int] = None) -> str:

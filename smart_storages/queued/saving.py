@@ -15,12 +15,15 @@ from django.core.files.storage import Storage
 from django.db import transaction
 
 from smart_storages import signals
+from smart_storages.exceptions import TransferError
+from smart_storages.health import UNREACHABLE, is_failure_of_storage, kind_of
 from smart_storages.names import check_name
 
-from . import copies, engines, hints, ledger, names
+from . import copies, engines, hints, ledger, names, queries, recording
 from .models import QueuedFile, State
 from .readiness import explained, require
 from .steps import reached
+from .texts import check_fits
 
 __all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
 
@@ -30,13 +33,16 @@ logger = logging.getLogger("smart_storages.queued")
 def find_available(storage: Any, name: str, max_length: Optional[int] = None) -> str:
     """Return the name under which a file will be saved."""
     name = names.clean(name)
-    if storage.replaces and not (max_length and len(name) > max_length):
+    max_length = names.limit(name, max_length)
+    if storage.replaces and len(name) <= max_length:
         return name
     if storage.ask_remote:
         try:
             return str(Storage.get_available_name(storage, name, max_length=max_length))
-        except OSError:  # no answer; every error of S3's is one of these
-            logger.warning("the remote was not asked about %s", name, exc_info=True)
+        except Exception as error:
+            if not is_failure_of_storage(error):
+                raise
+            logger.warning("the remote did not say whether %s is free", name, exc_info=True)
     return names.make_unique(storage, name, max_length)
 
 
@@ -48,7 +54,7 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
     check_name(name)
     if _is_full(storage, content):
         content, size, sha256, md5 = copies.measure(content)  # which can be read twice
-        in_remote = ledger.LocalCopy("", size, sha256, md5, "")
+        in_remote = recording.LocalCopy("", size, sha256, md5, "")
         if _store_remotely(storage, name, content, in_remote):
             return name
     copy = _keep(storage, name, content)
@@ -56,8 +62,12 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
         try:
             _record(storage, name, copy, overwrite=storage.replaces)
             return name
-        except ledger.NameTakenError:
-            name = names.make_unique(storage, name, max_length)
+        except recording.NameTakenError:
+            try:
+                name = names.make_unique(storage, name, names.limit(name, max_length))
+            except BaseException:
+                copies.delete_quietly(storage.local, copy.name)
+                raise
 
 
 @explained()
@@ -65,35 +75,36 @@ def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
     """Save a file under exactly this name, and say whether that was possible."""
     require()
     name = names.clean(name)
+    check_fits(name=name)
     if not replace and storage.exists(name):
         return False
     copy = _keep(storage, name, content)
     try:
         _record(storage, name, copy, overwrite=replace)
-    except ledger.NameTakenError:
+    except recording.NameTakenError:
         copies.delete_quietly(storage.local, copy.name)
         return False
     return True
 
 
-def _keep(storage: Any, name: str, content: Any) -> ledger.LocalCopy:
+def _keep(storage: Any, name: str, content: Any) -> recording.LocalCopy:
     hints.forget(storage.key, name)
     copy = copies.keep(storage.local, storage.key, name, content, durable=storage.durable)
     reached("save:local-written")
     return copy
 
 
-def _record(storage: Any, name: str, copy: ledger.LocalCopy, *, overwrite: bool) -> None:
+def _record(storage: Any, name: str, copy: recording.LocalCopy, *, overwrite: bool) -> None:
     state = State.HELD if storage.delayed else State.QUEUED
-    try:
-        row, replaced = ledger.record_save(
-            storage.key, name, copy, task=storage.task, state=state, overwrite=overwrite
-        )
-    except ledger.NameTakenError:
-        raise
-    except BaseException:
-        copies.delete_quietly(storage.local, copy.name)
-        raise
+    row, replaced = recording.record_save(
+        storage.key,
+        name,
+        copy,
+        task=storage.task,
+        state=state,
+        overwrite=overwrite,
+        undo=partial(copies.delete_quietly, storage.local, copy.name),
+    )
     reached("save:row-written")
     _on_commit(storage, row, replaced, "save", work=not storage.delayed)
 
@@ -105,46 +116,79 @@ def _is_full(storage: Any, content: Any) -> bool:
         size = content.size
     except (AttributeError, OSError):
         size = 0
-    return bool(ledger.local_bytes(storage.key) + size > storage.max_local_bytes)
+    return bool(queries.local_bytes(storage.key) + size > storage.max_local_bytes)
 
 
-def _store_remotely(storage: Any, name: str, body: File[Any], copy: ledger.LocalCopy) -> bool:
+def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -> bool:
     """Save a file in the remote at once, or return ``False`` to have it kept locally.
 
     What is there is never replaced, since that could not be undone: the file goes under a name
     of its own, and the row, in the caller's transaction, is what leads readers to it.
     """
-    remote = storage.remote
-    try:
-        if ledger.find(storage.key, name) or (storage.replaces and remote.exists(name)):
-            return False
-        saved = remote.save(names.make_unique(storage, name), _unmovable(body))
-        if not copies.holds(remote, saved, copy):
-            _take_back(remote, saved)
-            return False
-        if storage.durable:
-            copies.sync_to_disk(remote, saved)
-    except OSError:
-        logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
+    if ledger.find(storage.key, name) or (storage.replaces and _may_have(storage.remote, name)):
         return False
-    saved = names.clean(saved)
+    saved = _send(storage, name, body, copy)
+    if saved is None:
+        return False
     reached("save:remote-written")
     try:
-        row = ledger.record_remote(storage.key, name, copy, task=storage.task, remote_name=saved)
-    except ledger.NameTakenError:
+        row = recording.record_remote(
+            storage.key,
+            name,
+            copy,
+            task=storage.task,
+            remote_name=saved,
+            undo=partial(copies.delete_quietly, storage.remote, saved),
+        )
+    except recording.NameTakenError:
         # By a save or delete that came in meanwhile; as a local copy, this one is put in order.
-        _take_back(remote, saved)
+        _take_back(storage, saved)
         return False
     reached("save:row-written")
     _on_commit(storage, row, "", "save", work=False)
     return True
 
 
-def _take_back(remote: Any, saved: str) -> None:
+def _may_have(remote: Any, name: str) -> bool:
     try:
-        remote.delete(saved)
-    except OSError:
-        logger.warning("could not delete %s; it stays in the remote", saved, exc_info=True)
+        return bool(remote.exists(name))
+    except Exception as error:
+        if not is_failure_of_storage(error):
+            raise
+        return True
+
+
+def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -> Optional[str]:
+    """Return the name under which the remote holds the file, verified; ``None`` if it does not."""
+    remote = storage.remote
+    saved = names.make_unique(storage, name, names.limit(name, None))
+    try:
+        saved = remote.save(saved, _unmovable(body))
+        if not copies.holds(remote, saved, copy):
+            raise TransferError(f"The remote does not hold what was written to {saved!r}.")
+        if storage.durable:
+            copies.sync_to_disk(remote, saved)
+        return names.clean(saved)
+    except Exception as error:
+        # It may have written all or a part before it failed.
+        if not is_failure_of_storage(error):
+            copies.delete_quietly(remote, saved)
+            raise
+        _take_back(storage, saved, error)
+        logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
+        return None
+
+
+def _take_back(storage: Any, saved: str, error: Optional[Exception] = None) -> None:
+    """Delete an object that no row leads to: at once, or by a worker when the remote answers."""
+    if error is None or kind_of(error) != UNREACHABLE:
+        try:
+            storage.remote.delete(saved)
+            return
+        except Exception:
+            logger.warning("could not delete %s; a worker will", saved, exc_info=True)
+    row, _ = recording.record_delete(storage.key, saved, storage.task, saved)
+    _on_commit(storage, row, "", "delete", work=True)
 
 
 def _unmovable(content: File[Any]) -> File[Any]:
@@ -160,8 +204,9 @@ def bury(storage: Any, name: str) -> None:
     """Delete a file: gone for readers with the transaction, from the remote soon after."""
     require()
     name = names.clean(name)
+    check_fits(name=name)
     hints.forget(storage.key, name)
-    row, replaced = ledger.record_delete(storage.key, name, storage.task, name)
+    row, replaced = recording.record_delete(storage.key, name, storage.task, name)
     reached("delete:row-written")
     _on_commit(storage, row, replaced, "delete", work=True)
 

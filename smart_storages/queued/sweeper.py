@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime
 import logging
-import socket
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from smart_storages.config import get_queue_settings
 
-from . import copies, engines, ledger, registry
+from . import copies, engines, ledger, queries, registry
 from .identity import orphan_prefix
 from .models import WORK_STATES, QueuedFile, State
 from .steps import reached
@@ -39,7 +40,8 @@ class Report:
         unsent: Rows that it did not take; a later sweep tries again.
         carried: How the rows that the sweep carried itself ended, with how often.
         local_deleted: Local copies of finished rows deleted.
-        orphans: Local copies deleted that no row refers to.
+        orphans: Local copies deleted that no row refers to: whole ones when they are old, those
+            that were never finished after one lease.
         unknown: Keys of storages that rows have and this process does not know.
         errors: Sentences about what could not be done.
     """
@@ -110,7 +112,7 @@ def _any(row: QueuedFile) -> bool:
 
 def _sees_copy(row: QueuedFile) -> bool:
     # Another host's disk: an attempt here could only fail, and use up the row's retries.
-    if not row.local_name or row.host == socket.gethostname():
+    if not row.local_name or row.host == copies.this_host():
         return True
     try:
         local = registry.find_storage(row.storage).local
@@ -126,7 +128,7 @@ def _due(age: float) -> Any:
     long_ago = now - datetime.timedelta(seconds=age)
     return ledger.rows().filter(
         ledger.no_lease(now),
-        ledger.enqueued_before(long_ago),
+        queries.enqueued_before(long_ago),
         state__in=WORK_STATES,
         not_before__lte=now,
     )
@@ -170,9 +172,14 @@ def _delete_finished(report: Report, progress: Any) -> None:
             continue
         if ledger.forget_local(row):
             reached("sweep:local-forgotten")
-            if copies.delete_quietly(local, row.local_name):
-                report.local_deleted += 1
-            reached("sweep:local-deleted")
+            delete = partial(_delete_local, report, local, row.local_name)
+            transaction.on_commit(delete, using=ledger.database())
+
+
+def _delete_local(report: Report, local: Any, name: str) -> None:
+    if copies.delete_quietly(local, name):
+        report.local_deleted += 1
+    reached("sweep:local-deleted")
 
 
 def _in_batches(rows: Any) -> Iterator[QueuedFile]:
@@ -188,6 +195,7 @@ def _in_batches(rows: Any) -> Iterator[QueuedFile]:
 def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None:
     age = get_queue_settings().orphan_age if age is None else age
     before = timezone.now() - datetime.timedelta(seconds=age)
+    stalled = time.time() - get_queue_settings().lease
     for storage in _storages():
         if _has_other_names(storage):
             continue
@@ -199,10 +207,13 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
         for start in range(0, len(found), _BATCH):
             batch = found[start : start + _BATCH]
             # Listed first and looked up afterwards: a copy is written before its row.
-            known = set(ledger.known_local(batch))
+            known = set(queries.known_local(batch))
             for done, name in enumerate(batch, start + 1):
                 progress("orphans", done, len(found))
-                if name in known or not _is_old(storage.local, name, before):
+                if name in known or not (
+                    copies.is_unfinished(storage.local, name, stalled)
+                    or _is_old(storage.local, name, before)
+                ):
                     continue
                 if copies.delete_quietly(storage.local, name):
                     reached("sweep:orphan-deleted")
@@ -220,7 +231,7 @@ def _has_other_names(storage: Any) -> bool:
 
 
 def _storages() -> List[Any]:
-    for key in ledger.storage_keys():
+    for key in queries.storage_keys():
         try:
             registry.find_storage(key)
         except Exception:
@@ -251,7 +262,7 @@ def _is_old(storage: Any, name: str, before: datetime.datetime) -> bool:
 
 def _find_unknown() -> List[str]:
     unknown = []
-    for key in ledger.storage_keys():
+    for key in queries.storage_keys():
         try:
             registry.find_storage(key)
         except Exception:

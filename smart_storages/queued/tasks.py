@@ -15,7 +15,7 @@ from smart_storages.exceptions import ConfigurationError
 
 from .views import copy_in_s3
 
-__all__ = ["Transfer", "TransferAndDelete", "get_task"]
+__all__ = ["Transfer", "TransferAndDelete", "get_task", "how_to_write"]
 
 
 class Transfer:
@@ -58,6 +58,26 @@ class TransferAndDelete(Transfer):
     delete_local = True
 
 
+def how_to_write(task: Any) -> str:
+    """Return how a function is made a task, a sentence to follow another; empty for other things.
+
+    Tasks of django-queued-storage were Celery's.
+    """
+    if isinstance(task, type) or not callable(task) or isinstance(task, Transfer):
+        return ""
+    name = getattr(task, "__name__", type(task).__name__)
+    return (
+        f" To have {name}() called for each file: class {_class_name(name)}(Transfer), with a "
+        "method transfer(self, name, local, remote, **kwargs) that calls it and returns "
+        "super().transfer(name, local, remote, **kwargs)."
+    )
+
+
+def _class_name(function: str) -> str:
+    words = [word for word in function.split("_") if word.isalnum()]
+    return "".join(word[:1].upper() + word[1:] for word in words) or "MyTransfer"
+
+
 def get_task(reference: Union[str, Type[Transfer]]) -> Type[Transfer]:
     """Return the task class that a dotted path names.
 
@@ -67,9 +87,15 @@ def get_task(reference: Union[str, Type[Transfer]]) -> Type[Transfer]:
     try:
         task = import_string(reference) if isinstance(reference, str) else reference
     except ImportError as error:
-        raise ConfigurationError(f"The task {reference!r} cannot be imported: {error}") from error
+        moved = ""
+        if str(reference).startswith("queued_storage."):
+            moved = " Those of django-queued-storage are in smart_storages.queued.tasks now."
+        raise ConfigurationError(
+            f"The task {reference!r} cannot be imported: {error}.{moved}"
+        ) from error
     if not (isinstance(task, type) and issubclass(task, Transfer)):
         raise ConfigurationError(
             f"The task {reference!r} is not a subclass of smart_storages.queued.tasks.Transfer."
+            f"{how_to_write(task)}"
         )
     return task

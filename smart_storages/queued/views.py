@@ -11,12 +11,14 @@ from django.utils.functional import LazyObject
 
 from smart_storages.calls import Steps
 from smart_storages.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.health import FULL, kind_of
 
 from . import ledger
-from .copies import s3_address
+from .copies import delete_quietly, s3_address
 from .lease import Lease, LeaseLostError
 from .models import QueuedFile
 from .steps import reached
+from .texts import longest
 
 __all__ = ["LocalView", "RemoteView", "copy_in_s3"]
 
@@ -106,7 +108,10 @@ class RemoteView(ChoosingStorage):
         reached("transfer:sending")
         try:
             saved = yield self._asking_first(), "save", (claimed, content), {}
-        except Exception:
+        except Exception as error:
+            if kind_of(error) == FULL and not self._overwrite:
+                yield self, "make_room", (), {}
+                raise
             source = getattr(content, "file", None)
             if self._is_new and isinstance(source, _Watched) and not source.used:
                 yield self, "give_back", (), {}
@@ -155,7 +160,9 @@ class RemoteView(ChoosingStorage):
         claimed = self._row.remote_name
         self._is_new = not claimed
         if self._is_new:
-            available = self.inner.get_available_name(name, max_length=max_length)
+            most = longest("remote_name")  # of the row; a suffix may make it longer
+            limit = min(max_length or most, most)
+            available = self.inner.get_available_name(name, max_length=limit)
             claimed = name if self._overwrite else available
             self.note(claimed)
             reached("transfer:named")
@@ -179,12 +186,18 @@ class RemoteView(ChoosingStorage):
         self.note("")
         self._lease.sent = False
 
+    def make_room(self) -> None:
+        """Delete what was written before the disk was full: it would fail every other transfer."""
+        self._lease.check()
+        delete_quietly(self.inner, self._row.remote_name)
+
     def adopt(self, saved: str) -> None:
         """Write down the other name under which the remote has put the file."""
         try:
             self.note(saved)
-        except LeaseLostError:
-            # Nobody but us knows it, and nobody would ever delete it.
+        except Exception:
+            # Nobody but us knows it, and nobody would ever delete it. If the ledger has it all the
+            # same, since only its answer was lost, the next attempt finds nothing and sends again.
             self.inner.delete(saved)
             raise
 

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
 from boto3.s3.transfer import TransferConfig
 from django.core.files.base import File
 
+from smart_storages.content import closed_by_exception
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.multipart import MultipartUpload, abandon, start_reaper
 from smart_storages.s3.single_put import put_body
@@ -148,7 +149,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         """
         if self._is_closed:
             return
-        if _closed_by_exception(sys._getframe(1)):
+        if closed_by_exception(sys._getframe(1)):
             self.discard()
             return
         try:
@@ -287,15 +288,3 @@ class _Buffer:
         """Hand over what was collected; the buffer is of no more use."""
         self._file.truncate()
         return self._file.getvalue()
-
-
-def _closed_by_exception(frame: Any) -> bool:
-    # FieldFile's ``with`` block ends in File.__exit__, which calls close() and keeps to itself
-    # that there was an exception; it stands a frame or two above.
-    for _ in range(3):
-        if frame is None:
-            return False
-        if frame.f_code is File.__exit__.__code__:
-            return frame.f_locals.get("exc_type") is not None
-        frame = frame.f_back
-    return False

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Iterator
 
 import pytest
-from django.db import transaction
+from django.core.management import call_command
+from django.db import connections, transaction
 
 from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
@@ -16,6 +17,7 @@ from smart_storages.queued.tasks import TransferAndDelete
 from tests.conftest import REQUIRE_REAL_S3
 from tests.queued import broker
 from tests.servers.queues import Postgres, RabbitMQ, Redis
+from tests.servers.tcp import AnswerLosingRelay
 
 DISK = "django.core.files.storage.FileSystemStorage"
 
@@ -122,3 +124,51 @@ def rabbitmq() -> Iterator[RabbitMQ]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     yield from _start(Postgres)
+
+
+@pytest.fixture(scope="session")
+def _migrated(postgres: Postgres, django_db_blocker: Any, django_db_setup: Any) -> Iterator[Any]:
+    """A relay in front of a PostgreSQL with a migrated ledger, and its entry for ``DATABASES``."""
+    with AnswerLosingRelay(postgres.port) as relay:
+        made = {**postgres.create_database(), "PORT": str(relay.port)}
+        entry = {**connections["default"].settings_dict, "OPTIONS": {}, **made}
+        with django_db_blocker.unblock(), _default_database(entry):
+            call_command("migrate", "smart_storages_queued", verbosity=0)
+        yield relay, entry
+
+
+@contextmanager
+def _default_database(entry: Any) -> Iterator[None]:
+    kept, settings = connections["default"], connections.databases["default"]
+    connections.databases["default"] = entry
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"] = kept
+        connections.databases["default"] = settings
+
+
+@pytest.fixture
+def postgres_ledger(_migrated: Any, transactional_db: None) -> Iterator[AnswerLosingRelay]:
+    """The ledger is on PostgreSQL, behind a relay that can lose the answer to a statement."""
+    yield from _use_postgres(*_migrated)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_ledger(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """The ledger is on each database in turn."""
+    if request.param == "sqlite":
+        yield "sqlite"
+        return
+    for _ in _use_postgres(*request.getfixturevalue("_migrated")):
+        yield "postgresql"
+
+
+def _use_postgres(relay: AnswerLosingRelay, entry: Any) -> Iterator[AnswerLosingRelay]:
+    with _default_database(entry):
+        yield relay
+        relay.disarm()
+        connections["default"].close()  # it may have been dropped
+        QueuedFile.objects.all().delete()

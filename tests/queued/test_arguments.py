@@ -113,3 +113,32 @@ def test_the_options_of_a_class_are_its_parents_too() -> None:
     assert {"local", "remote", "durable", "task"} <= set(known_options(DelayedStorage))
     doubled = known_options(DoubleFilesystemStorage)
     assert {"local_kwargs", "durable"} <= set(doubled)
+
+
+def scan_for_viruses(name: str) -> bool:
+    return True
+
+
+def test_what_django_queued_storage_took_is_refused_with_the_way_to_write_it_now(
+    make_queue: Any,
+) -> None:
+    class Old(QueuedStorage):
+        cache_prefix = "old"
+
+    now = "set QUEUED_STORAGE_CACHE_KEY"
+    for make in (
+        lambda: QueuedStorage("scratch", "media", cache_prefix="old"),
+        lambda: DelayedStorage("scratch", "media", cache_prefix="old"),
+        lambda: QueuedStorage("scratch", "media", None, None, "old", True),  # type: ignore[arg-type]
+        lambda: Old("scratch", "media"),
+    ):
+        with pytest.raises(ConfigurationError, match=f": cache_prefix .'old'. is of .*{now}"):
+            make()
+    told = r"class ScanForViruses\(Transfer\), with a method transfer\(self, name, local, remote"
+    with pytest.raises(ConfigurationError, match=told):
+        QueuedStorage("scratch", "media", task=scan_for_viruses)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=told):
+        make_queue(task=f"{__name__}.scan_for_viruses").save("a.txt", ContentFile(b"hello"))
+    with pytest.raises(ConfigurationError, match=r"are in smart_storages\.queued\.tasks now"):
+        make_queue(task="queued_storage.tasks.Transfer").save("a.txt", ContentFile(b"hello"))
+    assert not QueuedFile.objects.exists()

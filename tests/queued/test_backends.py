@@ -70,13 +70,6 @@ def test_a_file_carried_away_while_it_is_opened_is_found_again(
     assert queue.open("a.txt").read() == b"hello"
 
 
-def test_a_queued_file_is_opened_for_reading_only(queue: Any) -> None:
-    queue.save("a.txt", ContentFile(b"hello"))
-    with pytest.raises(ValueError, match="reading only"):
-        queue.open("a.txt", "wb")
-    assert queue.open("a.txt").read() == b"hello"
-
-
 def test_a_listing_shows_what_will_be(queue: Any) -> None:
     queue.remote.save("d/there.txt", ContentFile(b""))
     queue.remote.save("d/doomed.txt", ContentFile(b""))

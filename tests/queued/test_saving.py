@@ -83,7 +83,7 @@ def test_the_ledger_failing_leaves_no_local_copy(queue: Any, monkeypatch: Any) -
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(saving.ledger, "record_save", fail)
+    monkeypatch.setattr(saving.recording, "_write", fail)
     with pytest.raises(RuntimeError, match="no database"):
         queue.save("a.txt", ContentFile(b"hello"))
     assert local_files(queue) == []
