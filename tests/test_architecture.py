@@ -95,6 +95,7 @@ PUBLIC = [
     "queued.backends",
     "queued.fields",
     "queued.tasks",
+    "queued.urls",
     "resolvers",
     "signals",
     "storages",

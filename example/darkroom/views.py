@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mimetypes
-
-from django.http import FileResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.http import JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.views.generic import CreateView
 
@@ -39,7 +37,5 @@ def where(request):
 
 
 def image(request, pk):
-    """The scan itself, from wherever it is: the storage knows."""
-    scan = get_object_or_404(Scan, pk=pk)
-    kind = mimetypes.guess_type(scan.image.name)[0] or "application/octet-stream"
-    return FileResponse(scan.image.open("rb"), content_type=kind)
+    """A link that works for a while: to this server, or to the bucket once the scan is there."""
+    return redirect(get_object_or_404(Scan, pk=pk).image.url)
