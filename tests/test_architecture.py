@@ -31,6 +31,7 @@ ROOMS: Dict[str, Room] = {
     "arguments": Room(0, "basics"),
     "background": Room(0, "basics"),
     "compat": Room(0, "basics"),
+    "context_blocks": Room(0, "basics"),
     "content": Room(0, "basics"),
     "exceptions": Room(0, "basics"),
     "names": Room(0, "basics"),
