@@ -10,6 +10,7 @@ from django.views.generic import CreateView
 from darkroom.models import Scan
 from darkroom.places import describe
 from newsroom.forms import PressForm
+from newsroom.views.deleting import DeleteRowPage
 from newsroom.views.pages import UploadMixin
 
 SHOWN = 30
@@ -29,6 +30,11 @@ class DarkroomPage(UploadMixin, CreateView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(scans=describe(Scan.objects.all()[:SHOWN]), **kwargs)
+
+
+class DeleteScanPage(DeleteRowPage):
+    model = Scan
+    back = reverse_lazy("darkroom")
 
 
 def where(request):
