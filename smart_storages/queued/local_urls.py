@@ -149,6 +149,11 @@ class Link(NamedTuple):
         """Seconds until the end; none or less after it."""
         return int(self.end - time())
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the ledger that is asked now is the one it was made for."""
+        return self.ledger == orphan_prefix(self.storage)
+
 
 def _signer() -> signing.Signer:
     return signing.Signer(salt="smart_storages.queued.local_urls")
@@ -221,13 +226,12 @@ def has_view() -> bool:
 
 
 def read(token: str) -> Optional[Link]:
-    """Return what a token says; ``None`` if it was not made here, was altered or is over."""
+    """Return what a token says; ``None`` if it is forged, altered or over."""
     try:
         link = Link(*_signer().unsign_object(token))
     except (signing.BadSignature, TypeError, ValueError):
         return None
-    is_ours = link.seconds_left > 0 and link.ledger == orphan_prefix(link.storage)
-    return link if is_ours else None
+    return link if link.seconds_left > 0 else None
 
 
 # What url() says

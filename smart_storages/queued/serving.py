@@ -26,6 +26,7 @@ from . import ledger, local_urls, names, registry
 __all__ = ["serve"]
 
 _LOOKS = 5
+_REFUSED = "This link is not valid, or no longer."
 _MOST_SECONDS = 7 * 24 * 3600  # what S3 grants a signed URL at most
 
 #: What a browser may show by itself: it runs no script of theirs at our address.
@@ -65,11 +66,13 @@ def serve(request: Any, token: str, filename: str) -> Any:
     """
     link = local_urls.read(token)
     if link is None or posixpath.basename(link.name) != filename:
-        raise PermissionDenied("This link is not valid, or no longer.")
-    if link.method == "HEAD" != request.method:
+        raise PermissionDenied(_REFUSED)
+    if link.method == "HEAD" and request.method != "HEAD":
         raise PermissionDenied("This link is for HEAD only.")
     # Whoever has the link has the file, as with S3: the asker is the one it was made for.
     with tenancy.use_tenant(link.tenant), tenancy.use_region(link.region):
+        if not link.is_ours:
+            raise PermissionDenied(_REFUSED)
         return _answer(request, link)
 
 

@@ -21,7 +21,7 @@ from smart_storages.queued.checks import check_storages
 from smart_storages.queued.models import LedgerIdentity
 from smart_storages.resolvers import ByPathPrefix, ByTenant
 from smart_storages.storages import MediaStorage, SmartS3Storage
-from smart_storages.tenancy import use_tenant
+from smart_storages.tenancy import current_tenant, use_tenant
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 from tests.queued import broker
 from tests.queued.conftest import DISK, ids
@@ -219,6 +219,21 @@ def test_a_token_holds_in_its_own_ledger_only(make_queue: Any, client: Any) -> N
     queue = make_queue()
     url = queue.url(queue.save("a.txt", ContentFile(b"hello")))
     LedgerIdentity.objects.update(value="another schema's, with a row of the same name")
+    assert client.get(url).status_code == 403
+
+
+def test_the_view_asks_as_the_tenant_for_whom_the_url_was_made(
+    make_queue: Any, client: Any, monkeypatch: Any
+) -> None:
+    # As where a router sends each tenant's rows to a database of its own.
+    monkeypatch.setattr(local_urls, "orphan_prefix", lambda key: f"{key}-{current_tenant()}")
+    queue = make_queue()
+    with use_tenant("acme"):
+        url = queue.url(queue.save("a.txt", ContentFile(b"hello")))
+    assert client.get(url).content_of() == b"hello"
+    with use_tenant("globex"):
+        assert client.get(url).content_of() == b"hello"
+    monkeypatch.setattr(local_urls, "orphan_prefix", lambda key: "another")
     assert client.get(url).status_code == 403
 
 
