@@ -254,6 +254,15 @@ def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> 
     signed = _wanted(storage, name)
     if signed is not None:
         return make(storage.key, name, signed, url_params(args, kwargs))
+    try:
+        return _own_url(place, args, kwargs)
+    except (NotImplementedError, ValueError):  # a disk that no web server gives out
+        if not has_view():
+            raise
+        return make(storage.key, name, Signed(_DEFAULT_LIFE), url_params(args, kwargs))
+
+
+def _own_url(place: Any, args: Any, kwargs: Any) -> str:
     # Parameters of a signed URL mean nothing to a disk.
     try:
         return str(place.storage.url(place.name, *args, **kwargs))

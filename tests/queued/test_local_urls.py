@@ -278,10 +278,13 @@ def test_a_private_disk_of_the_default_kind_needs_no_base_url(
     transactional_db: None, messages: list, settings: Any, tmp_path: Any, client: Any
 ) -> None:
     settings.MEDIA_URL = None
-    queue = QueuedStorage(
-        DISK, SmartS3Storage(**PRIVATE), {"location": str(tmp_path / "l")}, key="q"
-    )
-    name = queue.save("a.txt", ContentFile(b"hello"))
+    for options in (PRIVATE, {"querystring_auth": False, **KEYS}):
+        remote = SmartS3Storage(**options)
+        queue = QueuedStorage(DISK, remote, {"location": str(tmp_path / "l")}, key="q")
+        name = queue.save("a.txt", ContentFile(b"hello"))
+        with pytest.raises(ValueError, match="not accessible via a URL"):
+            queue.local.url(name)
+        assert client.get(queue.url(name)).content_of() == b"hello"
+    settings.ROOT_URLCONF = "tests.queued.no_urls"
     with pytest.raises(ValueError, match="not accessible via a URL"):
-        queue.local.url(name)
-    assert client.get(queue.url(name)).content_of() == b"hello"
+        queue.url(name)
