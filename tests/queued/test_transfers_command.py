@@ -291,10 +291,12 @@ def test_arguments_at_the_edge_of_sense_are_taken(queue: Any) -> None:
         call(*line.split())
 
 
-def test_on_the_command_line_it_ends_with_words_and_a_code(capsys: Any) -> None:
+def test_on_the_command_line_it_is_a_usage_error(capsys: Any) -> None:
     from django.core.management import execute_from_command_line
 
     with pytest.raises(SystemExit) as ended:
         execute_from_command_line(["manage.py", "transfers", "list", "--limit", "-1"])
-    assert ended.value.code != 0
-    assert "argument --limit: -1 is not between 0 and" in capsys.readouterr().err
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "usage: manage.py transfers list" in told
+    assert "argument --limit: -1 is not between 0 and" in told

@@ -58,6 +58,9 @@ class Command(BaseCommand):
         verified.add_argument(
             "--repair", action="store_true", help="Send again what has a local copy left."
         )
+        each: Any
+        for each in commands.choices.values():  # Django does so itself from 4.0 on
+            each.called_from_command_line = getattr(parser, "called_from_command_line", False)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
