@@ -10,13 +10,13 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import Any, Iterator, Optional, Set, Tuple
+from typing import Any, Optional, Set, Tuple
 
 from smart_storages.exceptions import TenantBlockError
 
-__all__ = ["plain", "setting"]
+__all__ = ["Block", "plain"]
 
 logger = logging.getLogger("smart_storages.tenancy")
 
@@ -29,64 +29,66 @@ _ELSEWHERE = "in another thread or task than it began in"
 _told: Set[Tuple[str, int]] = set()
 
 
-class _Block:
-    """A block that is open, and the one around it."""
-
-    def __init__(self, variable: ContextVar[Any], what: str) -> None:
-        self.variable = variable
-        self.what = what
-        self.around = _blocks.get()
-        self.before = variable.get()
-        #: It ended in another context, which could not take it out of this one.
-        self.is_abandoned = False
-
-
-_blocks: ContextVar[Optional[_Block]] = ContextVar("smart_storages_blocks", default=None)
-
-
-@contextmanager
-def setting(variable: ContextVar[Any], value: Any, what: str) -> Iterator[None]:
-    """Run a block with a context variable set.
+class Block(ContextDecorator):
+    """A block with a context variable set: a context manager and a decorator.
 
     Args:
         variable: The variable.
         value: What it is in the block; :func:`plain` gives it back.
-        what: The block as code, for messages: ``"use_tenant('acme')"``.
+        kind: The function that makes such blocks, for messages: ``"use_tenant"``.
 
     Raises:
-        TenantBlockError: The block ends in another order or context than it began in.
+        TenantBlockError: The block ends in another order or context than it began in, or begins
+            for a second time.
     """
-    block = _Block(variable, what)
-    frame = _consumed_generator(sys._getframe(1))
-    if frame is not None:
-        value = _FromGenerator(value, frame, block)
-    token = variable.set(value)
-    _blocks.set(block)
-    try:
-        yield
-    finally:
-        _end(block, token)
+
+    def __init__(self, variable: ContextVar[Any], value: Any, kind: str) -> None:
+        self.variable = variable
+        self.value = value
+        self.kind = kind
+        self.token: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.value!r})"
+
+    def _recreate_cm(self) -> Block:  # a decorated function may call itself
+        return type(self)(self.variable, self.value, self.kind)
+
+    def __enter__(self) -> Any:
+        if self.token is not None:
+            raise TenantBlockError(f"{self} was entered before: call {self.kind} for each block.")
+        self.around: Optional[Block] = _blocks.get()
+        self.before = self.variable.get()
+        #: It ended in another context, which could not take it out of this one.
+        self.is_abandoned = False
+        frame = _consumed_generator(sys._getframe(1))
+        value = self.value if frame is None else _FromGenerator(self.value, frame, self)
+        self.token = self.variable.set(value)
+        _blocks.set(self)
+        return self.value
+
+    def __exit__(self, *error: Any) -> None:
+        inner = _blocks.get()
+        while inner is not None and inner is not self and inner.is_abandoned:
+            inner = inner.around
+        if inner is not self:
+            raise _wrong(self, _take_out(self))
+        try:
+            self.variable.reset(self.token)
+        except ValueError:  # a copy of the context: a task or a thread that was begun in the block
+            self.is_abandoned = True
+            raise _wrong(self, _ELSEWHERE) from None
+        self.variable.set(self.before)  # another one, if the block around has ended already
+        _blocks.set(self.around)
 
 
-def _end(block: _Block, token: Any) -> None:
-    inner = _blocks.get()
-    while inner is not None and inner is not block and inner.is_abandoned:
-        inner = inner.around
-    if inner is not block:
-        raise _wrong(block, _take_out(block))
-    try:
-        block.variable.reset(token)
-    except ValueError:  # a copy of the context: a task or a thread that was begun in the block
-        block.is_abandoned = True
-        raise _wrong(block, _ELSEWHERE) from None
-    block.variable.set(block.before)  # another one, if the block around has ended already
-    _blocks.set(block.around)
+_blocks: ContextVar[Optional[Block]] = ContextVar("smart_storages_blocks", default=None)
 
 
-def _take_out(block: _Block) -> str:
+def _take_out(block: Block) -> str:
     """End a block around others, so that their ends bring nothing of it back; say what is wrong."""
     inner = outermost = _blocks.get()
-    same: Optional[_Block] = None
+    same: Optional[Block] = None
     while inner is not None and inner is not block:
         outermost = inner
         same = inner if inner.variable is block.variable else same
@@ -99,12 +101,12 @@ def _take_out(block: _Block) -> str:
         block.variable.set(block.before)
     else:
         same.before = block.before
-    return f"before {outermost.what}, which began inside it"
+    return f"before {outermost}, which began inside it"
 
 
-def _wrong(block: _Block, how: str) -> TenantBlockError:
+def _wrong(block: Block, how: str) -> TenantBlockError:
     return TenantBlockError(
-        f"{block.what} ended {how}. A generator that yields in such a block leaves it open for "
+        f"{block} ended {how}. A generator that yields in such a block leaves it open for "
         "whoever consumes it: collect the values first, or close the generator where it was made."
     )
 
@@ -115,7 +117,7 @@ def _wrong(block: _Block, how: str) -> TenantBlockError:
 class _FromGenerator:
     """A value that a block in a generator has set."""
 
-    def __init__(self, value: Any, frame: Any, block: _Block) -> None:
+    def __init__(self, value: Any, frame: Any, block: Block) -> None:
         self._value = value
         self._frame = frame
         self._block = block
@@ -138,25 +140,23 @@ class _FromGenerator:
             code.co_filename,
             self._frame.f_lineno,
             code.co_name,
-            self._block.what,
+            self._block,
         )
 
 
 def plain(value: Any) -> Any:
-    """Return what :func:`setting` was given; tells of a generator that has left its block open."""
+    """Return what a :class:`Block` was given; tells of a generator that has left its block open."""
     return value.read() if type(value) is _FromGenerator else value
 
 
 def _consumed_generator(frame: Any) -> Any:
     """Return the frame of the generator that enters a block, unless it is run as a block itself."""
     while frame is not None:
-        if _is_runner(frame):
-            frame = frame.f_back
-            continue
         resumed_by = frame.f_back
-        if resumed_by is None or not frame.f_code.co_flags & _GENERATOR:
-            return None
-        if not _is_runner(resumed_by):
+        if not frame.f_code.co_flags & _GENERATOR:
+            if not _is_runner(frame):
+                return None
+        elif resumed_by is not None and not _is_runner(resumed_by):
             by_hand = resumed_by.f_code.co_name in ("__enter__", "__aenter__")
             return None if by_hand else frame
         frame = resumed_by

@@ -7,9 +7,8 @@ sends its files to that tenant's storage. The region works the same way.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Awaitable, Callable, Iterator, Optional, Union, cast
+from typing import Any, Awaitable, Callable, Optional, Union, cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -17,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import iscoroutinefunction, markcoroutinefunction
-from smart_storages.context_blocks import plain, setting
+from smart_storages.context_blocks import Block, plain
 from smart_storages.exceptions import (
     ConfigurationError,
     InvalidTenantNameError,
@@ -63,8 +62,7 @@ def current_region() -> Optional[str]:
     return cast(Optional[str], plain(_region.get()))
 
 
-@contextmanager
-def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
+def use_tenant(tenant: Optional[str]) -> Block:
     """Run a block on behalf of a tenant; the one before comes back at its end.
 
     Threads that the block starts itself begin without a tenant; ``sync_to_async``,
@@ -87,12 +85,10 @@ def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
         ...     current_tenant()
         'acme'
     """
-    with setting(_tenant, _checked(tenant), f"use_tenant({tenant!r})"):
-        yield tenant
+    return Block(_tenant, _checked(tenant), "use_tenant")
 
 
-@contextmanager
-def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
+def use_region(region: Optional[str]) -> Block:
     """Run a block for a region, as :func:`use_tenant` does for a tenant.
 
     Args:
@@ -109,8 +105,7 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
     """
     if region is not None and not isinstance(region, str):
         raise ConfigurationError(f"use_region takes the name of a region, not {region!r}.")
-    with setting(_region, region, f"use_region({region!r})"):
-        yield region
+    return Block(_region, region, "use_region")
 
 
 def _checked(tenant: Optional[str]) -> Optional[str]:

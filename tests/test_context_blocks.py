@@ -184,3 +184,21 @@ def test_a_generator_that_is_dropped_ends_its_block():
         break
     gc.collect()
     assert current_tenant() is None
+
+
+def test_a_block_is_a_decorator_too_for_a_function_that_calls_itself():
+    @use_tenant("acme")
+    def work(depth):
+        return [current_tenant(), *(work(depth - 1) if depth else [])]
+
+    assert work(2) == ["acme"] * 3
+    assert current_tenant() is None
+
+
+def test_a_block_is_entered_once():
+    block = use_tenant("acme")
+    with block, pytest.raises(TenantBlockError, match="was entered before"), block:
+        pass
+    with pytest.raises(TenantBlockError, match="was entered before"):
+        block.__enter__()
+    assert current_tenant() is None
