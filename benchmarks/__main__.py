@@ -17,7 +17,7 @@ from typing import Dict, List, Optional
 import django
 
 from benchmarks import page
-from benchmarks.harness import ROOT, Context, describe_machine, render_table
+from benchmarks.harness import ROOT, Context, describe_machine, load_now, render_table
 
 HERE = Path(__file__).resolve().parent
 
@@ -55,7 +55,7 @@ def run_subject(name: str, module: ModuleType, options: argparse.Namespace) -> N
     machine = describe_machine()
     with Context(options.repeat, options.quick) as context:
         rows = module.run(context)
-        machine["servers"] = context.servers
+        machine.update(servers=context.servers, load_at_end=load_now())
     print(f"\n{name}: {module.TITLE}\n\n{render_table(rows)}\n", flush=True)
     if options.quick:
         return

@@ -106,7 +106,7 @@ def save(who: str, saves: int, durable: bool = True) -> Dict[str, Any]:
     storage = makers[who]()
     storage.durable = durable
     content = os.urandom(SIZE)
-    storage.save("first.bin", ContentFile(content))
+    storage.save(f"{os.getpid()}-first.bin", ContentFile(content))
     times = []
     for number in range(saves):
         started = time.perf_counter()

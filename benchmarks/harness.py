@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import smart_storages
 from benchmarks import OURS
 from benchmarks.measures import (
     Row,
@@ -110,6 +111,11 @@ class Context:
         return proxy
 
 
+def load_now() -> float:
+    """How many processes want a processor, on average over a minute."""
+    return round(os.getloadavg()[0], 2)
+
+
 def describe_machine() -> Dict[str, Any]:
     """What a figure depends on, so that it can be judged later."""
     packages = ("Django", "boto3", "botocore", "django-storages")
@@ -118,8 +124,11 @@ def describe_machine() -> Dict[str, Any]:
         "system": platform.system(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "load_at_start": round(os.getloadavg()[0], 2),
-        "versions": {name: metadata.version(name) for name in packages},
+        "load_at_start": load_now(),
+        "versions": {
+            OURS: smart_storages.__version__,
+            **{name: metadata.version(name) for name in packages},
+        },
     }
 
 

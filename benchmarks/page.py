@@ -61,11 +61,12 @@ def describe(record: Dict[str, Any]) -> str:
     versions = [f"Python {machine['python']}"]
     versions += [f"{name} {version}" for name, version in machine["versions"].items()]
     load, cpus = machine["load_at_start"], machine["cpus"]
+    end = f", {machine['load_at_end']} at the end" if "load_at_end" in machine else ""
     busy = ", more than it has processors: times are too long" if load > cpus else ""
     servers = f" Server: {', '.join(machine['servers'])}." if machine.get("servers") else ""
     return (
         f"Median of {record['repeat']}; {', '.join(versions)}; {machine['system']}, "
-        f"{machine['machine']}, {cpus} processors, load {load} at the start{busy}.{servers}"
+        f"{machine['machine']}, {cpus} processors, load {load} at the start{end}{busy}.{servers}"
     )
 
 

@@ -101,8 +101,10 @@ def test_what_was_measured_is_written_down(
     program.run_subject("subject", Subject, options)  # type: ignore[arg-type]
     record = json.loads((tmp_path / "subject.json").read_text())
     assert record["rows"] == [{"case": "c", "who": OURS, "time_ms": 1.5}]
-    assert set(record["machine"]["versions"]) >= {"Django", "boto3", "django-storages"}
+    assert set(record["machine"]["versions"]) >= {OURS, "Django", "boto3", "django-storages"}
     assert record["machine"]["servers"] == []
+    assert {"load_at_start", "load_at_end"} <= set(record["machine"])
+    assert f"{record['machine']['load_at_end']} at the end" in page.describe(record)
     assert "A subject" in capsys.readouterr().out
 
 
