@@ -40,7 +40,7 @@ lint: $(VENV)/.test $(VENV)/.lint ## Check style, types and the direction of imp
 matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newest versions
 	$(PY) -m nox $(ARGS)
 
-bench: $(VENV)/.bench ## Measure beside django-storages; figures and plots to docs/benchmarks
+bench: $(VENV)/.bench ## Measure beside django-storages and boto3; figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)
 
 build: $(VENV)/.test ## Make sdist and wheel in dist/; DIST_NAME=... gives them another name

@@ -13,3 +13,5 @@ Rows of one case are compared with that of `OURS`. `harness.Context` measures in
 OURS = "smart-storages"
 #: Whom most are compared with: ``S3Boto3Storage`` as django-storages ships it.
 THEIRS = "django-storages"
+#: What both stand on, used by hand: the least that a request can cost.
+BOTO3 = "boto3"

@@ -1,4 +1,7 @@
-"""``python -m benchmarks [SUBJECT ...]``: measures, prints, and writes docs/benchmarks/."""
+"""``python -m benchmarks [SUBJECT ...]``: measures, prints, and writes to bench/.
+
+With ``--record`` the figures replace those in docs/benchmarks/, and docs/measured.md is made anew.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from typing import Dict, List, Optional
 
 import django
 
-from benchmarks.harness import ROOT, Context, describe_machine, render_table
+from benchmarks import page
+from benchmarks.harness import ROOT, Context, describe_machine, load_now, render_table
 
 HERE = Path(__file__).resolve().parent
 
@@ -31,8 +35,16 @@ def parse(arguments: Optional[List[str]], subjects: Dict[str, str]) -> argparse.
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(subjects))
     parser.add_argument("--repeat", type=int, default=3, help="measure so often, take the median")
     parser.add_argument("--quick", action="store_true", help="small numbers, once; writes nothing")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--output", type=Path, default=ROOT / "bench", help="folder (bench/)")
+    where.add_argument(
+        "--record", action="store_true", help="replace the figures that docs/measured.md shows"
+    )
     options = parser.parse_args(arguments)
+    if options.record:
+        if options.quick:
+            parser.error("--quick measures nothing that could be recorded")
+        options.output = page.RECORDS
     unknown = sorted(set(options.subjects) - set(subjects))
     if unknown:
         parser.error(f"no such subject: {', '.join(unknown)}; there are {', '.join(subjects)}")
@@ -43,6 +55,7 @@ def run_subject(name: str, module: ModuleType, options: argparse.Namespace) -> N
     machine = describe_machine()
     with Context(options.repeat, options.quick) as context:
         rows = module.run(context)
+        machine.update(servers=context.servers, load_at_end=load_now())
     print(f"\n{name}: {module.TITLE}\n\n{render_table(rows)}\n", flush=True)
     if options.quick:
         return
@@ -66,6 +79,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     django.setup()
     for name in options.subjects or subjects:
         run_subject(name, importlib.import_module(subjects[name]), options)
+    if options.record:
+        page.main()
     return 0
 
 

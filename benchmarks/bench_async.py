@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from benchmarks import OURS, THEIRS
+from benchmarks import BOTO3, OURS, THEIRS
 from benchmarks.bench_reading import describe, make_storage
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def run(context: Context) -> List[Row]:
     server.client().put_object(Bucket=bucket, Key="a.bin", Body=b"x" * SIZE)
     reads = 100 if context.quick else 500
     rows: List[Row] = []
-    for who in (OURS, THEIRS):
+    for who in (OURS, THEIRS, BOTO3):
         outcome = context.measure(
             read_at_once, who=who, server=describe(server), bucket=bucket, reads=reads
         )
@@ -47,7 +48,7 @@ async def _measure(who: str, storage: Any, reads: int) -> Row:
             await asyncio.sleep(PAUSE)
             late.append(time.perf_counter() - started - PAUSE)
 
-    read = _read_ours if who == OURS else _read_theirs
+    read = {OURS: _read_ours, THEIRS: _read_theirs, BOTO3: _read_plainly}[who]
     await read(storage)
     # What start-up left behind is due for a full collection, which would fall into the reads.
     # The collector stays on: what the reads themselves leave behind counts.
@@ -81,3 +82,19 @@ async def _read_theirs(storage: Any) -> None:
                 raise RuntimeError("a read was short")
 
     await sync_to_async(read, thread_sensitive=False)()
+
+
+async def _read_plainly(storage: Any) -> None:
+    from asgiref.sync import sync_to_async
+
+    def read() -> None:
+        answer = _client_of(storage).get_object(Bucket=storage.bucket_name, Key="a.bin")
+        if len(answer["Body"].read()) != SIZE:
+            raise RuntimeError("a read was short")
+
+    await sync_to_async(read, thread_sensitive=False)()
+
+
+@lru_cache(maxsize=None)
+def _client_of(storage: Any) -> Any:
+    return storage.connection.meta.client

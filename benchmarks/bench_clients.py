@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from functools import lru_cache, partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from benchmarks import OURS, THEIRS
+from benchmarks import BOTO3, OURS, THEIRS
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
 
 TITLE = "First use of many storages, their construction, and the import"
 
-IMPORTS = {OURS: "smart_storages.storages", THEIRS: "storages.backends.s3boto3"}
+IMPORTS = {OURS: "smart_storages.storages", THEIRS: "storages.backends.s3boto3", BOTO3: "boto3"}
 MEGABYTE = 1024 * 1024
 
 
@@ -27,19 +29,22 @@ def run(context: Context) -> List[Row]:
 
     many = 1_000 if context.quick else 10_000
     own = 100 if context.quick else 1_000
-    for who in (OURS, THEIRS):
+    for who in (OURS, THEIRS, BOTO3):
         add("50 tenants, 1 thread", who, first_use, tenants=50, threads=1)
         add("10 tenants, 4 threads", who, first_use, tenants=10, threads=4)
     add(f"{many:,} tenants over 8 threads", OURS, first_use, tenants=many, threads=8, share=True)
+    add(f"{many:,} tenants over 8 threads", BOTO3, first_use, tenants=many, threads=8, share=True)
 
     # 1,000 of theirs would take 12 GB; the cost of each does not depend on how many there are.
     case = f"each of {own:,} tenants with own keys"
     add(case, OURS, first_use_with_own_keys, tenants=own)
     add(case, THEIRS, first_use_with_own_keys, tenants=30)
     rows[-1]["note"] = "measured with 30"
+    add(case, BOTO3, first_use_with_own_keys, tenants=own)
 
     for who in (OURS, THEIRS):
         add("construct one storage", who, construct, number=200 if context.quick else 2_000)
+    for who in IMPORTS:
         add("import", who, import_it)
     return rows
 
@@ -67,12 +72,53 @@ def storage_classes(who: str, options: List[Dict[str, Any]]) -> List[Any]:
         from smart_storages.utils import create_storage_class
 
         return [create_storage_class(f"tenant_{number}") for number in range(len(options))]
+    if who == BOTO3:
+        return [partial(PlainBucket, **each) for each in options]
     from storages.backends.s3boto3 import S3Boto3Storage
 
     return [
         type(f"Tenant{number}Storage", (S3Boto3Storage,), each)
         for number, each in enumerate(options)
     ]
+
+
+class PlainBucket:
+    """What somebody writes who has boto3 alone: a bucket, a prefix, and a client for the keys."""
+
+    def __init__(self, bucket_name: str, location: str, **keys: str) -> None:
+        self.bucket = SimpleNamespace(name=bucket_name)
+        self._location = location
+        self._keys = tuple(keys.values())
+
+    @property
+    def connection(self) -> Any:
+        return shared_client(*self._keys)
+
+    def url(self, name: str) -> str:
+        params = {"Bucket": self.bucket.name, "Key": self._location + name}
+        signed: str = self.connection.generate_presigned_url("get_object", params)
+        return signed
+
+
+_making = threading.Lock()
+
+
+def shared_client(*keys: str) -> Any:
+    """A client for a pair of keys, made once, from one session: clients are safe with threads."""
+    with _making:
+        return _make_client(*(keys or ("testaccesskey", "testsecretkey0123456789")))
+
+
+@lru_cache(maxsize=None)
+def _make_client(access_key: str, secret_key: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        "s3",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name="eu-west-1",
+    )
 
 
 def use(storage: Any) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
-from benchmarks import OURS, THEIRS
+from benchmarks import BOTO3, OURS, THEIRS
 from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 TITLE = "Reading: processor time of small files, requests under 20 ms of latency, throughput"
 
-BOTO3 = "boto3"
 RAW = "raw HTTP GET"
 MIB = 1024 * 1024
 LATENCY = 0.02
@@ -47,7 +47,7 @@ def run(context: Context) -> List[Row]:
 def _measure_latency(context: Context, server: S3Server, bucket: str) -> List[Row]:
     rows: List[Row] = []
     for case, latency in [*((case, LATENCY) for case in OPERATIONS), (GIVEN_UP, NEAR)]:
-        for who in (OURS, THEIRS):
+        for who in (OURS, THEIRS, BOTO3):
             proxy = context.proxy(server, latency)
             where = {"server": describe(server, proxy.endpoint_url), "bucket": bucket}
             outcome = context.measure(operate, who=who, case=case, **where)
@@ -157,10 +157,14 @@ def read_small(who: str, server: Dict[str, str], bucket: str, number: int) -> Ro
 
 def operate(who: str, server: Dict[str, str], bucket: str, case: str) -> Row:
     storage = make_storage(who, server, bucket)
+    work: Callable[[], Any] = partial(OPERATIONS[case], storage)
+    if who == BOTO3:
+        get = partial(storage.connection.meta.client.get_object, Bucket=bucket)
+        work = partial(PLAIN_OPERATIONS[case], get, storage.connection.meta.client)
     times = []
     for _ in range(RUNS):
         started = time.perf_counter()
-        OPERATIONS[case](storage)
+        work()
         times.append((time.perf_counter() - started) * 1000)
     # The first makes the client too, which the benchmark of clients measures.
     return {"time_ms": min(times[1:])}
@@ -217,4 +221,32 @@ OPERATIONS: Dict[str, Callable[[Any], Any]] = {
     GIVEN_UP: lambda storage: _read_at(storage, 0),
     "20 MB, 10 bytes near the end": lambda storage: _read_at(storage, BIG - 100),
     "size, time, type of an open file": _ask_open_file,
+}
+
+
+def _get_missing(get: Any, client: Any) -> None:
+    try:
+        get(Key="missing")
+    except client.exceptions.NoSuchKey:
+        return
+    raise RuntimeError("got what is not there")
+
+
+def _get_range(get: Any, wanted: str) -> None:
+    if len(get(Key="big", Range=wanted)["Body"].read()) != 10:
+        raise RuntimeError("read too little")
+
+
+#: The same with boto3 alone, by somebody who knows how.
+PLAIN_OPERATIONS: Dict[str, Callable[[Any, Any], Any]] = {
+    "open(name).read() of 4 KB": lambda get, client: get(Key="small")["Body"].read(),
+    "open(name).read() of 8 MiB": lambda get, client: get(Key="eight")["Body"].read(),
+    "open of a missing name": _get_missing,
+    "10 bytes of 20 MB": lambda get, client: _get_range(get, "bytes=0-9"),
+    "20 MB, 10 bytes near the end": lambda get, client: _get_range(
+        get, f"bytes={BIG - 100}-{BIG - 91}"
+    ),
+    "size, time, type of an open file": lambda get, client: client.head_object(
+        Bucket=get.keywords["Bucket"], Key="small"
+    ),
 }

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
-from benchmarks import OURS, THEIRS
+from benchmarks import BOTO3, OURS, THEIRS
 from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 TITLE = "Writing, many files at once, and a gibibyte up"
 
-PLAIN = "boto3"
 LATENCY = 0.02
 MEGABYTE = 1024**2
 Contest = Dict[str, Callable[[], Any]]
@@ -38,7 +37,7 @@ def run(context: Context) -> List[Row]:
         rounds=3 if context.quick else 20,
     )["rows"]
     size = 64 * MEGABYTE if context.quick else 1024 * MEGABYTE
-    for who in (OURS, THEIRS, PLAIN):
+    for who in (OURS, THEIRS, BOTO3):
         case = f"{size // MEGABYTE:,} MiB up"
         rows.append({"case": case, "who": who, **context.measure(upload, who=who, size=size)})
     return rows
@@ -53,10 +52,52 @@ def make_storages(server: str, settings: Dict[str, Any], **options: Any) -> Dict
         django.setup()
     from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 
+    theirs = S3Boto3Storage(**options)
     return {
         OURS: SmartS3Storage(provider=server, **options),
-        THEIRS: S3Boto3Storage(**options),
+        THEIRS: theirs,
+        BOTO3: PlainBucket(theirs),
     }
+
+
+class PlainBucket:
+    """What a view does that has boto3 alone."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+
+    @property
+    def connection(self) -> Any:
+        return self._storage.connection
+
+    def _call(self, method: str, **arguments: Any) -> Any:
+        client = self.connection.meta.client
+        return getattr(client, method)(Bucket=self._storage.bucket_name, **arguments)
+
+    def save(self, name: str, content: Any) -> str:
+        """One request; another one, with another name, where the first is taken."""
+        from botocore.exceptions import ClientError
+
+        body = content.read()
+        if self._storage.file_overwrite:
+            self._call("put_object", Key=name, Body=body)
+            return name
+        try:
+            self._call("put_object", Key=name, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            name = f"{time.time_ns()}-{name}"
+            self._call("put_object", Key=name, Body=body, IfNoneMatch="*")
+        return name
+
+    def head(self, name: str) -> Any:
+        return self._call("head_object", Key=name)
+
+    def delete_many(self, names: List[str]) -> None:
+        for start in range(0, len(names), 1000):
+            keys = [{"Key": name} for name in names[start : start + 1000]]
+            self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
 
 
 def take_turns(contest: Contest, rounds: int, clock: Callable[[], float]) -> Dict[str, float]:
@@ -78,7 +119,7 @@ def _measure_saves(context: Context, server: S3Server) -> List[Row]:
     server.client().put_object(Bucket=bucket, Key="taken.txt", Body=b"x")
     for case in SAVES:
         # A proxy for each contender, to count what each of them sends.
-        proxies = {who: context.proxy(server, LATENCY) for who in (OURS, THEIRS)}
+        proxies = {who: context.proxy(server, LATENCY) for who in (OURS, THEIRS, BOTO3)}
         taken = context.measure(
             save_in_turns,
             case=case,
@@ -100,9 +141,10 @@ def _measure_many(context: Context, server: S3Server) -> List[Row]:
     rows: List[Row] = []
     many = 250 if context.quick else 2_500
     # One by one, theirs take as long for each of 2,500 as for each of 250.
-    names = {OURS: many, THEIRS: many // 10}
+    names = {OURS: many, THEIRS: many // 10, BOTO3: many // 10}
     for case in MANY:
-        for who in (OURS, THEIRS):
+        names[BOTO3] = many if case == "delete" else many // 10
+        for who in (OURS, THEIRS, BOTO3):
             proxy = context.proxy(server, LATENCY)
             outcome = context.measure(
                 work_on_many,
@@ -131,14 +173,17 @@ def _where(server: S3Server, bucket: str) -> Dict[str, Any]:
 
 
 def _write(storage: Any, number: int) -> None:
+    if isinstance(storage, PlainBucket):
+        _save(storage, "small.txt", b"0123456789")
+        return
     with storage.open("small.txt", "wb") as file:
         file.write(b"0123456789")
 
 
-def _save(storage: Any, name: str) -> None:
+def _save(storage: Any, name: str, content: bytes = b"x") -> None:
     from django.core.files.base import ContentFile
 
-    storage.save(name, ContentFile(b"x"))
+    storage.save(name, ContentFile(content))
 
 
 #: By case: options of the storage, and what it does in each round.
@@ -205,6 +250,11 @@ def work_on_many(
     start = time.perf_counter()
     if who == OURS:
         together(storage, paths)
+    elif who == BOTO3 and case == "delete":
+        storage.delete_many(paths)
+    elif who == BOTO3 and case != "save":
+        for path in paths:
+            storage.head(path)
     else:
         for path in paths:
             one(storage, path)
@@ -237,7 +287,7 @@ def measure_cpu(server: str, settings: Dict[str, Any], bucket: str, rounds: int)
         contest: Contest = {
             OURS: lambda work=work: work(storages[OURS]),  # type: ignore[misc]
             THEIRS: lambda work=work: work(storages[THEIRS]),  # type: ignore[misc]
-            PLAIN: put,
+            BOTO3: put,
         }
         for who, seconds in take_turns(contest, rounds, time.process_time).items():
             rows.append({"case": f"{case}, CPU", "who": who, "cpu_ms": seconds / each * 1000})
@@ -274,7 +324,7 @@ def upload(who: str, size: int) -> Dict[str, float]:
         before = peak_memory()
         content = Endless(size)
         start = time.perf_counter()
-        if who == PLAIN:
+        if who == BOTO3:
             storage.client.upload_fileobj(content, bucket, "large.bin")
         else:
             storage.save("large.bin", File(content, "large.bin"))

@@ -13,13 +13,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import smart_storages
 from benchmarks import OURS
+from benchmarks.measures import (
+    Row,
+    cases_of,
+    contenders_of,
+    find_row,
+    format_number,
+    measures_of,
+)
 from tests.servers import CephGateway, MotoServer, S3Proxy, S3Server, ceph_available
 
 ROOT = Path(__file__).resolve().parents[1]
-RESERVED = ("case", "who", "note")
-
-Row = Dict[str, Any]
 
 
 class Context:
@@ -92,12 +98,22 @@ class Context:
         """Ceph where it is installed, else moto, whose own time then weighs on every figure."""
         return self.ceph() if ceph_available() else self.moto()
 
+    @property
+    def servers(self) -> List[str]:
+        """The S3 servers that were started."""
+        return sorted(self._servers)
+
     def proxy(self, server: S3Server, latency: float = 0.0) -> S3Proxy:
         """A proxy before the server which delays each request by so many seconds."""
         proxy = self._stack.enter_context(S3Proxy(server.endpoint_url))
         if latency:
             proxy.inject(times=None, latency=latency)
         return proxy
+
+
+def load_now() -> float:
+    """How many processes want a processor, on average over a minute."""
+    return round(os.getloadavg()[0], 2)
 
 
 def describe_machine() -> Dict[str, Any]:
@@ -108,36 +124,12 @@ def describe_machine() -> Dict[str, Any]:
         "system": platform.system(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "load_at_start": round(os.getloadavg()[0], 2),
-        "versions": {name: metadata.version(name) for name in packages},
+        "load_at_start": load_now(),
+        "versions": {
+            OURS: smart_storages.__version__,
+            **{name: metadata.version(name) for name in packages},
+        },
     }
-
-
-def measures_of(rows: List[Row]) -> List[str]:
-    """The names of all measures, in the order in which they first appear."""
-    names = {name: None for row in rows for name in row if name not in RESERVED}
-    return list(names)
-
-
-def contenders_of(rows: List[Row]) -> List[str]:
-    """Who takes part, we first."""
-    names = {str(row["who"]): None for row in rows}
-    return sorted(names, key=lambda name: name != OURS)
-
-
-def find_row(rows: List[Row], case: str, who: str) -> Row:
-    """The row of a contender in a case, empty if there is none."""
-    return next((row for row in rows if row["case"] == case and row["who"] == who), {})
-
-
-def format_number(value: Any) -> str:
-    if value is None:
-        return "-"
-    if not isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def format_ratio(theirs: Any, ours: Any) -> str:
@@ -154,8 +146,7 @@ def render_table(rows: List[Row]) -> str:
     for other in others:
         header += [other, "ratio"]
     lines = [header]
-    cases = list({str(row["case"]): None for row in rows})
-    for case in cases:
+    for case in cases_of(rows):
         ours = find_row(rows, case, OURS)
         present = [row for row in rows if row["case"] == case]
         for measure in measures_of(present):

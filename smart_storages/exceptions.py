@@ -25,6 +25,7 @@
     │   └── NoBackendMethodError          none of them has the method            (AttributeError)
     ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
     │   └── InvalidTenantNameError        what should name a tenant cannot
+    ├── TenantBlockError                  use_tenant() ended where it did not begin (RuntimeError)
     └── TransferError                     a queued transfer could not be carried out
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the
@@ -63,6 +64,7 @@ __all__ = [
     "RoutingRefusedError",
     "S3Error",
     "SmartStorageError",
+    "TenantBlockError",
     "ThrottledError",
     "TransferError",
     "UnknownModuleError",
@@ -234,6 +236,13 @@ class RoutingRefusedError(SmartStorageError, PermissionError):
 
 class InvalidTenantNameError(RoutingRefusedError, SuspiciousOperation):
     """What should name a tenant cannot; Django answers such a request with 400."""
+
+
+class TenantBlockError(SmartStorageError, RuntimeError):
+    """A block of ``use_tenant`` or ``use_region`` ended in another order or context than it began.
+
+    A generator that yields in such a block is the usual cause.
+    """
 
 
 class TransferError(SmartStorageError):

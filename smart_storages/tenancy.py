@@ -7,9 +7,8 @@ sends its files to that tenant's storage. The region works the same way.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Awaitable, Callable, Iterator, Optional, Union
+from typing import Any, Awaitable, Callable, Optional, Union, cast
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -17,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.compat import iscoroutinefunction, markcoroutinefunction
+from smart_storages.context_blocks import Block, plain
 from smart_storages.exceptions import (
     ConfigurationError,
     InvalidTenantNameError,
@@ -32,8 +32,8 @@ __all__ = [
     "use_tenant",
 ]
 
-_tenant: ContextVar[Optional[str]] = ContextVar("smart_storages_tenant", default=None)
-_region: ContextVar[Optional[str]] = ContextVar("smart_storages_region", default=None)
+_tenant: ContextVar[Any] = ContextVar("smart_storages_tenant", default=None)
+_region: ContextVar[Any] = ContextVar("smart_storages_region", default=None)
 CARRIED.extend([_tenant, _region])
 
 #: What a tenant's name may be: it becomes part of an alias, a key or a directory.
@@ -48,7 +48,7 @@ def current_tenant() -> Optional[str]:
         ...     current_tenant()
         'acme'
     """
-    return _tenant.get()
+    return cast(Optional[str], plain(_tenant.get()))
 
 
 def current_region() -> Optional[str]:
@@ -59,21 +59,24 @@ def current_region() -> Optional[str]:
         ...     current_region()
         'eu'
     """
-    return _region.get()
+    return cast(Optional[str], plain(_region.get()))
 
 
-@contextmanager
-def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
+def use_tenant(tenant: Optional[str]) -> Block:
     """Run a block on behalf of a tenant; the one before comes back at its end.
 
     Threads that the block starts itself begin without a tenant; ``sync_to_async``,
     ``async_to_sync`` and asyncio tasks inherit it.
+
+    Do not ``yield`` in it, but for a context manager or a fixture: whoever consumes the generator
+    would run on behalf of the tenant. The log tells, when that one asks for the tenant.
 
     Args:
         tenant: Letters, digits, ``-`` and ``_``, at most 63; ``None`` for no tenant.
 
     Raises:
         InvalidTenantNameError: the name holds anything else.
+        TenantBlockError: the block ends in another order, thread or task than it began in.
 
     Example:
         >>> with use_tenant("acme"):
@@ -82,15 +85,10 @@ def use_tenant(tenant: Optional[str]) -> Iterator[Optional[str]]:
         ...     current_tenant()
         'acme'
     """
-    token = _tenant.set(_checked(tenant))
-    try:
-        yield tenant
-    finally:
-        _tenant.reset(token)
+    return Block(_tenant, _checked(tenant), "use_tenant")
 
 
-@contextmanager
-def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
+def use_region(region: Optional[str]) -> Block:
     """Run a block for a region, as :func:`use_tenant` does for a tenant.
 
     Args:
@@ -98,6 +96,7 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
 
     Raises:
         ConfigurationError: it is no text.
+        TenantBlockError: the block ends in another order, thread or task than it began in.
 
     Example:
         >>> with use_region("eu"):
@@ -106,11 +105,7 @@ def use_region(region: Optional[str]) -> Iterator[Optional[str]]:
     """
     if region is not None and not isinstance(region, str):
         raise ConfigurationError(f"use_region takes the name of a region, not {region!r}.")
-    token = _region.set(region)
-    try:
-        yield region
-    finally:
-        _region.reset(token)
+    return Block(_region, region, "use_region")
 
 
 def _checked(tenant: Optional[str]) -> Optional[str]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import OURS, THEIRS, bench_routing
+from benchmarks import BOTO3, OURS, THEIRS, bench_routing, measures, page, plots
 from benchmarks import __main__ as program
-from benchmarks.harness import Context, format_number, render_table
+from benchmarks.harness import Context, render_table
+from benchmarks.measures import format_number
 from benchmarks.memory import peak_memory
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("module", program.find_subjects().values())
@@ -97,8 +101,101 @@ def test_what_was_measured_is_written_down(
     program.run_subject("subject", Subject, options)  # type: ignore[arg-type]
     record = json.loads((tmp_path / "subject.json").read_text())
     assert record["rows"] == [{"case": "c", "who": OURS, "time_ms": 1.5}]
-    assert set(record["machine"]["versions"]) >= {"Django", "boto3", "django-storages"}
+    assert set(record["machine"]["versions"]) >= {OURS, "Django", "boto3", "django-storages"}
+    assert record["machine"]["servers"] == []
+    assert {"load_at_start", "load_at_end"} <= set(record["machine"])
+    assert f"{record['machine']['load_at_end']} at the end" in page.describe(record)
     assert "A subject" in capsys.readouterr().out
+
+
+def test_nothing_is_recorded_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert f"/{program.parse([], {}).output.relative_to(ROOT)}/" in ignored
+    assert program.parse(["--record"], {}).output == ROOT / "docs" / "benchmarks"
+    for arguments in (["--record", "--quick"], ["--record", "--output", "x"]):
+        with pytest.raises(SystemExit):
+            program.parse(arguments, {})
+
+
+RECORDS = page.read_records()
+
+
+def test_the_page_of_figures_says_what_the_records_say() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert sorted(page.subjects_of(text)) == sorted(RECORDS) == sorted(program.find_subjects())
+    assert page.fill(text, RECORDS) == text, "run python -m benchmarks.page"
+    for subject, record in RECORDS.items():
+        assert f"(benchmarks/{subject}.svg)" in text
+        assert str(record["machine"]["load_at_start"]) in page.describe(record)
+    # Outside of the places no figure is typed, but for the wait that all have.
+    typed = re.sub(r"<!-- figures.*?<!-- end -->", "", text, flags=re.DOTALL)
+    assert set(re.findall(r"(?<![\w/])\d[\d.,]*", typed)) <= {"20"}
+
+
+def test_a_figure_that_changes_changes_the_page() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    changed = json.loads(json.dumps(RECORDS))
+    changed["urls"]["rows"][0]["time_us"] *= 2
+    assert page.fill(text, changed) != text
+
+
+def test_boto3_has_a_column_and_the_best_is_bold_whoever_it_is() -> None:
+    rows = [
+        {"case": "read", "who": OURS, "time_ms": 2.0, "mb_per_s": 7.0},
+        {"case": "read", "who": THEIRS, "time_ms": 3.0, "mb_per_s": 5.0},
+    ]
+    assert page.table(rows) == [
+        f"| | | {OURS} | {THEIRS} | {BOTO3} |",
+        "|---|---|---:|---:|---:|",
+        "| read | time, ms | **2** | 3 | - |",
+        "|  | throughput, MB/s | **7** | 5 | - |",
+    ]
+    rows.append({"case": "read", "who": BOTO3, "time_ms": 1.0, "mb_per_s": 9.0})
+    assert page.table(rows)[2:] == [
+        "| read | time, ms | 2 | 3 | **1** |",
+        "|  | throughput, MB/s | 7 | 5 | **9** |",
+    ]
+    for subject, record in RECORDS.items():
+        others = set(measures.contenders_of(record["rows"]))
+        assert (BOTO3 in page.table(record["rows"])[0]) == (THEIRS in others), subject
+
+
+def _ratio(subject: str, case: str, measure: str) -> float:
+    rows = RECORDS[subject]["rows"]
+    ours, theirs = (measures.find_row(rows, case, who)[measure] for who in (OURS, BOTO3))
+    return ours / theirs
+
+
+def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
+    def text_of(name: str) -> str:
+        return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
+
+    assert "takes a third of the processor time" in text_of("reading.md")
+    assert 0.28 < _ratio("reading", "read 4 KB, each", "cpu_ms") < 0.38
+    assert "takes some 35 times as long" in text_of("urls.md")
+    assert 32 < 1 / _ratio("urls", "url() of a plain name", "time_us") < 38
+    own = "each of 1,000 tenants with own keys"
+    theirs = measures.find_row(RECORDS["clients"]["rows"], own, THEIRS)
+    told = f"{theirs['memory_mb']:.0f} MiB and {theirs['first_use_ms'] / 1000:.2f} s each"
+    assert told in text_of("differences.md")
+
+
+def test_title_legend_and_panels_of_a_plot_lie_beside_each_other() -> None:
+    from matplotlib import pyplot
+
+    for subject in ("async", "queued"):  # the least, and the longest words; each takes its time
+        record = RECORDS[subject]
+        figure = plots.make(record["title"], record["rows"])
+        boxes = [each.get_window_extent() for each in (*figure.texts, *figure.legends)]
+        boxes += [panel.get_tightbbox() for panel in figure.axes]
+        for number, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:number]), (subject, number)
+            assert figure.bbox.contains(box.x0, box.y0), (subject, number)
+            assert figure.bbox.contains(box.x1, box.y1), (subject, number)
+        assert {panel.get_xscale() for panel in figure.axes} == {"linear"}
+        titles = [panel.get_title(loc="left") for panel in figure.axes]
+        assert not any("_" in title or title.endswith((" us", " ms")) for title in titles)
+        pyplot.close(figure)
 
 
 def test_an_unknown_subject_lists_the_known(capsys: pytest.CaptureFixture[str]) -> None:

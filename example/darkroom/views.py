@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import mimetypes
-
-from django.http import FileResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.http import JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
 from django.views.generic import CreateView
 
 from darkroom.models import Scan
 from darkroom.places import describe
 from newsroom.forms import PressForm
+from newsroom.views.deleting import DeleteRowPage
 from newsroom.views.pages import UploadMixin
 
 SHOWN = 30
@@ -33,13 +32,16 @@ class DarkroomPage(UploadMixin, CreateView):
         return super().get_context_data(scans=describe(Scan.objects.all()[:SHOWN]), **kwargs)
 
 
+class DeleteScanPage(DeleteRowPage):
+    model = Scan
+    back = reverse_lazy("darkroom")
+
+
 def where(request):
     """Where each scan is now."""
     return JsonResponse({"scans": describe(Scan.objects.all()[:SHOWN])})
 
 
 def image(request, pk):
-    """The scan itself, from wherever it is: the storage knows."""
-    scan = get_object_or_404(Scan, pk=pk)
-    kind = mimetypes.guess_type(scan.image.name)[0] or "application/octet-stream"
-    return FileResponse(scan.image.open("rb"), content_type=kind)
+    """A link that works for a while: to this server, or to the bucket once the scan is there."""
+    return redirect(get_object_or_404(Scan, pk=pk).image.url)

@@ -206,6 +206,11 @@ class RowStoredFile(models.Model):
             name = self.storage.generate_filename(upload.name)
             self.name = self.storage.save(name, upload, max_length=255)
 
+    def delete_file(self) -> None:
+        """Delete the file from the bucket of this row."""
+        with self.on_behalf():
+            self.storage.delete(self.name)
+
     @property
     def file(self) -> StoredFile:
         handle = f"{self._meta.model_name}-{self.pk}"

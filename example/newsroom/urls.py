@@ -4,6 +4,7 @@ from django.urls import path
 
 from newsroom.views.articles import ArticlePage, HomePage
 from newsroom.views.buckets import BucketsPage
+from newsroom.views.deleting import DeleteDevelopmentPage, DeleteNewsPage
 from newsroom.views.development import DevelopmentPage, development_file
 from newsroom.views.people import PeoplePage
 from newsroom.views.reports import ReportsPage
@@ -17,5 +18,11 @@ urlpatterns = [
     path("people/", PeoplePage.as_view(), name="people"),
     path("development/", DevelopmentPage.as_view(), name="development"),
     path("development/files/<path:name>", development_file, name="development-file"),
+    path(
+        "development/delete/<path:name>",
+        DeleteDevelopmentPage.as_view(),
+        name="development-delete",
+    ),
+    path("delete/<str:kind>/<int:pk>/", DeleteNewsPage.as_view(), name="delete"),
     path("buckets/", BucketsPage.as_view(), name="buckets"),
 ]

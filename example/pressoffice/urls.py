@@ -7,4 +7,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("newsroom.urls")),
     path("", include("darkroom.urls")),
+    # Scans that are still on this server, under signed links that end.
+    path("queued/", include("smart_storages.queued.urls")),
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Optional
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -17,15 +21,28 @@ from .models import QueuedFile, State
 __all__ = ["QueuedFileAdmin"]
 
 _ERROR_WIDTH = 80
+_BREAK = mark_safe("<wbr>")
+#: After what a browser may part a word in a narrow column.
+_SEAM = re.compile(r"[/_.-](?=\S)|[^\s/_.-]{16}(?=[^\s/_.-])")
+
+
+def breakable(text: str) -> str:
+    """Return text as HTML that wraps in any column, however long its words are.
+
+    Example:
+        >>> breakable("scans/<7>.png")
+        'scans/<wbr>&lt;7&gt;.<wbr>png'
+    """
+    ends = [seam.end() for seam in _SEAM.finditer(text)]
+    pieces = [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)])]
+    return format_html_join(_BREAK, "{}", ((piece,) for piece in pieces))
 
 
 class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only, but for the retry: the ledger is written by the queue alone."""
 
-    list_display = (
-        "name", "state", "shown_age", "shown_size", "attempts", "shown_error", "storage",
-        "generation", "host",
-    )  # fmt: skip
+    #: What fits beside the sidebar and the filters; a row's own page has the rest.
+    list_display = ("shown_name", "state", "shown_age", "shown_size", "attempts", "shown_error")
     list_filter = ("state", "storage")
     search_fields = ("name", "last_error")
     ordering = ("-saved_at",)
@@ -34,6 +51,11 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = tuple(
         field.name for field in QueuedFile._meta.fields if field.name not in ("key", "lease_token")
     )
+
+    @admin.display(description=_("name"), ordering="name")
+    def shown_name(self, row: QueuedFile) -> str:
+        """The name, which wraps."""
+        return breakable(row.name)
 
     @admin.display(description=_("age"), ordering="saved_at")
     def shown_age(self, row: QueuedFile) -> str:
@@ -48,14 +70,19 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("last error"))
     def shown_error(self, row: QueuedFile) -> str:
         """The beginning of the last error."""
-        return row.last_error[:_ERROR_WIDTH]
+        text = row.last_error
+        return breakable(text if len(text) <= _ERROR_WIDTH else f"{text[:_ERROR_WIDTH]}…")
 
-    @admin.action(description=_("Retry the failed transfers"), permissions=["change"])
+    @admin.action(description=_("Retry the failed transfers"), permissions=["retry"])
     def retry_transfers(self, request: HttpRequest, rows: Any) -> None:
         """Queue the chosen rows again, if they have failed."""
         sent, unsent = operations.retry(rows.filter(state=State.FAILED))
-        text = ngettext("%d transfer queued again.", "%d transfers queued again.", sent)
-        self.message_user(request, text % sent, messages.SUCCESS)
+        if sent:
+            text = ngettext("%d transfer queued again.", "%d transfers queued again.", sent)
+            self.message_user(request, text % sent, messages.SUCCESS)
+        elif not unsent:
+            nothing = _("None of the chosen transfers has failed: nothing was queued again.")
+            self.message_user(request, nothing, messages.WARNING)
         if unsent:
             told = _("The engine did not take %d; a sweep will send them.") % unsent
             self.message_user(request, told, messages.WARNING)
@@ -66,12 +93,21 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show a count by state in the title of the list."""
         counted = operations.count_by_state(self.get_queryset(request))
         parts = [f"{count} {State(state).label}" for state, count in counted.items() if count]
-        title = ", ".join(parts) or _("Nothing is queued")
+        counts = ", ".join(parts) or _("none")
+        title = f"{capfirst(QueuedFile._meta.verbose_name_plural)}: {counts}"
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Rows come from saving files."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows are written by the queue alone, so that their pages have no button to save."""
+        return False
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whoever has Django's permission to change rows may have failed ones tried again."""
+        return super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A row that is deleted would strand its local copy."""

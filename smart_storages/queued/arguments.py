@@ -29,6 +29,7 @@ _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
     "key": ("text, or None", (str, type(None))),
     "max_local_bytes": ("a whole number of bytes, 0 or more, or None", (int, type(None))),
     "overwrite": ("True, False or None", (bool, type(None))),
+    "signed_urls": ("True, False or None", (bool, type(None))),
 }
 
 Place = Tuple[Any, Optional[Mapping[str, Any]]]

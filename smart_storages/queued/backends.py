@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, 
 from smart_storages.calls import Steps
 from smart_storages.utils import resolve_storage
 
-from . import arguments, hints, ledger, names, places, queries, registry
+from . import arguments, hints, ledger, local_urls, names, places, queries, registry
 from .models import QueuedFile
 from .readiness import explained
 from .tasks import Transfer
@@ -58,6 +58,8 @@ class QueuedStorage(WritingStorage):
         durable: Whether a local copy is flushed to the disk before the save returns.
         max_local_bytes: With more bytes than this in local copies, a save goes straight to the
             remote.
+        signed_urls: Whether the URL of a local copy is signed and ends. As the remote's, if not
+            given.
         key: What rows of the ledger call this storage; made of ``local`` and ``remote`` if not
             given. Give it the old one when you rename either.
         cache_prefix: Refused: django-queued-storage had it.
@@ -84,6 +86,7 @@ class QueuedStorage(WritingStorage):
         ask_remote: bool = True,
         durable: bool = True,
         max_local_bytes: Optional[int] = None,
+        signed_urls: Optional[bool] = None,
         key: Optional[str] = None,
         cache_prefix: Any = None,
     ) -> None:
@@ -92,6 +95,7 @@ class QueuedStorage(WritingStorage):
         arguments.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
         given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
         given.update(ask_remote=ask_remote, durable=durable, max_local_bytes=max_local_bytes)
+        given.update(signed_urls=signed_urls)
         arguments.check_types(type(self).__name__, given)
         arguments.check_places(
             type(self).__name__, (local, local_options), (remote, remote_options)
@@ -106,6 +110,7 @@ class QueuedStorage(WritingStorage):
         self.ask_remote = ask_remote
         self.durable = durable
         self.max_local_bytes = max_local_bytes
+        self.signed_urls = signed_urls
         self.key = key or registry.make_key((local, local_options), (remote, remote_options))
         #: Which remote it is, for the check that no two storages share one.
         self.remote_key = registry.make_key((remote, remote_options))
@@ -192,7 +197,7 @@ class QueuedStorage(WritingStorage):
             "exists": self._exists_steps,
             "listdir": self._listdir_steps,
             "url": self._url_steps,
-            "path": self._url_steps,
+            "path": self._path_steps,
             "get_available_name": self._available_steps,
             "is_name_available": self._is_available_steps,
         }.get(method, self._read_steps)
@@ -220,13 +225,19 @@ class QueuedStorage(WritingStorage):
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         place = yield self, "locate", (name,), {}
-        if place.storage is not self.remote:
-            # Parameters of a signed URL mean nothing to a disk.
-            try:
-                return (yield place.storage, method, (place.name, *args), kwargs)
-            except TypeError:
-                return (yield place.storage, method, (place.name,), {})
-        return (yield place.storage, method, (place.name, *args), kwargs)
+        if place.storage is self.remote:
+            return (yield place.storage, "url", (place.name, *args), kwargs)
+        return (yield self, "_url_of_copy", (name, place, args, kwargs), {})
+
+    def _url_of_copy(self, name: str, place: Place, args: Any, kwargs: Any) -> str:
+        # The ledger's identity is asked for, in a thread when the caller is async.
+        return local_urls.url_of_copy(self, names.clean(name), place, args, kwargs)
+
+    def _path_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        place = yield self, "locate", (name,), {}
+        return (yield place.storage, "path", (place.name, *args), kwargs)
 
     def _exists_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]

@@ -13,6 +13,7 @@
 ``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
 ``smart_storages.Q011``  ``local`` or ``remote`` is chosen by who asks
 ``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but no process sees another's cache
+``smart_storages.Q013``  a remote signs its URLs, and the URLconf has no view for local copies
 =====================  ====================================================================
 
 A remote without a bucket is told of as ``smart_storages.W003``, as for any other storage.
@@ -33,7 +34,7 @@ from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import read_aliases, storages
 
-from . import engines, hints, registry
+from . import engines, hints, local_urls, registry
 from .arguments import known_options
 from .copies import path_on_disk
 from .places import AskerError, leads_to
@@ -157,6 +158,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
     if disks and _works_elsewhere():
         found.append(_warn_of_disks(disks))
     found += _find_shared_remotes(sound)
+    found += _find_missing_view(sound)
     return found
 
 
@@ -278,3 +280,19 @@ def _find_shared_remotes(sound: List[_Sound]) -> Iterator[CheckMessage]:
                 hint="Give each a location of its own, or give both the same local and key.",
                 id="smart_storages.Q006",
             )
+
+
+def _find_missing_view(sound: List[_Sound]) -> Iterator[CheckMessage]:
+    keys = [repr(each.storage.key) for each in sound if local_urls.needs_view(each.storage)]
+    try:
+        if not keys or local_urls.has_view():
+            return
+    except Exception:  # the URLconf cannot be imported, which Django's own checks tell of
+        return
+    yield checks.Warning(
+        f"The remote of {', '.join(keys)} signs its URLs. So are those of files that wait for "
+        "their transfer, through a view that the URLconf does not have: url() of such a file "
+        "raises ConfigurationError.",
+        hint=f"Add {local_urls.LINE} to the URLconf.",
+        id="smart_storages.Q013",
+    )

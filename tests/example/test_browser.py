@@ -101,7 +101,17 @@ def test_the_stylesheet_of_the_static_bucket_dresses_the_page(
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
     "page",
-    ["", "stories/3/", "reports/", "wires/", "people/", "darkroom/", "development/", "buckets/"],
+    [
+        "",
+        "stories/3/",
+        "reports/",
+        "wires/",
+        "people/",
+        "darkroom/",
+        "development/",
+        "buckets/",
+        "delete/person/1/",
+    ],
 )
 def test_no_page_is_wider_than_its_window(
     browser: Any, site: RunningSite, page: str, width: int

@@ -40,8 +40,14 @@ def send(visitor: Any, title: str) -> None:
     assert answer.status == 302
 
 
+def link_of(visitor: Any, scan: Any) -> str:
+    answer = visitor._ask("GET", urljoin(visitor.site, f"/darkroom/{scan['id']}/image"))
+    assert answer.status == 302
+    return urljoin(visitor.site, answer.headers["Location"])
+
+
 def look_at(visitor: Any, scan: Any) -> bytes:
-    status, body = visitor.fetch(urljoin(visitor.site, f"/darkroom/{scan['id']}/image"))
+    status, body = visitor.fetch(link_of(visitor, scan))
     assert status == 200
     return body
 
@@ -51,6 +57,8 @@ def test_a_scan_is_here_at_once_and_in_its_bucket_soon_after(visitor: Any) -> No
     first = scans(visitor)["Contact sheet"]
     assert first["state"] == "queued"
     assert first["label"] == "On this server, in the queue"
+    link = link_of(visitor, first)
+    assert "/queued/" in link, "signed by the site"
     assert look_at(visitor, first) == picture()
 
     until = time.monotonic() + SECONDS
@@ -60,7 +68,10 @@ def test_a_scan_is_here_at_once_and_in_its_bucket_soon_after(visitor: Any) -> No
     last = scans(visitor)["Contact sheet"]
     assert last["bucket"].endswith("-darkroom")
     assert last["key"].startswith("scans/")
+    assert "X-Amz-Signature" in link_of(visitor, last)
     assert look_at(visitor, last) == picture()
+    moved_on = visitor._ask("GET", link)
+    assert "X-Amz-Signature" in moved_on.headers["Location"], "the first link holds on"
 
 
 @pytest.mark.usefixtures("site")

@@ -9,6 +9,8 @@ from typing import Any, Iterator
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.http.response import HttpResponseBase
+from django.test import Client
 
 from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
@@ -51,6 +53,22 @@ def make_queue(tmp_path: Any, transactional_db: None, messages: list) -> Any:
         )
 
     return make
+
+
+def ids(found: Any) -> list:
+    """The ids of check messages, without the package."""
+    return [each.id.partition(".")[2] for each in found]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Django's test client; ``content_of()`` of an answer is its body, streamed or not."""
+
+    def content_of(response: Any) -> bytes:
+        return response.getvalue() if response.streaming else response.content
+
+    monkeypatch.setattr(HttpResponseBase, "content_of", content_of, raising=False)
+    return Client()
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from tests.queued.conftest import DISK, local_files
         ("ask_remote", "no"),
         ("delayed", 1),
         ("overwrite", "yes"),
+        ("signed_urls", "no"),
         ("key", 5),
     ],
 )

@@ -19,11 +19,7 @@ from smart_storages.queued import engines, registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.checks import check_cache, check_engine, check_storages
 from smart_storages.resolvers import ByTenant
-from tests.queued.conftest import DISK, need
-
-
-def ids(found: Any) -> list:
-    return [each.id.partition(".")[2] for each in found]
+from tests.queued.conftest import DISK, ids, need
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -27,11 +28,18 @@ def test_list_shows_rows_and_counts(queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     QueuedFile.objects.update(state="failed", last_error="no route to host")
     queue.save("b.txt", ContentFile(b"hello"))
-    text = call("list")
-    assert "no route to host" in text
-    assert "a.txt" in text
-    assert "1  failed" in text
-    assert "1  queued" in text
+    rows, counts = call("list").split("\n\n")
+    headings, *lines = [re.split("  +", line.strip()) for line in rows.splitlines()]
+    assert headings == ["ID", "STATE", "AGE", "SIZE", "ATTEMPTS", "STORAGE", "NAME", "ERROR"]
+    told = {line[6]: dict(zip(headings, line)) for line in lines}
+    assert told["a.txt"]["ERROR"] == "no route to host"
+    assert told["a.txt"]["ID"] == str(row_of(queue, "a.txt").pk)
+    assert told["b.txt"]["STATE"] == "queued"
+    headings, *lines = [line.split() for line in counts.splitlines()]
+    assert headings == ["ROWS", "STATE"]
+    assert ["1", "failed"] in lines
+    assert ["0", "done"] in lines
+    assert "No rows.\n" in call("list", "--name", "nothing like it")
     (line,) = call("list", "--json", "--state", "failed").splitlines()
     assert json.loads(line)["name"] == "a.txt"
 
@@ -209,3 +217,86 @@ def test_verify_says_that_nothing_is_left_to_repair_with(make_queue: Any, task: 
         "verify", "--repair"
     )
     assert row_of(queue, "a.txt").state == "done"
+
+
+_HUGE = "9" * 40
+_HALF = "a\udcff"
+_BAD_ARGUMENTS = [
+    "",
+    "lst",
+    "list --limit -1",
+    "list --limit 1.5",
+    f"list --limit {_HUGE}",
+    f"list --limit {_HALF}",
+    f"list --name {_HALF}",
+    f"list --storage {_HALF}",
+    "list --name a\0b",
+    "list --state gone",
+    f"list --state {_HALF}",
+    "retry -1",
+    "retry 0",
+    "retry 1.5",
+    f"retry 1 {_HUGE}",
+    f"retry {_HALF}",
+    f"retry --name {_HALF}",
+    "retry --storage a\0b",
+    "sweep --orphan-age nan",
+    "sweep --orphan-age inf",
+    "sweep --orphan-age -1",
+    "sweep --orphan-age 1e300",
+    "sweep --requeue-age nan",
+    "sweep --requeue-age=-inf",
+    "sweep --requeue-age -0.5",
+    "sweep --requeue-age 1e12",
+    f"sweep --requeue-age {_HALF}",
+    "sweep --prune-days nan",
+    "sweep --prune-days inf",
+    "sweep --prune-days -1",
+    "sweep --prune-days 1e9",
+    f"sweep --prune-days {_HUGE}",
+    f"verify --name {_HALF}",
+    f"verify --storage {_HALF}",
+    "verify --name a\0b",
+    "verify --state gone",
+]
+
+
+def test_arguments_that_make_no_sense_are_refused_in_words(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    QueuedFile.objects.update(state="failed")
+    wrong = []
+    for line in _BAD_ARGUMENTS:
+        try:
+            call(*line.split(" ") if line else [])
+        except CommandError as error:
+            value = re.split("[ =]", line)[-1]
+            spellings = (value, ascii(value)[1:-1])
+            if not (str(error).startswith("Error: ") and any(s in str(error) for s in spellings)):
+                wrong.append((line, error))
+        except Exception as error:
+            wrong.append((line, error))
+        else:
+            wrong.append((line, "taken"))
+    assert wrong == []
+    assert row_of(queue, "a.txt").state == "failed", "nothing was done"
+
+
+def test_arguments_at_the_edge_of_sense_are_taken(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    for line in (
+        "list --limit 0",
+        "list --name é",
+        "sweep --orphan-age 0 --requeue-age 3e9 --prune-days 36500",
+    ):
+        call(*line.split())
+
+
+def test_on_the_command_line_it_is_a_usage_error(capsys: Any) -> None:
+    from django.core.management import execute_from_command_line
+
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", "transfers", "list", "--limit", "-1"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "usage: manage.py transfers list" in told
+    assert "argument --limit: -1 is not between 0 and" in told

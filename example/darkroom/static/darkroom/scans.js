@@ -1,4 +1,4 @@
-// Asks once a second where the scans are. Without this script, reload the page.
+// Asks once a second where the scans are. Without this script the page says to load it again.
 const list = document.querySelector("[data-where]");
 const summary = document.querySelector("[data-summary]");
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
-from typing import Any, Dict, List
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any, Callable, Dict, List, Sequence
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -17,6 +17,11 @@ from smart_storages.queued.progress import Progress
 __all__ = ["Command"]
 
 _ERROR_WIDTH = 60
+_LARGEST_ID = 2**63 - 1
+_MOST_DAYS = 36_500  # a hundred years, which any clock can go back
+_MOST_SECONDS = _MOST_DAYS * 86_400
+_HEADINGS = ("ID", "STATE", "AGE", "SIZE", "ATTEMPTS", "STORAGE", "NAME", "ERROR")
+_NUMBERS = ("ID", "AGE", "SIZE", "ATTEMPTS", "ROWS")
 
 
 class Command(BaseCommand):
@@ -30,12 +35,12 @@ class Command(BaseCommand):
 
         shown = commands.add_parser("list", help="Show rows of the ledger, and a count by state.")
         _add_filters(shown)
-        shown.add_argument("--limit", type=int, default=50, help="Rows to show (50).")
+        shown.add_argument("--limit", type=_whole(0), default=50, help="Rows to show (50).")
         shown.add_argument("--json", action="store_true", help="One JSON object a line.")
 
         retried = commands.add_parser("retry", help="Put failed transfers back into the queue.")
         _add_filters(retried)
-        retried.add_argument("ids", nargs="*", type=int, help="Ids; all failed ones if none.")
+        retried.add_argument("ids", nargs="*", type=_whole(1), help="Ids; all failed ones if none.")
 
         swept = commands.add_parser(
             "sweep", help="Re-queue what died, delete local copies that nobody needs. For cron."
@@ -43,15 +48,19 @@ class Command(BaseCommand):
         swept.add_argument(
             "--run", action="store_true", help="Carry the files here; needs no engine nor worker."
         )
-        swept.add_argument("--orphan-age", type=float, help="Seconds a copy without a row lives.")
-        swept.add_argument("--requeue-age", type=float, help="Seconds until a message is lost.")
-        swept.add_argument("--prune-days", type=float, help="Forget rows that finished before.")
+        seconds, days = _number(_MOST_SECONDS), _number(_MOST_DAYS)
+        swept.add_argument("--orphan-age", type=seconds, help="Seconds a copy without a row lives.")
+        swept.add_argument("--requeue-age", type=seconds, help="Seconds until a message is lost.")
+        swept.add_argument("--prune-days", type=days, help="Forget rows that finished before.")
 
         verified = commands.add_parser("verify", help="Compare remote files with the ledger.")
         _add_filters(verified)
         verified.add_argument(
             "--repair", action="store_true", help="Send again what has a local copy left."
         )
+        each: Any
+        for each in commands.choices.values():  # Django does so itself from 4.0 on
+            each.called_from_command_line = getattr(parser, "called_from_command_line", False)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -71,15 +80,22 @@ class Command(BaseCommand):
             for row in shown:
                 self.stdout.write(json.dumps(operations.describe(row)))
             return
-        for row in shown:
-            told = operations.describe(row)
-            error = told["error"].replace("\n", " ")[:_ERROR_WIDTH]
-            self.stdout.write(
-                f"{row.pk:>8}  {told['state']:<12}  {told['age']:>8}  {row.size:>12}  "
-                f"{row.attempts:>3}  {row.storage}: {row.name}  {error}"
-            )
-        for state, count in operations.count_by_state(rows).items():
-            self.stdout.write(f"{count:>8}  {state}")
+        lines = [_line(operations.describe(row)) for row in shown]
+        self._table(_HEADINGS, lines)
+        self.stdout.write("" if lines else "No rows.")
+        counts = operations.count_by_state(rows).items()
+        self._table(("ROWS", "STATE"), [(str(count), state) for state, count in counts])
+
+    def _table(self, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+        if not lines:
+            return
+        widths = [max(map(len, column)) for column in zip(headings, *lines)]
+        for line in (headings, *lines):
+            cells = [
+                cell.rjust(width) if heading in _NUMBERS else cell.ljust(width)
+                for heading, cell, width in zip(headings, line, widths)
+            ]
+            self.stdout.write("  ".join(cells).rstrip())
 
     def _retry(self, options: Dict[str, Any]) -> None:
         rows = _filtered(options).filter(state=State.FAILED)
@@ -140,10 +156,54 @@ class Command(BaseCommand):
             raise CommandError("Some remote files are not what the ledger says.")
 
 
+def _line(told: Dict[str, Any]) -> List[str]:
+    error = " ".join(told["error"].split())[:_ERROR_WIDTH]
+    return [str(told[heading.lower()]) for heading in _HEADINGS[:-1]] + [error]
+
+
+# What the arguments may be
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!a} is not a whole number.") from None
+        if not least <= value <= _LARGEST_ID:
+            raise ArgumentTypeError(f"{text} is not between {least} and {_LARGEST_ID}.")
+        return value
+
+    return parse
+
+
+def _number(most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!a} is not a number.") from None
+        if not 0 <= value <= most:  # not a number is neither
+            raise ArgumentTypeError(f"{text} is not between 0 and {most}.")
+        return value
+
+    return parse
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # as Python reads bytes that are not UTF-8
+        raise ArgumentTypeError(f"{text!a} is not valid Unicode.") from None
+    if "\0" in text:
+        raise ArgumentTypeError(f"{text!a} holds a NUL.")
+    return text
+
+
 def _add_filters(parser: ArgumentParser) -> None:
     parser.add_argument("--state", choices=State.values, help="Only rows in this state.")
-    parser.add_argument("--storage", help="Only rows of the storage with this key.")
-    parser.add_argument("--name", help="Only names that contain this.")
+    parser.add_argument("--storage", type=_text, help="Only rows of the storage with this key.")
+    parser.add_argument("--name", type=_text, help="Only names that contain this.")
 
 
 def _filtered(options: Dict[str, Any]) -> Any:

@@ -1,0 +1,17 @@
+"""The URLconf of the view that gives out local copies under a signed URL.
+
+Example::
+
+    urlpatterns = [..., path("queued/", include("smart_storages.queued.urls"))]
+"""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .serving import serve
+
+__all__ = ["app_name", "urlpatterns"]
+
+app_name = "smart_storages_queued"
+urlpatterns = [path("<str:token>/<str:filename>", serve, name="file")]
