@@ -144,6 +144,7 @@ class SmartS3Storage(
     def _take_settings(self) -> None:
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
+        self._asker: Optional[str] = None
         try:
             self._configure(self._options)
         except ConfigurationError as error:
