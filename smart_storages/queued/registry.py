@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from smart_storages.exceptions import TransferError
 from smart_storages.options import holds_secret
 from smart_storages.references import Reference, describe
+from smart_storages.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.utils import read_aliases, storages
 
 from . import places
@@ -31,6 +32,7 @@ __all__ = [
     "make_key",
     "make_nested",
     "queued_aliases",
+    "withhold_secrets",
     "without_secrets",
 ]
 
@@ -153,6 +155,7 @@ def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         kept = without_secrets(value)
+        kept.pop(OPTION, None)  # the names of what is left out anyway
         return {str(name): _plain(each) for name, each in kept.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
@@ -160,7 +163,10 @@ def _plain(value: Any) -> Any:
         return str(value)
     if hasattr(value, "deconstruct") and not isinstance(value, type):
         path, args, kwargs = value.deconstruct()
-        return [path, _plain(args), _plain(kwargs)]
+        told = _plain(kwargs)
+        if OPTION in kwargs:
+            told[OPTION] = [str(name) for name in kwargs[OPTION]]
+        return [path, _plain(args), told]
     if hasattr(value, "__fspath__"):
         return str(value)
     return getattr(value, "__qualname__", type(value).__qualname__)
@@ -173,11 +179,26 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
         >>> without_secrets({"bucket_name": "acme", "secret_key": "hunter2"})
         {'bucket_name': 'acme'}
     """
-    kept = {}
-    for name, value in options.items():
-        if holds_secret(str(name), value) or _looks_secret(str(name)):
-            continue
-        kept[name] = without_secrets(value) if isinstance(value, Mapping) else value
+    return {
+        name: without_secrets(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if not (holds_secret(str(name), value) or _looks_secret(str(name)))
+    }
+
+
+def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the options as :func:`without_secrets` does, and the names of those left out.
+
+    In this process they are found again: see :mod:`smart_storages.stand_ins`.
+    """
+    kept = {
+        name: withhold_secrets(value) if isinstance(value, Mapping) else StandIn.of(value)
+        for name, value in options.items()
+        if not (holds_secret(str(name), value) or _looks_secret(str(name)))
+    }
+    left_out = {name: value for name, value in options.items() if name not in kept}
+    if left_out:
+        kept[OPTION] = withhold(sorted(left_out), Kept(left_out))
     return kept
 
 
