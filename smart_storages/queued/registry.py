@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from django.apps import apps
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from smart_storages.exceptions import TransferError
+from smart_storages.connecting import ConnectingMixin
+from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.options import holds_secret
 from smart_storages.references import Reference, describe
+from smart_storages.secrets import reveal
 from smart_storages.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.utils import read_aliases, storages
 
@@ -39,6 +42,7 @@ __all__ = [
 logger = logging.getLogger("smart_storages.queued")
 
 _storages: Dict[str, Any] = {}
+_outdated: Set[str] = set()
 _MAX_KEY = 100
 
 
@@ -46,10 +50,48 @@ def enter(storage: Any) -> None:
     """Enter a storage under its key; the newest counts.
 
     Of equal ones the oldest counts: those that migrations make lack the credentials.
+
+    Raises:
+        ConfigurationError: One with other credentials has that key.
     """
     known = _storages.get(storage.key)
+    if known is not None and storage.key not in _outdated:
+        _refuse_other_asker(known, storage)
     if known is None or known.deconstruct() != storage.deconstruct():
         _storages[storage.key] = storage
+        _outdated.discard(storage.key)
+
+
+def _refuse_other_asker(known: Any, storage: Any) -> None:
+    # No key holds a secret, and a worker would carry the files of one with the keys of the other.
+    mine, theirs = (set(_askers_of(each._constructor_args)) for each in (storage, known))
+    if mine and theirs and mine != theirs:
+        raise ConfigurationError(
+            f"Two queued storages have the key {storage.key!r} and differ in their credentials "
+            "alone, so that a worker would take one for the other. Give each a key of its own: "
+            f"{type(storage).__name__}(..., key='...')."
+        )
+
+
+def _askers_of(value: Any) -> Iterator[str]:
+    if isinstance(value, ConnectingMixin):
+        value = {"access_key": value.access_key, "security_token": value.security_token}
+    if isinstance(value, Mapping):
+        # Temporary keys, which come with a token, are other ones each time.
+        if value.get("access_key") and not value.get("security_token"):
+            yield str(reveal(value["access_key"]))
+        value = tuple(value.values())
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _askers_of(each)
+
+
+def _mark_outdated(**kwargs: Any) -> None:
+    # Of the storages of other settings none is in the way of those that tests make now.
+    _outdated.update(_storages)
+
+
+setting_changed.connect(_mark_outdated, dispatch_uid="smart_storages.queued.registry")
 
 
 def get(key: str) -> Any:
