@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 from weakref import WeakSet
 
@@ -31,7 +30,7 @@ from smart_storages.calls import (
 )
 from smart_storages.names import as_prepared, check_name, check_path, path_of  # noqa: F401 - in the methods generated below
 from smart_storages.references import Reference, without_secrets
-from smart_storages.stand_ins import revive
+from smart_storages.stand_ins import revive, reviving
 
 __all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
 
@@ -231,7 +230,7 @@ class ForwardingStorage(Storage):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = _reviving(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = reviving(cls.__init__)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         storage = super().__new__(cls)
@@ -312,15 +311,6 @@ class ForwardingStorage(Storage):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
-
-
-def _reviving(init: Callable[..., None]) -> Callable[..., None]:
-    # What deconstruct() gave is passed to the constructor, by us or by another package.
-    @wraps(init)
-    def revived(self: Any, *args: Any, **kwargs: Any) -> None:
-        init(self, *revive(args), **revive(kwargs))
-
-    return revived
 
 
 def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) -> Steps:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import wraps
 from hmac import compare_digest
 from os import PathLike, fspath
 from types import FunctionType
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from django.core.files.storage import Storage
@@ -23,7 +24,16 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["OPTION", "Kept", "StandIn", "find_kept", "plain_names", "restore", "revive", "withhold"]
+__all__ = [
+    "OPTION",
+    "Kept",
+    "StandIn",
+    "find_kept",
+    "restore",
+    "revive",
+    "reviving",
+    "withhold",
+]
 
 #: The option of a storage that names what was left out.
 OPTION = "withheld_options"
@@ -126,7 +136,7 @@ def _find_alias(made_by: Any, options: Any) -> Optional[str]:
     return None
 
 
-def plain_names(names: Sequence[str]) -> Tuple[str, ...]:
+def _plain_names(names: Sequence[str]) -> Tuple[str, ...]:
     """Return the names in ``withheld_options`` without their marks."""
     return tuple(str(name).partition("@")[0] for name in names)
 
@@ -138,7 +148,7 @@ def find_kept(names: Sequence[str]) -> Optional[Kept]:
             return name.kept
         mark = str.__str__(name).partition("@")[2]
         if mark.startswith(_ALIAS):
-            return _read_alias(mark[len(_ALIAS) :], plain_names(names))
+            return _read_alias(mark[len(_ALIAS) :], _plain_names(names))
         kept = _found.get(mark)
         if isinstance(kept, Kept):
             return kept
@@ -160,7 +170,7 @@ def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
         return options
     kept = find_kept(names)
     if kept is None:
-        return {**options, OPTION: plain_names(names)}
+        return {**options, OPTION: _plain_names(names)}
     return {**{name: each for name, each in options.items() if name != OPTION}, **kept.values}
 
 
@@ -294,3 +304,13 @@ def _find_object(text: str) -> Any:
         )
     path, args, kwargs = json.loads(written)
     return import_string(path)(*revive(args), **revive(kwargs))
+
+
+def reviving(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that takes what ``deconstruct()`` gave, whoever passes it on."""
+
+    @wraps(init)
+    def revived(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *revive(args), **revive(kwargs))
+
+    return revived

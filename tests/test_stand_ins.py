@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import models
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ProjectState
@@ -24,7 +24,7 @@ from smart_storages.mirror import MirrorStorage
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.resolvers import ByExtension, ByPathPrefix, FirstMatch
 from smart_storages.storages import DocumentStorage, SmartS3Storage
-from smart_storages.utils import create_storage_class
+from smart_storages.utils import create_storage_class, storages
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 
 S3 = "smart_storages.storages.SmartS3Storage"
