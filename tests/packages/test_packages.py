@@ -18,8 +18,9 @@ from tests.conftest import REQUIRE_REAL_S3
 from tests.packages.uses import USES
 from tests.servers.ceph import missing_programs
 
-if django.VERSION < (4, 2):
-    pytest.skip("The packages want Django 4.2 and its STORAGES.", allow_module_level=True)
+pytestmark = pytest.mark.skipif(
+    django.VERSION < (4, 2), reason="The packages want Django 4.2 and its STORAGES."
+)
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = [package for package in USES if find_spec(package)]
