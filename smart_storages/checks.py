@@ -19,8 +19,10 @@ from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.modules import find_hidden_problem, find_key_problems, sample_name
 from smart_storages.option_problems import find_entry_problems, find_problems
 from smart_storages.option_values import Problem
-from smart_storages.options import OPTIONS
+from smart_storages.options import CREDENTIAL_OPTIONS, OPTIONS
 from smart_storages.overlaps import Place, find_overlaps
+from smart_storages.providers import get_provider
+from smart_storages.secrets import reveal
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.utils import read_aliases, ready_made_class
 
@@ -199,7 +201,8 @@ def _check_storage(
 
 def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
-    options = {name: getattr(storage, name) for name in names}
+    names_of_asker = ("provider", *CREDENTIAL_OPTIONS)
+    options = {name: getattr(storage, name) for name in (*names, *names_of_asker)}
     key = config.find_key(storage.module_name) or storage.module_name
     return _Module(key, label, options, type(storage))
 
@@ -384,10 +387,18 @@ def _place_of(module: _Module, upstream: Mapping[str, Any]) -> Place:
     return Place(
         key=module.name,
         is_alias=not module.label.startswith(BUCKETS_SETTING),
-        bucket=(options["bucket_name"], options["endpoint_url"]),
+        bucket=(options["bucket_name"], options["endpoint_url"], _asker_of(options)),
         location=str(options["location"] or ""),
         acl=str(_acl_of_parameters(options) or options["default_acl"] or "private"),
     )
+
+
+def _asker_of(options: Mapping[str, Any]) -> str:
+    # Whose bucket it is, where tenants of a server may each have one of that name.
+    if get_provider(options.get("provider"), options["endpoint_url"]).global_names:
+        return ""
+    names = sorted(CREDENTIAL_OPTIONS - {"secret_key", "security_token"})
+    return config.keyed_digest(*(str(reveal(options.get(name))) for name in names))
 
 
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:

@@ -13,6 +13,7 @@ Credentials are looked up as one set: the first of these that names any of them 
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import (
     Any,
@@ -27,6 +28,8 @@ from typing import (
 )
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.encoding import force_bytes
 
 from smart_storages.compat import HAS_STORAGES, forget_default_storages
 from smart_storages.config_errors import BUCKETS_SETTING, configuration_error
@@ -298,6 +301,21 @@ def _get_cache_alias(setting: str) -> str:
             f"not {alias!r}."
         )
     return alias
+
+
+def keyed_digest(*parts: str) -> str:
+    """Return a digest that every process of this project makes of the same parts, and no other.
+
+    Example::
+
+        keyed_digest("asker", "key", "AKIA...")     # 64 hexadecimal digits
+    """
+    try:
+        secret = settings.SECRET_KEY
+    except ImproperlyConfigured:  # it is empty
+        secret = ""
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hmac.new(force_bytes(secret), b"smart-storages\0" + text, "sha256").hexdigest()
 
 
 def get_upload_folder() -> Optional[str]:

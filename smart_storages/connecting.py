@@ -8,6 +8,7 @@ from logging import getLogger
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple
 
 from boto3.session import Session
+from botocore import UNSIGNED
 from botocore.config import Config
 from django.utils.module_loading import import_string
 
@@ -22,7 +23,7 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.providers import Provider, get_provider
 from smart_storages.s3.botocore_errors import also_of_botocore
 from smart_storages.s3.clients import ClientPool, Connection, freeze_client_config
-from smart_storages.s3.credentials import CredentialSource, takes_argument
+from smart_storages.s3.credentials import CredentialSource, name_asker, takes_argument
 from smart_storages.secrets import reveal
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class ConnectingMixin:
     _problem: Optional[ConfigurationError] = None
     _withheld: Tuple[str, ...] = ()
     _connection: Optional[Connection] = None
+    _asker: Optional[str] = None
 
     def _raise_for_problem(self) -> None:
         if self._problem is not None:
@@ -211,6 +213,26 @@ class ConnectingMixin:
             supplier=supplier,
             argument=self.module_name if named else None,
         )
+
+    @property
+    def asker(self) -> str:
+        """A digest of whose credentials these are, the same in every process; not of a secret."""
+        if self._asker is None:
+            is_anonymous = getattr(self.client_config, "signature_version", None) is UNSIGNED
+            source = CredentialSource() if is_anonymous else self._describe_credentials()
+            names = ("nobody",) if is_anonymous else name_asker(source)
+            self._asker = config.keyed_digest("asker", *names)
+        return self._asker
+
+    def identify_server(self) -> Tuple[str, str]:
+        """Return what is equal for two storages to which the name of a bucket means one bucket.
+
+        The endpoint, and who asks where each tenant of a server may have a bucket of that name.
+
+        Raises:
+            ConfigurationError: the credentials are described wrongly.
+        """
+        return self.endpoint_url or "aws", "" if self.s3_provider.global_names else self.asker
 
     def _option_config(self) -> Config:
         # django-storages forgets these three when a client_config is given.

@@ -30,6 +30,7 @@ from smart_storages.calls import (
 )
 from smart_storages.names import as_prepared, check_name, check_path, path_of  # noqa: F401 - in the methods generated below
 from smart_storages.references import Reference, without_secrets
+from smart_storages.stand_ins import revive, reviving
 
 __all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
 
@@ -224,10 +225,16 @@ class ForwardingStorage(Storage):
     """
 
     _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
+    _deconstructed: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = reviving(cls.__init__)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         storage = super().__new__(cls)
-        storage._constructor_args = (args, kwargs)
+        storage._constructor_args = revive((args, kwargs))
         storage._references = []
         _living.add(storage)
         return storage
@@ -276,17 +283,23 @@ class ForwardingStorage(Storage):
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return the path of the class and the arguments as given, for migrations.
 
+        Texts stand in for credentials and objects; in this process, and where they can be found
+        in another, they make the storage again: see :mod:`smart_storages.stand_ins`.
+
         Raises:
             ConfigurationError: an argument holds credentials that could not be left out.
             ValueError: the class is not in the body of a module.
         """
-        path = path_of(type(self))
-        args, kwargs = without_secrets(self._constructor_args)
-        return path, args, kwargs
+        return (path_of(type(self)), *self._portable_arguments())
+
+    def _portable_arguments(self) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+        if self._deconstructed is None:  # the texts of one storage stay the same
+            self._deconstructed = without_secrets(self._constructor_args)
+        args, kwargs = self._deconstructed
+        return args, dict(kwargs)
 
     def __reduce__(self) -> Any:
-        args, kwargs = without_secrets(self._constructor_args)
-        return _rebuild, (type(self), args, kwargs)
+        return _rebuild, (type(self), *self._portable_arguments())
 
     def __copy__(self) -> Any:
         args, kwargs = self._constructor_args

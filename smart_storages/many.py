@@ -19,9 +19,10 @@ from smart_storages.exceptions import (
 )
 from smart_storages.options import guard_parameters
 from smart_storages.s3 import bulk
-from smart_storages.s3.calls import has_token, head
+from smart_storages.s3.calls import WRITE_ID, has_token, head
 from smart_storages.s3.copying import copy_object, stream_object
 from smart_storages.s3.stat import Stat
+from smart_storages.s3.target import Target
 from smart_storages.writing import is_one_of_many
 
 if TYPE_CHECKING:
@@ -43,6 +44,21 @@ _OUT_OF_SIGHT = (
     ObjectNotFoundError,
     PreconditionFailedError,
 )
+
+
+def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
+    """Tell whether a marked copy left the file of that key alone; raise rather than guess."""
+    if has_token(target, key, target.read_parameters, token) is None:
+        raise S3Error(
+            "The copy could not be seen, so that nobody knows if it replaced the file itself. Look "
+            "at both before you delete one.",
+            **target.places(key),
+        )
+    try:
+        found = head(source, key)
+    except ObjectNotFoundError:  # deleted meanwhile, while the copy is there
+        return True
+    return bool((found.get("Metadata") or {}).get(WRITE_ID) != token)
 
 
 class ManyMixin(_Base):  # type: ignore[misc]
@@ -126,7 +142,8 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """Copy a file within S3, or into another storage; return the name of the copy.
 
         Two storages on one server have it copied by the server; otherwise, and where the other
-        storage's credentials may not read this one, the bytes pass through here. Content type and
+        storage's credentials may not read this one, or could mean another bucket by its name, the
+        bytes pass through here. Content type and
         metadata go with the file, its ACL is the other storage's.
 
         Args:
@@ -187,9 +204,10 @@ class ManyMixin(_Base):  # type: ignore[misc]
         raise taken
 
     def _is_same_file(self, name: str, to: ManyMixin, new_name: str) -> bool:
-        here = self.endpoint_url, self.bucket_name, self._normalize_name(clean_name(name))
-        there = to.endpoint_url, to.bucket_name, to._normalize_name(clean_name(new_name))
-        return here == there
+        if self.identify_server() != to.identify_server() or self.bucket_name != to.bucket_name:
+            return False
+        key = self._normalize_name(clean_name(name))
+        return bool(key == to._normalize_name(clean_name(new_name)))
 
     def _copy_key(self, key: str, to: ManyMixin, new_key: str) -> bool:
         with to._changing(new_key):
@@ -199,7 +217,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         source, target = self.s3_target(key), to.s3_target(new_key)
         params = to._get_copy_parameters(new_key)
         overwrite = to.file_overwrite
-        if self.endpoint_url == to.endpoint_url:
+        if self.identify_server() == to.identify_server():
             foreign = self._describe_credentials() != to._describe_credentials()
             try:
                 copy_object(
@@ -217,8 +235,9 @@ class ManyMixin(_Base):  # type: ignore[misc]
             source, key, target, new_key, params, overwrite=overwrite, transfer=to.transfer_config
         )
         if (source.bucket, key) == (target.bucket, new_key):
-            # Two servers, or one under two addresses? Then the first file is now the copy.
-            return has_token(source, key, source.read_parameters, token) is None
+            # Two buckets, or one under two addresses or with two pairs of keys? Then the first
+            # file is now the copy.
+            return _is_another(source, target, key, token)
         return True
 
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:

@@ -4,6 +4,10 @@ Beside each answer's key stands a stamp, a number that every write raises, befor
 answer is kept with the stamp that stood when its question was asked, and counts only while that
 stamp stands. So an answer that was on its way while a file was written is never believed, whatever
 order things arrive in, and a cache that forgets a stamp forgets its answer with it.
+
+An answer belongs to whoever asked: with other credentials the same endpoint, bucket and name may
+mean another file, or one that may not be read. The stamp belongs to the name, so that a write
+counts for all who ask for it.
 """
 
 from __future__ import annotations
@@ -44,13 +48,11 @@ _Known = Tuple[str, Dict[str, Any]]
 
 
 class _Answers:
-    """The answers about one file."""
+    """The answers about one file, for one who asks."""
 
-    def __init__(self, place: Tuple[Any, ...], seconds: int) -> None:
-        # Hashed: caches limit the length and the characters of a key.
-        digest = hashlib.sha256("\0".join(map(str, place)).encode("utf-8", "surrogatepass"))
-        self._answer = f"smart-storages:answer:{digest.hexdigest()}"
-        self._stamp = f"smart-storages:stamp:{digest.hexdigest()}"
+    def __init__(self, place: Tuple[Any, ...], asker: str, seconds: int) -> None:
+        self._answer = f"smart-storages:answer:{_digest(*place, asker)}"
+        self._stamp = f"smart-storages:stamp:{_digest(*place)}"
         self._seconds = seconds
         self._cache = caches[config.get_metadata_cache_alias()]
 
@@ -91,6 +93,12 @@ class _Answers:
         alone = stamp is not None and begun is not None and stamp == begun + 1
         if alone and kind is not None:
             self.keep(stamp, kind, values)
+
+
+def _digest(*parts: Any) -> str:
+    # Caches limit the length and the characters of a key.
+    text = "\0".join(map(str, parts))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _new_stamp() -> int:
@@ -172,7 +180,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         if not self.metadata_cache_seconds:
             return None
         place = (self.endpoint_url or "aws", self.bucket_name, key)
-        return _Answers(place, self.metadata_cache_seconds)
+        return _Answers(place, self.asker, self.metadata_cache_seconds)
 
     # Keeping them right
 

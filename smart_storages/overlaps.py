@@ -13,7 +13,8 @@ class Place(NamedTuple):
     Args:
         key: The module's key in ``SMART_STORAGE_BUCKETS``, or its name if it has none.
         is_alias: Whether an alias of ``STORAGES`` says so, not the entry under that key.
-        bucket: What is equal for two modules of one bucket: its name and endpoint.
+        bucket: What is equal for two modules of one bucket: its name, its endpoint, and who asks
+            where tenants may each have a bucket of that name.
         location: The location.
         acl: The canned ACL that a saved file gets.
     """

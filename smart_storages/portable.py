@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple, Type, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from smart_storages.options import holds_secret
+from smart_storages.stand_ins import OPTION, Kept, withhold
 
 __all__ = ["PortableMixin"]
 
@@ -22,8 +33,14 @@ class PortableMixin:
         _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
         _withheld: Tuple[str, ...]
 
+    #: What deconstruct() left out, for whoever rebuilds the storage in this process.
+    _kept: Optional[Kept] = None
+
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return how to make this storage again, without its secrets.
+
+        In this process what it gives makes one that has them; see
+        :mod:`smart_storages.stand_ins`.
 
         Source: ``django.utils.deconstruct.deconstructible``.
         """
@@ -37,8 +54,20 @@ class PortableMixin:
         kept, withheld = self._without_secrets(kwargs)
         names = sorted({*self._withheld, *withheld, *class_withheld})
         if names:
-            kept["withheld_options"] = tuple(names)
+            kept[OPTION] = self._withhold(names)
         return args, kept
+
+    def _withhold(self, names: List[str]) -> Tuple[str, ...]:
+        if self._withheld:  # lost already, in another process or by a pickle
+            return tuple(names)
+        args, kwargs = self._constructor_args
+        if self._kept is None:
+            plain, _ = self._without_secrets(kwargs)
+            values = {name: each for name, each in kwargs.items() if name not in plain}
+            self._kept = Kept(values, type(self))
+        # An alias of STORAGES stands for all of them, in every process, if it has all of them.
+        made_by = None if args or not kwargs.keys() >= set(names) else type(self)
+        return withhold(names, self._kept, made_by, kwargs)
 
     @staticmethod
     def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:

@@ -24,6 +24,8 @@ class Provider:
         bulk_delete: ``DeleteObjects`` is there.
         md5_etags: The ETag is the MD5 of the content, save where the answer says otherwise (it
             was encrypted with a key, or uploaded in parts).
+        global_names: The name of a bucket means one bucket, whoever asks. Elsewhere each tenant of
+            a server may have a bucket of that name.
 
     Example:
         >>> PROVIDERS["ceph"].conditional_complete
@@ -38,18 +40,19 @@ class Provider:
     acls: bool
     bulk_delete: bool = True
     md5_etags: bool = False
+    global_names: bool = False
 
 
 # The rows of ceph (16) and moto (5) are measured by the test suite; the others follow the
 # providers' documentation, and where that is silent they are cautious.
 _ROWS = (
-    #        name       checksum  addressing  put    complete  acls   bulk   MD5 ETags
-    Provider("aws",     "crc32",  None,       True,  True,     True,  True,  True),
+    #        name       checksum  addressing  put    complete  acls   bulk   MD5    global
+    Provider("aws",     "crc32",  None,       True,  True,     True,  True,  True,  True),
     Provider("minio",   "crc32",  "path",     True,  True,     False),
     Provider("ceph",    "md5",    "path",     True,  False,    True,  True,  True),
     Provider("r2",      "md5",    "path",     True,  True,     False),
-    Provider("b2",      "md5",    "path",     False, False,    False),
-    Provider("gcs",     "md5",    "path",     False, False,    True,  False),
+    Provider("b2",      "md5",    "path",     False, False,    False, True,  False, True),
+    Provider("gcs",     "md5",    "path",     False, False,    True,  False, False, True),
     Provider("spaces",  "md5",    None,       False, False,    True),
     Provider("wasabi",  "md5",    None,       False, False,    True),
     Provider("moto",    "crc32",  "path",     True,  True,     True,  True,  True),

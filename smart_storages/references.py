@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.options import holds_secret
+from smart_storages.stand_ins import OPTION, Kept, StandIn, withhold
 
 __all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
 
@@ -134,7 +135,8 @@ def refuse_twins(owner: Type[Any], references: Any) -> None:
 def without_secrets(value: Any) -> Any:
     """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
 
-    Our own backend is told what is missing, and says so when used.
+    Texts stand in for these and for objects, see :mod:`smart_storages.stand_ins`. Where nothing
+    is found in their place, our own backend says so when it is used.
 
     Raises:
         ConfigurationError: a foreign backend holds some; it would silently use others.
@@ -142,7 +144,7 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(without_secrets(each) for each in value)
     if not isinstance(value, Mapping):
-        return value
+        return StandIn.of(value)
     options: Mapping[str, Any] = (value.get("OPTIONS") if "BACKEND" in value else None) or {}
     secret = [key for key, each in options.items() if holds_secret(key, each)]
     if not secret:
@@ -154,5 +156,6 @@ def without_secrets(value: Any) -> Any:
             f"{describe(value)} was given {', '.join(secret)}, which never go into a migration or "
             "a pickle. Describe the storage in STORAGES and give its alias here."
         )
-    kept = {key: without_secrets(each) for key, each in options.items() if key not in secret}
-    return {**value, "OPTIONS": {**kept, "withheld_options": tuple(secret)}}
+    rest = {key: each for key, each in options.items() if key not in secret}
+    names = withhold(secret, Kept({key: options[key] for key in secret}))
+    return {**value, "OPTIONS": {**without_secrets(rest), OPTION: names}}

@@ -38,6 +38,7 @@ from smart_storages.reading import ReadingMixin
 from smart_storages.s3.clients import Connection
 from smart_storages.secrets import reveal
 from smart_storages.signed_urls import SignedUrlsMixin
+from smart_storages.stand_ins import OPTION, restore
 from smart_storages.workspace import WorkspaceMixin
 from smart_storages.writing import WritingMixin
 
@@ -120,10 +121,11 @@ class SmartS3Storage(
         withheld_options: Tuple[str, ...] = (),
         **options: Any,
     ) -> None:
-        options = guard(options)
+        options = guard(restore({**options, OPTION: withheld_options}))
+        withheld_options = options.pop(OPTION, ())
         # Django's deconstructible keeps what the constructor was called with, secrets too.
         args, kwargs = self._constructor_args
-        self._constructor_args = (args, guard(kwargs))
+        self._constructor_args = (args, guard(restore(kwargs)))
         if module_name is not None:
             self.module_name = module_name
         if not isinstance(self.module_name, str) or not self.module_name:
@@ -145,6 +147,7 @@ class SmartS3Storage(
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         self.__dict__.pop("_lacks_entry", None)
+        self._asker: Optional[str] = None
         try:
             self._configure(self._options)
         except ConfigurationError as error:

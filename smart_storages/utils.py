@@ -18,6 +18,7 @@ from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_opti
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.options import guard
 from smart_storages.spelling import near_module
+from smart_storages.stand_ins import OPTION, StandIn, find_kept
 from smart_storages.storages import SmartS3Storage
 
 __all__ = [
@@ -174,7 +175,7 @@ def _deconstruct(storage: SmartS3Storage) -> Tuple[str, Tuple[Any, ...], Dict[st
     kept, withheld = SmartS3Storage._without_secrets(defaults)
     args, kwargs = storage._deconstruct_call(withheld)
     if base is not SmartS3Storage:
-        kwargs["base"] = base
+        kwargs["base"] = StandIn.of(base)
     positional = (module_name, kept, *args) if kept or args else (module_name,)
     return f"{__name__}.create_storage", positional, kwargs
 
@@ -241,7 +242,7 @@ def create_storage(
     module_name: str,
     defaults: Optional[Mapping[str, Any]] = None,
     *args: Any,
-    base: Type[SmartS3Storage] = SmartS3Storage,
+    base: Union[str, Type[SmartS3Storage]] = SmartS3Storage,
     **options: Any,
 ) -> SmartS3Storage:
     """Return a storage of a generated class; this is the call that migrations hold.
@@ -257,7 +258,12 @@ def create_storage(
         >>> create_storage("tenant_x", {"default_acl": "private"}).module_name
         'tenant_x'
     """
-    return create_storage_class(module_name, base=base, **(defaults or {}))(*args, **options)
+    kept = find_kept(options.get(OPTION) or ())
+    made_by = kept.storage_class if kept else None
+    if made_by is None:
+        made_by = create_storage_class(module_name, base=base, **(defaults or {}))
+    storage: SmartS3Storage = made_by(*args, **options)
+    return storage
 
 
 def get_storage(module_name: str) -> SmartS3Storage:

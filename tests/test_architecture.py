@@ -48,6 +48,7 @@ ROOMS: Dict[str, Room] = {
     "spelling": Room(1, "configuration"),
     "options": Room(1, "configuration"),
     "providers": Room(1, "configuration"),
+    "stand_ins": Room(1, "configuration"),
     "calls": Room(2, "forwarding"),
     "forwarding": Room(2, "forwarding"),
     "locks": Room(2, "forwarding"),

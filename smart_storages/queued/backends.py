@@ -9,6 +9,7 @@ import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from smart_storages.calls import Steps
+from smart_storages.stand_ins import StandIn
 from smart_storages.utils import resolve_storage
 
 from . import arguments, hints, ledger, local_urls, names, places, queries, registry
@@ -267,26 +268,25 @@ class QueuedStorage(WritingStorage):
 
     # Migrations, pickles and copies
 
-    def _public_arguments(self) -> Dict[str, Any]:
-        args, kwargs = self._constructor_args
-        signature = inspect.signature(type(self).__init__)
-        arguments = dict(signature.bind(self, *args, **kwargs).arguments)
-        arguments.pop("self")
-        arguments.update(arguments.pop("options", {}))
-        if "task" in arguments:
-            arguments["task"] = self.task
-        return {
-            name: registry.without_secrets(value) if isinstance(value, Mapping) else value
-            for name, value in arguments.items()
-        }
-
-    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
-        """Return what a migration holds: the arguments, without credentials."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, (), self._public_arguments()
+    def _portable_arguments(self) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+        if self._deconstructed is None:  # the texts of one storage stay the same
+            args, kwargs = self._constructor_args
+            signature = inspect.signature(type(self).__init__)
+            arguments = dict(signature.bind(self, *args, **kwargs).arguments)
+            arguments.pop("self")
+            arguments.update(arguments.pop("options", {}))
+            if "task" in arguments:
+                arguments["task"] = self.task
+            self._deconstructed = {
+                name: registry.withhold_secrets(value)
+                if isinstance(value, Mapping)
+                else StandIn.of(value)
+                for name, value in arguments.items()
+            }
+        return (), dict(self._deconstructed)
 
     def __reduce__(self) -> Any:
-        return _rebuild, (type(self), self._public_arguments(), self.key)
+        return _rebuild, (type(self), self._portable_arguments()[1], self.key)
 
     def __deepcopy__(self, memo: Any) -> QueuedStorage:
         return self

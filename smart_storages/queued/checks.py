@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from contextlib import suppress
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core import checks
@@ -227,7 +228,8 @@ def _place_of(storage: Any) -> Any:
         return "disk", os.path.abspath(storage.location)
     if isinstance(storage, SmartS3Storage) and storage.bucket_name:
         location = str(storage.location or "").strip("/")
-        return "bucket", storage.endpoint_url, storage.bucket_name, location
+        with suppress(ConfigurationError):  # of its credentials; told of by its own checks
+            return "bucket", storage.identify_server(), storage.bucket_name, location
     return None
 
 

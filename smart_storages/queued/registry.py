@@ -11,14 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from django.apps import apps
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from smart_storages.exceptions import TransferError
+from smart_storages.connecting import ConnectingMixin
+from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.options import holds_secret
 from smart_storages.references import Reference, describe
+from smart_storages.secrets import reveal
+from smart_storages.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.utils import read_aliases, storages
 
 from . import places
@@ -31,12 +35,14 @@ __all__ = [
     "make_key",
     "make_nested",
     "queued_aliases",
+    "withhold_secrets",
     "without_secrets",
 ]
 
 logger = logging.getLogger("smart_storages.queued")
 
 _storages: Dict[str, Any] = {}
+_outdated: Set[str] = set()
 _MAX_KEY = 100
 
 
@@ -44,10 +50,48 @@ def enter(storage: Any) -> None:
     """Enter a storage under its key; the newest counts.
 
     Of equal ones the oldest counts: those that migrations make lack the credentials.
+
+    Raises:
+        ConfigurationError: One with other credentials has that key.
     """
     known = _storages.get(storage.key)
+    if known is not None and storage.key not in _outdated:
+        _refuse_other_asker(known, storage)
     if known is None or known.deconstruct() != storage.deconstruct():
         _storages[storage.key] = storage
+        _outdated.discard(storage.key)
+
+
+def _refuse_other_asker(known: Any, storage: Any) -> None:
+    # No key holds a secret, and a worker would carry the files of one with the keys of the other.
+    mine, theirs = (set(_askers_of(each._constructor_args)) for each in (storage, known))
+    if mine and theirs and mine != theirs:
+        raise ConfigurationError(
+            f"Two queued storages have the key {storage.key!r} and differ in their credentials "
+            "alone, so that a worker would take one for the other. Give each a key of its own: "
+            f"{type(storage).__name__}(..., key='...')."
+        )
+
+
+def _askers_of(value: Any) -> Iterator[str]:
+    if isinstance(value, ConnectingMixin):
+        value = {"access_key": value.access_key, "security_token": value.security_token}
+    if isinstance(value, Mapping):
+        # Temporary keys, which come with a token, are other ones each time.
+        if value.get("access_key") and not value.get("security_token"):
+            yield str(reveal(value["access_key"]))
+        value = tuple(value.values())
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _askers_of(each)
+
+
+def _mark_outdated(**kwargs: Any) -> None:
+    # Of the storages of other settings none is in the way of those that tests make now.
+    _outdated.update(_storages)
+
+
+setting_changed.connect(_mark_outdated, dispatch_uid="smart_storages.queued.registry")
 
 
 def get(key: str) -> Any:
@@ -153,6 +197,7 @@ def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         kept = without_secrets(value)
+        kept.pop(OPTION, None)  # the names of what is left out anyway
         return {str(name): _plain(each) for name, each in kept.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
@@ -160,7 +205,10 @@ def _plain(value: Any) -> Any:
         return str(value)
     if hasattr(value, "deconstruct") and not isinstance(value, type):
         path, args, kwargs = value.deconstruct()
-        return [path, _plain(args), _plain(kwargs)]
+        told = _plain(kwargs)
+        if OPTION in kwargs:
+            told[OPTION] = [str(name) for name in kwargs[OPTION]]
+        return [path, _plain(args), told]
     if hasattr(value, "__fspath__"):
         return str(value)
     return getattr(value, "__qualname__", type(value).__qualname__)
@@ -173,11 +221,26 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
         >>> without_secrets({"bucket_name": "acme", "secret_key": "hunter2"})
         {'bucket_name': 'acme'}
     """
-    kept = {}
-    for name, value in options.items():
-        if holds_secret(str(name), value) or _looks_secret(str(name)):
-            continue
-        kept[name] = without_secrets(value) if isinstance(value, Mapping) else value
+    return {
+        name: without_secrets(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if not (holds_secret(str(name), value) or _looks_secret(str(name)))
+    }
+
+
+def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the options as :func:`without_secrets` does, and the names of those left out.
+
+    In this process they are found again: see :mod:`smart_storages.stand_ins`.
+    """
+    kept = {
+        name: withhold_secrets(value) if isinstance(value, Mapping) else StandIn.of(value)
+        for name, value in options.items()
+        if not (holds_secret(str(name), value) or _looks_secret(str(name)))
+    }
+    left_out = {name: value for name, value in options.items() if name not in kept}
+    if left_out:
+        kept[OPTION] = withhold(sorted(left_out), Kept(left_out))
     return kept
 
 

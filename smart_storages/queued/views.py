@@ -10,8 +10,10 @@ from django.core.files import File
 from django.utils.functional import LazyObject
 
 from smart_storages.calls import Steps
+from smart_storages.connecting import ConnectingMixin
 from smart_storages.forwarding import ChoosingStorage, ForwardingStorage
 from smart_storages.health import FULL, kind_of
+from smart_storages.providers import get_provider
 
 from . import ledger
 from .copies import delete_quietly, s3_address
@@ -207,6 +209,14 @@ class RemoteView(ChoosingStorage):
             raise LeaseLostError(self._row.name)
 
 
+def _name_buckets_alike(local: Any, remote: Any) -> bool:
+    if isinstance(local, ConnectingMixin) and isinstance(remote, ConnectingMixin):
+        return local.identify_server() == remote.identify_server()
+    # A storage of django-storages itself.
+    provider = get_provider(getattr(remote, "provider", None), remote.client.meta.endpoint_url)
+    return provider.global_names or local.access_key == remote.access_key
+
+
 def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
     """Let S3 copy the file, when both storages are buckets of the same server.
 
@@ -222,6 +232,8 @@ def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
     client = target[0]
     if client.meta.endpoint_url != source[0].meta.endpoint_url:
         return False
+    if not _name_buckets_alike(local.inner, remote.inner):
+        return False  # the remote's credentials could mean another bucket, and another file
     claimed = remote.claim(name)
     address = s3_address(remote.inner, claimed)
     assert address is not None  # noqa: S101 - it was one above

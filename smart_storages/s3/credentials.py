@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+import uuid
+import weakref
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple
 
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
@@ -31,6 +35,7 @@ __all__ = [
     "assume_role",
     "load_source",
     "missing_credentials_error",
+    "name_asker",
     "takes_argument",
 ]
 
@@ -46,6 +51,23 @@ _SPELLINGS = {
     "token": ("security_token", "token", "SessionToken", "aws_session_token"),
     "expiry_time": ("expiry", "expiration", "Expiration", "expiry_time"),
 }
+
+
+#: Where botocore finds credentials by itself, as far as the environment says which ones.
+_ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+)
+
+#: Stands for this process in the name of a supplier that only this process has.
+_PROCESS = uuid.uuid4().hex
+
+#: Names of suppliers that no other process could find: lambdas, partials, methods, closures.
+_local_names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -78,6 +100,45 @@ class CredentialSource:
 
     def __repr__(self) -> str:
         return "CredentialSource()" if self == CredentialSource() else "CredentialSource(***)"
+
+
+def name_asker(source: CredentialSource) -> Tuple[str, ...]:
+    """Return what tells the owner of some credentials from another one.
+
+    It holds an access key id, but no secret key and no session token. It is the same in every
+    process that has the same configuration, and stays the same while a callable, a profile or a
+    role gives new keys. Only for a callable that cannot be imported, such as a lambda, each
+    process has a name of its own.
+
+    Args:
+        source: Where the credentials come from.
+
+    Example:
+        >>> name_asker(CredentialSource(session_profile="acme", role_arn="arn:aws:iam::1:role/a"))
+        ('profile', 'acme', 'role', 'arn:aws:iam::1:role/a')
+    """
+    role = ("role", source.role_arn) if source.role_arn else ()
+    if source.supplier is not None:
+        return ("callable", _address_of(source.supplier), str(source.argument), *role)
+    if source.access_key is not None:
+        return ("key", str(reveal(source.access_key)), *role)
+    if source.session_profile is not None:
+        return ("profile", source.session_profile, *role)
+    return ("environment", *(os.environ.get(name, "") for name in _ENVIRONMENT), *role)
+
+
+def _address_of(supplier: Callable[..., Any]) -> str:
+    module = getattr(supplier, "__module__", None) or ""
+    path = getattr(supplier, "__qualname__", None) or ""
+    found: Any = sys.modules.get(module)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    if found is supplier:
+        return f"{module}.{path}"
+    try:
+        return _local_names.setdefault(supplier, uuid.uuid4().hex)
+    except TypeError:  # cannot be hashed, or not be referred to weakly
+        return f"{id(supplier)}-{_PROCESS}"
 
 
 def load_source(source: CredentialSource, session: Optional[Session]) -> Any:

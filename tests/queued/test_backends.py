@@ -198,6 +198,21 @@ def test_what_a_migration_makes_does_not_replace_the_one_with_credentials() -> N
     assert registry.get(made.key) is made
 
 
+def test_two_that_differ_in_their_keys_alone_are_not_taken_for_one_another(settings: Any) -> None:
+    def make(access_key: str, **more: Any) -> QueuedStorage:
+        return S3Storage(remote_options={**SECRETS, "access_key": access_key, **more})
+
+    lasting = {"security_token": None}
+    made = make("AKIAONE", **lasting)
+    assert make("AKIAONE", **lasting).key == made.key
+    with pytest.raises(ConfigurationError, match="Give each a key of its own"):
+        make("AKIATWO", **lasting)
+    # Temporary keys are other ones each time; and a test's settings are the test's.
+    make("ASIATHREE")
+    settings.AWS_STORAGE_BUCKET_NAME = "another"
+    make("AKIATWO", **lasting)
+
+
 def test_a_migration_is_stable_and_importable(tmp_path: Any) -> None:
     storage = DelayedStorage("scratch", "documents", task=TransferAndDelete, key="k")
     field = QueuedFileField(storage=storage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -177,4 +178,26 @@ def test_a_clash_in_the_bucket_costs_one_request_more(
         ("HEAD", 404), ("PUT", 412), ("PUT", 200), ("HEAD", 200),
     ]  # fmt: skip
     assert s3_bucket.get("final/a.txt") == b"theirs"
+    assert queue.open("a.txt").read() == b"mine"
+
+
+@pytest.mark.real_s3
+def test_a_remote_of_another_tenant_is_not_asked_to_copy_from_a_bucket_of_its_own(
+    ceph_gateway: Any, transactional_db: None, messages: list
+) -> None:
+    """Both tenants have a bucket of that name, and there an object where the local copy is."""
+    tenants = [ceph_gateway.create_user("owner", tenant=f"q{uuid4().hex[:6]}") for _ in range(2)]
+    options = []
+    for tenant, location in zip(tenants, ("staging", "final")):
+        tenant.client().create_bucket(Bucket="queue")
+        keys = {"access_key": tenant.access_key, "secret_key": tenant.secret_key}
+        place = {"endpoint_url": tenant.endpoint_url, "region_name": tenant.region_name}
+        options.append({**keys, **place, "bucket_name": "queue", "location": location})
+    queue = QueuedStorage(S3, S3, *options, task=TransferAndDelete, key="tenants")
+    queue.save("a.txt", ContentFile(b"mine"))
+    theirs = tenants[1].client()
+    key = f"staging/{row_of(queue, 'a.txt').local_name}"
+    theirs.put_object(Bucket="queue", Key=key, Body=b"evil")
+    assert broker.deliver() == ["done"]
+    assert theirs.get_object(Bucket="queue", Key="final/a.txt")["Body"].read() == b"mine"
     assert queue.open("a.txt").read() == b"mine"

@@ -73,16 +73,17 @@ class CephGateway(Startable[S3Server]):
             raise RuntimeError("start the gateway first")
         return self._server
 
-    def create_user(self, name: str = "") -> S3Server:
+    def create_user(self, name: str = "", tenant: str = "") -> S3Server:
         """The same gateway with the keys of a new user, who may not touch others' buckets.
 
         Args:
             name: The user's id; made up when left out.
+            tenant: The user's tenant, whose buckets may have the names of another's.
         """
         endpoint_url = self.server.endpoint_url
         name = name or f"user-{uuid.uuid4().hex[:8]}"
         access_key, secret_key = f"AK{uuid.uuid4().hex[:18]}", uuid.uuid4().hex
-        result = self._call("user", name, access_key, secret_key)
+        result = self._call("user", name, access_key, secret_key, *filter(None, [tenant]))
         if result.returncode != 0:
             raise RuntimeError(f"radosgw-admin did not create {name!r}:\n{result.stdout}")
         return S3Server("ceph", endpoint_url, access_key, secret_key)

@@ -2,7 +2,7 @@
 # A Ceph S3 gateway for the tests: one monitor, one object store in memory, one radosgw, on loopback.
 #
 #   ceph.sh start DIR PORT MONITOR_PORT   start everything below DIR, return when the gateway answers
-#   ceph.sh user DIR NAME ACCESS SECRET   create one more user
+#   ceph.sh user DIR NAME ACCESS SECRET [TENANT]   create one more user
 #   ceph.sh stop DIR                      kill what was started and delete DIR
 #
 # Environment: S3_ACCESS_KEY, S3_SECRET_KEY  keys of the first user
@@ -101,7 +101,7 @@ start_object_store() {
 create_user() {
     # The usual bound of 1,000 buckets for a user is less than a long test session makes.
     radosgw-admin user create --uid="$1" --display-name="$1" --max-buckets=0 \
-        --access-key="$2" --secret-key="$3"
+        --access-key="$2" --secret-key="$3" ${4:+--tenant="$4"}
 }
 
 add_storage_class() {
@@ -167,8 +167,8 @@ case $command in
         fi
         ;;
     user)
-        [ $# -eq 5 ] || usage
-        create_user "$3" "$4" "$5" > /dev/null
+        [ $# -eq 5 ] || [ $# -eq 6 ] || usage
+        create_user "${@:3}" > /dev/null
         ;;
     stop)
         stop_all
