@@ -15,6 +15,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import TransferAndDelete
 from tests.conftest import REQUIRE_REAL_S3
 from tests.queued import broker
+from tests.servers.keeper import ask_for
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 
 DISK = "django.core.files.storage.FileSystemStorage"
@@ -100,25 +101,24 @@ def local_files(storage: QueuedStorage) -> list:
     return list(walk(storage.local, ""))
 
 
-def _start(server_class: Any) -> Iterator[Any]:
+def _ask_for(server_class: Any) -> Any:
     missing = server_class.missing()
     if missing and not REQUIRE_REAL_S3:
         pytest.skip(f"{server_class.__name__} is not installed: {missing}")
     assert not missing, f"REQUIRE_REAL_S3=1, but {server_class.__name__} is missing: {missing}"
-    with server_class() as server:
-        yield server
+    return ask_for(server_class.__name__.lower())
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Redis]:
-    yield from _start(Redis)
+def redis() -> Redis:
+    return _ask_for(Redis)
 
 
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    yield from _start(RabbitMQ)
+def rabbitmq() -> RabbitMQ:
+    return _ask_for(RabbitMQ)
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    yield from _start(Postgres)
+def postgres() -> Postgres:
+    return _ask_for(Postgres)
