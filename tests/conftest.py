@@ -54,6 +54,13 @@ def _is_first_process(config: pytest.Config) -> bool:
     return not hasattr(config, "workerinput")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means: many tests wait, for a server or a process, so two for each core."""
+    cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return 2 * len(cores)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if _is_first_process(config):
         _keeper.start()

@@ -15,7 +15,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import TransferAndDelete
 from tests.conftest import REQUIRE_REAL_S3
 from tests.queued import broker
-from tests.servers.keeper import ask_for
+from tests.servers.keeper import ask_for, exclusive
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 
 DISK = "django.core.files.storage.FileSystemStorage"
@@ -109,14 +109,21 @@ def _ask_for(server_class: Any) -> Any:
     return ask_for(server_class.__name__.lower())
 
 
-@pytest.fixture(scope="session")
-def redis() -> Redis:
-    return _ask_for(Redis)
+# Tests of a broker stop it, empty it, or look at its only queue: one at a time has it.
 
 
-@pytest.fixture(scope="session")
-def rabbitmq() -> RabbitMQ:
-    return _ask_for(RabbitMQ)
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    server = _ask_for(Redis)
+    with exclusive("redis"):
+        yield server
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[RabbitMQ]:
+    server = _ask_for(RabbitMQ)
+    with exclusive("rabbitmq"):
+        yield server
 
 
 @pytest.fixture(scope="session")

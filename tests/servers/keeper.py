@@ -9,6 +9,7 @@ workers of a test that did not get to its end.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -17,10 +18,10 @@ import tempfile
 import threading
 import time
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import psutil
 
@@ -29,7 +30,7 @@ from tests.servers.ceph import CephGateway
 from tests.servers.moto import MotoServer
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 
-__all__ = ["Keeper", "ask_for"]
+__all__ = ["Keeper", "ask_for", "exclusive", "run_directory"]
 
 #: Names the run in the environment of its processes, and is the directory of its keeper.
 MARK = "SMART_STORAGES_TEST_RUN"
@@ -58,7 +59,7 @@ class Keeper(Startable[None]):
         # In /tmp and not in tmp_path: the path of a UNIX socket must stay short.
         directory = tempfile.mkdtemp(prefix="run-")
         # PostgreSQL, which does not run as root, must get to its directory below.
-        os.chmod(directory, 0o711)
+        os.chmod(directory, 0o711)  # noqa: S103 - to pass through, not to list
         os.environ[MARK] = directory
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.servers.keeper", directory],
@@ -80,9 +81,14 @@ class Keeper(Startable[None]):
         process.communicate()
 
 
+def run_directory() -> Path:
+    """A directory for what the processes of a run share; it goes when the run ends."""
+    return Path(os.environ[MARK])
+
+
 def ask_for(kind: str) -> Any:
     """The run's server of a kind (see `KINDS`), started if it was not; raises what that raised."""
-    address = str(Path(os.environ[MARK]) / "socket")
+    address = str(run_directory() / "socket")
     give_up = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -98,6 +104,14 @@ def ask_for(kind: str) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+@contextmanager
+def exclusive(name: str) -> Iterator[None]:
+    """Wait until no other process of the run is within a block of this name."""
+    with (run_directory() / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed, or the process ends
+        yield
 
 
 # The keeper's own process
