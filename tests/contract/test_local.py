@@ -10,7 +10,7 @@ from django.core.files import storage as django_storage
 from django.core.files.storage import FileSystemStorage
 
 from tests.contract.compositions import COMPOSITIONS, PAIRS
-from tests.contract.contract import ContractOverMany, StorageContract
+from tests.contract.contract import ContractOverMany, StorageContract, over_many
 
 KINDS = ["disk", "memory"] if hasattr(django_storage, "InMemoryStorage") else ["disk"]
 
@@ -81,3 +81,20 @@ class TestNestedTwoDeep(ContractOverMany):
             )
             for kind, outer, inner in over_kinds_in_turn()
         }
+
+
+class Careless(FileSystemStorage):
+    def size(self, name):
+        return 0
+
+
+@pytest.mark.parametrize(
+    "check", ["test_what_was_saved_is_read_back", "test_a_missing_file_does_not_exist"]
+)
+def test_the_storages_that_break_the_contract_are_named(tmp_path, check):
+    storages = {
+        "whole": partial(FileSystemStorage, str(tmp_path / "whole")),
+        "careless": partial(Careless, str(tmp_path / "careless")),
+    }
+    with pytest.raises(AssertionError, match="1 of 2 failed:\ncareless"):
+        over_many(getattr(StorageContract, check))(StorageContract(), storages)
