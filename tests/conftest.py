@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,23 @@ _isolate_environment()
 # The machine may be busy: no example fails for the time it took.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def shown(value: Any) -> str:
+    """The id of a parameter by its ``repr``, without an address: processes compare ids."""
+    return _ADDRESS.sub("", repr(value))
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    for item in items:
+        if _ADDRESS.search(item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid}: the id holds an address, which differs in each process. "
+                "Give its parametrize ids=shown, from tests/conftest.py."
+            )
+
 
 _keeper = Keeper()
 
