@@ -8,11 +8,15 @@ ARGS ?=
 DIST_NAME ?=
 unexport DIST_NAME
 
+# Twice as many processes as cores, since many tests wait. To debug: make test JOBS=0
+JOBS ?= auto
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo site test soak lint matrix bench build clean
+.PHONY: help demo site test slow soak coverage lint matrix bench build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,10 +30,19 @@ site: $(VENV)/.demo ## The same, then leave the site running and print its addre
 	$(PY) example/demo.py --serve $(ARGS)
 
 test: $(VENV)/.test ## Run the suite; with Ceph installed, against a real S3 server too
-	$(PY) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+slow: $(VENV)/.test ## Run the tests that build, install, or kill for minutes
+	$(PYTEST) -m slow $(ARGS)
 
 soak: $(VENV)/.test ## Run the tests that repeat for many minutes
-	SOAK=1 $(PY) -m pytest -m soak $(ARGS)
+	$(PYTEST) -m soak $(ARGS)
+
+coverage: $(VENV)/.coverage ## Run the suite and say which branches it does not take
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
 
 lint: $(VENV)/.test $(VENV)/.lint ## Check style, types and the direction of imports
 	$(PY) -m ruff check .
@@ -48,7 +61,7 @@ build: $(VENV)/.test ## Make sdist and wheel in dist/; DIST_NAME=... gives them 
 	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
 clean: ## Remove everything that was made, .venv too
-	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis example/run
+	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
 
 # One stamp for each extra of pyproject.toml: a second run installs nothing.
 

@@ -75,8 +75,8 @@ def add_session(python: str, django: str, pins: tuple[str, ...], tags: list[str]
             "python",
             "-m",
             "pytest",
-            "-m",
-            "not slow and not soak and not real_s3",
+            *("-n", "auto", "--dist", "worksteal"),
+            *("-m", "not slow and not soak and not real_s3"),
             *session.posargs,
         )
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Tuple
 
+import hypothesis
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from tests.servers import (
-    CephGateway,
-    CephUnavailableError,
-    Exchange,
-    MotoServer,
-    S3Proxy,
-    S3Server,
-)
+from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.ceph import INSTALL, missing_programs
+from tests.servers.keeper import Keeper, ask_for
 
 REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
@@ -46,30 +42,73 @@ def _isolate_environment() -> None:
 _isolate_environment()
 
 
+# How the suite runs, on one process or on many
+
+# The machine may be busy: no example fails for the time it took.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def shown(value: Any) -> str:
+    """The id of a parameter by its ``repr``, without an address: processes compare ids."""
+    return _ADDRESS.sub("", repr(value))
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    for item in items:
+        if _ADDRESS.search(item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid}: the id holds an address, which differs in each process. "
+                "Give its parametrize ids=shown, from tests/conftest.py."
+            )
+
+
+_keeper = Keeper()
+
+
+def _is_first_process(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means: many tests wait, for a server or a process, so two for each core."""
+    cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return 2 * len(cores)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _is_first_process(config):
+        _keeper.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _is_first_process(config):
+        _keeper.stop()
+
+
 # Servers, one of each for the whole run
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[S3Server]:
+def moto_server() -> S3Server:
     """moto's S3 mock over HTTP, in a process of its own. Checks no signatures."""
-    with MotoServer() as server:
-        yield server
+    server: S3Server = ask_for("moto").server
+    return server
 
 
 @pytest.fixture(scope="session")
-def ceph_gateway() -> Iterator[CephGateway]:
+def ceph_gateway() -> CephGateway:
     """The running `CephGateway`, for ``create_user``. Skips where Ceph is not installed."""
     if missing_programs() and not REQUIRE_REAL_S3:
         pytest.skip(f"Ceph is not installed (lacks {missing_programs()}): {INSTALL}")
-    gateway = CephGateway()
     try:
-        gateway.start()
+        gateway: CephGateway = ask_for("ceph")
     except CephUnavailableError as error:
         pytest.fail(f"REQUIRE_REAL_S3={REQUIRE_REAL_S3:d}: {error}", pytrace=False)
-    try:
-        yield gateway
-    finally:
-        gateway.stop()
+    return gateway
 
 
 @pytest.fixture(scope="session")

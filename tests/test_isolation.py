@@ -15,7 +15,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.utils import validate_file_name
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_storages.dispatcher import StorageDispatcher
@@ -127,14 +127,33 @@ def snapshot(root, tenant):
     return {str(path): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize(("shape", "rule", "is_recorded"), CASES)
-@given(steps=STEPS)
-@example(steps=LOOKS)  # chance finds each only in some of the cases
-@settings(deadline=None, max_examples=15)
-def test_a_tenant_never_sees_or_changes_anothers_file(shape, rule, is_recorded, steps):
+def play_over(case, steps):
+    shape, rule, is_recorded = case
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         play(Stage(shaped(shape, root, rule, is_recorded), root, rule), steps)
+
+
+def test_a_tenant_that_looks_at_anothers_file_does_not_find_it():
+    for case in CASES:  # chance finds each look only in some of them
+        try:
+            play_over(case, LOOKS)
+        except Exception as error:
+            raise AssertionError(f"{case}: {error!r}") from error
+
+
+@given(case=st.sampled_from(CASES), steps=STEPS)
+@settings(max_examples=150)
+def test_a_tenant_never_sees_or_changes_anothers_file(case, steps):
+    play_over(case, steps)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", CASES, ids=str)
+@given(steps=STEPS)
+@settings(max_examples=50)
+def test_over_a_long_time_no_tenant_sees_or_changes_anothers_file(case, steps):
+    play_over(case, steps)
 
 
 class Stage:
@@ -371,12 +390,13 @@ def leaves(name):
     ],
     ids=["scoped", "scoped-readonly", "fallback-scoped", "mirror-scoped", "dispatcher-scoped"],
 )
-def test_100_000_hostile_names_never_leave_a_scope(compose):
+@pytest.mark.parametrize("count", [4_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_hostile_names_never_leave_a_scope(compose, count):
     inner = Landing()
     storage = compose(inner)
     refused = 0
     tried = Counter()
-    for number, name in enumerate(hostile_names(100_000)):
+    for number, name in enumerate(hostile_names(count)):
         # Every name tries these five, and two of the others by turns.
         others = (OTHER_METHODS[(number + turn) % len(OTHER_METHODS)] for turn in (0, 3))
         for method in ("exists", "open", "delete", "listdir", "save", *others):
@@ -390,8 +410,8 @@ def test_100_000_hostile_names_never_leave_a_scope(compose):
                 refused += 1
             except FileNotFoundError:
                 pass
-    assert refused > 10_000
-    assert min(tried.values()) >= 25_000
+    assert refused > count / 10
+    assert min(tried.values()) >= count / 4
     assert {*tried} >= {*OTHER_METHODS}
     assert inner.names
     escaped = [name for name in inner.names if leaves(name)]
@@ -399,7 +419,7 @@ def test_100_000_hostile_names_never_leave_a_scope(compose):
 
 
 @given(st.text(alphabet=st.sampled_from("./\\a\0 %"), max_size=12))
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000)
 def test_the_fast_check_is_never_laxer_than_djangos(name):
     try:
         check_name(name)
@@ -410,7 +430,7 @@ def test_the_fast_check_is_never_laxer_than_djangos(name):
 
 
 @given(st.text(alphabet=st.sampled_from("./\\a\0 %"), max_size=12))
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000)
 def test_a_path_that_passes_stays_inside(name):
     try:
         check_path(name)
@@ -420,7 +440,7 @@ def test_a_path_that_passes_stays_inside(name):
 
 
 @given(st.text(min_size=1, max_size=30))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=200)
 def test_a_disk_confirms_where_scoped_names_land(name):
     with tempfile.TemporaryDirectory() as directory:
         storage = ScopedStorage(FileSystemStorage(directory), "scope")

@@ -14,6 +14,8 @@ from typing import Dict, List
 
 import pytest
 
+from tests.servers.keeper import exclusive, run_directory
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,15 +41,17 @@ def run(*command: str, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Path]:
-    """sdist and wheel, built from a copy: a build leaves files behind."""
-    source = tmp_path_factory.mktemp("source") / "project"
-    shutil.copytree(str(ROOT), str(source), ignore=NOT_COPIED)
-    # Whatever lies beside the package must not confuse its discovery.
-    for name in ("example", "docs", "benchmarks"):
-        (source / name).mkdir(exist_ok=True)
-        (source / name / "__init__.py").touch()
-    run(sys.executable, "-m", "build", ".", cwd=source)
+def archives() -> Dict[str, Path]:
+    """sdist and wheel, built once for a run and from a copy: a build leaves files behind."""
+    source = run_directory() / "packaging"
+    with exclusive("packaging"):
+        if not source.exists():
+            shutil.copytree(str(ROOT), str(source), ignore=NOT_COPIED)
+            # Whatever lies beside the package must not confuse its discovery.
+            for name in ("example", "docs", "benchmarks"):
+                (source / name).mkdir(exist_ok=True)
+                (source / name / "__init__.py").touch()
+            run(sys.executable, "-m", "build", ".", cwd=source)
     built = list((source / "dist").iterdir())
     return {"wheel" if path.suffix == ".whl" else "sdist": path for path in built}
 

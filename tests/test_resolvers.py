@@ -28,6 +28,7 @@ from smart_storages.resolvers import (
 )
 from smart_storages.resolvers.base import as_resolver
 from smart_storages.tenancy import use_region, use_tenant
+from tests.conftest import shown
 from tests.routing_models import ByCountry, to_europe
 
 
@@ -287,7 +288,7 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES, ids=shown)
 def test_a_rule_travels_in_migrations_and_pickles(rule):
     twin = pickle.loads(pickle.dumps(rule))  # noqa: S301 - our own
     assert twin == rule
@@ -297,7 +298,7 @@ def test_a_rule_travels_in_migrations_and_pickles(rule):
     assert text.startswith(f"{type(rule).__module__}.{type(rule).__name__}(")
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize("rule", RULES, ids=shown)
 def test_a_rule_can_be_explained(rule):
     with use_region("eu"):
         told = rule.explain({}, "save", "a.pdf", {"content": ContentFile(b"x")})

@@ -19,6 +19,7 @@ from smart_storages.resolvers import (
 )
 from smart_storages.tenancy import use_region
 from smart_storages.utils import storages as all_storages
+from tests.conftest import shown
 from tests.routing_models import ByCountry, RecordingStorage, to_europe
 
 DISPATCHER = "smart_storages.dispatcher.StorageDispatcher"
@@ -57,7 +58,7 @@ def test_the_file_goes_to_the_alias(aliases, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "resolver", [ByCountry(), ByCountry, to_europe, "tests.routing_models.ByCountry"], ids=repr
+    "resolver", [ByCountry(), ByCountry, to_europe, "tests.routing_models.ByCountry"], ids=shown
 )
 def test_a_resolver_is_an_instance_a_class_a_callable_or_a_path(aliases, resolver):
     aliases("europe", "fallback")
@@ -169,7 +170,7 @@ def test_a_dotted_path_from_a_resolver_is_not_imported(aliases):
         StorageDispatcher(lambda *args: "tests.routing_models.RecordingStorage").open("a.txt")
 
 
-@pytest.mark.parametrize("answer", [5, object(), FileSystemStorage, ["europe"]], ids=repr)
+@pytest.mark.parametrize("answer", [5, object(), FileSystemStorage, ["europe"]], ids=shown)
 def test_an_answer_that_is_no_storage_is_a_resolution_error(aliases, answer):
     aliases("fallback")
     with pytest.raises(ResolutionError, match="a resolver gives an alias"):

@@ -1,15 +1,18 @@
 """What every storage owes its caller, as Django's ``Storage`` documents it: one list of tests.
 
-A module that subclasses :class:`StorageContract` gives it a ``storage`` fixture.
+A module that subclasses :class:`StorageContract` gives it a ``storage`` fixture. One with many
+storages subclasses :class:`ContractOverMany` and gives it a ``storages`` fixture.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
+import inspect
 import io
 import itertools
 import os
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -231,3 +234,34 @@ class StorageContract:
                 await storage.aopen("../a.txt")
 
         async_to_sync(use)()
+
+
+def over_many(check: Callable[..., None]) -> Callable[..., None]:
+    """A test of the contract as one that takes every storage in turn, and names those that fail."""
+
+    @functools.wraps(check)
+    def test(self: Any, storages: Any) -> None:
+        failed = {}
+        for label, make in storages.items():
+            try:
+                check(self, make())
+            # What pytest fails with is no Exception.
+            except (Exception, pytest.fail.Exception) as error:
+                failed[label] = error
+        if failed:
+            told = "\n".join(f"{label}: {error!r}" for label, error in failed.items())
+            first = next(iter(failed.values()))
+            raise AssertionError(f"{len(failed)} of {len(storages)} failed:\n{told}") from first
+
+    # pytest reads the signature of what was wrapped otherwise.
+    del test.__wrapped__
+    return test
+
+
+class ContractOverMany(StorageContract):
+    """For a fixture ``storages``: by label, what makes a storage. Each test takes them all."""
+
+
+for _name, _check in inspect.getmembers(StorageContract, inspect.isfunction):
+    if _name.startswith("test_"):
+        setattr(ContractOverMany, _name, over_many(_check))

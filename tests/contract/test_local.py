@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 from django.core.files import storage as django_storage
 from django.core.files.storage import FileSystemStorage
 
 from tests.contract.compositions import COMPOSITIONS, PAIRS
-from tests.contract.contract import StorageContract
+from tests.contract.contract import ContractOverMany, StorageContract, over_many
 
 KINDS = ["disk", "memory"] if hasattr(django_storage, "InMemoryStorage") else ["disk"]
 
@@ -62,15 +63,38 @@ class TestPlain(StorageContract):
         return make[request.param]()
 
 
-class TestComposed(StorageContract):
-    @pytest.fixture(params=over_each_kind(), ids="-".join)
-    def storage(self, request, make):
-        kind, name = request.param
-        return COMPOSITIONS[name](make[kind])
+class TestComposed(ContractOverMany):
+    @pytest.fixture
+    def storages(self, make):
+        return {
+            f"{kind}-{name}": partial(COMPOSITIONS[name], make[kind])
+            for kind, name in over_each_kind()
+        }
 
 
-class TestNestedTwoDeep(StorageContract):
-    @pytest.fixture(params=list(over_kinds_in_turn()), ids="-".join)
-    def storage(self, request, make):
-        kind, outer, inner = request.param
-        return COMPOSITIONS[outer](lambda: COMPOSITIONS[inner](make[kind]))
+class TestNestedTwoDeep(ContractOverMany):
+    @pytest.fixture
+    def storages(self, make):
+        return {
+            f"{kind}-{outer}-{inner}": partial(
+                COMPOSITIONS[outer], partial(COMPOSITIONS[inner], make[kind])
+            )
+            for kind, outer, inner in over_kinds_in_turn()
+        }
+
+
+class Careless(FileSystemStorage):
+    def size(self, name):
+        return 0
+
+
+@pytest.mark.parametrize(
+    "check", ["test_what_was_saved_is_read_back", "test_a_missing_file_does_not_exist"]
+)
+def test_the_storages_that_break_the_contract_are_named(tmp_path, check):
+    storages = {
+        "whole": partial(FileSystemStorage, str(tmp_path / "whole")),
+        "careless": partial(Careless, str(tmp_path / "careless")),
+    }
+    with pytest.raises(AssertionError, match="1 of 2 failed:\ncareless"):
+        over_many(getattr(StorageContract, check))(StorageContract(), storages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Dict
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from django.core.files.storage import FileSystemStorage
 
 from smart_storages.storages import SmartS3Storage
 from tests.contract.compositions import COMPOSITIONS, FEW, FEW_PAIRS
-from tests.contract.contract import StorageContract
+from tests.contract.contract import ContractOverMany, StorageContract
 
 CEPH = {"indirect": True, "argvalues": [pytest.param("ceph", marks=pytest.mark.real_s3)]}
 
@@ -35,11 +36,11 @@ def make(s3_server, settings):
     return make_location
 
 
-class BucketContract(StorageContract):
-    times = ("get_modified_time",)
+BUCKET_TIMES = ("get_modified_time",)
 
 
-class TestPlain(BucketContract):
+class TestPlain(StorageContract):
+    times = BUCKET_TIMES
     test_a_hostile_name_is_refused = None
     test_the_async_twins_do_the_same = None
 
@@ -48,40 +49,51 @@ class TestPlain(BucketContract):
         return make()
 
 
-class TestComposed(BucketContract):
-    @pytest.fixture(params=FEW)
-    def storage(self, request, make):
-        return COMPOSITIONS[request.param](make)
+class TestComposed(ContractOverMany):
+    times = BUCKET_TIMES
+
+    @pytest.fixture
+    def storages(self, make):
+        return {name: partial(COMPOSITIONS[name], make) for name in FEW}
 
 
 @pytest.mark.parametrize("s3_server", **CEPH)
-class TestComposedOverCeph(BucketContract):
-    @pytest.fixture(params=sorted({*COMPOSITIONS} - {*FEW}))
-    def storage(self, request, make):
-        return COMPOSITIONS[request.param](make)
+class TestComposedOverCeph(ContractOverMany):
+    times = BUCKET_TIMES
+
+    @pytest.fixture
+    def storages(self, make):
+        return {name: partial(COMPOSITIONS[name], make) for name in {*COMPOSITIONS} - {*FEW}}
 
 
 @pytest.mark.parametrize("s3_server", **CEPH)
-class TestNestedTwoDeepOverCeph(BucketContract):
-    @pytest.fixture(params=FEW_PAIRS, ids="-".join)
-    def storage(self, request, make):
-        outer, inner = (COMPOSITIONS[name] for name in request.param)
-        return outer(lambda: inner(make))
+class TestNestedTwoDeepOverCeph(ContractOverMany):
+    times = BUCKET_TIMES
+
+    @pytest.fixture
+    def storages(self, make):
+        return {
+            f"{outer}-{inner}": partial(COMPOSITIONS[outer], partial(COMPOSITIONS[inner], make))
+            for outer, inner in FEW_PAIRS
+        }
 
 
 @pytest.mark.parametrize("s3_server", **CEPH)
-class TestABucketAndADisk(StorageContract):
+class TestABucketAndADisk(ContractOverMany):
     """What a composed storage is for: storages that differ in what they can do."""
 
     # A bucket knows one of the three times; the disk, which lacks the file, knows all.
     test_the_times_are_now = None
 
-    @pytest.fixture(params=["fallback", "mirror", "by_hash", "fallback_copying"])
-    def storage(self, request, make, tmp_path):
+    @pytest.fixture
+    def storages(self, make, tmp_path):
         numbers = itertools.count()
 
         def make_either():
             number = next(numbers)
             return FileSystemStorage(str(tmp_path / str(number))) if number % 2 else make()
 
-        return COMPOSITIONS[request.param](make_either)
+        return {
+            name: partial(COMPOSITIONS[name], make_either)
+            for name in ("fallback", "mirror", "fallback_copying", "by_hash")
+        }

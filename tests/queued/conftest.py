@@ -18,6 +18,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import TransferAndDelete
 from tests.conftest import REQUIRE_REAL_S3
 from tests.queued import broker
+from tests.servers.keeper import ask_for, exclusive
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 from tests.servers.tcp import AnswerLosingRelay
 
@@ -120,28 +121,34 @@ def local_files(storage: QueuedStorage) -> list:
     return list(walk(storage.local, ""))
 
 
-def _start(server_class: Any) -> Iterator[Any]:
+def _ask_for(server_class: Any) -> Any:
     missing = server_class.missing()
     if missing and not REQUIRE_REAL_S3:
         pytest.skip(f"{server_class.__name__} is not installed: {missing}")
     assert not missing, f"REQUIRE_REAL_S3=1, but {server_class.__name__} is missing: {missing}"
-    with server_class() as server:
+    return ask_for(server_class.__name__.lower())
+
+
+# Tests of a broker stop it, empty it, or look at its only queue: one at a time has it.
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    server = _ask_for(Redis)
+    with exclusive("redis"):
+        yield server
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[RabbitMQ]:
+    server = _ask_for(RabbitMQ)
+    with exclusive("rabbitmq"):
         yield server
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Redis]:
-    yield from _start(Redis)
-
-
-@pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    yield from _start(RabbitMQ)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    yield from _start(Postgres)
+def postgres() -> Postgres:
+    return _ask_for(Postgres)
 
 
 @pytest.fixture(scope="session")

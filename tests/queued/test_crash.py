@@ -1,4 +1,7 @@
-"""Processes are killed while they work; afterwards nothing is lost and nothing comes back."""
+"""Processes are killed while they work; afterwards nothing is lost and nothing comes back.
+
+`make test` has a short run, `.ci/run` one of each kind, `make soak` the long ones.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,6 @@ from typing import Any
 import pytest
 
 from smart_storages.queued.steps import STEPS
-
-# The crashes do not depend on versions: the matrix leaves them to the main run.
-pytestmark = pytest.mark.slow
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -44,17 +44,26 @@ def s3(server: Any) -> str:
     )
 
 
+def test_killed_a_few_times_everything_committed_arrives(tmp_path: Any) -> None:
+    report = crash(tmp_path, "--kills", "30")
+    assert report["kills"] >= 30
+    assert report["files_at_the_end"] > 0
+
+
+@pytest.mark.slow
 def test_killed_on_sqlite_everything_committed_arrives(tmp_path: Any) -> None:
     report = crash(tmp_path, "--kills", "110")
     assert report["kills"] >= 110
 
 
+@pytest.mark.slow
 def test_killed_on_postgresql_everything_committed_arrives(tmp_path: Any, postgres: Any) -> None:
     database = json.dumps(postgres.create_database())
     report = crash(tmp_path, "--kills", "150", "--database", database)
     assert report["kills"] >= 150
 
 
+@pytest.mark.slow
 def test_killed_with_s3_as_the_remote_everything_committed_arrives(
     tmp_path: Any, postgres: Any, s3_server: Any
 ) -> None:
@@ -64,6 +73,7 @@ def test_killed_with_s3_as_the_remote_everything_committed_arrives(
     crash(tmp_path, "--kills", "60", "--database", database, **environment)
 
 
+@pytest.mark.slow
 def test_killed_at_every_named_step_everything_committed_arrives(
     tmp_path: Any, postgres: Any
 ) -> None:
@@ -72,6 +82,7 @@ def test_killed_at_every_named_step_everything_committed_arrives(
     assert set(report["kills_by_step"]) >= set(STEPS)
 
 
+@pytest.mark.slow
 def test_stopped_past_their_lease_and_killed_everything_committed_arrives(
     tmp_path: Any, postgres: Any
 ) -> None:
@@ -83,7 +94,6 @@ def test_stopped_past_their_lease_and_killed_everything_committed_arrives(
 
 
 @pytest.mark.soak
-@pytest.mark.skipif("SOAK" not in os.environ, reason="make soak runs it")
 def test_two_thousand_kills(tmp_path: Any, postgres: Any) -> None:
     for part in range(4):
         root = tmp_path / str(part)
@@ -95,7 +105,6 @@ def test_two_thousand_kills(tmp_path: Any, postgres: Any) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.skipif("SOAK" not in os.environ, reason="make soak runs it")
 def test_five_hundred_kills_of_workers_stopped_past_their_lease(
     tmp_path: Any, postgres: Any
 ) -> None:

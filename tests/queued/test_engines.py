@@ -77,6 +77,7 @@ def test_celery_carries_files(make_project: Any, broker: Any, postgres: Any) -> 
     assert project.log().count("smart_storages.queued.carry") >= FILES
 
 
+@pytest.mark.slow
 def test_celery_workers_may_be_killed(make_project: Any, redis: Any, postgres: Any) -> None:
     need("celery")
     project = make_project(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.presigned import presigned_post, presigned_put
 from smart_storages.s3.signing import UrlSigner
+from tests.conftest import shown
 
 from .botocore_clock import botocore_clock_at
 
@@ -207,7 +208,7 @@ def test_a_put_that_would_not_be_bound_is_refused(wrong: Dict[str, Any]) -> None
         presigned_put(SIGNER, "a", **asked)
 
 
-@pytest.mark.parametrize("version", ["s3", botocore.UNSIGNED], ids=str)
+@pytest.mark.parametrize("version", ["s3", botocore.UNSIGNED], ids=shown)
 def test_a_put_is_refused_where_the_signature_would_not_cover_size_and_type(version: Any) -> None:
     signer = make_signer(signature_version=version)
     with pytest.raises(ConfigurationError, match=r"content-length.*s3v4"):

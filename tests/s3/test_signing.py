@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from smart_storages.s3.signing import OPERATIONS, UrlSigner
 from smart_storages.s3.sigv4 import MAX_EXPIRES, QuerySigner, Route
+from tests.conftest import shown
 
 from .botocore_clock import botocore_clock_at
 
@@ -270,7 +271,7 @@ FAST = [
 ]
 
 
-@pytest.mark.parametrize("options", FAST, ids=str)
+@pytest.mark.parametrize("options", FAST, ids=shown)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_ordinary_urls_are_signed_here(options: Any, operation: str) -> None:
     signer = UrlSigner(kept_client(**options), "acme-media")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
+
+#: Reading boto3's description of S3 takes a tenth of a second, for each session once.
+_session = boto3.session.Session()
+#: Sessions make one client at a time.
+_session_lock = threading.Lock()
 
 Given = TypeVar("Given")
 
@@ -73,7 +79,8 @@ class S3Server:
             ),
         }
         arguments.update(options)
-        return boto3.session.Session().client("s3", **arguments)
+        with _session_lock:
+            return _session.client("s3", **arguments)
 
     def create_bucket(self, prefix: str = "bucket") -> str:
         """Create a bucket with a name of its own and return that name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from tests.servers.base import S3Server, Startable
 
@@ -34,6 +34,18 @@ class MotoServer(Startable[S3Server]):
     def __init__(self) -> None:
         self._process: Optional[subprocess.Popen[str]] = None
         self._errors: Any = None
+        self._server: Optional[S3Server] = None
+
+    def __getstate__(self) -> Dict[str, Any]:
+        # A copy in another process leads to the same server.
+        return {**vars(self), "_process": None, "_errors": None}
+
+    @property
+    def server(self) -> S3Server:
+        """Address and keys."""
+        if self._server is None:
+            raise RuntimeError("start the server first")
+        return self._server
 
     def start(self) -> S3Server:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in stop)
@@ -51,15 +63,16 @@ class MotoServer(Startable[S3Server]):
             message = self._errors.read()
             self.stop()
             raise RuntimeError(f"moto's server did not start:\n{message}")
-        return S3Server(
+        self._server = S3Server(
             name="moto",
             endpoint_url=f"http://127.0.0.1:{line}",
             access_key="testaccesskey",
             secret_key="testsecretkey0123456789",
         )
+        return self._server
 
     def stop(self) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._server = self._process, None, None
         if process is not None:
             process.kill()
             process.communicate()

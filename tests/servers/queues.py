@@ -1,6 +1,7 @@
 """Brokers and a database for the queue's tests: Redis, RabbitMQ, PostgreSQL, one process each.
 
-Each picks free ports and a directory of its own, and stops what it has started by its id.
+Each picks free ports and a directory of its own, and stops what it has started by its id. The id
+is in the directory: a copy of the object in another process can halt and start the server, too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
+
+import psutil
 
 from tests.servers.base import free_port
 
@@ -38,6 +42,16 @@ def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path
     raise UnavailableError(f"{process.args!r} did not start:\n{log.read_text()[-2000:]}")
 
 
+def _wait_for_end(pid: int) -> None:
+    """Wait until a process has ended, be it another process's child."""
+    until = time.monotonic() + _PATIENCE
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until, f"{process} does not end"
+            time.sleep(0.02)
+
+
 class _Server:
     """Start with ``with``, or with ``start()`` and ``stop()``; ``start()`` again restarts it."""
 
@@ -47,7 +61,10 @@ class _Server:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="q-"))
         self.port = free_port()
-        self._process: Optional[subprocess.Popen[bytes]] = None
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / "process-id"
 
     @classmethod
     def missing(cls) -> str:
@@ -62,7 +79,7 @@ class _Server:
     def _run(self, *command: str, **options: Any) -> None:
         log = self.directory / "log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [self._find(command[0]) or command[0], *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -70,7 +87,8 @@ class _Server:
                 start_new_session=True,
                 **options,
             )
-        _wait(self.is_ready, self._process, log)
+        self._pid_file.write_text(str(process.pid))
+        _wait(self.is_ready, process, log)
 
     def is_ready(self) -> bool:
         raise NotImplementedError
@@ -80,10 +98,12 @@ class _Server:
 
     def halt(self, sent: signal.Signals = signal.SIGKILL) -> None:
         """Stop the server and leave its data, so that it can be started again."""
-        process, self._process = self._process, None
-        if process is not None:
-            os.killpg(process.pid, sent)
-            process.wait(30)
+        if self._pid_file.exists():
+            pid = int(self._pid_file.read_text())
+            self._pid_file.unlink()
+            with suppress(ProcessLookupError):
+                os.killpg(pid, sent)
+            _wait_for_end(pid)
 
     def stop(self) -> None:
         self.halt()
