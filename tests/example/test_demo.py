@@ -100,12 +100,13 @@ def test_a_narrow_window_gets_each_address_on_a_line_of_its_own() -> None:
 
 def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server: S3Server) -> None:
     with S3Proxy(moto_server.endpoint_url) as proxy:
-        fault = proxy.inject(method="GET", path="berth-nine-interview.pdf", corrupt_at=100)
+        fault = proxy.inject(method="GET", path="berth-nine-interview", corrupt_at=100)
         demo = run_demo(**environment_of(moto_server, proxy.endpoint_url))
     assert fault.fired == 1
     assert demo.returncode == 1
     wrong = [row for row in read_table(demo.stdout) if "bytes match" not in row["Result"]]
-    assert [row["File"] for row in wrong] == ["berth-nine-interview.pdf"]
+    assert len(wrong) == 1
+    assert wrong[0]["File"].startswith("berth-nine-interview")
     assert "1 of 24 files failed" in demo.stdout
 
 
