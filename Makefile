@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo site test slow soak coverage lint matrix bench build clean
+.PHONY: help architecture demo site test slow soak coverage lint matrix bench build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ lint: $(VENV)/.test $(VENV)/.lint ## Check style, types and the direction of imp
 
 matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newest versions
 	$(PY) -m nox $(ARGS)
+
+architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.md
+	$(PY) -m tests.architecture
 
 bench: $(VENV)/.bench ## Measure beside django-storages and boto3; figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)

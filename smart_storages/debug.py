@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from django.views.debug import SafeExceptionReporterFilter
 
 from smart_storages import config
-from smart_storages.config_errors import BUCKETS_SETTING
+from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.utils import read_aliases
 

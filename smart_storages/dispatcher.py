@@ -8,23 +8,15 @@ from typing import Any, Iterator, List, Mapping, Optional, Set, Tuple
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
-from smart_storages.calls import Steps, run, run_async
-from smart_storages.content import LentContent, make_rewindable
+from smart_storages.common.content import LentContent, make_rewindable
+from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
+from smart_storages.composed.calls import Steps, run, run_async
+from smart_storages.composed.forwarding import follow_steps, put_steps
+from smart_storages.composed.references import describe
+from smart_storages.composed.resolving import ResolvingStorage
+from smart_storages.composed.routing import BeforeContent, Choice, ContentNeeded, Explanation
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
-from smart_storages.forwarding import (
-    follow_steps,
-    put_steps,
-)
-from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
-from smart_storages.references import describe
 from smart_storages.resolvers.base import StorageResolver, explain_answer
-from smart_storages.resolving import ResolvingStorage
-from smart_storages.routing import (
-    BeforeContent,
-    Choice,
-    ContentNeeded,
-    Explanation,
-)
 
 __all__ = ["StorageDispatcher"]
 

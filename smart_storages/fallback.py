@@ -7,18 +7,26 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smart_storages import config
-from smart_storages.arguments import (
+from smart_storages.common.arguments import (
     require_choices,
     require_flags,
     require_numbers,
     require_references,
 )
-from smart_storages.backend import NOTHING, Backend, flag_backends
-from smart_storages.calls import Call, Steps, begun, call_now, call_within, call_within_async, run
-from smart_storages.content import LentContent, make_rewindable
-from smart_storages.copy_on_read import copy_up_steps, delete_all_steps
-from smart_storages.exceptions import ConfigurationError
-from smart_storages.failures import (
+from smart_storages.common.content import LentContent, make_rewindable
+from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
+from smart_storages.composed.backend import NOTHING, Backend, flag_backends
+from smart_storages.composed.calls import (
+    Call,
+    Steps,
+    begun,
+    call_now,
+    call_within,
+    call_within_async,
+    run,
+)
+from smart_storages.composed.copy_on_read import copy_up_steps, delete_all_steps
+from smart_storages.composed.failures import (
     Failures,
     leave_unsure,
     make_error,
@@ -26,10 +34,15 @@ from smart_storages.failures import (
     sort,
     split_errors,
 )
-from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
-from smart_storages.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.names import PreparedName, alternatives, check_name, check_path, renamed
-from smart_storages.references import describe, refuse_twins
+from smart_storages.composed.forwarding import (
+    CombiningStorage,
+    follow_steps,
+    is_changing,
+    put_steps,
+)
+from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
+from smart_storages.composed.references import describe, refuse_twins
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
 

@@ -11,20 +11,25 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 
 from django.core.files import File
 
-from smart_storages.arguments import require_flags, require_numbers
-from smart_storages.background import Worker
-from smart_storages.calls import Steps, run
-from smart_storages.content import LentContent, make_rewindable, spool
+from smart_storages.common.arguments import require_flags, require_numbers
+from smart_storages.common.background import Worker
+from smart_storages.common.content import LentContent, make_rewindable, spool
+from smart_storages.common.names import PreparedName, check_name, check_path
+from smart_storages.composed.calls import Steps, run
+from smart_storages.composed.forwarding import (
+    CombiningStorage,
+    follow_steps,
+    is_changing,
+    put_steps,
+)
+from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
+from smart_storages.composed.locks import locked_steps
+from smart_storages.composed.references import refuse_twins
 from smart_storages.exceptions import (
     BackendsFailedError,
     BackendsUnreachableError,
     ConfigurationError,
 )
-from smart_storages.forwarding import CombiningStorage, follow_steps, is_changing, put_steps
-from smart_storages.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
-from smart_storages.locks import locked_steps
-from smart_storages.names import PreparedName, check_name, check_path
-from smart_storages.references import refuse_twins
 from smart_storages.signals import mirror_diverged
 from smart_storages.utils import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage

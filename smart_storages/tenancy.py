@@ -15,14 +15,14 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.utils.module_loading import import_string
 
 from smart_storages import config
-from smart_storages.compat import iscoroutinefunction, markcoroutinefunction
-from smart_storages.context_blocks import Block, plain
+from smart_storages.common.compat import iscoroutinefunction, markcoroutinefunction
+from smart_storages.common.context_blocks import Block, plain
+from smart_storages.common.names import CARRIED
 from smart_storages.exceptions import (
     ConfigurationError,
     InvalidTenantNameError,
     RoutingRefusedError,
 )
-from smart_storages.names import CARRIED
 
 __all__ = [
     "TenantMiddleware",

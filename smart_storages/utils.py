@@ -12,13 +12,17 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages import storages as ready_made
-from smart_storages.arguments import import_path
-from smart_storages.compat import StorageHandler, django_storages_handler, forget_default_storages
-from smart_storages.config_errors import BUCKETS_SETTING, raise_for_unknown_options
+from smart_storages.common.arguments import import_path
+from smart_storages.common.compat import (
+    StorageHandler,
+    django_storages_handler,
+    forget_default_storages,
+)
+from smart_storages.config.errors import BUCKETS_SETTING, raise_for_unknown_options
+from smart_storages.config.options import guard
+from smart_storages.config.spelling import near_module
+from smart_storages.config.stand_ins import OPTION, StandIn, find_kept
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.options import guard
-from smart_storages.spelling import near_module
-from smart_storages.stand_ins import OPTION, StandIn, find_kept
 from smart_storages.storages import SmartS3Storage
 
 __all__ = [

@@ -7,10 +7,10 @@ from typing import Any, Dict, Optional, Tuple
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from smart_storages.calls import Steps
+from smart_storages.common.names import PreparedName, check_name
+from smart_storages.composed.calls import Steps
+from smart_storages.composed.forwarding import ChoosingStorage, is_changing
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.forwarding import ChoosingStorage, is_changing
-from smart_storages.names import PreparedName, check_name
 from smart_storages.utils import resolve_storage
 
 __all__ = ["ReadOnlyStorage", "ScopedStorage"]

@@ -1,4 +1,4 @@
-"""The plan of the house holds: imports go down, one room reads settings, public names are real."""
+"""The plan on docs/architecture.md holds; public paths and names are what they are said to be."""
 
 from __future__ import annotations
 
@@ -6,94 +6,21 @@ import ast
 import doctest
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, Set
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "smart_storages"
-
-
-class Room(NamedTuple):
-    """A floor, and the wing on it: same-floor imports stay within their wing."""
-
-    floor: int
-    wing: str
-
-
-# The longest prefix of a module's path decides. Data comes in at the top and leaves at the bottom.
-ROOMS: Dict[str, Room] = {
-    "aio": Room(0, "basics"),
-    "arguments": Room(0, "basics"),
-    "background": Room(0, "basics"),
-    "compat": Room(0, "basics"),
-    "context_blocks": Room(0, "basics"),
-    "distribution": Room(0, "basics"),
-    "content": Room(0, "basics"),
-    "exceptions": Room(0, "basics"),
-    "names": Room(0, "basics"),
-    "secrets": Room(0, "basics"),
-    "signals": Room(0, "basics"),
-    "config_errors": Room(1, "configuration"),
-    "config": Room(1, "configuration"),
-    "failures": Room(1, "health"),
-    "health": Room(1, "health"),
-    "modules": Room(1, "configuration"),
-    "option_problems": Room(1, "configuration"),
-    "option_values": Room(1, "configuration"),
-    "spelling": Room(1, "configuration"),
-    "options": Room(1, "configuration"),
-    "providers": Room(1, "configuration"),
-    "stand_ins": Room(1, "configuration"),
-    "calls": Room(2, "forwarding"),
-    "forwarding": Room(2, "forwarding"),
-    "locks": Room(2, "forwarding"),
-    "references": Room(2, "forwarding"),
-    "resolvers": Room(2, "routing"),
-    "s3": Room(2, "engine"),
-    "tenancy": Room(2, "routing"),
-    "many": Room(3, "storages"),
-    "metadata_cache": Room(3, "storages"),
-    "workspace": Room(3, "storages"),
-    "reading": Room(3, "storages"),
-    "configuring": Room(3, "storages"),
-    "connecting": Room(3, "storages"),
-    "portable": Room(3, "storages"),
-    "signed_urls": Room(3, "storages"),
-    "storages": Room(3, "storages"),
-    "writing": Room(3, "storages"),
-    "utils": Room(4, "utils"),
-    "backend": Room(5, "routing"),
-    "copy_on_read": Room(5, "routing"),
-    "dispatcher": Room(5, "routing"),
-    "fallback": Room(5, "routing"),
-    "mirror": Room(5, "routing"),
-    "resolving": Room(5, "routing"),
-    "routing": Room(5, "routing"),
-    "wrappers": Room(5, "routing"),
-    "alias_checks": Room(6, "rim"),
-    "apps": Room(6, "rim"),
-    "checks": Room(6, "rim"),
-    "debug": Room(6, "rim"),
-    "connection_checks": Room(6, "rim"),
-    "install_checks": Room(6, "rim"),
-    "name_checks": Room(6, "rim"),
-    "overlaps": Room(6, "rim"),
-    "routing_checks": Room(6, "rim"),
-    "tenant_checks": Room(6, "rim"),
-    "queued": Room(6, "queue"),
-    "queued.management": Room(7, "commands"),
-    "management": Room(7, "commands"),
-    "testing": Room(7, "testing"),
-}
+from tests import architecture
+from tests.architecture import MODULES, PACKAGE, PAGE, ROOT, imports_of, own_imports, own_module
 
 # The engine takes options: of configuration it may know the table of providers, nothing else.
-ENGINE_MAY_IMPORT = {"providers"}
+ENGINE_MAY_IMPORT = {"config.providers"}
 
+#: Modules that a project imports from, or names in its settings.
 PUBLIC = [
     "checks",
     "config",
@@ -105,135 +32,130 @@ PUBLIC = [
     "queued.backends",
     "queued.fields",
     "queued.tasks",
-    "queued.urls",
     "resolvers",
     "signals",
     "storages",
     "tenancy",
-    "testing",
     "utils",
     "wrappers",
 ]
 
-
-class Import(NamedTuple):
-    target: str
-    line: int
-    at_run_time: bool
-
-
-def module_name(path: Path) -> str:
-    parts = list(path.relative_to(ROOT).with_suffix("").parts)
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in sorted((ROOT / PACKAGE).rglob("*.py"))}
-
-
-def imports_of(source: str, module: str, is_package: bool) -> Iterator[Import]:
-    """Every import in the source, in functions and for type checkers too, by absolute name."""
-    tree = ast.parse(source)
-    for_types: Set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            for statement in node.body:
-                for_types |= {id(child) for child in ast.walk(statement)}
-    for node in ast.walk(tree):
-        at_run_time = id(node) not in for_types
-        for target in _targets(node, module, is_package):
-            yield Import(target, getattr(node, "lineno", 0), at_run_time)
-
-
-def _targets(node: ast.AST, module: str, is_package: bool) -> List[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            parts = module.split(".")
-            kept = len(parts) - node.level + (1 if is_package else 0)
-            base = ".".join([*parts[:kept], *([node.module] if node.module else [])])
-        # ``from package import name``: the name may be a module of it.
-        return [f"{base}.{alias.name}" for alias in node.names]
-    if isinstance(node, ast.Call) and _called_name(node) in ("import_module", "import_string"):
-        # Import by name counts when the name is written out.
-        argument = node.args[0] if node.args else None
-        value = getattr(argument, "value", None)
-        return [value] if isinstance(value, str) else []
-    return []
-
-
-def _called_name(call: ast.Call) -> str:
-    return getattr(call.func, "attr", None) or getattr(call.func, "id", "")
-
-
-def own_module(target: str) -> Optional[str]:
-    """The module of ours that a dotted name leads to, without the package's name; else None."""
-    parts = target.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    while parts and ".".join(parts) not in MODULES:
-        parts.pop()
-    return ".".join(parts[1:])
+#: What may stand in settings, migrations, pickles, rows and messages: it never goes away.
+PATHS_THAT_STAY = [
+    # BACKEND of STORAGES, FileField(storage=...), migrations
+    "smart_storages.DocumentStorage",
+    "smart_storages.FallbackStorage",
+    "smart_storages.MediaStorage",
+    "smart_storages.MirrorStorage",
+    "smart_storages.PrivateStorage",
+    "smart_storages.PublicStorage",
+    "smart_storages.ReadOnlyStorage",
+    "smart_storages.ScopedStorage",
+    "smart_storages.SmartS3Storage",
+    "smart_storages.StaticStorage",
+    "smart_storages.StorageDispatcher",
+    "smart_storages.dispatcher.StorageDispatcher",
+    "smart_storages.fallback.FallbackStorage",
+    "smart_storages.mirror.MirrorStorage",
+    "smart_storages.mirror.ReadOnlyStorage",
+    "smart_storages.mirror.ScopedStorage",
+    "smart_storages.queued.backends.DelayedStorage",
+    "smart_storages.queued.backends.QueuedStorage",
+    "smart_storages.queued.fields.QueuedFileField",
+    "smart_storages.storages.DocumentStorage",
+    "smart_storages.storages.MediaStorage",
+    "smart_storages.storages.PrivateStorage",
+    "smart_storages.storages.PublicStorage",
+    "smart_storages.storages.SmartS3Storage",
+    "smart_storages.storages.StaticStorage",
+    "smart_storages.utils.create_storage",
+    "smart_storages.utils.create_storage_class",
+    "smart_storages.wrappers.ReadOnlyStorage",
+    "smart_storages.wrappers.ScopedStorage",
+    # resolvers in settings and migrations
+    "smart_storages.resolvers.ByContentType",
+    "smart_storages.resolvers.ByExtension",
+    "smart_storages.resolvers.ByPathPrefix",
+    "smart_storages.resolvers.ByRegion",
+    "smart_storages.resolvers.BySize",
+    "smart_storages.resolvers.ByTenant",
+    "smart_storages.resolvers.FirstMatch",
+    "smart_storages.resolvers.RendezvousHash",
+    # MIDDLEWARE, INSTALLED_APPS, SMART_STORAGE_TASKS, task=
+    "smart_storages.apps.SmartStoragesConfig",
+    "smart_storages.queued.apps.QueuedConfig",
+    "smart_storages.queued.engines.Engine",
+    "smart_storages.queued.tasks.Transfer",
+    "smart_storages.queued.tasks.TransferAndDelete",
+    "smart_storages.tenancy.TenantMiddleware",
+    # what migrations of the queue import
+    "smart_storages.queued.models.QueuedFile",
+    "smart_storages.queued.models.new_identity",
+]
 
 
-def room_of(module: str) -> Room:
-    """The room of a module, named without the package."""
-    parts = module.split(".")
-    while parts:
-        room = ROOMS.get(".".join(parts))
-        if room:
-            return room
-        parts.pop()
-    raise AssertionError(
-        f"{PACKAGE}/{module.replace('.', '/')} is in no room: add it to ROOMS in {__file__}"
-    )
+@pytest.fixture(scope="module")
+def plans() -> Dict[str, Dict[str, int]]:
+    found = architecture.read_floors(PAGE.read_text("utf-8"))
+    assert set(found) == {"", "s3", "queued"}
+    return found
 
 
-def climbs(importer: str, imported: str) -> Optional[str]:
-    """Why an import is not allowed, or None when it is."""
-    root = ""
-    if root in (importer, imported) or importer == imported:
-        return None
-    mine, theirs = room_of(importer), room_of(imported)
-    if theirs.floor > mine.floor:
-        return f"climbs from floor {mine.floor} to {theirs.floor}"
-    if theirs.floor == mine.floor and theirs.wing != mine.wing:
-        return f"goes sideways from {mine.wing} to {theirs.wing}"
-    if (
-        mine.wing == "engine"
-        and theirs.wing == "configuration"
-        and imported not in ENGINE_MAY_IMPORT
-    ):
-        return "lets the engine know configuration"
-    return None
+# The plan
 
 
-def own_imports(module: str) -> Iterator[Tuple[str, Import]]:
-    path = MODULES[module]
-    source = path.read_text(encoding="utf-8")
-    for found in imports_of(source, module, path.name == "__init__.py"):
-        target = own_module(found.target)
-        if target is not None:
-            yield target, found
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_down(module: str) -> None:
-    inner = module.partition(".")[2]
-    wrong = [
-        f"{MODULES[module].relative_to(ROOT)}:{found.line}: {found.target}: {reason}"
-        for target, found in own_imports(module)
-        for reason in [climbs(inner, target)]
-        if reason
-    ]
+def test_imports_go_down_as_the_page_says(plans: Any) -> None:
+    wrong = []
+    for module, path in MODULES.items():
+        importer = module.partition(".")[2]
+        if not importer:
+            continue
+        for found in own_imports(module):
+            for room, plan in plans.items():
+                units = [architecture.unit_of(each, room) for each in (importer, found.target)]
+                if None in units:
+                    continue
+                reason = architecture.why_wrong(plan, *units)
+                if reason:
+                    wrong.append(f"{path.relative_to(ROOT)}:{found.line}: {reason}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_module_stands_on_a_floor(plans: Any) -> None:
+    for room, plan in plans.items():
+        units = {
+            architecture.unit_of(module.partition(".")[2], room)
+            for module in MODULES
+            if module != PACKAGE
+        } - {None}
+        assert units == set(plan), f"docs/architecture.md, floors {room or 'of the package'}"
+
+
+def test_the_engine_knows_no_configuration() -> None:
+    known = {
+        found.target
+        for module in MODULES
+        if module.startswith(f"{PACKAGE}.s3")
+        for found in own_imports(module)
+        if found.target.partition(".")[0] == "config"
+    }
+    assert known <= ENGINE_MAY_IMPORT
+
+
+def test_the_ledger_knows_no_storage() -> None:
+    known = {
+        found.target.partition(".")[0]
+        for module in MODULES
+        if module.startswith(f"{PACKAGE}.queued.ledger")
+        for found in own_imports(module)
+    }
+    assert known <= {"common", "config", "exceptions", "queued"}
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:
     graph = {
         module.partition(".")[2]: {
-            target for target, found in own_imports(module) if found.at_run_time and target
+            found.target for found in own_imports(module) if found.at_run_time and found.target
         }
         - {module.partition(".")[2]}
         for module in MODULES
@@ -241,8 +163,11 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     finished: Set[str] = set()
 
     def visit(module: str, path: List[str]) -> None:
-        assert module not in path, "a circle: " + " -> ".join([*path, module])
-        if module not in finished:
+        # A package hands on what its modules hold, and they may name the package.
+        circle = [*path[path.index(module) :], module] if module in path else []
+        package = module.partition(".")[0]
+        assert not circle or all(each.startswith(package) for each in circle), " -> ".join(circle)
+        if module not in finished and not circle:
             for target in sorted(graph.get(module, ())):
                 visit(target, [*path, module])
             finished.add(module)
@@ -261,7 +186,8 @@ def test_only_config_reads_django_settings() -> None:
         if found.target.startswith("django.conf")
         and not found.target.startswith("django.conf.urls")
     }
-    assert readers <= {f"{PACKAGE}.config"}
+    assert readers
+    assert all(module.startswith(f"{PACKAGE}.config") for module in readers)
 
 
 def test_the_package_root_imports_nothing_heavy() -> None:
@@ -275,6 +201,39 @@ def test_the_package_root_imports_nothing_heavy() -> None:
     assert result.stdout.decode().strip() == "[]"
 
 
+# The page
+
+
+def test_the_table_of_rooms_is_what_the_source_says() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page == architecture.with_rooms(page), "run `make architecture`"
+
+
+def test_the_root_holds_public_paths_and_rooms_only(plans: Any) -> None:
+    modules = {
+        path.stem for path in (ROOT / PACKAGE).glob("*.py") if path.name not in ("__init__.py",)
+    }
+    assert modules <= {*PUBLIC, "apps"}
+    rooms = {path.parent.name for path in (ROOT / PACKAGE).glob("*/__init__.py")}
+    assert rooms | modules == set(plans[""])
+
+
+def test_every_room_says_what_comes_in_and_what_it_may_not_know() -> None:
+    for room in architecture.rooms():
+        doc = inspect.cleandoc(
+            ast.get_docstring(ast.parse(MODULES[f"{PACKAGE}.{room}"].read_text("utf-8"))) or ""
+        )
+        assert re.search(r"\bin\b.*\bout\b", doc, re.S), room
+        assert re.search(r"may\s+not", doc), room
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    page = PAGE.read_text("utf-8")
+    for name in re.findall(r"`([\w./]+(?:\.py|\.md|/))`", page):
+        places = [ROOT / name, ROOT / PACKAGE / name]
+        assert any(place.exists() for place in places), name
+
+
 # The test tests: what it must see, and what it must let pass
 
 
@@ -284,47 +243,48 @@ def test_the_package_root_imports_nothing_heavy() -> None:
         "from smart_storages.storages import SmartS3Storage",
         "from smart_storages import storages",
         "import smart_storages.storages as s",
-        "from .storages import SmartS3Storage",
-        "from . import storages",
+        "from ..storages import SmartS3Storage",
+        "from .. import storages",
         "def f():\n    from smart_storages.storages import SmartS3Storage",
         "import_string('smart_storages.storages.SmartS3Storage')",
         "importlib.import_module('smart_storages.storages')",
         "if TYPE_CHECKING:\n    from smart_storages.storages import SmartS3Storage",
     ],
 )
-def test_a_climbing_import_is_seen(line: str) -> None:
-    found = [own_module(found.target) for found in imports_of(line, f"{PACKAGE}.config", False)]
+def test_a_climbing_import_is_seen(line: str, plans: Any) -> None:
+    module = f"{PACKAGE}.config.options"
+    found = [own_module(found.target) for found in imports_of(line, module, False)]
     assert "storages" in found
-    assert climbs("config", "storages") == "climbs from floor 1 to 3"
+    assert architecture.why_wrong(plans[""], "config", "storages") == "config climbs to storages"
 
 
-@pytest.mark.parametrize(
-    ("importer", "imported", "reason"),
-    [
+def test_the_rules_are_those_of_the_page(plans: Any) -> None:
+    for importer, imported, reason in [
         ("storages", "config", None),
-        ("storages", "s3.clients", None),
-        ("s3.clients", "s3.credentials", None),
-        ("s3.clients", "providers", None),
-        ("s3.clients", "config", "lets the engine know configuration"),
-        ("resolvers", "s3.clients", "goes sideways from routing to engine"),
-        ("dispatcher", "queued.backends", "climbs from floor 5 to 6"),
-        ("checks", "queued.models", "goes sideways from rim to queue"),
-        ("queued.management.commands.sweep", "queued.models", None),
-        ("queued.models", "queued.management.commands.sweep", "climbs from floor 6 to 7"),
-    ],
-)
-def test_the_rules_are_those_of_the_plan(
-    importer: str, imported: str, reason: Optional[str]
-) -> None:
-    assert climbs(importer, imported) == reason
+        ("s3", "s3", None),
+        ("resolvers", "s3", "resolvers goes sideways to s3"),
+        ("dispatcher", "queued", "dispatcher climbs to queued"),
+        ("checks", "queued", "checks goes sideways to queued"),
+        ("attic", "config", "attic stands on no floor of docs/architecture.md"),
+    ]:
+        assert architecture.why_wrong(plans[""], importer, imported) == reason
 
 
-def test_a_module_in_no_room_is_an_error() -> None:
-    with pytest.raises(AssertionError, match="attic is in no room"):
-        room_of("attic")
+# Public paths and names
 
 
-# Public names
+@pytest.mark.parametrize("path", PATHS_THAT_STAY)
+def test_a_path_that_stands_in_projects_works(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    assert getattr(load(module), name)
+
+
+@pytest.mark.parametrize("path", [each for each in PATHS_THAT_STAY if each.count(".") > 1])
+def test_a_class_says_the_path_that_stays(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    value = getattr(load(module), name)
+    said = f"{value.__module__}.{value.__qualname__}"
+    assert said in PATHS_THAT_STAY, "migrations and pickles would hold this path"
 
 
 def load(module: str) -> Any:

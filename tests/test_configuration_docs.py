@@ -12,7 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from smart_storages.checks import check_buckets
-from smart_storages.connection_checks import check_credentials
+from smart_storages.checks.connections import check_credentials
 from smart_storages.exceptions import BucketNotFoundError
 from smart_storages.utils import get_storage
 

@@ -18,12 +18,12 @@ from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
-from smart_storages.aio import TWINS
+from smart_storages.common.aio import TWINS
+from smart_storages.common.secrets import Secret
 from smart_storages.config import get_bucket_config
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
-from smart_storages.secrets import Secret
 from smart_storages.storages import SmartS3Storage, client_pool
 from smart_storages.utils import create_storage_class
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage

@@ -34,7 +34,7 @@ from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
 from PIL import Image
 
-from smart_storages.compat import HAS_STORAGES
+from smart_storages.common.compat import HAS_STORAGES
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
 

@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile
 
 from smart_storages import checks
 from smart_storages.exceptions import S3Error
-from smart_storages.s3.credentials import CredentialSource, name_asker
+from smart_storages.s3.clients.credentials import CredentialSource, name_asker
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
 from tests.servers import S3Proxy

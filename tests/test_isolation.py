@@ -18,11 +18,11 @@ from django.core.files.utils import validate_file_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smart_storages.common.names import check_name, check_path
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import RoutingRefusedError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
-from smart_storages.names import check_name, check_path
 from smart_storages.resolvers import (
     ByContentType,
     ByExtension,

@@ -10,10 +10,10 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
-from smart_storages.calls import run
+from smart_storages.composed.calls import run
+from smart_storages.composed.forwarding import put_steps
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import BackendsFailedError, ConfigurationError
-from smart_storages.forwarding import put_steps
 from smart_storages.mirror import Divergence, MirrorStorage
 from smart_storages.resolvers import BySize, RendezvousHash
 from smart_storages.signals import mirror_diverged

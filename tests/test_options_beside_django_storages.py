@@ -21,8 +21,8 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 from storages.backends.s3 import S3Storage, _use_cryptography_signer
 
-from smart_storages.options import OPTIONS
-from smart_storages.secrets import reveal
+from smart_storages.common.secrets import reveal
+from smart_storages.config.options import OPTIONS
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import storages as django_storages
 

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile
 from storages.backends.s3boto3 import S3Boto3Storage
 
-from smart_storages.compat import KEEPS_OVERWRITTEN_NAMES
+from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.storages import DocumentStorage, MediaStorage, PublicStorage, SmartS3Storage
 
 CONTENT = bytes(range(256)) * 40

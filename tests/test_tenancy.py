@@ -14,7 +14,8 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 
-from smart_storages import tenant_checks
+from smart_storages.checks import tenants
+from smart_storages.checks.tenants import check_tenant
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import (
     ConfigurationError,
@@ -29,7 +30,6 @@ from smart_storages.tenancy import (
     use_region,
     use_tenant,
 )
-from smart_storages.tenant_checks import check_tenant
 
 
 def test_a_block_has_its_tenant_and_gives_back_the_one_before():
@@ -254,5 +254,5 @@ def test_django_runs_the_check(settings):
 
 def test_every_id_is_documented():
     page = Path(__file__).parents[1].joinpath("docs", "checks.md").read_text("utf-8")
-    for number in tenant_checks._IDS.values():
+    for number in tenants._IDS.values():
         assert f"## smart_storages.{number}" in page

@@ -1,13 +1,10 @@
 """Save locally now, transfer in the background, lose nothing. An optional Django app.
 
-Add ``"smart_storages.queued"`` to ``INSTALLED_APPS`` and run ``migrate``.
+Add ``"smart_storages.queued"`` to ``INSTALLED_APPS`` and run ``migrate``. Saves, deletes and reads
+come in through :mod:`.backends`; local copies, rows of the ledger, messages to an engine, and in
+the end remote copies go out. It may not know the checks or the composed storages that hold a queue.
 
-::
-
-    backends.py   the storages a project uses        fields.py    the field with .transfer()
-    recording.py  what the application writes        models.py    the ledger's tables
-    ledger.py     what workers and sweeps write      queries.py   what is asked of the ledger
-    carrier.py    one attempt, from claim to record  tasks.py     what a project may subclass
-    copies.py     local copies, checksums, checks    engines.py   Celery, django.tasks, inline
-    sweeper.py    what cron repairs                  registry.py  which storage a row belongs to
+Public are ``backends``, ``fields``, ``tasks``, ``engines`` and ``urls``. The rooms are ``actions``
+(what the application and the operator ask for), ``transfer`` (one attempt), ``ledger`` (the record)
+and ``serving`` (local copies under signed URLs).
 """

@@ -15,8 +15,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from . import operations
-from .models import QueuedFile, State
+from smart_storages.queued.actions import operations
+from smart_storages.queued.models import QueuedFile, State
 
 __all__ = ["QueuedFileAdmin"]
 

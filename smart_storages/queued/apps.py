@@ -18,7 +18,7 @@ class QueuedConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, engines  # noqa: F401 - the checks register themselves
+        from smart_storages.queued import checks, engines  # noqa: F401 - the checks register themselves
 
         try:
             engines.require()

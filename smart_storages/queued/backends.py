@@ -8,15 +8,16 @@ from __future__ import annotations
 import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
-from smart_storages.calls import Steps
-from smart_storages.stand_ins import StandIn
+from smart_storages.composed.calls import Steps
+from smart_storages.config.stand_ins import StandIn
+from smart_storages.queued import ledger, listing, registry, storage_options, validation
+from smart_storages.queued.actions.writing import WritingStorage
+from smart_storages.queued.ledger import location_cache, queries
+from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.readiness import explained
+from smart_storages.queued.serving import urls_of_copies
+from smart_storages.queued.tasks import Transfer
 from smart_storages.utils import resolve_storage
-
-from . import arguments, hints, ledger, local_urls, names, places, queries, registry
-from .models import QueuedFile
-from .readiness import explained
-from .tasks import Transfer
-from .writing import WritingStorage
 
 __all__ = [
     "DelayedStorage",
@@ -93,20 +94,24 @@ class QueuedStorage(WritingStorage):
     ) -> None:
         if cache_prefix is None:  # a subclass of old may have it as an attribute
             cache_prefix = getattr(type(self), "cache_prefix", None)
-        arguments.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
+        storage_options.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
         given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
         given.update(ask_remote=ask_remote, durable=durable, max_local_bytes=max_local_bytes)
         given.update(signed_urls=signed_urls)
-        arguments.check_types(type(self).__name__, given)
-        arguments.check_places(
+        storage_options.check_types(type(self).__name__, given)
+        storage_options.check_places(
             type(self).__name__, (local, local_options), (remote, remote_options)
         )
-        arguments.check_task(type(self).__name__, task)
-        arguments.check_key(type(self).__name__, key)
-        self._local = self._refer(arguments.with_options(local, local_options), resolve_storage)
-        self._remote = self._refer(arguments.with_options(remote, remote_options), resolve_storage)
+        storage_options.check_task(type(self).__name__, task)
+        storage_options.check_key(type(self).__name__, key)
+        self._local = self._refer(
+            storage_options.with_options(local, local_options), resolve_storage
+        )
+        self._remote = self._refer(
+            storage_options.with_options(remote, remote_options), resolve_storage
+        )
         self.delayed = delayed
-        self.task = arguments.path_of_task(task)
+        self.task = storage_options.path_of_task(task)
         self._overwrite = overwrite
         self.ask_remote = ask_remote
         self.durable = durable
@@ -135,7 +140,7 @@ class QueuedStorage(WritingStorage):
     def _refuse_askers(self) -> None:
         # Both, whichever is asked for: no file may be kept locally that can never travel.
         if not self._is_asked_alike:
-            places.refuse_askers(self)
+            validation.refuse_askers(self)
             self._is_asked_alike = True
 
     def _forget(self) -> None:
@@ -145,7 +150,7 @@ class QueuedStorage(WritingStorage):
     @property
     def overwrites(self) -> bool:
         """Whether the remote replaces a file by itself."""
-        return names.overwrites(self.remote)
+        return listing.overwrites(self.remote)
 
     @property
     def replaces(self) -> bool:
@@ -156,8 +161,8 @@ class QueuedStorage(WritingStorage):
 
     def locate(self, name: str) -> Place:
         """Say where a file is, as the ledger has it."""
-        name = names.clean(name)
-        hinted = hints.get(self.key, name)
+        name = listing.clean(name)
+        hinted = location_cache.get(self.key, name)
         if hinted is not None:
             return Place(self.remote, hinted)
         with explained():
@@ -168,7 +173,7 @@ class QueuedStorage(WritingStorage):
             return Place(self.remote, row.remote_name or name, gone=True)
         if row.is_local:
             return Place(self.local, row.local_name)
-        hints.remember(self.key, name, row.remote_name or name)
+        location_cache.remember(self.key, name, row.remote_name or name)
         return Place(self.remote, row.remote_name or name)
 
     def using_local(self, name: str) -> bool:
@@ -182,7 +187,7 @@ class QueuedStorage(WritingStorage):
 
     def moved(self, name: str) -> None:
         """Forget what a cache says about a file."""
-        hints.forget(self.key, name)
+        location_cache.forget(self.key, name)
 
     # Reading
 
@@ -232,7 +237,7 @@ class QueuedStorage(WritingStorage):
 
     def _url_of_copy(self, name: str, place: Place, args: Any, kwargs: Any) -> str:
         # The ledger's identity is asked for, in a thread when the caller is async.
-        return local_urls.url_of_copy(self, names.clean(name), place, args, kwargs)
+        return urls_of_copies.url_of_copy(self, listing.clean(name), place, args, kwargs)
 
     def _path_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
@@ -260,11 +265,11 @@ class QueuedStorage(WritingStorage):
             if not changes:
                 raise
             directories, files = [], []
-        return names.merge_listing(path, directories, files, changes)
+        return listing.merge_listing(path, directories, files, changes)
 
     def _changes_under(self, path: str) -> List[QueuedFile]:
         with explained():
-            return list(queries.differing(self.key, names.directory(path)))
+            return list(queries.differing(self.key, listing.directory(path)))
 
     # Migrations, pickles and copies
 

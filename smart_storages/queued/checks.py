@@ -32,14 +32,15 @@ from django.core.files.storage import FileSystemStorage
 
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
+from smart_storages.queued import engines, registry
+from smart_storages.queued.ledger import location_cache
+from smart_storages.queued.serving import urls_of_copies
+from smart_storages.queued.storage_options import known_options
+from smart_storages.queued.tasks import get_task
+from smart_storages.queued.transfer.local_copies import path_on_disk
+from smart_storages.queued.validation import AskerError, leads_to
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import read_aliases, storages
-
-from . import engines, hints, local_urls, registry
-from .arguments import known_options
-from .copies import path_on_disk
-from .places import AskerError, leads_to
-from .tasks import get_task
 
 __all__ = ["check_cache", "check_engine", "check_storages"]
 
@@ -89,7 +90,7 @@ def check_cache(**kwargs: Any) -> List[CheckMessage]:
         settings = get_queue_settings()
     except ConfigurationError:
         return []  # told of by check_engine
-    if not settings.cache_key or settings.cache_per_process or not hints.is_per_process():
+    if not settings.cache_key or settings.cache_per_process or not location_cache.is_per_process():
         return []
     return [
         checks.Warning(
@@ -132,7 +133,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
     try:
         read_aliases()
     except ConfigurationError:
-        return []  # told of by smart_storages.alias_checks
+        return []  # told of by smart_storages.checks.aliases
     found = list(_check_aliases())
     registry.make_nested()
     sound: List[_Sound] = []
@@ -285,9 +286,9 @@ def _find_shared_remotes(sound: List[_Sound]) -> Iterator[CheckMessage]:
 
 
 def _find_missing_view(sound: List[_Sound]) -> Iterator[CheckMessage]:
-    keys = [repr(each.storage.key) for each in sound if local_urls.needs_view(each.storage)]
+    keys = [repr(each.storage.key) for each in sound if urls_of_copies.needs_view(each.storage)]
     try:
-        if not keys or local_urls.has_view():
+        if not keys or urls_of_copies.has_view():
             return
     except Exception:  # the URLconf cannot be imported, which Django's own checks tell of
         return
@@ -295,6 +296,6 @@ def _find_missing_view(sound: List[_Sound]) -> Iterator[CheckMessage]:
         f"The remote of {', '.join(keys)} signs its URLs. So are those of files that wait for "
         "their transfer, through a view that the URLconf does not have: url() of such a file "
         "raises ConfigurationError.",
-        hint=f"Add {local_urls.LINE} to the URLconf.",
+        hint=f"Add {urls_of_copies.LINE} to the URLconf.",
         id="smart_storages.Q013",
     )

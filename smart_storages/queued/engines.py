@@ -19,11 +19,10 @@ from typing import Any, Callable, Dict, Optional, Tuple, Type
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from smart_storages.composed.health import Breaker
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.health import Breaker
-
-from .carrier import carry
+from smart_storages.queued.transfer.carrier import carry
 
 __all__ = [
     "Engine",

@@ -9,9 +9,8 @@ from django.apps import apps
 from django.db import DatabaseError
 
 from smart_storages.exceptions import ConfigurationError
-
-from . import engines
-from .models import LedgerIdentity, QueuedFile
+from smart_storages.queued import engines
+from smart_storages.queued.models import LedgerIdentity, QueuedFile
 
 __all__ = ["explained", "require"]
 

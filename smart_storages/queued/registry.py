@@ -17,15 +17,14 @@ from django.apps import apps
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from smart_storages.connecting import ConnectingMixin
+from smart_storages.common.secrets import reveal
+from smart_storages.composed.references import Reference, describe
+from smart_storages.config.options import holds_secret
+from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.exceptions import ConfigurationError, TransferError
-from smart_storages.options import holds_secret
-from smart_storages.references import Reference, describe
-from smart_storages.secrets import reveal
-from smart_storages.stand_ins import OPTION, Kept, StandIn, withhold
+from smart_storages.queued import validation
+from smart_storages.storages.connecting import ConnectingMixin
 from smart_storages.utils import read_aliases, storages
-
-from . import places
 
 __all__ = [
     "enter",
@@ -132,12 +131,12 @@ def make_nested() -> None:
     """Make the queued storages that are a part of a composed one, in ``STORAGES`` or on a field."""
     seen: List[Any] = []
     for alias in storages.backends:
-        if places.is_forwarding(alias):
+        if validation.is_forwarding(alias):
             _make_parts(Reference(alias, storages.__getitem__), seen)
     for model in apps.get_models():
         for field in model._meta.get_fields():
             storage = getattr(field, "storage", None)
-            if places.is_forwarding(storage):
+            if validation.is_forwarding(storage):
                 _make_parts(Reference(storage, lambda made: made), seen)
 
 
@@ -149,12 +148,12 @@ def _make_parts(reference: Any, seen: List[Any]) -> None:
         seen.append(place)
         if getattr(place, "enters_registry", False):
             enter(place)
-        parts = list(places.parts_of(place))
+        parts = list(validation.parts_of(place))
     except Exception:  # told where that storage is used, and by its own checks
         logger.debug("%s could not be looked into", describe(reference.reference), exc_info=True)
         return
     for part in parts:
-        if places.is_forwarding(part.reference):
+        if validation.is_forwarding(part.reference):
             _make_parts(part, seen)
 
 
@@ -231,7 +230,7 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
 def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the options as :func:`without_secrets` does, and the names of those left out.
 
-    In this process they are found again: see :mod:`smart_storages.stand_ins`.
+    In this process they are found again: see :mod:`smart_storages.config.stand_ins`.
     """
     kept = {
         name: withhold_secrets(value) if isinstance(value, Mapping) else StandIn.of(value)

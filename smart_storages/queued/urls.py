@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .serving import serve
+from smart_storages.queued.serving.views import serve
 
 __all__ = ["app_name", "urlpatterns"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
-from smart_storages.arguments import import_path
+from smart_storages.common.arguments import import_path
+from smart_storages.common.names import path_of
 from smart_storages.exceptions import ConfigurationError, ResolutionError
-from smart_storages.names import path_of
 
 __all__ = [
     "FALLBACK",

@@ -6,7 +6,7 @@ import re
 from typing import Any, Callable, Collection, Dict, Mapping, Optional, Union
 
 from smart_storages import config
-from smart_storages.arguments import import_path, require_flags, require_tables
+from smart_storages.common.arguments import import_path, require_flags, require_tables
 from smart_storages.exceptions import ConfigurationError, RoutingRefusedError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 from smart_storages.tenancy import TENANT, _tenant, current_region, current_tenant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import Any, Dict, Mapping, Optional
 
-from smart_storages.arguments import require_names, require_numbers, require_tables
+from smart_storages.common.arguments import require_names, require_numbers, require_tables
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known
 
 __all__ = ["ByContentType", "BySize"]

@@ -9,7 +9,7 @@ from hashlib import shake_128
 from typing import Any, Collection, Mapping, Optional, Tuple
 from zlib import crc32
 
-from smart_storages.arguments import require_names, require_tables
+from smart_storages.common.arguments import require_names, require_tables
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, known, there
 

@@ -12,13 +12,13 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optiona
 from botocore.compat import MD5_AVAILABLE, get_md5
 
 from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3Error
-from smart_storages.s3.calls import CALL_ERRORS, accepted
-from smart_storages.s3.errors import translate_answer, translate_error
-from smart_storages.s3.results import MISSING_RESULT
-from smart_storages.s3.sending import send
-from smart_storages.s3.sizes import stat_object
+from smart_storages.s3.errors.results import MISSING_RESULT
+from smart_storages.s3.errors.translation import translate_answer, translate_error
+from smart_storages.s3.reading.sizes import stat_object
+from smart_storages.s3.requests.sending import send
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
+from smart_storages.s3.writing.parameters import CALL_ERRORS, accepted
 
 __all__ = ["count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
 

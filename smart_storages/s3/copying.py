@@ -10,7 +10,10 @@ from boto3.s3.transfer import TransferConfig
 
 from smart_storages.exceptions import ObjectExistsError, S3Error
 from smart_storages.s3.bulk import count_threads
-from smart_storages.s3.calls import (
+from smart_storages.s3.target import Target
+from smart_storages.s3.writing.claims import Claim
+from smart_storages.s3.writing.multipart import MultipartUpload
+from smart_storages.s3.writing.parameters import (
     CALL_ERRORS,
     accepted,
     error_code,
@@ -18,11 +21,8 @@ from smart_storages.s3.calls import (
     new_token,
     with_token,
 )
-from smart_storages.s3.calls import head as ask_head
-from smart_storages.s3.claims import Claim
-from smart_storages.s3.multipart import MultipartUpload
-from smart_storages.s3.target import Target
-from smart_storages.s3.writer import put
+from smart_storages.s3.writing.parameters import head as ask_head
+from smart_storages.s3.writing.writer import put
 
 __all__ = ["copy_object", "stream_object"]
 
@@ -193,10 +193,10 @@ def stream_object(
         new_key: Key of the copy.
         params: Parameters of the write.
         overwrite: ``False`` to fail where the key is taken.
-        transfer: As for :func:`smart_storages.s3.writer.put`.
+        transfer: As for :func:`smart_storages.s3.writing.writer.put`.
 
     Returns:
-        The mark that the copy carries, see :func:`smart_storages.s3.calls.has_token`.
+        The mark that the copy carries, see :func:`smart_storages.s3.writing.parameters.has_token`.
 
     Raises:
         ObjectExistsError: the key is taken.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Dict, Mapping, Optional
 
-from smart_storages.s3.answers import total_of
+from smart_storages.s3.requests.answers import total_of
 
 __all__ = ["Stat"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional
 
-from smart_storages.providers import CAUTIOUS, Provider
-from smart_storages.s3.errors import translate_error
+from smart_storages.config.providers import CAUTIOUS, Provider
+from smart_storages.s3.errors.translation import translate_error
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

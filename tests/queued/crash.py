@@ -2,9 +2,10 @@
 
 ``python -m tests.queued.crash --kills 300`` forks small processes that save, overwrite,
 delete, read, transfer and sweep. Each is killed with SIGKILL, either at one of the named steps of
-``smart_storages.queued.steps`` or at a random moment; some workers are stopped at a step, often
-for longer than their lease, and then go on. Afterwards everything is started once more, swept
-once, and looked at: what is committed must be in the remote, byte for byte, and nothing else.
+``smart_storages.queued.ledger.crash_points`` or at a random moment; some workers are stopped at a
+step, often for longer than their lease, and then go on. Afterwards everything is started once
+more, swept once, and looked at: what is committed must be in the remote, byte for byte, and
+nothing else.
 
 No message ever arrives while the killing goes on: the workers poll the ledger.
 """
@@ -198,8 +199,9 @@ class Actor:
             run(self.random.choice(due))
 
     def sweeper(self):
-        from smart_storages.queued import ledger, operations
-        from smart_storages.queued.sweeper import sweep
+        from smart_storages.queued import ledger
+        from smart_storages.queued.actions import operations
+        from smart_storages.queued.actions.sweeper import sweep
 
         while True:
             # An orphan is older than the longest transaction; here none lasts ten seconds.
@@ -250,7 +252,7 @@ class Harness:
             os.waitpid(pid, 0)
 
     def is_done(self):
-        from smart_storages.queued.steps import STEPS
+        from smart_storages.queued.ledger.crash_points import STEPS
 
         return self.killed >= self.kills and all(
             self.killed_at.get(step, 0) >= self.each_step for step in STEPS
@@ -291,7 +293,7 @@ class Harness:
         step, after = None, 1
         stop = kind == "worker" and self.random.random() < STOPPED
         if not stop and self.random.random() < 0.7:
-            from smart_storages.queued.steps import STEPS
+            from smart_storages.queued.ledger.crash_points import STEPS
 
             prefixes = {
                 "web": ("save:", "delete:", "ask:"),
@@ -314,7 +316,7 @@ class Harness:
 
     def live(self, kind, seed, step, after, stop):
         try:
-            from smart_storages.queued import steps
+            from smart_storages.queued.ledger import crash_points
 
             left = [after]
             pause = random.Random(seed)  # noqa: S311
@@ -330,7 +332,7 @@ class Harness:
                         Path(f"{self.root}/died-{os.getpid()}").write_text(step)
                         os.kill(os.getpid(), signal.SIGKILL)
 
-            steps.hook = hook
+            crash_points.hook = hook
             getattr(Actor(self.root, seed), kind)()
         except BaseException:
             import traceback
@@ -362,9 +364,10 @@ def wait_for_the_dead():
 
 def restart(root):
     """Start once more: one sweep, and a worker that has what the sweep sent."""
-    from smart_storages.queued import ledger, operations
+    from smart_storages.queued import ledger
+    from smart_storages.queued.actions import operations
+    from smart_storages.queued.actions.sweeper import sweep
     from smart_storages.queued.engines import run
-    from smart_storages.queued.sweeper import sweep
 
     actor = Actor(root, 0)
     wait_for_the_dead()

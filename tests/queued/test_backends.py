@@ -286,7 +286,7 @@ def test_a_reader_that_looked_before_a_save_cannot_bring_its_answer_back(
 ) -> None:
     from django.core.cache import cache
 
-    from smart_storages.queued import hints
+    from smart_storages.queued.ledger import location_cache
 
     settings.QUEUED_STORAGE_CACHE_KEY = "queue"
     settings.QUEUED_STORAGE_CACHE_PER_PROCESS = True
@@ -295,7 +295,7 @@ def test_a_reader_that_looked_before_a_save_cannot_bring_its_answer_back(
     queue.save("a.txt", ContentFile(b"1"))
     broker.deliver()
     queue.save("a.txt", ContentFile(b"2"))
-    hints.remember(queue.key, "a.txt", "a.txt")  # it has seen the row as it was before
+    location_cache.remember(queue.key, "a.txt", "a.txt")  # it has seen the row as it was before
     assert queue.using_local("a.txt")
 
 

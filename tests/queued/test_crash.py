@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smart_storages.queued.steps import STEPS
+from smart_storages.queued.ledger.crash_points import STEPS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

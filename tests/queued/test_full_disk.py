@@ -16,9 +16,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
+from smart_storages.queued.actions.sweeper import sweep
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
-from smart_storages.queued.sweeper import sweep
 from tests.queued import broker
 from tests.queued.conftest import DISK, local_files, rolled_back
 

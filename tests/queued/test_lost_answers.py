@@ -11,9 +11,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import Error, connections, transaction
 
-from smart_storages.queued import operations
+from smart_storages.queued.actions import operations
+from smart_storages.queued.actions.sweeper import sweep
 from smart_storages.queued.models import QueuedFile
-from smart_storages.queued.sweeper import sweep
 from tests.queued import broker
 from tests.queued.conftest import local_files, pass_time, rolled_back, row_of
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
-from smart_storages.health import is_failure_of_storage
+from smart_storages.composed.health import is_failure_of_storage
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from tests.queued import broker

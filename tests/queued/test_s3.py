@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from django.core.files.base import ContentFile
 
-from smart_storages.queued import steps
 from smart_storages.queued.backends import QueuedStorage
+from smart_storages.queued.ledger import crash_points
 from smart_storages.queued.tasks import TransferAndDelete
 from tests.queued import broker
 from tests.queued.conftest import DISK, row_of
@@ -166,14 +166,14 @@ def test_a_clash_in_the_bucket_costs_one_request_more(
 ) -> None:
     queue = make_bucket_queue(file_overwrite=False, provider="ceph")
     queue.save("a.txt", ContentFile(b"mine"))
-    steps.hook = lambda step: (
+    crash_points.hook = lambda step: (
         s3_bucket.put("final/a.txt", b"theirs") if step == "transfer:sending" else None
     )
     try:
         with wire.recording() as requests:
             assert broker.deliver() == ["done"]
     finally:
-        steps.hook = None
+        crash_points.hook = None
     assert [(each.method, each.status) for each in requests] == [
         ("HEAD", 404), ("PUT", 412), ("PUT", 200), ("HEAD", 200),
     ]  # fmt: skip

@@ -11,9 +11,10 @@ from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from smart_storages.queued import engines, ledger, operations
+from smart_storages.common.progress import Progress
+from smart_storages.queued import engines, ledger
+from smart_storages.queued.actions import operations
 from smart_storages.queued.models import QueuedFile
-from smart_storages.queued.progress import Progress
 from tests.queued import broker
 from tests.queued.conftest import pass_time, rolled_back, row_of
 

@@ -8,10 +8,10 @@ from typing import Any, Iterator, List
 import pytest
 from botocore.config import Config
 
-from smart_storages.providers import PROVIDERS
-from smart_storages.s3 import retries
-from smart_storages.s3.http import Answer
-from smart_storages.s3.reader import S3Reader
+from smart_storages.config.providers import PROVIDERS
+from smart_storages.s3.reading.reader import S3Reader
+from smart_storages.s3.requests import retries
+from smart_storages.s3.requests.http import Answer
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
 from tests.servers import S3Proxy, S3Server

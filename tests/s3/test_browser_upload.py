@@ -16,8 +16,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from smart_storages.s3.presigned import presigned_post, presigned_put
-from smart_storages.s3.signing import UrlSigner
+from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
+from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

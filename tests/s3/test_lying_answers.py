@@ -12,6 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
+from smart_storages.config.providers import CAUTIOUS, PROVIDERS
 from smart_storages.exceptions import (
     ContentMismatchError,
     S3Error,
@@ -19,10 +20,9 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 from smart_storages.fallback import FallbackStorage
-from smart_storages.providers import CAUTIOUS, PROVIDERS
-from smart_storages.s3 import reader as reader_module
-from smart_storages.s3.reader import S3Reader
-from smart_storages.s3.sizes import stat_object
+from smart_storages.s3.reading import reader as reader_module
+from smart_storages.s3.reading.reader import S3Reader
+from smart_storages.s3.reading.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 from smart_storages.storages import SmartS3Storage

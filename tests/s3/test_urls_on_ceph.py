@@ -17,11 +17,10 @@ import pytest
 import urllib3
 from botocore.config import Config
 
-from smart_storages.s3.presigned import presigned_post, presigned_put
-from smart_storages.s3.signing import UrlSigner
-from smart_storages.s3.sigv4 import MAX_EXPIRES
-
-from .botocore_clock import botocore_clock_at
+from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
+from smart_storages.s3.signing.presigned_urls import UrlSigner
+from smart_storages.s3.signing.sigv4 import MAX_EXPIRES
+from tests.s3.botocore_clock import botocore_clock_at
 
 pytestmark = pytest.mark.real_s3
 

@@ -9,10 +9,11 @@ from typing import Any, Callable, Dict, List, Sequence
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from smart_storages.common.progress import Progress
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.queued import ledger, operations, readiness, sweeper
+from smart_storages.queued import ledger, readiness
+from smart_storages.queued.actions import operations, sweeper
 from smart_storages.queued.models import State
-from smart_storages.queued.progress import Progress
 
 __all__ = ["Command"]
 

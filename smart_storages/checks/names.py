@@ -1,0 +1,134 @@
+"""System checks of names: a module without an entry, an entry without a module, a setting.
+
+A typing error in one of them raises nothing by itself: it is as if nobody had set anything, and
+files go to the bucket of the ``AWS_*`` settings. ``docs/checks.md`` has the numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Set, Tuple
+
+from django.core import checks
+
+from smart_storages import config
+from smart_storages.checks.buckets import build_alias, iter_field_storages, sound_aliases
+from smart_storages.checks.routing import find_named_modules
+from smart_storages.config.errors import BUCKETS_SETTING, describe_missing_entry
+from smart_storages.config.spelling import find_misspelt_settings, near_module
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages import (
+    SmartS3Storage,
+)
+from smart_storages.storages.smart import (
+    iter_storages,
+)
+from smart_storages.utils import get_storage, iter_classes, ready_made_modules
+
+__all__ = ["check_module_names", "check_setting_names"]
+
+#: The number of each problem; docs/checks.md has a paragraph for each.
+_IDS = {
+    "refused-module": "E021",
+    "unknown-module": "W006",
+    "unused-entry": "W007",
+    "unknown-setting": "W008",
+}
+
+_MOST_USERS = 3
+
+
+def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that each module in use has an entry, and that no entry is the misspelt name of one."""
+    try:
+        buckets = config.get_buckets()
+        code = "refused-module" if config.is_strict() else "unknown-module"
+    except ConfigurationError:
+        return []  # told of by check_buckets
+    lacking: Dict[str, List[str]] = {}
+    used: Set[str] = set()
+    messages: List[checks.CheckMessage] = []
+    for label, storage, named in find_used_storages():
+        used.add(storage.module_name)
+        if storage.lacks_entry:
+            users = lacking.setdefault(storage.module_name, [])
+            # Of a storage without a name of its own there is only this to say: that it exists.
+            if named or not users:
+                users.append(label)
+    bucket = config.get_default_bucket_config()["bucket_name"] if lacking else None
+    for name, users in lacking.items():
+        text, hint = describe_missing_entry(name, bucket, buckets)
+        messages.append(_message(code, f"{text} It is used by {list_users(users)}.", hint))
+    told = {near_module(name, map(str, buckets)) for name in lacking}
+    names = [*used, *ready_made_modules()]
+    absent = {name for name in names if config.find_key(name) is None}
+    for key in buckets:
+        if key in told or key in names or not isinstance(key, str) or "*" in key:
+            continue
+        near = near_module(key, absent)
+        if near:
+            text = f"{BUCKETS_SETTING}[{key!r}] is close to the module {near!r}, which has no entry"
+            messages.append(_message("unused-entry", f"{text}.", f"Did you mean {near!r}?"))
+    return messages
+
+
+def find_used_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
+    """Yield every storage of ours that can be seen, with what it is called and if by the project.
+
+    Those of ``STORAGES`` and of file fields; one of each class that ``create_storage_class`` made;
+    and whatever else was made by now, also by ``get_storage``.
+    """
+    seen: Set[int] = set()
+    for label, storage, named in _find_storages():
+        if id(storage) not in seen:
+            seen.add(id(storage))
+            yield label, storage, named
+
+
+def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
+    made = []  # kept alive for as long as their ids stand for them
+    for alias, params in sound_aliases().items():
+        try:
+            storage = build_alias(params)
+        except Exception:  # noqa: S112 - told of by check_storages
+            continue
+        if storage is not None:
+            made.append(storage)
+            yield f"STORAGES[{alias!r}]", storage, True
+    for label, storage in iter_field_storages():
+        yield label, storage, True
+    for label, name in find_named_modules():
+        yield label, get_storage(name), True
+    for storage_class in iter_classes():
+        try:
+            storage = storage_class()
+        except Exception:  # noqa: S112 - a class of somebody's own, whose arguments are not known
+            continue
+        made.append(storage)
+        yield f"create_storage_class({storage_class.module_name!r})", storage, False
+    for storage in iter_storages():
+        yield f"{type(storage).__name__}({storage.module_name!r})", storage, False
+
+
+def list_users(users: List[str]) -> str:
+    """Return the first few of what uses something, for a message."""
+    users = list(dict.fromkeys(users))
+    more = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
+    return ", ".join(users[:_MOST_USERS]) + more
+
+
+def check_setting_names(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check for settings whose names are close to one of ours or of django-storages."""
+    return [
+        _message(
+            "unknown-setting",
+            f"The setting {name} is read by nothing here.",
+            f"Did you mean {near}?",
+        )
+        for name, near in find_misspelt_settings(config.get_setting_names())
+    ]
+
+
+def _message(code: str, text: str, hint: str) -> checks.CheckMessage:
+    number = _IDS[code]
+    kind = checks.Warning if number.startswith("W") else checks.Error
+    return kind(text, hint=hint, id=f"smart_storages.{number}")

@@ -1,0 +1,108 @@
+"""One of several storages: whether it is asked, and which of its errors lead to the next."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Tuple
+
+from smart_storages.composed.calls import Steps
+from smart_storages.composed.failures import Failures
+from smart_storages.composed.health import UNREACHABLE, Breaker, kind_of
+from smart_storages.composed.references import Reference
+from smart_storages.exceptions import ConfigurationError
+
+__all__ = ["NOTHING", "Backend", "flag_backends"]
+
+logger = logging.getLogger("smart_storages.fallback")
+
+#: What a backend answers that could not; ``None`` and ``False`` are answers.
+NOTHING: Any = object()
+
+
+class Backend:
+    """A storage, whether it is asked at all, and what it may be asked for.
+
+    Args:
+        reference: The storage.
+        breaker: What keeps it from being asked while it is unreachable.
+        kinds: Kinds of errors that make the next backend be tried.
+        classes: Exception classes that do.
+    """
+
+    __slots__ = ("_classes", "_kinds", "breaker", "deletes", "label", "reference", "writes")
+
+    def __init__(
+        self,
+        reference: Reference,
+        breaker: Breaker,
+        kinds: FrozenSet[str],
+        classes: Tuple[type, ...],
+    ) -> None:
+        self.reference, self.breaker, self.label = reference, breaker, reference.label
+        self._kinds, self._classes = kinds, classes
+        self.writes = self.deletes = True
+
+    def ask(
+        self, method: str, args: Tuple[Any, ...], failures: Failures,
+        kwargs: Optional[Dict[str, Any]] = None,
+    ) -> Steps:  # fmt: skip
+        """Return what the storage answers, or ``NOTHING`` and a line in ``failures``."""
+        breaker = self.breaker
+        if not breaker.allows():
+            error: Exception = ConnectionError(
+                f"not asked: it was unreachable less than {breaker.retry_after:g} s ago"
+            )
+            failures.append((self.label, error))
+            return NOTHING
+        storage = self.reference.storage
+        if not hasattr(storage, method):
+            failures.append((self.label, NotImplementedError(f"it has no {method}()")))
+            return NOTHING
+        try:
+            answer = yield storage, method, args, kwargs or {}
+        except NotImplementedError as error:
+            failures.append((self.label, error))
+            return NOTHING
+        except Exception as error:
+            if isinstance(error, AttributeError) and str(error).endswith(f"'{method}'"):
+                # A composed backend has every method; the storage it chose may lack this one.
+                failures.append((self.label, NotImplementedError(str(error))))
+                return NOTHING
+            kind = kind_of(error)
+            if kind == UNREACHABLE:
+                breaker.failed()
+                logger.warning("%s does not answer: %r", self.label, error)
+            else:
+                breaker.succeeded()
+            if kind not in self._kinds and not isinstance(error, self._classes):
+                raise
+            failures.append((self.label, error))
+            return NOTHING
+        breaker.succeeded()
+        return answer
+
+
+def flag_backends(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
+    """Set a flag of the backends that an option names, and clear it of the others.
+
+    Args:
+        backends: All of them.
+        option: Name of the option, for the message.
+        chosen: A label or a position, or several.
+        flag: ``"writes"`` or ``"deletes"``.
+
+    Raises:
+        ConfigurationError: a label or a position is not that of one backend.
+    """
+    wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
+    labels = [backend.label for backend in backends]
+    for backend in backends:
+        setattr(backend, flag, False)
+    for each in wanted:
+        matching = [index for index, label in enumerate(labels) if each in (index, label)]
+        if len(matching) != 1:
+            raise ConfigurationError(
+                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
+                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
+            )
+        setattr(backends[matching[0]], flag, True)

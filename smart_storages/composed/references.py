@@ -1,0 +1,161 @@
+"""References to storages as a composed storage keeps them: not yet built, and safe to show."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Any, Callable, List, Mapping, Optional, Type
+from weakref import ref
+
+from django.utils.functional import LazyObject
+from django.utils.module_loading import import_string
+
+from smart_storages.config.options import holds_secret
+from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
+from smart_storages.exceptions import CircularStorageError, ConfigurationError
+
+__all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
+
+
+class Reference:
+    """A reference to a storage, turned into one when first used.
+
+    Args:
+        reference: An alias, a module, a dotted path, a dict, an instance or a class.
+        build: Turns it into a storage: ``utils.resolve_storage``, which lives above this room.
+        label: What messages and logs call it.
+        owner: The storage that refers, which must not be reached again from what is built.
+
+    Raises:
+        CircularStorageError: from ``storage``: the owner refers to itself, also by way of others.
+    """
+
+    __slots__ = ("_build", "_lock", "_owner", "_storage", "label", "reference")
+
+    def __init__(
+        self,
+        reference: Any,
+        build: Callable[[Any], Any],
+        label: Optional[str] = None,
+        owner: Any = None,
+    ) -> None:
+        self.reference = reference
+        self.label = label or describe(reference)
+        self._build = build
+        self._owner = None if owner is None else ref(owner)
+        self._lock = RLock()
+        self._storage: Any = None
+
+    @property
+    def storage(self) -> Any:
+        storage = self._storage
+        if storage is None:
+            with self._lock:  # two threads must not build it twice
+                storage = self._storage
+                if storage is None:
+                    self._storage = storage = self._build(self.reference)
+                    self._refuse_circle(storage)
+        return storage
+
+    def _refuse_circle(self, storage: Any) -> None:
+        # Only what is built already is followed: whichever reference closes a circle finds it.
+        owner = self._owner() if self._owner else None
+        way = None if owner is None else _find_way(storage, owner, [])
+        if way is None:
+            return
+        self._storage = None
+        labels = [each.label for each in (self, *way)]
+        raise CircularStorageError(
+            f"{type(owner).__name__} refers to itself: {' -> '.join([labels[-1], *labels])}. "
+            "Give one of these storages another one to use."
+        )
+
+    def forget(self) -> None:
+        self._storage = None
+
+
+def _find_way(storage: Any, target: Any, passed: List[Any]) -> Optional[List[Reference]]:
+    storage = getattr(storage, "_wrapped", storage)  # Django's default_storage
+    if storage is target:
+        return []
+    if any(storage is each for each in passed):
+        return None
+    passed.append(storage)
+    for reference in tuple(getattr(storage, "_references", ())):
+        if isinstance(reference, Reference) and reference._storage is not None:
+            way = _find_way(reference._storage, target, passed)
+            if way is not None:
+                return [reference, *way]
+    return None
+
+
+def describe(reference: Any) -> str:
+    """Name a reference in a message, without any option of it: options may be credentials.
+
+    Example:
+        >>> describe({"BACKEND": "a.B", "OPTIONS": {"secret_key": "x"}})
+        'a.B'
+    """
+    if issubclass(type(reference), LazyObject):  # it builds itself at any look into it
+        return type(reference).__qualname__
+    if isinstance(reference, str):
+        return reference
+    if isinstance(reference, dict):
+        return str(reference.get("BACKEND", "a dict without BACKEND"))
+    if hasattr(reference, "__qualname__"):  # a class or a function
+        return str(reference.__qualname__)
+    module = getattr(reference, "module_name", None)
+    return type(reference).__qualname__ + (f"({module!r})" if isinstance(module, str) else "")
+
+
+def refuse_twins(owner: Type[Any], references: Any) -> None:
+    """Raise if a storage was given the same one twice: one alias, one path, one instance.
+
+    Args:
+        owner: The class that was given them.
+        references: A list of references, or a dict of them by label.
+
+    Raises:
+        ConfigurationError: names the class and the storage.
+    """
+    values = references.values() if isinstance(references, Mapping) else references or ()
+    texts: List[str] = []
+    instances: List[Any] = []
+    for each in () if isinstance(values, str) else values:
+        # By its type: an isinstance() would have Django's default_storage build itself.
+        if issubclass(type(each), (type, Mapping)):
+            continue  # of these each makes a storage of its own
+        is_text = issubclass(type(each), str)
+        if each in texts if is_text else any(each is other for other in instances):
+            raise ConfigurationError(
+                f"{owner.__name__} was given the storage {describe(each)!r} twice. Name each once."
+            )
+        (texts if is_text else instances).append(each)
+
+
+def without_secrets(value: Any) -> Any:
+    """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
+
+    Texts stand in for these and for objects, see :mod:`smart_storages.config.stand_ins`. Where
+    nothing is found in their place, our own backend says so when it is used.
+
+    Raises:
+        ConfigurationError: a foreign backend holds some; it would silently use others.
+    """
+    if isinstance(value, (list, tuple)):
+        return type(value)(without_secrets(each) for each in value)
+    if not isinstance(value, Mapping):
+        return StandIn.of(value)
+    options: Mapping[str, Any] = (value.get("OPTIONS") if "BACKEND" in value else None) or {}
+    secret = [key for key, each in options.items() if holds_secret(key, each)]
+    if not secret:
+        return {key: without_secrets(each) for key, each in value.items()}
+    backend = value["BACKEND"]
+    cls = import_string(backend) if isinstance(backend, str) else backend
+    if not hasattr(cls, "_class_defaults"):  # SmartS3Storage, which lives above this room
+        raise ConfigurationError(
+            f"{describe(value)} was given {', '.join(secret)}, which never go into a migration or "
+            "a pickle. Describe the storage in STORAGES and give its alias here."
+        )
+    rest = {key: each for key, each in options.items() if key not in secret}
+    names = withhold(secret, Kept({key: options[key] for key in secret}))
+    return {**value, "OPTIONS": {**without_secrets(rest), OPTION: names}}

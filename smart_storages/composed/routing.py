@@ -1,0 +1,202 @@
+"""What a dispatcher works with: the storages it knows, its choices, and the way a call came."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Tuple
+
+from asgiref.sync import iscoroutinefunction
+
+from smart_storages import config
+from smart_storages.common.compat import InvalidStorageError
+from smart_storages.composed.references import Reference, describe
+from smart_storages.exceptions import ResolutionError
+from smart_storages.utils import resolve_storage
+
+__all__ = ["BeforeContent", "Choice", "ContentNeeded", "Explanation", "KnownStorages", "Watched"]
+
+_MOST_LAYERS = 30
+_MOST_ANSWERS = 10_000
+
+#: The dispatchers that the current call has come through, to notice when it goes in a circle.
+_trail: ContextVar[Tuple[Any, ...]] = ContextVar("smart_storages_trail", default=())
+
+
+class Choice(NamedTuple):
+    """The storage that a resolver's answer stands for."""
+
+    alias: Optional[str]
+    storage: Any
+    is_fallback: bool = False
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Which storage a call goes to, by which rule, and why; ``str()`` gives it as sentences.
+
+    A call that is refused goes to none: ``storage`` is ``None``, and the reason is the refusal's.
+
+    Args:
+        name: Name that was asked about.
+        method: Method that was asked about.
+        alias: Alias of the storage, ``None`` if the rule gave an instance.
+        storage: The storage, ``None`` if the rule refuses the file.
+        rule: The resolver, or ``"recorded alias"``.
+        reason: Why, in a sentence.
+        inner_name: Name of the file in that storage.
+        inner: The explanation of that storage, if it is a dispatcher too.
+    """
+
+    name: str
+    method: str
+    alias: Optional[str]
+    storage: Any
+    rule: str
+    reason: str
+    inner_name: str
+    inner: Optional[Explanation] = None
+
+    def __str__(self) -> str:
+        if self.storage is None:
+            return f"{self.method}({self.name!r}) is refused by {self.rule}. {self.reason}"
+        where = repr(self.alias) if self.alias else describe(self.storage)
+        text = f"{self.method}({self.name!r}) goes to {where} by {self.rule}. {self.reason}"
+        return f"{text} There, {self.inner}" if self.inner else text
+
+
+class _UnknownAliasError(InvalidStorageError, KeyError):
+    # Not a ResolutionError: from inside a resolver that would silently mean the fallback.
+    __str__ = Exception.__str__
+
+
+class KnownStorages(Mapping[str, Any]):
+    """The storages that a resolver can choose from: indexed, iterated, and tested with ``in``.
+
+    Iterating gives the aliases of ``STORAGES`` and then the modules of ``SMART_STORAGE_BUCKETS``
+    that are not patterns; ``in`` and indexing know what a pattern matches as well.
+
+    Args:
+        own: References by alias, in the place of all of those.
+    """
+
+    def __init__(self, own: Optional[Mapping[str, Any]] = None) -> None:
+        # Asked on every read of a recorded name, and settings take microseconds to look through.
+        self._answers: Dict[str, bool] = {}
+        self._own = own and {key: Reference(value, resolve_storage) for key, value in own.items()}
+
+    def __getitem__(self, alias: str) -> Any:
+        if alias not in self:
+            known = ", ".join(self) or "none"
+            raise _UnknownAliasError(f"There is no storage {alias!r}; there are {known}.")
+        return self._own[alias].storage if self._own else resolve_storage(alias)
+
+    def __contains__(self, alias: object) -> bool:
+        if not isinstance(alias, str):
+            return False
+        if self._own:
+            return alias in self._own
+        is_known = self._answers.get(alias)
+        if is_known is None:
+            is_known = alias in config.get_storages() or config.find_key(alias) is not None
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[alias] = is_known
+        return is_known
+
+    def __iter__(self) -> Iterator[str]:
+        if self._own:
+            return iter(self._own)
+        modules = [key for key in config.iter_module_keys() if "*" not in key]
+        return iter(dict.fromkeys([*config.get_storages(), *modules]))
+
+    @property
+    def own_references(self) -> Dict[str, Any]:
+        """The references that were given, by alias; empty where those of the settings count."""
+        return {alias: each.reference for alias, each in (self._own or {}).items()}
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def forget(self) -> None:
+        self._answers.clear()
+        for reference in (self._own or {}).values():
+            reference.forget()
+
+
+class ContentNeeded(BaseException):
+    """A resolver looked at the content of a save before there is any.
+
+    A BaseException, so that a resolver's own ``except Exception`` does not take it for an answer.
+    """
+
+
+class BeforeContent(Dict[str, Any]):
+    """The ``params`` of a save before its content: looking at it postpones the choice.
+
+    Asking whether it is there is looking at it too, and so is whatever goes through all of them:
+    the same question is answered otherwise at the save.
+    """
+
+    def __repr__(self) -> str:
+        # With dict's own, pprint would look inside by itself, and Django's debug page break.
+        return dict.__repr__(self)
+
+
+def _forbid_content(method: str, *, of_any_key: bool) -> None:
+    inherited = getattr(dict, method, None)  # some came with Python 3.8 and 3.9
+
+    def look(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not of_any_key or not args or args[0] == "content":
+            raise ContentNeeded
+        return inherited(self, *args, **kwargs)  # type: ignore[misc]
+
+    look.__name__ = method
+    setattr(BeforeContent, method, look)
+
+
+for _method in ("__contains__", "__getitem__", "get", "pop", "setdefault"):
+    _forbid_content(_method, of_any_key=True)
+for _method in (
+    "__eq__", "__iter__", "__len__", "__ne__", "__or__", "__reversed__", "__ror__",
+    "copy", "items", "keys", "popitem", "values",
+):  # fmt: skip
+    _forbid_content(_method, of_any_key=False)
+
+
+class Watched:
+    """A composed storage as a dispatcher calls it: a call that comes back is an error."""
+
+    __slots__ = ("_dispatcher", "_name", "_storage")
+
+    def __init__(self, dispatcher: Any, storage: Any, name: Any) -> None:
+        self._dispatcher, self._storage, self._name = dispatcher, storage, name
+
+    def __getattr__(self, method: str) -> Any:
+        bound = getattr(self._storage, method)
+        step = (id(self._dispatcher), method, str(self._name))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            token = _trail.set(self._extended(step))
+            try:
+                return bound(*args, **kwargs)
+            finally:
+                _trail.reset(token)
+
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            token = _trail.set(self._extended(step))
+            try:
+                return await bound(*args, **kwargs)
+            finally:
+                _trail.reset(token)
+
+        return call_async if iscoroutinefunction(bound) else call
+
+    def _extended(self, step: Tuple[int, str, str]) -> Tuple[Any, ...]:
+        trail = _trail.get()
+        if step in trail or len(trail) >= _MOST_LAYERS:
+            raise ResolutionError(
+                f"{step[1]}({step[2]!r}) went in a circle: {self._dispatcher!r} leads through "
+                f"{describe(self._storage)} back to itself. Make one resolver give another alias."
+            )
+        return (*trail, step)

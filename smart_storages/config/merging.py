@@ -1,0 +1,165 @@
+"""The options of a storage, each from the first place that names it."""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+)
+
+from django.conf import settings
+
+from smart_storages.config.modules import fill_in
+from smart_storages.config.options import CREDENTIAL_OPTIONS, OPTIONS, default_of, guard
+from smart_storages.config.problems import find_upstream_problems
+from smart_storages.config.settings import get_module_entry
+from smart_storages.config.spelling import OLDER_SETTINGS
+from smart_storages.exceptions import ConfigurationError
+
+#: What :func:`get_default_bucket_config` always holds.
+DEFAULT_KEYS = (
+    "bucket_name",
+    "location",
+    "default_acl",
+    "access_key",
+    "secret_key",
+    "region_name",
+)
+#: What was looked at last: every storage that is made asks again, and it is the same as a rule.
+_found_sound: Dict[str, Any] = {}
+
+
+def get_default_bucket_config() -> Dict[str, Any]:
+    """Return what the ``AWS_*`` settings say, in the precedence of django-storages.
+
+    Returns:
+        A fresh dict with the keys ``bucket_name``, ``location``, ``default_acl``,
+        ``access_key``, ``secret_key`` and ``region_name``. The keys print as ``***``.
+
+    Raises:
+        ConfigurationError: a setting has a value of the wrong type.
+
+    Example::
+
+        AWS_STORAGE_BUCKET_NAME = "acme"
+        get_default_bucket_config()["bucket_name"]      # "acme"
+
+    Source: ``S3Storage.get_default_settings`` of django-storages.
+    """
+    upstream = get_upstream_options()
+    return {key: upstream[key] for key in DEFAULT_KEYS}
+
+
+def get_bucket_config(module_name: str) -> Dict[str, Any]:
+    """Return a module's entry of ``SMART_STORAGE_BUCKETS`` over the ``AWS_*`` defaults.
+
+    An exact key wins, then the longest pattern that matches; a module without an entry gets the
+    defaults. The dict is fresh: changing it changes no setting.
+
+    Args:
+        module_name: Name of the module, ``"media"`` or ``"tenant_x"``.
+
+    Raises:
+        ConfigurationError: the entry is wrong; the message names the module, the key and the fix.
+        InvalidModuleNameError: the name reached a pattern and could climb out of its location.
+
+    Example::
+
+        SMART_STORAGE_BUCKETS = {"tenant_*": {"bucket_name": "acme", "location": "{module}/"}}
+        get_bucket_config("tenant_x")["location"]       # "tenant_x/"
+    """
+    keys = {*DEFAULT_KEYS, *get_module_entry(module_name)}
+    merged = merge_options(module_name)
+    return {key: merged.get(key) for key in sorted(keys)}
+
+
+def merge_options(
+    module_name: str,
+    *,
+    arguments: Optional[Mapping[str, Any]] = None,
+    defaults: Optional[Mapping[str, Any]] = None,
+    presets: Optional[Mapping[str, Any]] = None,
+    upstream: Optional[Mapping[str, Any]] = None,
+) -> Dict[str, Any]:
+    """Return the options of a storage, each from the first place that names it.
+
+    Args:
+        module_name: Name of the module.
+        arguments: What the storage's constructor was given.
+        defaults: What ``create_storage_class`` was given.
+        presets: The class's own attributes.
+        upstream: What :func:`get_upstream_options` gave, if it was read already.
+
+    Returns:
+        The six keys of :func:`get_default_bucket_config` and every other option that anything
+        but an ``AWS_*`` setting names. ``None`` stands only where it switches something off, an
+        ``AWS_*`` setting or the signer; elsewhere it is left out.
+
+    Raises:
+        ConfigurationError: an option is unknown or has a value of the wrong type.
+
+    Example::
+
+        merge_options("media", arguments={"location": "a/"}, presets={"location": "media"})
+    """
+    entry = get_module_entry(module_name)
+    given = (arguments or {}, defaults or {}, entry, presets or {})
+    layers = [fill_in(module_name, guard(layer)) for layer in given]
+    upstream = get_upstream_options() if upstream is None else upstream
+    merged = {key: upstream[key] for key in DEFAULT_KEYS}
+    for layer in reversed(layers):
+        merged.update({key: _or_default(key, value) for key, value in layer.items()})
+    owner = next((layer for layer in layers if not CREDENTIAL_OPTIONS.isdisjoint(layer)), None)
+    if owner is not None:
+        merged.update({key: owner.get(key) for key in CREDENTIAL_OPTIONS})
+        merged["external_id"] = owner.get("external_id")
+    _imply_unsigned_urls(merged, layers)
+    return {
+        key: value
+        for key, value in merged.items()
+        # A signer of None switches off the one that cloudfront_key would make.
+        if value is not None or upstream.get(key) is not None or key == "cloudfront_signer"
+    }
+
+
+def _or_default(key: str, value: Any) -> Any:
+    return default_of(key) if value is None else value
+
+
+def _imply_unsigned_urls(merged: Dict[str, Any], layers: List[Dict[str, Any]]) -> None:
+    # A signed URL of an object that anybody may read only defeats caches.
+    if merged.get("default_acl") not in ("public-read", "public-read-write"):
+        return
+    if any("querystring_auth" in layer for layer in layers):
+        return
+    named_here = any("default_acl" in layer for layer in layers)
+    if named_here or not hasattr(settings, "AWS_QUERYSTRING_AUTH"):
+        merged["querystring_auth"] = False
+
+
+def get_upstream_options() -> Dict[str, Any]:
+    """Return every option as django-storages reads it from the ``AWS_*`` settings."""
+    from storages.backends.s3 import S3Storage
+
+    # Never a variable with the plain keys: the debug page shows those of a frame that raises.
+    guarded = guard(S3Storage.get_default_settings(None))
+    if guarded != _found_sound:
+        for problem in find_upstream_problems(guarded):
+            raise ConfigurationError(
+                f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
+            )
+        _found_sound.clear()
+        # Copies: somebody may change a dict of the settings in place.
+        for key, value in guarded.items():
+            _found_sound[key] = dict(value) if isinstance(value, dict) else value
+    return guarded
+
+
+def _setting_of(key: str) -> str:
+    # django-storages has two names for some: tell of the one that somebody wrote.
+    first = str(OPTIONS[key].setting)
+    older = OLDER_SETTINGS.get(key, first)
+    return older if hasattr(settings, older) and not hasattr(settings, first) else first

@@ -1,0 +1,185 @@
+"""The options of a bucket: their names, what each may hold, and which of them are secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
+
+from smart_storages.common.compat import cache
+from smart_storages.common.secrets import Secret, conceal
+
+__all__ = [
+    "CREDENTIAL_OPTIONS",
+    "OPTIONS",
+    "Option",
+    "guard",
+    "guard_parameters",
+    "holds_secret",
+    "known_options",
+]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a storage.
+
+    Args:
+        types: What the value may be an instance of; empty for anything.
+        default: What it is when nobody names it; ``None`` may be given where this is ``None``.
+        setting: The Django setting that django-storages reads for it, if any.
+    """
+
+    types: Tuple[type, ...]
+    default: Any
+    setting: Optional[str] = None
+
+    def accepts(self, value: Any) -> bool:
+        if value is None:
+            # A None that is named switches the default off; what that leaves is ``default``.
+            return True
+        if isinstance(value, bool) and self.types and bool not in self.types:
+            return False  # True is an int to Python, and a mistake here
+        return not self.types or isinstance(value, self.types)
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(kind.__name__ for kind in self.types)
+
+
+#: Every option whose type is known. django-storages may have newer ones: those pass unchecked.
+OPTIONS: Dict[str, Option] = {
+    "access_key": Option((str,), None, "AWS_S3_ACCESS_KEY_ID"),
+    "secret_key": Option((str,), None, "AWS_S3_SECRET_ACCESS_KEY"),
+    "security_token": Option((str,), None, "AWS_SESSION_TOKEN"),
+    "session_profile": Option((str,), None, "AWS_S3_SESSION_PROFILE"),
+    "role_arn": Option((str,), None),
+    "external_id": Option((str,), None),
+    "credentials": Option((), None),
+    "provider": Option((str,), None),
+    "public_endpoint_url": Option((str,), None),
+    "url_stable_for": Option((int,), 0),
+    "metadata_cache_seconds": Option((int,), 0),
+    "file_overwrite": Option((bool,), True, "AWS_S3_FILE_OVERWRITE"),
+    "object_parameters": Option((dict,), {}, "AWS_S3_OBJECT_PARAMETERS"),
+    "bucket_name": Option((str,), None, "AWS_STORAGE_BUCKET_NAME"),
+    "querystring_auth": Option((bool,), True, "AWS_QUERYSTRING_AUTH"),
+    "querystring_expire": Option((int,), 3600, "AWS_QUERYSTRING_EXPIRE"),
+    "signature_version": Option((), None, "AWS_S3_SIGNATURE_VERSION"),
+    "location": Option((str,), "", "AWS_LOCATION"),
+    "custom_domain": Option((str,), None, "AWS_S3_CUSTOM_DOMAIN"),
+    "cloudfront_key_id": Option((str,), None, "AWS_CLOUDFRONT_KEY_ID"),
+    "cloudfront_key": Option((str, bytes), None, "AWS_CLOUDFRONT_KEY"),
+    "cloudfront_signer": Option((), None),
+    "addressing_style": Option((str,), None, "AWS_S3_ADDRESSING_STYLE"),
+    "file_name_charset": Option((str,), "utf-8", "AWS_S3_FILE_NAME_CHARSET"),
+    "gzip": Option((bool,), False, "AWS_IS_GZIPPED"),
+    "gzip_content_types": Option((tuple, list, set, frozenset), (), "GZIP_CONTENT_TYPES"),
+    "url_protocol": Option((str,), "https:", "AWS_S3_URL_PROTOCOL"),
+    "endpoint_url": Option((str,), None, "AWS_S3_ENDPOINT_URL"),
+    "proxies": Option((dict,), None, "AWS_S3_PROXIES"),
+    "region_name": Option((str,), None, "AWS_S3_REGION_NAME"),
+    "use_ssl": Option((bool,), True, "AWS_S3_USE_SSL"),
+    "verify": Option((bool, str), None, "AWS_S3_VERIFY"),
+    "max_memory_size": Option((int,), 0, "AWS_S3_MAX_MEMORY_SIZE"),
+    "default_acl": Option((str,), None, "AWS_DEFAULT_ACL"),
+    "use_threads": Option((bool,), True, "AWS_S3_USE_THREADS"),
+    "transfer_config": Option((), None, "AWS_S3_TRANSFER_CONFIG"),
+    "client_config": Option((), None, "AWS_S3_CLIENT_CONFIG"),
+}
+
+#: Options of this package, which django-storages does not know.
+OWN_OPTIONS: FrozenSet[str] = frozenset(
+    {
+        "credentials",
+        "external_id",
+        "metadata_cache_seconds",
+        "provider",
+        "public_endpoint_url",
+        "role_arn",
+        "url_stable_for",
+    }
+)
+
+#: Naming one of these names a whole set: none is then taken from anywhere else.
+CREDENTIAL_OPTIONS: FrozenSet[str] = frozenset(
+    {"access_key", "secret_key", "security_token", "session_profile", "role_arn", "credentials"}
+)
+
+#: Options whose value must not be read by people, logs or migrations.
+SECRET_OPTIONS: FrozenSet[str] = frozenset(
+    {"access_key", "secret_key", "security_token", "cloudfront_key"}
+)
+
+
+@cache
+def known_options() -> FrozenSet[str]:
+    """Return the name of every option: all that django-storages' S3 backend takes, and ours."""
+    from storages.backends.s3 import S3Storage
+
+    # get_default_settings() does not look at its storage; asking it keeps us right about options
+    # of django-storages that are newer than this package.
+    upstream = S3Storage.get_default_settings(None)
+    return frozenset({*upstream, "cloudfront_signer", *OWN_OPTIONS})
+
+
+def guard(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a copy of ``options`` in which every secret prints as ``***``.
+
+    Example:
+        >>> guard({"bucket_name": "acme", "secret_key": "hunter2"})
+        {'bucket_name': 'acme', 'secret_key': ***}
+    """
+    return {name: _guarded(name, value) for name, value in options.items()}
+
+
+def _guarded(name: str, value: Any) -> Any:
+    if name in SECRET_OPTIONS:
+        # A PEM may be given as bytes; one kind of secret is enough.
+        text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+        return Secret(text) if type(text) is str else value
+    if name == "object_parameters" and isinstance(value, dict):
+        return guard_parameters(value)
+    if name == "proxies" and isinstance(value, dict):
+        return {key: conceal(each) for key, each in value.items()}
+    return value
+
+
+def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a copy of parameters of a request in which a customer's key prints as ``***``.
+
+    Example:
+        >>> guard_parameters({"ACL": "private", "SSECustomerKey": "hunter2"})
+        {'ACL': 'private', 'SSECustomerKey': ***}
+    """
+    return {
+        name: conceal(value) if _is_customer_key(name) else value
+        for name, value in parameters.items()
+    }
+
+
+def _is_customer_key(name: Any) -> bool:
+    return isinstance(name, str) and name.endswith("CustomerKey")
+
+
+def holds_secret(name: str, value: Any) -> bool:
+    """Tell whether an option must stay out of migrations and pickles.
+
+    Example:
+        >>> holds_secret("secret_key", "hunter2"), holds_secret("location", "media/")
+        (True, False)
+    """
+    if value is None:
+        return False
+    if name == "object_parameters":
+        return isinstance(value, Mapping) and any(map(_is_customer_key, value))
+    return name in CREDENTIAL_OPTIONS - {"role_arn", "session_profile"} or name in {
+        "cloudfront_key",
+        "cloudfront_signer",
+        "proxies",
+    }
+
+
+def default_of(name: str) -> Any:
+    """Return what an option is when it was switched off with ``None``."""
+    option = OPTIONS.get(name)
+    return option.default if option else None

@@ -1,0 +1,263 @@
+"""What is wrong with options: with each by itself, and with a set of them together."""
+
+from __future__ import annotations
+
+import re
+from posixpath import normpath
+from typing import Any, Iterator, Mapping, Optional
+from urllib.parse import urlsplit
+
+from smart_storages.common.compat import cache
+from smart_storages.config.options import (
+    CREDENTIAL_OPTIONS,
+    OPTIONS,
+    SECRET_OPTIONS,
+    Option,
+    known_options,
+)
+from smart_storages.config.values import ANY_MODULE, Problem, did_you_mean, find_value_problems
+
+__all__ = ["find_entry_problems", "find_problems", "find_upstream_problems"]
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}?")
+# Deeper down there may be JSON, which has braces of its own.
+_NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
+
+#: Seconds a URL of S3 can live: 7 days.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+MAX_URL_LIFE = 604_800
+
+_is_bucket = re.compile(r"[A-Za-z0-9._-]{1,255}\Z").match
+# ARNs of AWS, MinIO and Ceph; botocore takes none that is shorter.
+_is_role = re.compile(r"arn:(?=.{16}).*:role/.+\Z").match
+
+
+def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with options as somebody wrote them: unknown names and wrong values."""
+    known = known_options()
+    for key, value in entry.items():
+        if key not in known:
+            yield Problem("unknown-key", str(key), "is not an option", did_you_mean(key, known))
+        elif key in OPTIONS and not _option(key).accepts(value):
+            yield _wrong_type(key, value)
+        elif _find_placeholder(key, value):
+            yield Problem(
+                "unknown-placeholder",
+                key,
+                f"holds the placeholder {_find_placeholder(key, value)}",
+                "The only placeholder is {module}.",
+            )
+        else:
+            yield from find_value_problems(key, value)
+
+
+def find_upstream_problems(upstream: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with each value that the ``AWS_*`` settings give.
+
+    django-storages takes a flag of 1 and seconds in a string, and so do its users: these pass.
+    """
+    for key, option in OPTIONS.items():
+        if option.setting is None or key not in upstream:
+            continue
+        value = upstream[key]
+        if bool in option.types and type(value) is int:
+            continue
+        if value is None and (option.default is None or bool in option.types):
+            continue
+        if key == "querystring_expire" and isinstance(value, str):
+            continue
+        if value is None or not _option(key).accepts(value):
+            yield _wrong_type(key, value)
+        elif key == "bucket_name":
+            yield from _find_bucket_problems(value or "m")
+        else:
+            yield from find_value_problems(key, value)
+
+
+def _wrong_type(key: str, value: Any) -> Problem:
+    expected = _option(key).expected
+    return Problem(
+        "wrong-type",
+        key,
+        f"must be {expected}, not {type(value).__name__}",
+        f"Give a value of type {expected}.",
+    )
+
+
+def _find_placeholder(key: str, value: Any) -> Optional[str]:
+    # Left as it is, an unknown one would be the same location for every tenant.
+    if key in SECRET_OPTIONS:
+        return None
+    pattern = _PLACEHOLDER
+    texts = [value] if isinstance(value, str) else []
+    if isinstance(value, Mapping):
+        pattern, texts = _NESTED_PLACEHOLDER, list(_iter_texts(value))
+    found = (each for text in texts if "{" in text for each in pattern.findall(text))
+    return next((each for each in found if each != "{module}"), None)
+
+
+def _iter_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _iter_texts(each)
+
+
+@cache
+def _option(key: str) -> Option:
+    # The two whose types are botocore's, which is not imported before it is needed.
+    if key == "client_config":
+        from botocore.config import Config
+
+        return Option((Config,), None)
+    if key == "transfer_config":
+        from boto3.s3.transfer import TransferConfig
+
+        return Option((TransferConfig,), None)
+    return OPTIONS[key]
+
+
+def find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with options together, once each has the module's name filled in.
+
+    Args:
+        options: The options of a storage, from wherever each of them comes.
+    """
+    bucket = options.get("bucket_name")
+    if isinstance(bucket, str) and bucket:
+        yield from _find_bucket_problems(bucket.replace(ANY_MODULE, "m"))
+    location = options.get("location")
+    if isinstance(location, str):
+        yield from _find_location_problems(location)
+    yield from _find_credential_problems(options)
+    for key in ("endpoint_url", "public_endpoint_url"):
+        if isinstance(options.get(key), str):
+            yield from _find_endpoint_problems(key, options[key])
+    domain = options.get("custom_domain")
+    if isinstance(domain, str) and ("//" in domain or domain.endswith("/")):
+        yield Problem(
+            "bad-domain",
+            "custom_domain",
+            "must be a host, without a scheme and without a slash at its end",
+            "Write cdn.example.com, and the scheme as url_protocol.",
+        )
+    yield from _find_life_problems(options)
+
+
+def _find_bucket_problems(bucket: str) -> Iterator[Problem]:
+    if not _is_bucket(bucket) and not bucket.startswith("arn:"):
+        yield Problem(
+            "unknown-choice",
+            "bucket_name",
+            f"is {bucket!r}, which is no name of a bucket",
+            "Write the name alone, of letters, digits, '.', '-' and '_', or the ARN of an "
+            "access point.",
+        )
+
+
+def _find_endpoint_problems(key: str, endpoint: str) -> Iterator[Problem]:
+    if not endpoint.startswith(("http://", "https://")):
+        hint = "Write the scheme: https://s3.example.com."
+        yield Problem("bad-endpoint", key, "must start with http:// or https://", hint)
+    elif "@" in endpoint.split("/")[2]:
+        hint = "Remove it: S3 has access_key and secret_key, and a URL shows it to everybody."
+        yield Problem("bad-endpoint", key, "holds a user name or password", hint)
+    elif not _has_host(endpoint):
+        hint = "Write https://s3.example.com, or https://s3.example.com:9000."
+        yield Problem("bad-endpoint", key, "names no host, or a port that is no number", hint)
+
+
+def _has_host(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _find_life_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    # The AWS_* setting may be text, which django-storages takes as well.
+    given = options.get("querystring_expire", 3600)
+    try:
+        life, window = int(given), int(options.get("url_stable_for") or 0)
+    except (TypeError, ValueError):
+        yield Problem("bad-life", "querystring_expire", "is no number of seconds", "Give one.")
+        return
+    limited = not options.get("custom_domain") and options.get("querystring_auth", True)
+    if life < 1 or window < 0 or (limited and life + window > MAX_URL_LIFE):
+        yield Problem(
+            "bad-life",
+            "querystring_expire",
+            f"is {life}, and url_stable_for {window}: a signed URL lives more than 0 and, both "
+            f"together, at most {MAX_URL_LIFE} seconds",
+            "Make them shorter: 7 days are the limit of S3.",
+        )
+
+
+def _find_location_problems(location: str) -> Iterator[Problem]:
+    if location.startswith("/"):
+        yield Problem(
+            "bad-location",
+            "location",
+            f"begins with a slash: {location!r}",
+            f"Use {location.lstrip('/')!r}.",
+        )
+    elif ".." in location.replace("\\", "/").split("/"):
+        yield Problem(
+            "bad-location",
+            "location",
+            f"holds '..': {location!r}",
+            "Name the prefix itself; a location never climbs.",
+        )
+    elif location and normpath(location) != location.rstrip("/"):
+        yield Problem(
+            "bad-location",
+            "location",
+            f"holds '.' or an empty name between slashes: {location!r}",
+            f"Use {normpath(location)!r}: django-storages finds every name outside of the other.",
+        )
+
+
+def _find_credential_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    given = {name for name in CREDENTIAL_OPTIONS if options.get(name)}
+    halves = {"access_key": "secret_key", "secret_key": "access_key"}
+    for half, other in halves.items():
+        if half in given and other not in given:
+            yield Problem(
+                "half-credentials",
+                other,
+                f"is missing although {half!r} is set",
+                "A module that names one credential takes none from the AWS_* defaults: "
+                "name the whole set.",
+            )
+    if "security_token" in given and not given & {"access_key", "secret_key"}:
+        yield Problem(
+            "half-credentials",
+            "access_key",
+            "is missing although 'security_token' is set",
+            "A token goes with the access_key and secret_key it was issued with.",
+        )
+    kinds = sorted(given & {"access_key", "session_profile", "credentials"})
+    if len(kinds) > 1:
+        yield Problem(
+            "mixed-credentials",
+            kinds[1],
+            f"is set together with {kinds[0]!r}",
+            "Use one kind of credentials a module: keys, a profile, or a callable.",
+        )
+    role = options.get("role_arn")
+    if isinstance(role, str) and not _is_role(role):
+        yield Problem(
+            "unknown-choice",
+            "role_arn",
+            f"is {role!r}, which is no ARN of a role",
+            "Write arn:aws:iam::123456789012:role/name.",
+        )
+    if options.get("external_id") and "role_arn" not in given:
+        yield Problem(
+            "half-credentials",
+            "role_arn",
+            "is missing although 'external_id' is set",
+            "An external id is only used to assume a role.",
+        )

@@ -1,0 +1,233 @@
+"""Every setting of Django that this package reads, one function each."""
+
+from __future__ import annotations
+
+import hmac
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.encoding import force_bytes
+
+from smart_storages.common.compat import HAS_STORAGES, forget_default_storages
+from smart_storages.config.errors import BUCKETS_SETTING, configuration_error
+from smart_storages.config.modules import fill_in, find_pattern, validate_module_name
+from smart_storages.config.options import guard
+from smart_storages.config.problems import find_entry_problems
+from smart_storages.exceptions import ConfigurationError
+
+STRICT_SETTING = "SMART_STORAGE_STRICT"
+FALLBACK_SETTING = "FALLBACK_STORAGES"
+TENANT_SETTING = "SMART_STORAGE_TENANT"
+MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
+METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
+LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
+DEFAULT_MAX_CLIENTS = 256
+#: The module of a storage for which nobody named one.
+DEFAULT_MODULE = "default"
+
+
+def get_buckets() -> Mapping[str, Any]:
+    """Return ``SMART_STORAGE_BUCKETS``, empty if it is not set."""
+    kind = type(getattr(settings, BUCKETS_SETTING, None))
+    if kind is type(None):
+        return {}
+    if not issubclass(kind, Mapping):
+        raise ConfigurationError(
+            f"{BUCKETS_SETTING} must be a dict of modules and their options, not {kind.__name__}."
+        )
+    buckets: Mapping[str, Any] = getattr(settings, BUCKETS_SETTING)
+    return buckets
+
+
+def find_key(module_name: str) -> Optional[str]:
+    """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
+    keys = get_buckets().keys()
+    if isinstance(module_name, str) and module_name in keys:
+        return module_name
+    return find_pattern(keys, module_name)
+
+
+def get_module_entry(module_name: str) -> Dict[str, Any]:
+    """Return what ``SMART_STORAGE_BUCKETS`` itself says of a module: names filled in, checked."""
+    key = find_key(module_name)
+    if key is None:
+        return {}
+    entry = _get_guarded_entry(key)
+    if key != module_name:
+        validate_module_name(module_name, key)
+    for problem in find_entry_problems(entry):
+        raise configuration_error(key, problem)
+    return fill_in(module_name, entry)
+
+
+def _get_guarded_entry(key: str) -> Dict[str, Any]:
+    kind = type(get_buckets()[key])
+    if not issubclass(kind, Mapping):
+        raise ConfigurationError(
+            f"{BUCKETS_SETTING}[{key!r}] must be a dict of options, not {kind.__name__}."
+        )
+    return guard(get_buckets()[key])
+
+
+def is_strict() -> bool:
+    """Return ``SMART_STORAGE_STRICT``: whether every module that is used needs an entry."""
+    strict = getattr(settings, STRICT_SETTING, False)
+    if not isinstance(strict, bool):
+        raise ConfigurationError(
+            f"{STRICT_SETTING} must be True or False, not {type(strict).__name__}."
+        )
+    return strict
+
+
+def has_entry(module_name: str) -> bool:
+    """Tell whether a module is one that ``SMART_STORAGE_BUCKETS`` speaks of, if that is set.
+
+    ``"default"`` always is: it is the module of a storage for which nobody named one.
+    """
+    if module_name == DEFAULT_MODULE or getattr(settings, BUCKETS_SETTING, None) is None:
+        return True
+    return find_key(module_name) is not None
+
+
+def get_setting_names() -> List[str]:
+    """Return the names of all settings of the project."""
+    return [name for name in dir(settings) if name.isupper()]
+
+
+def get_max_clients() -> int:
+    """Return ``SMART_STORAGE_MAX_CLIENTS``: how many S3 clients are kept, 256 by default."""
+    limit = getattr(settings, MAX_CLIENTS_SETTING, DEFAULT_MAX_CLIENTS)
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise ConfigurationError(
+            f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
+        )
+    return limit
+
+
+def get_metadata_cache_alias() -> str:
+    """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
+    return _get_cache_alias(METADATA_CACHE_SETTING)
+
+
+def get_lock_cache_alias() -> Optional[str]:
+    """Return ``SMART_STORAGE_LOCK_CACHE``: the cache of the locks of names, or ``None``."""
+    if getattr(settings, LOCK_CACHE_SETTING, "default") is None:
+        return None
+    return _get_cache_alias(LOCK_CACHE_SETTING)
+
+
+def _get_cache_alias(setting: str) -> str:
+    alias = getattr(settings, setting, "default")
+    if not isinstance(alias, str) or alias not in settings.CACHES:
+        raise ConfigurationError(
+            f"{setting} must be one of {sorted(settings.CACHES)}, the aliases in CACHES, "
+            f"not {alias!r}."
+        )
+    return alias
+
+
+def keyed_digest(*parts: str) -> str:
+    """Return a digest that every process of this project makes of the same parts, and no other.
+
+    Example::
+
+        keyed_digest("asker", "key", "AKIA...")     # 64 hexadecimal digits
+    """
+    try:
+        secret = settings.SECRET_KEY
+    except ImproperlyConfigured:  # it is empty
+        secret = ""
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hmac.new(force_bytes(secret), b"smart-storages\0" + text, "sha256").hexdigest()
+
+
+def get_upload_folder() -> Optional[str]:
+    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for where the system keeps temporary files."""
+    folder = settings.FILE_UPLOAD_TEMP_DIR
+    return None if folder is None else str(folder)
+
+
+def uses_time_zones() -> bool:
+    """Return ``USE_TZ``: whether Django wants times that know their zone."""
+    return bool(settings.USE_TZ)
+
+
+def get_storages() -> Dict[str, Any]:
+    """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
+    storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})
+    if not HAS_STORAGES:  # goes with Django 4.1
+        older = {"default": "DEFAULT_FILE_STORAGE", "staticfiles": "STATICFILES_STORAGE"}
+        for alias, name in older.items():
+            storages.setdefault(alias, {"BACKEND": getattr(settings, name)})
+    return storages
+
+
+def adopt_storages_setting(default: str, staticfiles: str) -> None:
+    """Have a Django that knows no ``STORAGES`` take its storages from there. Goes with Django 4.1.
+
+    Args:
+        default: Dotted path of a callable that returns the storage aliased ``default``.
+        staticfiles: The same for ``staticfiles``.
+    """
+    if HAS_STORAGES:
+        return
+    named = getattr(settings, "STORAGES", None) or {}
+    if "default" in named:
+        settings.DEFAULT_FILE_STORAGE = default
+    if "staticfiles" in named:
+        settings.STATICFILES_STORAGE = staticfiles
+    if named:
+        forget_default_storages()
+
+
+def get_reporter_filter() -> str:
+    """Return ``DEFAULT_EXCEPTION_REPORTER_FILTER``: what cleanses Django's debug page."""
+    return str(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)
+
+
+def adopt_reporter_filter(djangos: str, ours: str) -> None:
+    """Have Django cleanse its debug page with our filter where the project chose none.
+
+    Args:
+        djangos: Dotted path of the filter that Django uses by itself.
+        ours: The same of ours.
+    """
+    if get_reporter_filter() == djangos:
+        settings.DEFAULT_EXCEPTION_REPORTER_FILTER = ours
+
+
+def iter_module_keys() -> Iterator[str]:
+    """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
+    yield from get_buckets()
+
+
+def get_fallback_backends() -> Sequence[Any]:
+    """Return ``FALLBACK_STORAGES``: references to storages, in the order they are tried."""
+    backends = getattr(settings, FALLBACK_SETTING, None)
+    if not backends or isinstance(backends, (str, Mapping)):
+        raise ConfigurationError(
+            f"FallbackStorage has no backends: pass some, or set {FALLBACK_SETTING} to a tuple "
+            "of aliases, modules, dotted paths or dicts."
+        )
+    return tuple(backends)
+
+
+def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
+    """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
+    return getattr(settings, TENANT_SETTING, None)
+
+
+def get_middleware() -> List[str]:
+    """Return ``MIDDLEWARE``: the dotted paths, the outermost first."""
+    return list(settings.MIDDLEWARE or ())

@@ -1,0 +1,171 @@
+"""What is wrong with the value of one option, whatever the others are."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Callable, Collection, Dict, Iterator, Mapping, Tuple
+
+from smart_storages.common.secrets import reveal
+from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
+from smart_storages.config.providers import PROVIDERS
+
+__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
+
+#: Stands for ``*`` in the name of a module that checks make up: it fits the pattern and no other
+#: key, for it is a sign nobody types.
+ANY_MODULE = "\u2217"
+
+_CANNED_ACLS = (
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+    "log-delivery-write",
+)
+
+_CHOICES: Dict[str, Tuple[str, ...]] = {
+    "default_acl": _CANNED_ACLS,
+    "provider": tuple(PROVIDERS),
+    "addressing_style": ("auto", "path", "virtual"),
+    "signature_version": ("s3v4", "s3v4a", "s3"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the options of a module.
+
+    Args:
+        code: A short stable name, ``unknown-key``.
+        key: The option at fault.
+        message: What is wrong, as a sentence; never holds a secret.
+        hint: What to do about it.
+    """
+
+    code: str
+    key: str
+    message: str
+    hint: str
+
+
+def find_value_problems(key: str, value: Any) -> Iterator[Problem]:
+    """Yield what is wrong with a value whose type is right."""
+    if value is None:
+        return
+    if key in SECRET_OPTIONS - {"cloudfront_key"} and not str.isprintable(reveal(value)):
+        yield Problem(
+            "wrong-type",
+            key,
+            "holds a line break or another control character",
+            "Strip what it was read from: a file often ends with a line break.",
+        )
+    elif key in _FINDERS:
+        yield from _FINDERS[key](value)
+    elif key in _CHOICES:
+        yield from _find_choice_problems(key, key, value)
+
+
+def _find_choice_problems(key: str, choice: str, value: Any) -> Iterator[Problem]:
+    choices = _CHOICES[choice]
+    if value not in choices:
+        yield Problem(
+            "unknown-choice",
+            key,
+            f"is {value!r}, which is not one of {', '.join(choices)}",
+            did_you_mean(value, choices),
+        )
+
+
+def _find_supplier_problems(value: Any) -> Iterator[Problem]:
+    if not callable(value) and not (isinstance(value, str) and "." in value.strip(".")):
+        yield Problem(
+            "wrong-type",
+            "credentials",
+            f"must be a callable or a dotted path, not {type(value).__name__}",
+            "Give a function that returns access_key, secret_key and, optionally, "
+            "security_token and expiry.",
+        )
+
+
+def _find_signature_problems(value: Any) -> Iterator[Problem]:
+    if isinstance(value, str):
+        yield from _find_choice_problems("signature_version", "signature_version", value)
+        return
+    from botocore import UNSIGNED
+
+    if value is not UNSIGNED:
+        yield Problem(
+            "wrong-type",
+            "signature_version",
+            f"must be str, not {type(value).__name__}",
+            "Write 's3v4', or leave it out.",
+        )
+
+
+def _find_signer_problems(value: Any) -> Iterator[Problem]:
+    if not hasattr(value, "generate_presigned_url"):
+        yield Problem(
+            "wrong-type",
+            "cloudfront_signer",
+            f"must be a signer of botocore, not {type(value).__name__}",
+            "Give a botocore.signers.CloudFrontSigner, or cloudfront_key_id and cloudfront_key.",
+        )
+
+
+def _find_proxy_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    if not _is_texts(value):
+        yield Problem(
+            "wrong-type",
+            "proxies",
+            "must hold text under text",
+            "Write {'https': 'http://proxy.example.com:3128'}.",
+        )
+
+
+def _find_parameter_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    key = "object_parameters"
+    strange = next((name for name in value if not isinstance(name, str)), None)
+    if strange is not None:
+        yield Problem(
+            "wrong-type",
+            key,
+            f"holds the name {strange!r}, which is no text",
+            "Name the parameters of put_object: {'CacheControl': 'max-age=60'}.",
+        )
+        return
+    if value.get("ACL") is not None:
+        yield from _find_choice_problems(key, "default_acl", value["ACL"])
+    metadata = value.get("Metadata", {})
+    if not isinstance(metadata, Mapping) or not _is_texts(metadata):
+        yield Problem(
+            "wrong-type",
+            key,
+            "holds Metadata that is not a dict of text",
+            "Write {'Metadata': {'department': 'press'}}.",
+        )
+
+
+def _is_texts(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(each, str) for pair in value.items() for each in pair)
+
+
+def did_you_mean(name: Any, known: Collection[str]) -> str:
+    """Return a hint: the known name that somebody may have meant, or all of them."""
+    by_setting = {option.setting: key for key, option in OPTIONS.items() if option.setting}
+    if by_setting.get(str(name)) in known:
+        return f"Did you mean {by_setting[name]!r}?"
+    close = difflib.get_close_matches(str(name).lower(), known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(sorted(known))}."
+
+
+_FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {
+    "credentials": _find_supplier_problems,
+    "signature_version": _find_signature_problems,
+    "cloudfront_signer": _find_signer_problems,
+    "proxies": _find_proxy_problems,
+    "object_parameters": _find_parameter_problems,
+}

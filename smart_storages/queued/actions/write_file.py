@@ -1,0 +1,172 @@
+"""The file that ``open(name, "wb")`` of a queued storage gives: saved once, when it is closed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from tempfile import SpooledTemporaryFile
+from typing import Any, Callable, Iterable, Optional
+
+from django.core.files.base import File
+
+from smart_storages.common.content import closed_by_exception
+from smart_storages.config import get_upload_folder
+
+__all__ = ["QueuedWriteFile"]
+
+_IN_MEMORY = 8 * 1024 * 1024
+_MODES = ("w", "bw", "tw", "+bw")
+
+
+class QueuedWriteFile(File):  # type: ignore[type-arg]
+    """A file open for writing: saved as a whole when it is closed, by the rules of ``save``.
+
+    An exception in its ``with`` block, or losing the last reference to it without closing it,
+    saves nothing. Until it is closed, the content is in memory, or in a temporary file.
+
+    Args:
+        name: Name of the file. Once closed, ``name`` is the one that it was saved under.
+        mode: ``"w"``, ``"wb"`` or ``"wt"``, which take bytes and text, which becomes UTF-8; or
+            ``"w+b"``, which can also be read, as bytes.
+        save: Called with the name and a Django file; saves it, and returns its name.
+
+    Raises:
+        ValueError: The mode is another one.
+
+    Example:
+        >>> saved = []
+        >>> def save(name, content):
+        ...     saved.append(content.read())
+        ...     return name
+        >>> with QueuedWriteFile("a.txt", "w", save) as file:
+        ...     file.write("whole or not at all")
+        19
+        >>> saved
+        [b'whole or not at all']
+    """
+
+    def __init__(self, name: str, mode: str, save: Callable[[str, Any], str]) -> None:
+        if "".join(sorted(mode)) not in _MODES:
+            raise ValueError(
+                f"A queued storage cannot open {name!r} in mode {mode!r}: a file is saved as a "
+                "whole. Use 'w', 'wb' or 'w+b', or read it, change it and save it."
+            )
+        super().__init__(None, name)
+        self.mode = mode
+        self._save = save
+        self.file: Any = self._begin()
+
+    def _begin(self) -> Any:
+        return SpooledTemporaryFile(_IN_MEMORY, dir=get_upload_folder())
+
+    # Writing
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or text as UTF-8; return the length of what was given."""
+        self._raise_if_closed()
+        self.file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        return len(content)
+
+    def writelines(self, lines: Iterable[Any]) -> None:
+        for line in lines:
+            self.write(line)
+
+    # Ending
+
+    def close(self) -> None:
+        """Save the file. A second call does nothing.
+
+        Raises:
+            OSError: It could not be saved, and is not; the content is gone.
+        """
+        if self.closed:
+            return
+        if closed_by_exception(sys._getframe(1)):
+            self.discard()
+            return
+        spool = self.file
+        try:
+            spool.seek(0)
+            content: Any = File(spool, self.name)
+            content.size = self.size
+            self.name = self._save(str(self.name), content)
+        finally:
+            spool.close()
+
+    def discard(self) -> None:
+        """Close the file and save nothing."""
+        self.file.close()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> QueuedWriteFile:
+        """Return the file itself; once closed, it starts anew.
+
+        Raises:
+            ValueError: The mode is not the one the file was opened with.
+        """
+        if mode and mode != self.mode:
+            raise ValueError(
+                f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
+                "Open it anew from its storage."
+            )
+        if self.closed:
+            self.file = self._begin()
+        return self
+
+    # What else a file is asked
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        self._raise_if_closed()
+        place = self.file.tell()
+        end = self.file.seek(0, os.SEEK_END) or self.file.tell()  # no answer before Python 3.11
+        self.file.seek(place)
+        return int(end)
+
+    def readable(self) -> bool:
+        return "+" in self.mode and not self.closed
+
+    def writable(self) -> bool:
+        return not self.closed
+
+    def seekable(self) -> bool:
+        return not self.closed
+
+    def _reader(self) -> Any:
+        self._raise_if_closed()
+        if "+" not in self.mode:
+            raise io.UnsupportedOperation("not readable")
+        return self.file
+
+    @property
+    def read(self) -> Any:
+        return self._reader().read
+
+    @property
+    def readline(self) -> Any:
+        return self._reader().readline
+
+    @property
+    def readlines(self) -> Any:
+        return self._reader().readlines
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__}: {self.name!r} {state} for writing>"
+
+    def _raise_if_closed(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")

@@ -1,0 +1,87 @@
+"""The lease of a running attempt: renewed while it lives, checked before whatever it does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Optional, Tuple, Type
+
+from smart_storages.config import get_queue_settings
+from smart_storages.queued import ledger
+from smart_storages.queued.models import QueuedFile
+
+__all__ = ["Lease", "LeaseLostError"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+
+class LeaseLostError(Exception):
+    """The attempt had no lease any more, and must not touch anything."""
+
+
+class Lease:
+    """Keeps the claim on a row alive while the ``with`` block runs.
+
+    A thread renews it, but does nothing until a third of the time has passed: a short transfer
+    opens no second database connection.
+
+    Args:
+        row: The row as it was claimed.
+    """
+
+    def __init__(self, row: QueuedFile) -> None:
+        self._row = row
+        self._seconds = get_queue_settings().lease
+        self._stop = threading.Event()
+        self._thread: Optional[threading.Thread] = None
+        #: Whether anything was sent to the remote, which may arrive even after an error.
+        self.sent = False
+        self._extend(*self._clocks())
+
+    @staticmethod
+    def _clocks() -> Tuple[float, float]:
+        # A suspended machine stops the first clock, a corrected one moves the second.
+        return time.monotonic(), time.time()
+
+    def _extend(self, monotonic: float, wall: float) -> None:
+        self._until = (monotonic + self._seconds, wall + self._seconds)
+
+    def check(self) -> None:
+        """Raise :class:`LeaseLostError` if the lease has run out or was lost."""
+        monotonic, wall = self._clocks()
+        if monotonic >= self._until[0] or wall >= self._until[1]:
+            raise LeaseLostError(self._row.name)
+
+    def __enter__(self) -> Lease:
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _beat(self) -> None:
+        connected = False
+        while not self._stop.wait(self._seconds / 3):
+            connected = True
+            started = self._clocks()
+            try:
+                alive = ledger.renew(self._row)
+            except Exception:  # the database may be back before the lease has run out
+                logger.warning("could not renew the lease on %s", self._row.name, exc_info=True)
+                continue
+            if not alive:
+                self._until = (0.0, 0.0)
+                break
+            self._extend(*started)
+        if connected:
+            ledger.connection().close()

@@ -1,0 +1,162 @@
+"""What the application writes to the ledger, in its own transaction: a save or a delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from smart_storages.queued.ledger.queries import database, rows
+from smart_storages.queued.ledger.texts import check_fits
+from smart_storages.queued.models import QueuedFile, State, row_key
+
+__all__ = ["LocalCopy", "NameTakenError", "record_delete", "record_remote", "record_save"]
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """What was saved, where, and how to recognise it; ``name`` is empty if nothing is local."""
+
+    name: str
+    size: int
+    checksum: str
+    md5: str
+    host: str
+
+
+#: Takes away what was written for a row.
+Undo = Callable[[], Any]
+
+
+class NameTakenError(Exception):
+    """Another save was faster to take a name that must not be overwritten."""
+
+
+def record_save(
+    storage: str,
+    name: str,
+    copy: LocalCopy,
+    *,
+    task: str,
+    state: str,
+    overwrite: bool,
+    undo: Undo,
+) -> Tuple[QueuedFile, str]:
+    """Write that ``name`` is now what ``copy`` holds.
+
+    Args:
+        undo: Called if the row was certainly not written; not for a name that is taken.
+
+    Returns:
+        The row, and the name of the local copy that this one replaces (may be empty).
+
+    Raises:
+        NameTakenError: Without ``overwrite``, the name belongs to a file that lives.
+    """
+    values: Dict[str, Any] = {
+        "state": state,
+        "task": task,
+        "local_name": copy.name,
+        "size": copy.size,
+        "checksum": copy.checksum,
+        "md5": copy.md5,
+        "host": copy.host,
+        "saved_at": timezone.now(),
+        "finished_at": None,
+    }
+    if not overwrite:
+        return _record(storage, name, values, replaceable=Q(state=State.DELETING), undo=undo)
+    # What the remote has under that name from before the ledger is replaced, not kept beside.
+    if_new = {"remote_name": name}
+    return _record(storage, name, values, replaceable=Q(), if_new=if_new, undo=undo)
+
+
+def record_remote(
+    storage: str, name: str, copy: LocalCopy, *, task: str, remote_name: str, undo: Undo
+) -> QueuedFile:
+    """Write that ``name``, of which there is no row, is what the remote holds, verified.
+
+    Args:
+        undo: As for :func:`record_save`.
+
+    Raises:
+        NameTakenError: There is a row. An attempt may be working on it.
+    """
+    values: Dict[str, Any] = {
+        "state": State.DONE,
+        "task": task,
+        "size": copy.size,
+        "checksum": copy.checksum,
+        "md5": copy.md5,
+        "remote_name": remote_name,
+        "finished_at": timezone.now(),
+    }
+    return _record(storage, name, values, replaceable=Q(pk__in=[]), undo=undo)[0]
+
+
+def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple[QueuedFile, str]:
+    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed.
+
+    Without a row, ``remote_name`` is what the remote has; a row knows what was written there.
+    """
+    values = {"state": State.DELETING, "local_name": "", "finished_at": None}
+    if_new = {"task": task, "remote_name": remote_name}
+    return _record(storage, name, values, replaceable=Q(), if_new=if_new)
+
+
+_TEXTS = ("task", "local_name", "remote_name", "host")
+
+
+def _record(
+    storage: str,
+    name: str,
+    values: Dict[str, Any],
+    *,
+    replaceable: Q,
+    if_new: Optional[Dict[str, Any]] = None,
+    undo: Undo = lambda: None,
+) -> Tuple[QueuedFile, str]:
+    now = timezone.now()
+    values = {**values, "attempts": 0, "last_error": "", "not_before": now, "enqueued_at": now}
+    only_commit_is_left = False
+    try:
+        texts = {each: value for each, value in values.items() if each in _TEXTS}
+        check_fits(storage=storage, name=name, **texts)
+        with transaction.atomic(using=database()):
+            written = _write(storage, name, values, replaceable, if_new or {})
+            only_commit_is_left = True
+        return written
+    except NameTakenError:
+        raise
+    except BaseException:
+        # The server may have committed although its answer was lost: then nobody knows.
+        if not only_commit_is_left:
+            undo()
+        raise
+
+
+def _write(
+    storage: str, name: str, values: Dict[str, Any], replaceable: Q, if_new: Dict[str, Any]
+) -> Tuple[QueuedFile, str]:
+    key = row_key(storage, name)
+    existing = rows().filter(replaceable, key=key)
+    # The update comes first: it locks the row (or all of SQLite) before anything is read.
+    while not existing.update(generation=F("generation") + 1):
+        new = QueuedFile(key=key, storage=storage, name=name, **{**if_new, **values})
+        try:
+            with transaction.atomic(using=database()):
+                new.save(using=database(), force_insert=True)
+                return new, ""
+        except IntegrityError:
+            # There is such a row, maybe only since a moment; or was, until a moment ago.
+            if replaceable and rows().filter(~replaceable, key=key).exists():
+                raise NameTakenError(name) from None
+    row = rows().get(key=key)
+    replaced = row.local_name
+    for field, value in values.items():
+        setattr(row, field, value)
+    row.save(using=database(), update_fields=list(values))
+    return row, replaced

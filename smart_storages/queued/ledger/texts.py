@@ -1,0 +1,64 @@
+"""Text that goes into the ledger, as every database takes it."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from smart_storages.queued.models import QueuedFile
+
+__all__ = ["check_fits", "describe_error", "longest", "storable"]
+
+
+def longest(column: str) -> int:
+    """Return how many characters a column of the ledger takes.
+
+    Example:
+        >>> longest("name")
+        1024
+    """
+    found: Optional[int] = QueuedFile._meta.get_field(column).max_length  # type: ignore[union-attr]
+    assert found is not None  # noqa: S101 - asked of columns that have one
+    return found
+
+
+def check_fits(**columns: Any) -> None:
+    """Refuse texts that are too long for their columns, which SQLite would take.
+
+    Raises:
+        SuspiciousFileOperation: Names the column, the text and how long it may be.
+    """
+    for column, text in columns.items():
+        if isinstance(text, str) and len(text) > (most := longest(column)):
+            what = column.replace("_", " ")
+            raise SuspiciousFileOperation(
+                f"The {what} {text[:40]!r}... has {len(text)} characters, and the ledger of queued "
+                f"files takes {most}. Give a shorter one."
+            )
+
+
+def storable(text: str) -> str:
+    r"""Return a text without what some database refuses, shown as an escape instead.
+
+    PostgreSQL takes no NUL, SQLite no half character, as ``os.fsdecode`` makes of bytes.
+
+    Example:
+        >>> storable("a\0b\udce9")
+        'a\\x00b\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the class and the text of an error, whatever the text is.
+
+    Example:
+        >>> describe_error(KeyError("a"))
+        "KeyError: 'a'"
+    """
+    try:
+        text = str(error)
+    except Exception as another:  # an error may fail to say what it is
+        text = f"(its text raised {type(another).__name__})"
+    return storable(f"{type(error).__name__}: {text}")

@@ -1,0 +1,104 @@
+"""Names in a queued storage: which are taken, which are free, and what a directory holds."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import Any, Iterable, List, Optional, Tuple
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from smart_storages.common.names import check_name
+from smart_storages.queued.ledger.texts import check_fits, longest
+from smart_storages.queued.models import QueuedFile
+
+__all__ = ["clean", "directory", "limit", "make_unique", "merge_listing", "overwrites"]
+
+
+def clean(name: Any) -> str:
+    """Return the one spelling under which the ledger has a name.
+
+    Example:
+        >>> clean("scans//2026/./a.png")
+        'scans/2026/a.png'
+    """
+    check_name(name)
+    _check_text(name)
+    return posixpath.normpath(str(name).replace("\\", "/"))
+
+
+def _check_text(name: Any) -> None:
+    # Half a character, as os.fsdecode() makes of bytes: neither a database nor S3 takes it.
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        raise SuspiciousFileOperation(f"The name {str(name)!a} is not valid Unicode.") from None
+
+
+def directory(path: Any) -> str:
+    """Return the prefix of the names in a directory.
+
+    Example:
+        >>> directory("scans"), directory("")
+        ('scans/', '')
+    """
+    _check_text(path)
+    path = posixpath.normpath(str(path).replace("\\", "/")) if path else ""
+    return "" if path in ("", ".") else f"{path.rstrip('/')}/"
+
+
+def overwrites(storage: Any) -> bool:
+    """Whether a storage replaces a file that has the name of a new one, as far as it says."""
+    for attribute in ("file_overwrite", "_allow_overwrite"):
+        value = getattr(storage, attribute, None)
+        if isinstance(value, bool):
+            return value
+    flags = getattr(storage, "OS_OPEN_FLAGS", os.O_EXCL)
+    return not flags & os.O_EXCL
+
+
+def limit(name: str, max_length: Optional[int]) -> int:
+    """Return how long the name may be under which a file is saved.
+
+    Raises:
+        SuspiciousFileOperation: The name is too long for the ledger, and nobody said that it
+            might be shortened.
+    """
+    most = longest("name")
+    if not max_length or max_length > most:
+        check_fits(name=name)
+    return min(max_length or most, most)
+
+
+def make_unique(storage: Any, name: str, max_length: Optional[int] = None) -> str:
+    """Give a name a random suffix without asking anybody; it is as good as free."""
+    parent, base = posixpath.split(name)
+    root, extension = posixpath.splitext(base)
+    made = posixpath.join(parent, storage.get_alternative_name(root, extension))
+    excess = len(made) - max_length if max_length else 0
+    if excess <= 0:
+        return made
+    if excess >= len(root):
+        raise SuspiciousFileOperation(
+            f"Storage can not find an available filename for {name!r}. Please make sure that "
+            f"the field's max_length ({max_length}) allows a longer one."
+        )
+    return posixpath.join(parent, storage.get_alternative_name(root[:-excess], extension))
+
+
+def merge_listing(
+    path: str, directories: Iterable[str], files: Iterable[str], changes: Iterable[QueuedFile]
+) -> Tuple[List[str], List[str]]:
+    """Return the listing of the remote as it will be when every row is carried out."""
+    prefix = directory(path)
+    all_directories, all_files = dict.fromkeys(directories), dict.fromkeys(files)
+    rows = list(changes)
+    for row in rows:  # first what is not there, since one row's file may be another one's name
+        remote = row.remote_name or row.name
+        if remote.startswith(prefix) and (not row.is_live or remote != row.name):
+            all_files.pop(remote[len(prefix) :], None)
+    for row in rows:
+        if row.is_live and row.name.startswith(prefix):
+            first, slash, _ = row.name[len(prefix) :].partition("/")
+            (all_directories if slash else all_files)[first] = None
+    return list(all_directories), list(all_files)

@@ -1,0 +1,282 @@
+"""URLs of local copies: where the remote signs its URLs, so are those of files still on their way.
+
+A signed URL of S3 ends, and without its signature the file is not given. The URL of a disk knows
+neither. While a file waits for its transfer, its URL therefore leads to a view of this package,
+:mod:`smart_storages.queued.serving.views`, with a signed token that says which file, and until
+when.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from time import time
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
+from urllib.parse import parse_qsl, urlsplit
+
+from django.core import signing
+from django.core.files.storage import FileSystemStorage
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import LazyObject
+
+from smart_storages import tenancy
+from smart_storages.composed.forwarding import url_params
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.queued.ledger.identity import orphan_prefix
+from smart_storages.queued.validation import parts_of
+
+__all__ = [
+    "LINE",
+    "Link",
+    "Signed",
+    "has_view",
+    "make",
+    "needs_view",
+    "read",
+    "signed_life",
+    "url_of_copy",
+]
+
+#: What the URLconf needs.
+LINE = 'path("queued/", include("smart_storages.queued.urls"))'
+
+_VIEW = "smart_storages_queued:file"
+_DEFAULT_LIFE = 3600
+_LONGEST = 365 * 24 * 3600
+_METHODS = ("GET", "HEAD")
+
+
+class Signed(NamedTuple):
+    """How the URLs of a storage are signed."""
+
+    #: Seconds that one lives.
+    life: int
+    #: Seconds in which all are the same.
+    stable_for: int = 0
+
+
+# Whether a storage signs
+
+
+def signed_life(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
+    """Return how a storage signs its URLs, ``None`` if it does not.
+
+    A storage made of others signs if one of them does.
+
+    Args:
+        storage: The storage.
+        name: Name of a file, to look at its URL where the storage's attributes do not tell;
+            without it, such a storage counts as one that does not sign.
+    """
+    found = []
+    for each in _whole_parts(storage, []):
+        told = _declared(each)
+        if told is None and name is not None:
+            told = _seen_in_url(each, name)
+        found += [told] if told else []
+    return min(found) if found else None
+
+
+def _whole_parts(storage: Any, seen: List[Any]) -> Iterator[Any]:
+    """Yield the storages that a storage is made of, itself if it is made of none."""
+    while isinstance(storage, LazyObject):  # as default_storage is
+        bool(storage)  # builds what is in it
+        storage = storage.__dict__["_wrapped"]
+    if any(storage is each for each in seen):
+        return
+    seen.append(storage)
+    parts = list(parts_of(storage))
+    if not parts:
+        yield storage
+    for part in parts:
+        yield from _whole_parts(part.storage, seen)
+
+
+def _declared(storage: Any) -> Any:
+    """Return how a storage signs; ``False`` if it does not, ``None`` if nothing tells."""
+    signs = getattr(storage, "querystring_auth", None)
+    if isinstance(signs, bool):  # S3, and Google's storage of django-storages
+        if getattr(storage, "custom_domain", None):
+            signs = signs and bool(getattr(storage, "cloudfront_signer", None))
+        elif getattr(storage, "default_acl", None) == "publicRead":  # Google's
+            signs = False
+        return _signed_by(storage) if signs else False
+    if hasattr(storage, "expiration_secs"):  # Azure's
+        return _signed_by(storage) if storage.expiration_secs else False
+    if getattr(type(storage), "url", None) is FileSystemStorage.url:
+        return False
+    return None
+
+
+def _signed_by(storage: Any) -> Signed:
+    life = _DEFAULT_LIFE
+    for attribute in ("querystring_expire", "expiration_secs", "expiration"):
+        value = getattr(storage, attribute, None)
+        value = getattr(value, "total_seconds", lambda given=value: given)()
+        if isinstance(value, (int, float)) and value > 0:
+            life = int(value)
+            break
+    stable_for = getattr(storage, "url_stable_for", 0)
+    return Signed(life, stable_for if isinstance(stable_for, int) else 0)
+
+
+def _seen_in_url(storage: Any, name: str) -> Any:
+    try:
+        query = parse_qsl(urlsplit(storage.url(name)).query, keep_blank_values=True)
+    except Exception:  # it cannot tell: better a signature too many than a private file for all
+        return Signed(_DEFAULT_LIFE)
+    names = [parameter.lower() for parameter, _ in query]
+    signs = any("signature" in each or each in ("sig", "token", "hmac") for each in names)
+    return _signed_by(storage) if signs else False
+
+
+# Tokens
+
+
+class Link(NamedTuple):
+    """What a token says."""
+
+    storage: str
+    ledger: str
+    name: str
+    end: int
+    method: str
+    parameters: Dict[str, str]
+    tenant: Optional[str]
+    region: Optional[str]
+
+    @property
+    def seconds_left(self) -> int:
+        """Seconds until the end; none or less after it."""
+        return int(self.end - time())
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the ledger that is asked now is the one it was made for."""
+        return self.ledger == orphan_prefix(self.storage)
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="smart_storages.queued.serving.urls_of_copies")
+
+
+def make(key: str, name: str, signed: Signed, params: Mapping[str, Any]) -> str:
+    """Return the URL of a local copy through the view.
+
+    Args:
+        key: Key of the queued storage.
+        name: Name of the file there.
+        signed: How the remote signs.
+        params: ``expire``, ``parameters`` and ``http_method``, as for ``url()`` of a bucket.
+
+    Raises:
+        ConfigurationError: The URLconf lacks the view.
+        ValueError: The URL would live no time, or is for a method that changes the file.
+    """
+    method = params.get("http_method") or "GET"
+    if method not in _METHODS:
+        raise ValueError(
+            f"{name!r} waits for its transfer, and has a URL for {' and '.join(_METHODS)} only, "
+            f"not for {method!r}."
+        )
+    given = params.get("parameters") or {}
+    link = Link(
+        storage=key,
+        ledger=orphan_prefix(key),
+        name=name,
+        end=_end(signed, params.get("expire")),
+        method=method,
+        # The others are for S3 alone, as VersionId is.
+        parameters={
+            word: value
+            for word, value in given.items()
+            if word.startswith("Response") and isinstance(value, str)
+        },
+        tenant=tenancy.current_tenant(),
+        region=tenancy.current_region(),
+    )
+    token = _signer().sign_object(list(link), compress=True)
+    try:
+        return reverse(_VIEW, args=[token, posixpath.basename(name)])
+    except NoReverseMatch:
+        raise ConfigurationError(
+            f"The queued storage {key!r}: {name!r} waits for its transfer. The remote signs its "
+            "URLs, so that of the local copy is signed too, and leads through a view that the "
+            f"URLconf does not have: add {LINE} to it. If the file is nobody's secret, give the "
+            "storage signed_urls=False."
+        ) from None
+
+
+def _end(signed: Signed, expire: Any) -> int:
+    life = signed.life if expire is None else expire
+    if isinstance(life, bool) or not isinstance(life, (int, float)) or not 0 < life <= _LONGEST:
+        raise ValueError(f"expire must be a number of seconds, more than 0, not {life!r}.")
+    now = time()
+    if signed.stable_for:
+        now = now // signed.stable_for * signed.stable_for + signed.stable_for
+    return int(now + life)
+
+
+def has_view() -> bool:
+    """Whether the URLconf has the view."""
+    try:
+        reverse(_VIEW, args=["token", "name"])
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def read(token: str) -> Optional[Link]:
+    """Return what a token says; ``None`` if it is forged, altered or over."""
+    try:
+        link = Link(*_signer().unsign_object(token))
+    except (signing.BadSignature, TypeError, ValueError):
+        return None
+    return link if link.seconds_left > 0 else None
+
+
+# What url() says
+
+
+def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> str:
+    """Return the URL of a file that waits for its transfer.
+
+    Args:
+        storage: The queued storage.
+        name: Name of the file there.
+        place: Where its local copy is.
+        args: What ``url()`` was given beside the name.
+        kwargs: The same, by name.
+
+    Raises:
+        ConfigurationError: The URLconf lacks the view.
+        ValueError: The URL would live no time, or is for a method that changes the file.
+    """
+    signed = _wanted(storage, name)
+    if signed is not None:
+        return make(storage.key, name, signed, url_params(args, kwargs))
+    try:
+        return _own_url(place, args, kwargs)
+    except (NotImplementedError, ValueError):  # a disk that no web server gives out
+        if not has_view():
+            raise
+        return make(storage.key, name, Signed(_DEFAULT_LIFE), url_params(args, kwargs))
+
+
+def _own_url(place: Any, args: Any, kwargs: Any) -> str:
+    # Parameters of a signed URL mean nothing to a disk.
+    try:
+        return str(place.storage.url(place.name, *args, **kwargs))
+    except TypeError:
+        return str(place.storage.url(place.name))
+
+
+def needs_view(storage: Any) -> bool:
+    """Whether local copies of a queued storage have URLs through the view; asks no remote."""
+    return _wanted(storage) is not None
+
+
+def _wanted(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
+    if storage.signed_urls is False or signed_life(storage.local):
+        return None
+    found = signed_life(storage.remote, name)
+    return found or (Signed(_DEFAULT_LIFE) if storage.signed_urls else None)

@@ -1,0 +1,152 @@
+"""What the constructor of a queued storage accepts, and what it says to anything else."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.queued.ledger.texts import longest, storable
+from smart_storages.queued.tasks import Transfer, how_to_write
+
+__all__ = [
+    "check_key",
+    "check_places",
+    "check_task",
+    "check_types",
+    "known_options",
+    "path_of_task",
+    "refuse_cache_prefix",
+    "with_options",
+]
+
+#: What each argument has to be, and the types that are.
+_TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
+    "ask_remote": ("True or False", (bool,)),
+    "delayed": ("True or False", (bool,)),
+    "durable": ("True or False", (bool,)),
+    "key": ("text, or None", (str, type(None))),
+    "max_local_bytes": ("a whole number of bytes, 0 or more, or None", (int, type(None))),
+    "overwrite": ("True, False or None", (bool, type(None))),
+    "signed_urls": ("True, False or None", (bool, type(None))),
+}
+
+Place = Tuple[Any, Optional[Mapping[str, Any]]]
+
+
+def check_types(cls: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments of the wrong type: what is "no" is not False.
+
+    Raises:
+        ConfigurationError: Names the class, the argument, what it should be and what was given.
+    """
+    for name, value in given.items():
+        what, types = _TYPES[name]
+        fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+        if fits and not (type(value) is int and value < 0):
+            continue
+        raise ConfigurationError(f"{cls}: {name} must be {what}, not {value!r}.")
+
+
+def refuse_cache_prefix(cls: str, cache_prefix: Any, delayed: Any) -> None:
+    """Refuse an option of django-queued-storage, which was its fifth argument.
+
+    Raises:
+        ConfigurationError: Says what to write now.
+    """
+    if cache_prefix is None and not isinstance(delayed, str):
+        return
+    given = cache_prefix if cache_prefix is not None else delayed
+    raise ConfigurationError(
+        f"{cls}: cache_prefix ({given!r}) is of django-queued-storage. The ledger says where a "
+        "file is, without a cache: leave it out, and give what follows by name (delayed=, task=). "
+        "To have its answers cached, set QUEUED_STORAGE_CACHE_KEY, a prefix for all storages."
+    )
+
+
+def check_places(cls: str, local: Place, remote: Place) -> None:
+    """Refuse a class, and a local and a remote that are plainly one storage; looks nothing up.
+
+    Raises:
+        ConfigurationError: Names the class, the argument and the fix.
+    """
+    for name, (_, options) in (("local_options", local), ("remote_options", remote)):
+        if not (options is None or isinstance(options, Mapping)):
+            kind = type(options).__name__  # not the value, which may hold credentials
+            raise ConfigurationError(f"{cls}: {name} must be a dict or None, not {kind}.")
+    for name, (reference, _) in (("local", local), ("remote", remote)):
+        if isinstance(reference, type):
+            raise ConfigurationError(
+                f"{cls}: {name} is the class {reference.__qualname__}. Give a storage, "
+                f"{reference.__qualname__}(...), or the dotted path of the class, with the options "
+                f"in {name}_options."
+            )
+    same = local[0] is remote[0] or (isinstance(local[0], (str, Mapping)) and local[0] == remote[0])
+    if same and dict(local[1] or {}) == dict(remote[1] or {}):
+        raise ConfigurationError(
+            f"{cls}: local and remote are the same storage, so that no file would travel. Give "
+            "each a place of its own."
+        )
+
+
+def path_of_task(task: Union[str, Type[Transfer]]) -> str:
+    """Return the dotted path of a task."""
+    return task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
+
+
+def check_task(cls: str, task: Any) -> None:
+    """Refuse what is neither a task nor a path; a path is looked up when a file is saved.
+
+    Raises:
+        ConfigurationError: Names the class, and what was given.
+    """
+    if isinstance(task, str) or (isinstance(task, type) and issubclass(task, Transfer)):
+        path, most = path_of_task(task), longest("task")
+        if len(path) <= most:
+            return
+        raise ConfigurationError(
+            f"{cls}: the path of the task, {path[:40]!r}..., has {len(path)} characters, and the "
+            f"ledger takes {most}. Import it where its path is shorter, and give that."
+        )
+    raise ConfigurationError(
+        f"{cls}: task must be a subclass of smart_storages.queued.tasks.Transfer, or its dotted "
+        f"path, not {task!r}.{how_to_write(task)}"
+    )
+
+
+def check_key(cls: str, key: Optional[str]) -> None:
+    """Refuse a key that the ledger cannot hold.
+
+    Raises:
+        ConfigurationError: Names the class, the key and the fix.
+    """
+    most = longest("storage")
+    if key is None or (len(key) <= most and storable(key) == key):
+        return
+    if len(key) > most:
+        problem = f"has {len(key)} characters, and the ledger takes {most}"
+    else:
+        problem = "holds a NUL or half a character, which no database takes"
+    raise ConfigurationError(f"{cls}: key {storable(key)[:40]!r}... {problem}. Give another key.")
+
+
+def known_options(cls: Any) -> List[str]:
+    """Return what a class of queued storages takes, its parents' options too."""
+    known: List[str] = []
+    for each in cls.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        parameters = list(inspect.signature(each.__init__).parameters.values())[1:]
+        known += [
+            one.name for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+        ]
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
+    return known
+
+
+def with_options(reference: Any, options: Optional[Mapping[str, Any]]) -> Any:
+    """Return one reference for a dotted path and its options."""
+    if not options:
+        return reference
+    return {"BACKEND": reference, "OPTIONS": dict(options)}

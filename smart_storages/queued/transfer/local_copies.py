@@ -1,0 +1,256 @@
+"""Local copies: where they are put, how they are recognised, and when a remote one equals them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import posixpath
+import re
+import socket
+import tempfile
+import uuid
+from contextlib import suppress
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Set, Tuple, cast
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, Storage
+
+from smart_storages.common.compat import md5
+from smart_storages.composed.health import UNREACHABLE, kind_of
+from smart_storages.queued.ledger.identity import orphan_prefix
+from smart_storages.queued.ledger.recording import LocalCopy
+from smart_storages.queued.ledger.texts import longest, storable
+
+__all__ = [
+    "delete_quietly",
+    "holds",
+    "is_unfinished",
+    "keep",
+    "new_name",
+    "path_on_disk",
+    "sync_to_disk",
+    "this_host",
+]
+
+logger = logging.getLogger("smart_storages.queued")
+
+_CHUNK = 256 * 1024
+_SHARDS = 256
+_SPOOL = 8 * 1024 * 1024
+_MOST_DIRECTORIES = 10_000
+_WRITES_PLAINLY = getattr(FileSystemStorage, "_save", None)
+_SIZE_IN_NAME = re.compile(r"[0-9a-f]{32}\.(\d+)-")
+
+#: Directories whose entry in their parent is on the disk; the inode tells one that was remade.
+_on_disk: Set[Tuple[str, int, int]] = set()
+
+
+def new_name(storage: str, name: str, size: int) -> str:
+    """Return a local name that no copy ever had before, nor will have again.
+
+    A worker that is late can therefore never read, or delete, a newer copy. The size is in it, so
+    that a sweep knows a copy that was never finished.
+    """
+    token = uuid.uuid4().hex
+    root, extension = posixpath.splitext(posixpath.basename(name))
+    shard = int(token[:8], 16) % _SHARDS
+    base = f"{token}.{size}-{root[:40]}{extension[:16]}"
+    return f"{orphan_prefix(storage)}/{shard:02x}/{base}"
+
+
+def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool) -> LocalCopy:
+    """Write ``content`` as a new local copy, whole or not at all.
+
+    Args:
+        local: The local storage.
+        storage: Key of the queued storage.
+        name: Name that the file has for the application.
+        content: A Django file; text is stored as UTF-8.
+        durable: Whether the copy must survive a power cut: it is then flushed to the disk.
+
+    Returns:
+        What was written.
+
+    Raises:
+        OSError: The disk is full, or another error of the local storage; nothing is left there.
+    """
+    body, size, sha256, md5sum = measure(content)
+    local_name = new_name(storage, name, size)
+    try:
+        local_name = local.save(local_name, body)
+        if durable:
+            sync_to_disk(local, local_name)
+        _check_whole(local, local_name, size)
+    except BaseException as error:
+        # On a full disk, what is left of this copy would fail every save that follows. A bucket
+        # holds whole objects only, and one that does not answer is not asked once more.
+        if path_on_disk(local, local_name) or kind_of(error) != UNREACHABLE:
+            delete_quietly(local, local_name)
+        raise
+    return LocalCopy(local_name, size, sha256, md5sum, this_host())
+
+
+def this_host() -> str:
+    """Return the name of this host, as the ledger has it."""
+    return storable(socket.gethostname())[: longest("host")]
+
+
+def _check_whole(local: Storage, name: str, size: int) -> None:
+    # After a long stall a sweep may have taken it for one that was never finished.
+    found = _size_on_disk(local, name)
+    if found is not None and found != size:
+        raise OSError(f"The local copy {name!r} has {max(found, 0)} bytes of {size}; save again.")
+
+
+def _size_on_disk(local: Storage, name: str) -> Optional[int]:
+    """Return the size of a copy, -1 if it is not there, ``None`` if the size says nothing."""
+    # A subclass may compress or encrypt what it writes.
+    if getattr(type(local), "_save", None) is not _WRITES_PLAINLY:
+        return None
+    try:
+        return os.path.getsize(local.path(name))
+    except FileNotFoundError:
+        return -1
+
+
+def is_unfinished(local: Storage, name: str, before: float) -> bool:
+    """Whether a copy has fewer bytes than it was to have, and got none since ``before``.
+
+    No row names it: what a row names was whole.
+
+    Args:
+        local: The local storage.
+        name: Name of a copy there.
+        before: A time, in seconds since the epoch.
+    """
+    told = _SIZE_IN_NAME.match(posixpath.basename(name))
+    found = _size_on_disk(local, name)
+    if told is None or found is None or not 0 <= found < int(told.group(1)):
+        return False
+    with suppress(FileNotFoundError):
+        return os.path.getmtime(local.path(name)) < before
+    return False
+
+
+def measure(content: Any) -> Tuple[File[Any], int, str, str]:
+    """Read ``content`` once, and return it rewound, with its size, SHA-256 and MD5."""
+    sha256, md5sum, size = hashlib.sha256(), md5(), 0
+    spool: Optional[BinaryIO] = None
+    if not _is_seekable_binary(content):
+        # Closed with the file that wraps it.
+        spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115
+    for chunk in _chunks(content):
+        size += len(chunk)
+        sha256.update(chunk)
+        md5sum.update(chunk)
+        if spool is not None:
+            spool.write(chunk)
+    body = content if spool is None else File(spool, name=getattr(content, "name", None))
+    body.seek(0)
+    return body, size, sha256.hexdigest(), md5sum.hexdigest()
+
+
+def _is_seekable_binary(content: Any) -> bool:
+    try:
+        content.seek(0)
+        return isinstance(content.read(0), bytes)
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _chunks(content: Any) -> Iterator[bytes]:
+    for chunk in content.chunks(_CHUNK):
+        yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
+
+
+def path_on_disk(storage: Any, name: str) -> Optional[str]:
+    """Return where a file would be on a disk, ``None`` if the storage has no paths."""
+    try:
+        return str(storage.path(name))
+    except Exception:  # composed storages and others' raise what they like
+        return None
+
+
+def sync_to_disk(storage: Storage, name: str) -> None:
+    """Flush a file to the disk, and every directory that was made for it."""
+    path = path_on_disk(storage, name)
+    if path is None or not os.path.exists(path):  # a storage in memory has paths of no files
+        return
+    _sync(path)
+    directory = os.path.dirname(path)
+    _sync(directory)
+    # The storage's own directory may be new as well.
+    for _ in name.split("/"):
+        found = os.stat(directory)
+        known = (directory, found.st_dev, found.st_ino)
+        if known in _on_disk or directory == os.path.dirname(directory):
+            return
+        directory = os.path.dirname(directory)
+        try:
+            _sync(directory)
+        except PermissionError:  # not ours, so not made by us
+            return
+        if len(_on_disk) >= _MOST_DIRECTORIES:
+            _on_disk.clear()
+        _on_disk.add(known)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def holds(remote: Storage, name: str, row: Any) -> bool:
+    """Whether the remote's ``name`` has the size and the checksum that the ledger has.
+
+    S3 tells the MD5 of an object that was sent in one part; anything else is read back.
+    """
+    if _s3_tells(remote, name) == (row.size, row.md5):
+        return True
+    sha256, size = hashlib.sha256(), 0
+    try:
+        with remote.open(name) as content:
+            for chunk in _chunks(content):
+                size += len(chunk)
+                sha256.update(chunk)
+    except FileNotFoundError:
+        return False
+    return (size, sha256.hexdigest()) == (row.size, row.checksum)
+
+
+def _s3_tells(remote: Storage, name: str) -> Optional[Tuple[int, str]]:
+    bucket_object = s3_address(remote, name)
+    if bucket_object is None:
+        return None
+    client, address = bucket_object
+    try:
+        head = client.head_object(**address)
+    except client.exceptions.ClientError:  # missing or forbidden: the reading back will tell
+        return None
+    return head["ContentLength"], head.get("ETag", "").strip('"')
+
+
+def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
+    """Return the client and the bucket and key of a file, ``None`` if it is not in S3."""
+    client = getattr(storage, "client", None)
+    normalize = getattr(storage, "_normalize_name", None)
+    if client is None or normalize is None or not hasattr(client, "head_object"):
+        return None
+    key = normalize(posixpath.normpath(name.replace("\\", "/")))
+    return client, {"Bucket": storage.bucket_name, "Key": key}
+
+
+def delete_quietly(storage: Storage, name: str) -> bool:
+    """Delete a copy that nobody needs; a failure is logged. The sweep finds a local one again."""
+    if not name:
+        return True
+    try:
+        storage.delete(name)
+    except Exception:
+        logger.warning("could not delete the copy %s", name, exc_info=True)
+        return False
+    return True

@@ -1,0 +1,251 @@
+"""The two storages as a task sees them: under the file's own name, and with the lease watched."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import IO, Any, Callable, Dict, Optional, Tuple, cast
+
+from django.core.files import File
+from django.utils.functional import LazyObject
+
+from smart_storages.composed.calls import Steps
+from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.composed.health import FULL, kind_of
+from smart_storages.config.providers import get_provider
+from smart_storages.queued import ledger
+from smart_storages.queued.ledger.crash_points import reached
+from smart_storages.queued.ledger.lease import Lease, LeaseLostError
+from smart_storages.queued.ledger.texts import longest
+from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.transfer.local_copies import delete_quietly, s3_address
+from smart_storages.storages.connecting import ConnectingMixin
+
+__all__ = ["LocalView", "RemoteView", "copy_in_s3"]
+
+logger = logging.getLogger("smart_storages.queued")
+
+
+class LocalView(ChoosingStorage):
+    """The local storage, in which the copy of a row has the name of its file.
+
+    Args:
+        inner: The local storage.
+        row: The row as it was claimed.
+        lease: The lease of the attempt; reading stops when it is lost.
+    """
+
+    def __init__(self, inner: Any, row: QueuedFile, lease: Lease) -> None:
+        self.inner = inner
+        self._row = row
+        self._lease = lease
+
+    def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
+        return self.inner, self.name_of(name)
+
+    def name_of(self, name: str) -> str:
+        """Return what the storage calls a file."""
+        return self._row.local_name if name == self._row.name else name
+
+    def open(self, name: str, mode: str = "rb") -> File[Any]:
+        """Open the local copy; each read makes sure that the lease still holds."""
+        try:
+            content = self.inner.open(self.name_of(name), mode)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"The local copy of {name!r} is not here; it was saved on {self._row.host!r}. "
+                "Run a worker there, or make local a bucket that every host reaches."
+            ) from error
+        return File(cast(IO[bytes], _Watched(content, self._lease)), name=name)
+
+
+class _Watched:
+    def __init__(self, content: Any, lease: Lease) -> None:
+        self._content = content
+        self._lease = lease
+        #: Whether anybody may have had any of the content.
+        self.used = False
+
+    def read(self, *args: Any) -> Any:
+        self.used = True
+        self._lease.check()
+        data = self._content.read(*args)
+        reached("transfer:uploading")
+        return data
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute not in _HARMLESS:
+            self.used = True
+        return getattr(self._content, attribute)
+
+
+#: What tells nothing of the content.
+_HARMLESS = frozenset(["close", "closed", "mode", "name", "seek", "seekable", "size", "tell"])
+
+
+class RemoteView(ChoosingStorage):
+    """The remote storage, where ``save`` writes what the ledger has claimed.
+
+    Args:
+        inner: The remote storage.
+        row: The row as it was claimed.
+        lease: The lease of the attempt.
+        overwrite: Whether the storage replaces a file by itself.
+    """
+
+    def __init__(self, inner: Any, row: QueuedFile, lease: Lease, *, overwrite: bool) -> None:
+        self.inner = inner
+        self._row = row
+        self._lease = lease
+        self._overwrite = overwrite
+        self._is_new = False
+
+    def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
+        known = name == self._row.name and self._row.remote_name
+        return self.inner, self._row.remote_name if known else name
+
+    def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
+        claimed = yield self, "claim", (name, max_length), {}
+        reached("transfer:sending")
+        try:
+            saved = yield self._asking_first(), "save", (claimed, content), {}
+        except Exception as error:
+            if kind_of(error) == FULL and not self._overwrite:
+                yield self, "make_room", (), {}
+                raise
+            source = getattr(content, "file", None)
+            if self._is_new and isinstance(source, _Watched) and not source.used:
+                yield self, "give_back", (), {}
+            raise
+        if saved != self._row.remote_name:
+            yield self, "adopt", (saved,), {}
+        return saved
+
+    def _asking_first(self) -> Any:
+        """Return the remote as one that asks us before it writes under another name.
+
+        A name that only the remote knows would stay there for good if the worker died before it
+        wrote it down. Django's storages find their names in ``get_available_name``; a composed
+        one leaves that to the storage it chooses, and tells when it has written.
+        """
+        inner = self.inner
+        while isinstance(inner, LazyObject):  # as default_storage is
+            bool(inner)  # builds what is in it
+            inner = inner.__dict__["_wrapped"]
+        if isinstance(inner, ForwardingStorage):
+            return inner
+        same = object.__new__(type(inner))
+        same.__dict__.update(inner.__dict__)
+        same.get_available_name = partial(self._find_name, same.get_available_name)
+        return same
+
+    def _find_name(
+        self, find: Callable[..., str], name: str, max_length: Optional[int] = None
+    ) -> str:
+        found = find(name, max_length=max_length)
+        claimed = self._row.remote_name
+        if found == claimed:
+            return found
+        self._lease.check()
+        if self._is_new:
+            self.note(found)
+            return found
+        # Ours alone, so that a late attempt at the same file has just written there.
+        self.note(claimed)
+        self.inner.delete(claimed)
+        return claimed
+
+    def claim(self, name: str, max_length: Optional[int] = None) -> str:
+        """Return the name to write, which is in the ledger before anything is written."""
+        self._lease.check()
+        claimed = self._row.remote_name
+        self._is_new = not claimed
+        if self._is_new:
+            most = longest("remote_name")  # of the row; a suffix may make it longer
+            limit = min(max_length or most, most)
+            available = self.inner.get_available_name(name, max_length=limit)
+            claimed = name if self._overwrite else available
+            self.note(claimed)
+            reached("transfer:named")
+        self._lease.check()
+        self._lease.sent = True
+        if not (self._is_new or self._overwrite):
+            # Ours: an older generation, or what an attempt that died has left half written.
+            self.inner.delete(claimed)
+            reached("transfer:place-freed")
+            self._lease.check()
+        return claimed
+
+    def give_back(self) -> None:
+        """Give up a name under which nothing was written: it may be somebody else's soon."""
+        try:
+            if self.inner.exists(self._row.remote_name):
+                return
+        except Exception:
+            logger.info("kept the name %s", self._row.remote_name, exc_info=True)
+            return
+        self.note("")
+        self._lease.sent = False
+
+    def make_room(self) -> None:
+        """Delete what was written before the disk was full: it would fail every other transfer."""
+        self._lease.check()
+        delete_quietly(self.inner, self._row.remote_name)
+
+    def adopt(self, saved: str) -> None:
+        """Write down the other name under which the remote has put the file."""
+        try:
+            self.note(saved)
+        except Exception:
+            # Nobody but us knows it, and nobody would ever delete it. If the ledger has it all the
+            # same, since only its answer was lost, the next attempt finds nothing and sends again.
+            self.inner.delete(saved)
+            raise
+
+    def note(self, remote_name: str) -> None:
+        """Write the name into the ledger."""
+        if not ledger.name_remote(self._row, remote_name):
+            raise LeaseLostError(self._row.name)
+
+
+def _name_buckets_alike(local: Any, remote: Any) -> bool:
+    if isinstance(local, ConnectingMixin) and isinstance(remote, ConnectingMixin):
+        return local.identify_server() == remote.identify_server()
+    # A storage of django-storages itself.
+    provider = get_provider(getattr(remote, "provider", None), remote.client.meta.endpoint_url)
+    return provider.global_names or local.access_key == remote.access_key
+
+
+def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
+    """Let S3 copy the file, when both storages are buckets of the same server.
+
+    Returns:
+        Whether it did; ``False`` asks the caller to carry the bytes.
+    """
+    if not (isinstance(local, LocalView) and isinstance(remote, RemoteView)):
+        return False
+    source = s3_address(local.inner, local.name_of(name))
+    target = s3_address(remote.inner, name)
+    if source is None or target is None or remote.inner.gzip:
+        return False
+    client = target[0]
+    if client.meta.endpoint_url != source[0].meta.endpoint_url:
+        return False
+    if not _name_buckets_alike(local.inner, remote.inner):
+        return False  # the remote's credentials could mean another bucket, and another file
+    claimed = remote.claim(name)
+    address = s3_address(remote.inner, claimed)
+    assert address is not None  # noqa: S101 - it was one above
+    parameters = remote.inner._get_write_parameters(address[1]["Key"])
+    try:
+        client.copy(
+            source[1],
+            **address[1],
+            ExtraArgs={**parameters, "MetadataDirective": "REPLACE"},
+            SourceClient=source[0],
+        )
+    except client.exceptions.ClientError:
+        # These credentials may not read the staging bucket; ours, which wrote it, may.
+        logger.info("no server-side copy of %s; it is carried instead", name, exc_info=True)
+        return False
+    return True

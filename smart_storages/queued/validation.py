@@ -1,0 +1,152 @@
+"""What the storages of a queue are made of, and what none of them may be."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Iterator, List, Mapping
+
+from django.core.files.storage import DefaultStorage
+from django.utils.module_loading import import_string
+
+from smart_storages.composed.forwarding import ForwardingStorage
+from smart_storages.composed.references import describe
+from smart_storages.composed.resolving import ResolvingStorage
+from smart_storages.exceptions import CircularStorageError, ConfigurationError
+from smart_storages.resolvers import FirstMatch
+from smart_storages.utils import storages
+
+__all__ = ["AskerError", "is_forwarding", "leads_to", "parts_of", "refuse_askers"]
+
+
+class AskerError(ConfigurationError):
+    """The local or the remote of a queued storage depends on who asks."""
+
+
+def refuse_askers(storage: Any) -> None:
+    """Refuse a local or a remote that is another one for another tenant or region.
+
+    The ledger has one row for a name, whoever asks for it, and a worker asks for nobody.
+
+    Raises:
+        AskerError: Names the storage, the resolver and the fix.
+    """
+    for which in ("local", "remote"):
+        resolver = _find_asker(getattr(storage, f"_{which}"), [storage])
+        if resolver is not None:
+            raise AskerError(
+                f"The {which} of the queued storage {storage.key!r} is chosen by who asks "
+                f"({describe(resolver)}), but its ledger has one file for a name, whoever asks. "
+                "Put the queue behind the dispatcher: make each alias that it chooses a "
+                "QueuedStorage."
+            )
+
+
+def _find_asker(reference: Any, seen: List[Any]) -> Any:
+    if not is_forwarding(reference.reference):
+        return None
+    try:
+        place = reference.storage
+    except ConfigurationError:  # told of where that storage is used
+        return None
+    if any(place is each for each in seen):
+        return None
+    seen.append(place)
+    resolver = None
+    with suppress(ConfigurationError):
+        resolver = _resolver_of(place)
+    if getattr(resolver, "by_asker", False):
+        return resolver
+    found = (_find_asker(part, seen) for part in parts_of(place))
+    return next((each for each in found if each is not None), None)
+
+
+def _resolver_of(place: Any) -> Any:
+    if not isinstance(place, ResolvingStorage):
+        return None
+    return place._resolver or place._get_resolver()
+
+
+def parts_of(place: Any) -> Iterator[Any]:
+    """Yield the references of a composed storage, and what a dispatcher may choose from."""
+    yield from _own_parts_of(place)
+    if isinstance(place, ResolvingStorage):
+        known = place.storages
+        aliases = set(known.own_references)
+        if not aliases:
+            with suppress(ConfigurationError):
+                aliases = {each for each in _aliases_of(_resolver_of(place)) if each in known}
+        yield from (_Known(known, alias) for alias in sorted(aliases))
+
+
+def _own_parts_of(place: Any) -> List[Any]:
+    if not isinstance(place, ForwardingStorage):
+        return []
+    # A fallback reads which storages it has when they are first asked for.
+    with suppress(ConfigurationError):
+        getattr(place, "_backends", None)
+    return list(place._references)
+
+
+def _aliases_of(resolver: Any) -> Iterator[str]:
+    if isinstance(resolver, FirstMatch):
+        for each in resolver.resolvers:
+            yield from _aliases_of(each)
+    yield from getattr(resolver, "aliases", None) or ()
+
+
+class _Known:
+    """One of the storages that a dispatcher knows, as a reference."""
+
+    def __init__(self, known: Any, alias: str) -> None:
+        self._known = known
+        self._alias = alias
+        self.reference = known.own_references.get(alias, alias)
+
+    @property
+    def storage(self) -> Any:
+        return self._known[self._alias]
+
+
+def leads_to(place: Any, storage: Any) -> bool:
+    """Whether a place is a storage, or made of it."""
+    return _leads_to(place, storage, [])
+
+
+def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
+    if place is storage:
+        return True
+    if any(place is each for each in seen):
+        return False
+    seen.append(place)
+    for reference in _own_parts_of(place):
+        if not is_forwarding(reference.reference):
+            continue
+        try:
+            further = reference.storage
+        except CircularStorageError:
+            return True
+        except ConfigurationError:  # told of where that storage is used
+            continue
+        if _leads_to(further, storage, seen):
+            return True
+    return False
+
+
+def is_forwarding(reference: Any) -> bool:
+    """Whether a reference is to a storage of ours that is made of others.
+
+    Somebody else's backend leads nowhere, and building it might do I/O.
+    """
+    if type(reference) is DefaultStorage:  # it builds itself at any look into it
+        reference = "default"
+    if isinstance(reference, str):
+        reference = storages.backends.get(reference, reference)
+    if isinstance(reference, Mapping):
+        reference = reference.get("BACKEND")
+    if isinstance(reference, str):
+        try:
+            reference = import_string(reference)
+        except Exception:  # Django's own error says it best, when the alias is used
+            return False
+    cls = reference if isinstance(reference, type) else type(reference)
+    return issubclass(cls, ForwardingStorage)

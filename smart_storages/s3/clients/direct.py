@@ -1,0 +1,254 @@
+"""For which requests the lean way is open, and how it reaches a bucket.
+
+How botocore would make the request is never guessed: the client is asked once per bucket, without
+network, and what it would have sent decides. Handlers of anybody else (moto's mock, a tracer),
+proxies, customer keys and signatures other than SigV4 all lead to the client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import weakref
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Dict, Mapping, Optional, Tuple
+from urllib.parse import quote, urlsplit
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import BotoCoreError, ClientError
+
+from smart_storages.s3.clients.sockets import SocketPools
+from smart_storages.s3.signing.header_sigv4 import HeaderSigner
+from smart_storages.s3.signing.sigv4 import QuerySigner, Route
+
+__all__ = ["OPERATIONS", "WRITES", "Lane", "Request", "Way", "lane_of"]
+
+#: The operations of botocore that are meant, by HTTP method.
+OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
+
+#: The operations that write; :mod:`smart_storages.s3.requests.sending` sends them.
+WRITES = frozenset(
+    {
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CreateMultipartUpload",
+        "DeleteObject",
+        "DeleteObjects",
+        "PutObject",
+        "UploadPart",
+    }
+)
+
+#: Seconds a signature is good for. As long as S3 lets clocks differ for a signed header.
+_EXPIRES = 900
+
+#: Parameters that the lean way carries; any other one is the client's.
+_CARRIED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
+
+_PROBE_KEY = "smart-storages/probe"
+_EVENTS = (
+    "provide-client-params.s3.",
+    "before-parameter-build.s3.",
+    "before-endpoint-resolution.s3.",
+    "before-call.s3.",
+    "request-created.s3.",
+    "choose-signer.s3.",
+    "before-sign.s3.",
+    "before-send.s3.",
+    "response-received.s3.",
+    "needs-retry.s3.",
+    "after-call.s3.",
+    "after-call-error.s3.",
+)
+
+# What botocore's request of the probe may carry without our request missing something.
+_KNOWN_HEADERS = frozenset(
+    {
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "authorization",
+        "user-agent",
+        "x-amz-checksum-mode",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amzn-trace-id",
+    }
+)
+_read_scope = re.compile(
+    rb"AWS4-HMAC-SHA256 Credential=[^/,]+/\d{8}/([^/,]+)/s3/aws4_request"
+).match
+
+
+@dataclass
+class Request:
+    """One request by boto3's names of its parameters."""
+
+    method: str
+    key: str
+    params: Dict[str, Any]
+
+    def headers(self) -> Tuple[Dict[str, str], Dict[str, str]]:
+        """Headers that need no signature, and those that S3 wants signed."""
+        names = {"Range": "Range", "IfMatch": "If-Match"}
+        plain = {names[name]: self.params[name] for name in names if name in self.params}
+        signed = {"x-amz-checksum-mode": "ENABLED"} if "ChecksumMode" in self.params else {}
+        return plain, signed
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to reach one bucket without the client."""
+
+    pool: Any
+    before_key: str
+    host: str
+    is_secure: bool
+    signer: Optional[QuerySigner]
+    header_signer: Optional[HeaderSigner]
+
+    def target_of(self, request: Request, signed: Mapping[str, str]) -> str:
+        """Path and query of a request, signed if this bucket's requests are."""
+        query = {}
+        if "VersionId" in request.params:
+            query["versionId"] = str(request.params["VersionId"])
+        if self.signer is not None:
+            url = self.signer.sign_query(
+                request.method, request.key, params=query, headers=signed, expires=_EXPIRES
+            )
+            return url[len(self.signer.route.origin) :]
+        tail = "".join(f"?{name}={quote(value, safe='')}" for name, value in query.items())
+        return f"{self.before_key}{quote(request.key, safe='/~')}{tail}"
+
+
+class Lane:
+    """What is known of one client: for which buckets the lean way is open, and its sockets."""
+
+    def __init__(self, client: Any) -> None:
+        # A client must be able to go while this is kept beside it.
+        self._client = weakref.ref(client)
+        self._emitter = getattr(client.meta.events, "_emitter", None)
+        self._ways: Dict[str, Optional[Way]] = {}
+        self._handlers: Any = None
+        self.user_agent = client.meta.config.user_agent
+        self._pools = SocketPools(client)
+
+    def way_to(self, bucket: str, request: Request) -> Optional[Way]:
+        """Return the lean way to a bucket, ``None`` if this request is the client's."""
+        if not request.params.keys() <= _CARRIED or not request.key:
+            return None
+        return self.way(bucket)
+
+    def way(self, bucket: str) -> Optional[Way]:
+        """Return the lean way to a bucket, ``None`` if only the client knows one."""
+        # botocore replaces this object when a handler comes or goes.
+        if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
+            self._ways = {}
+        try:
+            return self._ways[bucket]
+        except KeyError:
+            way = self._ways[bucket] = self._learn(bucket)
+            self._handlers = getattr(self._emitter, "_lookup_cache", None)
+            return way
+
+    def forget(self, bucket: str) -> None:
+        """Ask the client anew at the next request: it was told something, a region perhaps."""
+        self._ways.pop(bucket, None)
+
+    def _learn(self, bucket: str) -> Optional[Way]:
+        client = self._client()
+        if client is None or not self._pools.usable or not self._has_only_botocores_handlers():
+            return None
+        sent = _ask_client(client, bucket)
+        if sent is None or not _KNOWN_HEADERS.issuperset(map(str.lower, sent.headers.keys())):
+            return None
+        parts = urlsplit(sent.url)
+        pool = self._pools.pool(sent.url)
+        if pool is None or parts.query or not parts.path.endswith(_PROBE_KEY):
+            return None
+        before_key = parts.path[: -len(_PROBE_KEY)]
+        host, is_secure = _host_header(parts), parts.scheme == "https"
+        authorization = sent.headers.get("Authorization")
+        if authorization is None:
+            return Way(pool, before_key, host, is_secure, None, None)
+        scope = _read_scope(_as_bytes(authorization))
+        credentials = getattr(client._request_signer, "_credentials", None)
+        if scope is None or credentials is None:
+            return None
+        route = Route(
+            origin=f"{parts.scheme}://{parts.netloc}",
+            path=before_key,
+            host=host,
+            region=scope.group(1).decode(),
+        )
+        signers = QuerySigner(route, credentials), HeaderSigner(route, credentials)
+        return Way(pool, before_key, host, is_secure, *signers)
+
+    def _has_only_botocores_handlers(self) -> bool:
+        handlers = getattr(self._emitter, "_handlers", None)
+        if handlers is None:
+            return False
+        return all(
+            _is_botocores(handler)
+            for event in _EVENTS
+            for operation in (*OPERATIONS.values(), *WRITES)
+            for handler in handlers.prefix_search(event + operation)
+        )
+
+
+def _ask_client(client: Any, bucket: str) -> Any:
+    """Return the request that a client would send for the probe key, unsent."""
+    caught = []
+
+    def catch(request: Any, **kwargs: Any) -> Any:
+        if not urlsplit(request.url).path.endswith(_PROBE_KEY):
+            return None
+        caught.append(request)
+        headers: Any = {"content-length": "0"}
+        return AWSResponse(request.url, 200, headers, _NoBody())
+
+    client.meta.events.register("before-send.s3.GetObject", catch)
+    try:
+        client.get_object(Bucket=bucket, Key=_PROBE_KEY)
+    except (BotoCoreError, ClientError):
+        return None
+    finally:
+        client.meta.events.unregister("before-send.s3.GetObject", catch)
+    return caught[0] if caught else None
+
+
+class _NoBody(BytesIO):
+    def stream(self, *args: Any, **kwargs: Any) -> Any:
+        return iter(())
+
+
+def _is_botocores(handler: Any) -> bool:
+    module = getattr(handler, "__module__", None) or type(handler).__module__
+    return module.partition(".")[0] in ("boto3", "botocore", "s3transfer", "smart_storages")
+
+
+def _as_bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _host_header(parts: Any) -> str:
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return host if parts.port in (None, default) else f"{host}:{parts.port}"
+
+
+_lanes: weakref.WeakKeyDictionary[Any, Lane] = weakref.WeakKeyDictionary()
+
+
+def lane_of(client: Any) -> Lane:
+    """Return what is known of a client; it is kept as long as the client is."""
+    try:
+        return _lanes[client]
+    except KeyError:
+        lane = _lanes[client] = Lane(client)
+        return lane
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_lanes.clear)

@@ -1,0 +1,390 @@
+"""One S3 client per distinct connection, shared by every storage and thread.
+
+A client of botocore is thread-safe; a session, and a resource of boto3, is not. So sessions stay in
+here behind a lock, and a resource is made anew, around the shared client, for each caller.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+
+import boto3.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.session import Session
+
+from smart_storages.common.secrets import Secret, reveal
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.clients.credentials import (
+    CredentialSource,
+    assume_role,
+    load_source,
+    missing_credentials_error,
+)
+from smart_storages.s3.clients.idle import close_idle_sockets_of
+from smart_storages.s3.errors.botocore_kinds import also_of_botocore
+from smart_storages.s3.errors.cleaning import clean
+from smart_storages.s3.errors.logs import redact, redact_logs
+from smart_storages.s3.errors.results import require_results
+from smart_storages.s3.signing.presigned_urls import UrlSigner
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client, S3ServiceResource
+    from mypy_boto3_s3.service_resource import Bucket
+
+__all__ = ["ClientPool", "Connection", "freeze_client_config"]
+
+#: Sockets a client may use at once. botocore's 10 are too few for a threaded server with many
+#: buckets behind one client: it would warn of each more. How many stay open when they are idle is
+#: told in :mod:`smart_storages.s3.clients.idle`.
+_SOCKETS = 50
+
+
+#: Signers kept; one is a few kilobytes, and a millisecond to make.
+_SIGNERS = 4096
+
+_NOBODY = CredentialSource()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """All that makes two S3 clients different.
+
+    Args:
+        credentials: Who is asking.
+        region_name: Region, ``None`` for what botocore finds.
+        endpoint_url: The server, ``None`` for AWS.
+        use_ssl: As django-storages' option.
+        verify: As django-storages' option.
+        client_config: Options of ``botocore.config.Config``, frozen by
+            :func:`freeze_client_config`.
+        signed: ``False`` for a client that signs nothing.
+
+    Example:
+        >>> Connection(region_name="eu-west-1") == Connection(region_name="eu-west-1")
+        True
+    """
+
+    credentials: CredentialSource = _NOBODY
+    region_name: Optional[str] = None
+    endpoint_url: Optional[str] = None
+    use_ssl: bool = True
+    verify: Any = None
+    client_config: Tuple[Tuple[str, Any], ...] = field(default=(), repr=False)
+    signed: bool = True
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Looked up at every request: the hash of a dozen strings is worth keeping.
+        values = (self.credentials, self.region_name, self.endpoint_url, self.use_ssl)
+        more = (self.verify, self.client_config, self.signed)
+        object.__setattr__(self, "_hash", hash(values + more))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
+    """Return what configs set, the later one winning, as a hashable value.
+
+    Args:
+        configs: Objects of ``botocore.config.Config``, or ``None``.
+
+    Example:
+        >>> from botocore.config import Config
+        >>> freeze_client_config(Config(read_timeout=5), None, Config(read_timeout=9))
+        (('read_timeout', 9),)
+    """
+    merged: Dict[str, Any] = {}
+    for config in configs:
+        if config is None:
+            continue
+        # What Config.merge() itself goes by; the attributes hold defaults as well.
+        for name, value in config._user_provided_options.items():
+            if name == "s3" and value:
+                styles = {key: each for key, each in value.items() if each is not None}
+                merged[name] = {**merged.get(name, {}), **styles}
+            elif value is not None:
+                merged[name] = value
+    if "proxies" in merged:  # whose URLs hold passwords
+        merged["proxies"] = {
+            scheme: Secret(url) if type(url) is str else url
+            for scheme, url in merged["proxies"].items()
+        }
+    return tuple(sorted((name, _freeze(value)) for name, value in merged.items() if value != {}))
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _FrozenDict(sorted((key, _freeze(each)) for key, each in value.items()))
+    return tuple(value) if isinstance(value, list) else value
+
+
+class _FrozenDict(tuple):  # type: ignore[type-arg]
+    """Pairs that were a dict, to be told from a tuple when they are thawed."""
+
+    __slots__ = ()
+
+
+def _thaw(value: Any) -> Any:
+    if isinstance(value, _FrozenDict):
+        return {key: reveal(_thaw(each)) for key, each in value}
+    return value
+
+
+class ClientPool:
+    """Clients by connection, the least recently used dropped when there are too many.
+
+    Args:
+        limit: Returns how many clients are kept at most.
+
+    Example::
+
+        pool = ClientPool()
+        client = pool.client(Connection(region_name="eu-west-1"))
+    """
+
+    def __init__(self, limit: Callable[[], int] = lambda: 256) -> None:
+        self._limit = limit
+        self._loader: Any = None
+        self.clear()
+        pool = weakref.ref(self)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _clear(pool()))
+
+    def clear(self) -> None:
+        """Forget every client; who holds one keeps it.
+
+        A forked child starts with this, for sockets and locks must not be shared with its parent.
+        """
+        self._clients: OrderedDict[Connection, S3Client] = OrderedDict()
+        self._signers: OrderedDict[Tuple[Connection, str], UrlSigner] = OrderedDict()
+        self._lock = threading.Lock()
+        self._session: Optional[_SharedSession] = None
+        self._resource_classes: Optional[Tuple[Any, Any]] = None
+        self._makers = _makers()
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def client(self, connection: Connection) -> S3Client:
+        """Return the client of a connection; build it if nobody has used it yet.
+
+        Args:
+            connection: What the client is for.
+
+        Raises:
+            ConfigurationError: there are no credentials, or botocore refuses the options.
+        """
+        if _makers() != self._makers:
+            self.clear()
+        try:
+            client = self._clients[connection]
+            self._clients.move_to_end(connection)
+        except KeyError:  # not built yet, or dropped by another thread between the two lines
+            return self._build_once(connection)
+        return client
+
+    def signer(self, connection: Connection, bucket: str) -> UrlSigner:
+        """Return the signer of a bucket's URLs; storages of one bucket share it.
+
+        Args:
+            connection: What the URLs are for.
+            bucket: Name of the bucket.
+
+        Raises:
+            ConfigurationError: as :meth:`client`.
+        """
+        # The client from the pool each time: it may have been dropped and built anew.
+        client = self.client(connection)
+        key = (connection, bucket)
+        signer = self._signers.get(key)
+        if signer is None or signer.client is not client:
+            signer = UrlSigner(client, bucket)
+            with self._lock:
+                self._signers[key] = signer
+                while len(self._signers) > _SIGNERS:
+                    self._signers.popitem(last=False)
+        return signer
+
+    def resource(self, connection: Connection) -> S3ServiceResource:
+        """Return a new boto3 resource around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:  # its class may be anything
+            made: S3ServiceResource = _SharedSession(self._loader).make_resource()
+            return made
+        service, _ = self._get_resource_classes()
+        resource: S3ServiceResource = service(client=self.client(connection))
+        return resource
+
+    def bucket(self, connection: Connection, name: str) -> Bucket:
+        """Return a new boto3 ``Bucket`` around the shared client; it belongs to its caller."""
+        if _makers() != _BOTO3:
+            return self.resource(connection).Bucket(name)
+        _, bucket_class = self._get_resource_classes()
+        bucket: Bucket = bucket_class(name, client=self.client(connection))
+        return bucket
+
+    def _get_resource_classes(self) -> Tuple[Any, Any]:
+        # boto3 writes these classes anew, in half a millisecond, each time it is asked for one.
+        if self._resource_classes is None:
+            with self._lock:
+                service = self._session_for(_NOBODY).make_resource()
+                self._resource_classes = type(service), type(service.Bucket("any"))
+        return self._resource_classes
+
+    def _build_once(self, connection: Connection) -> S3Client:
+        credentials = self._ask_supplier(connection)
+        with self._lock:
+            client = self._clients.get(connection)
+            if client is None:
+                client = self._build(connection, credentials)
+                limit = self._limit()
+                while len(self._clients) >= limit:
+                    dropped, _ = self._clients.popitem(last=False)
+                    self._drop_signers(dropped)
+                self._clients[connection] = client
+        return client
+
+    def _ask_supplier(self, connection: Connection) -> Any:
+        # Somebody's code, which may be slow or use a storage itself: never under our lock.
+        if connection.credentials.supplier is None or not connection.signed:
+            return None
+        return load_source(connection.credentials, None)
+
+    def _drop_signers(self, connection: Connection) -> None:
+        # A signer holds its client, which would live on.
+        for key in [key for key in self._signers if key[0] == connection]:
+            del self._signers[key]
+
+    def _build(self, connection: Connection, credentials: Any) -> S3Client:
+        # Thawed where they are used: a proxy's password is not to stand in a variable.
+        options = {"max_pool_connections": _SOCKETS, **dict(connection.client_config)}
+        if not connection.signed:
+            options["signature_version"] = UNSIGNED
+        redact_logs()
+        try:
+            session = self._session_for(connection.credentials)
+            if options.get("signature_version") is not UNSIGNED:
+                credentials = session.complete(connection, credentials)
+            client: S3Client = session.make_client(
+                credentials,
+                region_name=connection.region_name,
+                use_ssl=connection.use_ssl,
+                endpoint_url=connection.endpoint_url,
+                verify=connection.verify,
+                config=Config(**{name: _thaw(value) for name, value in options.items()}),
+            )
+        except ConfigurationError:
+            raise
+        except (BotoCoreError, OSError, TypeError, ValueError) as error:
+            clean(error)
+            refused = ConfigurationError(f"botocore refuses its options: {redact(str(error))}")
+            raise also_of_botocore(refused, error) from error
+        require_results(client)
+        close_idle_sockets_of(client)
+        return client
+
+    def _session_for(self, credentials: CredentialSource) -> _SharedSession:
+        if credentials.session_profile:
+            # A profile also sets a region and other options, so it needs a session of its own.
+            return _SharedSession(self._loader, credentials.session_profile)
+        if self._session is None:
+            self._session = _SharedSession(self._loader)
+            self._loader = self._session.loader
+        return self._session
+
+
+def _makers() -> Tuple[Any, Any]:
+    """Return what makes boto3's clients and resources.
+
+    A test puts a mock in its place for a while, others a function of their own for good. What the
+    one before has made is then of no use: the mock least of all, once the test has ended.
+    """
+    return boto3.session.Session.client, boto3.session.Session.resource
+
+
+_BOTO3 = _makers()
+
+
+def _clear(pool: Optional[ClientPool]) -> None:
+    if pool is not None:
+        pool.clear()
+
+
+class _SharedSession:
+    """A boto3 session that makes clients for credentials which are not its own.
+
+    Args:
+        loader: botocore's loader of another session: it has parsed the service model, 2 MB of JSON.
+        profile: A profile of the AWS configuration files.
+    """
+
+    def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
+        self.botocore = _LendingSession(profile=profile)
+        self.botocore.register("creating-client-class", _make_discreet)
+        if loader is not None:
+            self.botocore.register_component("data_loader", loader)
+        self._boto3 = boto3.session.Session(botocore_session=self.botocore)
+        self.loader = self.botocore.get_component("data_loader")
+
+    def make_client(self, credentials: Any, **options: Any) -> Any:
+        self.botocore.lent = credentials
+        try:
+            return self._boto3.client("s3", **options)
+        finally:
+            self.botocore.lent = None
+
+    def complete(self, connection: Connection, credentials: Any) -> Any:
+        """Return what to sign with, given the callable's credentials where there is one."""
+        source = connection.credentials
+        credentials = credentials or load_source(source, self.botocore)
+        if credentials is None:
+            raise missing_credentials_error(source)
+        if source.role_arn is not None:
+            return assume_role(source, self.botocore, credentials, connection.region_name)
+        return credentials
+
+    def make_resource(self) -> Any:
+        config = Config(signature_version=UNSIGNED)
+        return self._boto3.resource("s3", region_name="us-east-1", config=config)
+
+
+class _LendingSession(Session):
+    """Hands a client the credentials it is made for, as an object.
+
+    Keys passed to ``create_client`` as text would stand in the frames of a traceback, and so on
+    Django's debug page.
+    """
+
+    lent: Any = None
+
+    def get_credentials(self, *args: Any, **kwargs: Any) -> Any:
+        return self.lent or super().get_credentials(*args, **kwargs)
+
+
+class _Discreet:
+    """What every client of ours is: no error of a request leaves it with a secret.
+
+    Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
+    parameters that are secret become plain text here as well, and are gone when it raises.
+    """
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        params = {name: reveal(value) for name, value in api_params.items()}
+        try:
+            return super()._make_api_call(operation_name, params)  # type: ignore[misc]
+        except BaseException as error:
+            raise clean(error)  # noqa: B904 - it is the same one
+        finally:
+            del params
+
+
+def _make_discreet(**about: Any) -> None:
+    # botocore has this event for whoever wants to add to a class that it is about to make.
+    about["base_classes"].insert(0, _Discreet)

@@ -1,0 +1,92 @@
+"""The connections of the lean requests: urllib3 pools with the options of botocore's client."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any, Dict, Optional, Tuple
+from urllib.parse import urlsplit
+
+from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cert_path
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+
+from smart_storages.s3.clients.idle import ClosesIdle
+
+__all__ = ["SocketPools"]
+
+#: Sockets that may be in use to one host at least before urllib3 complains in the log.
+_SOCKETS = 64
+
+
+class _Pool(ClosesIdle, HTTPConnectionPool):
+    pass
+
+
+class _SecurePool(ClosesIdle, HTTPSConnectionPool):
+    pass
+
+
+# Clients that differ in credentials alone share sockets; the last client to go closes them.
+_shared: weakref.WeakValueDictionary[Tuple[Any, ...], Any] = weakref.WeakValueDictionary()
+
+if hasattr(os, "register_at_fork"):
+    # Two processes on one socket would read each other's answers.
+    os.register_at_fork(after_in_child=_shared.clear)
+
+
+class SocketPools:
+    """The urllib3 pools of one client, a pool for each host.
+
+    Args:
+        client: The client whose timeouts, certificates and pool size hold.
+    """
+
+    def __init__(self, client: Any) -> None:
+        config = client.meta.config
+        session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        self._session = session
+        #: Whether these sockets can stand in for the client's own.
+        self.usable = (
+            type(session) is URLLib3Session
+            and (config.retries or {}).get("mode") != "adaptive"
+            and not getattr(config, "tcp_keepalive", None)
+        )
+        self._timeouts = (config.connect_timeout, config.read_timeout)
+        self._size = max(config.max_pool_connections, _SOCKETS)
+        cert = config.client_cert
+        self._cert = tuple(cert) if isinstance(cert, (tuple, list)) else (cert, None)
+        self._pools: Dict[Tuple[Any, ...], Any] = {}
+
+    def pool(self, url: str) -> Optional[Any]:
+        """Return the pool for a URL, ``None`` if a proxy stands before it."""
+        session: Any = self._session
+        if session._proxy_config.proxy_url_for(url):
+            return None
+        parts = urlsplit(url)
+        verify = session._verify if parts.scheme == "https" else None
+        place = (parts.scheme, parts.hostname, parts.port)
+        name = (*place, verify, self._cert, self._timeouts, self._size)
+        # Two threads may make one each; they are then shared by fewer, which does no harm.
+        pool = _shared.get(name)
+        if pool is None:
+            pool = _shared[name] = self._make(*place, verify)
+        self._pools[name] = pool
+        return pool
+
+    def _make(self, scheme: str, host: Any, port: Optional[int], verify: Any) -> Any:
+        connect, read = self._timeouts
+        options: Dict[str, Any] = {
+            "timeout": Timeout(connect=connect, read=read),
+            "maxsize": self._size,
+            "block": False,
+        }
+        if scheme == "http":
+            return _Pool(host, port, **options)
+        options.update(
+            ssl_context=create_urllib3_context(),
+            cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
+            ca_certs=get_cert_path(verify) if verify else None,
+            cert_file=self._cert[0],
+            key_file=self._cert[1],
+        )
+        return _SecurePool(host, port, **options)

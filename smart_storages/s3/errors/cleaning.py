@@ -1,0 +1,104 @@
+"""Takes out of an error of the libraries that sign what would show a secret.
+
+Such errors hold more than they say: the request with its headers, the pool with its proxy's
+password, frames with keys in their variables, and what a server sent back of the request. Django's
+debug page shows all of the frames, and an error tracker the attributes as well.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Dict, Mapping, Optional, Set, TypeVar
+
+from botocore.exceptions import ClientError
+
+from smart_storages.s3.errors.logs import redact
+
+__all__ = ["clean"]
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+#: Packages in whose errors and frames there are keys, tokens and signed requests.
+_LIBRARIES = frozenset({"boto3", "botocore", "http", "requests", "s3transfer", "urllib3"})
+#: And those of the standard library which they hand them to.
+_HELPERS = frozenset({"base64", "email", "hmac", "json", "socket", "ssl", "urllib", "xml"})
+
+#: What S3 says of an error and callers look at. Beside it some answers repeat the signed headers
+#: (``CanonicalRequest``) or the session token (``Token-0``).
+_OF_ERROR = ("Code", "Message")
+
+_PLAIN = (bool, int, float, datetime, type(None))
+
+
+def clean(error: _Error) -> _Error:
+    """Return an error, changed in place, with nothing secret in its frames and attributes.
+
+    Text is kept, with ``***`` for what looks like a token, a signature, a key or a password.
+    Errors of the libraries lose their traceback and every attribute that is no plain value; what
+    led to one loses its traceback. An error of anybody else loses the libraries' frames alone.
+
+    Args:
+        error: What a call of botocore or urllib3 raised.
+
+    Example::
+
+        raise ObjectNotFoundError("There is no such file.") from clean(error)
+    """
+    _clean_chain(error, set(), within=False)
+    return error
+
+
+def _clean_chain(error: Optional[BaseException], seen: Set[int], *, within: bool) -> None:
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    is_librarys = _package(type(error).__module__) in _LIBRARIES
+    within = within or is_librarys
+    error.__traceback__ = None if within else _own_frames(error.__traceback__)
+    if is_librarys:
+        error.args = tuple(_plain(each, seen) for each in error.args)
+        if isinstance(error, ClientError):
+            vars(error)["response"] = _clean_answer(error.response)
+        for name, value in vars(error).items():
+            vars(error)[name] = _plain(value, seen)
+    _clean_chain(error.__cause__, seen, within=within)
+    _clean_chain(error.__context__, seen, within=within)
+
+
+def _package(module: Any) -> str:
+    return str(module).partition(".")[0]
+
+
+def _own_frames(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
+    kept = []
+    while traceback is not None:
+        package = _package(traceback.tb_frame.f_globals.get("__name__"))
+        if package not in _LIBRARIES and package not in _HELPERS:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    rest: Optional[TracebackType] = None
+    for each in reversed(kept):
+        rest = TracebackType(rest, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return rest
+
+
+def _clean_answer(answer: Any) -> Dict[str, Any]:
+    told: Mapping[str, Any] = answer.get("Error") or {}
+    return {
+        "Error": {name: told[name] for name in _OF_ERROR if name in told},
+        "ResponseMetadata": answer.get("ResponseMetadata") or {},
+    }
+
+
+def _plain(value: Any, seen: Set[int]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, BaseException):
+        _clean_chain(value, seen, within=True)
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each, seen) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(each, seen) for each in value)
+    return value if isinstance(value, _PLAIN) else None

@@ -1,0 +1,268 @@
+"""GET and HEAD of one object: a presigned request over a kept connection, or boto3's client.
+
+A direct request costs a quarter of the client's CPU time. For which requests that is possible,
+:mod:`smart_storages.s3.clients.direct` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, Dict, Optional, Union
+
+from botocore.exceptions import BotoCoreError, ClientError, SSLError
+from urllib3.exceptions import HTTPError
+
+from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
+from smart_storages.s3.clients.direct import OPERATIONS, Lane, Request, Way, lane_of
+from smart_storages.s3.errors.cleaning import clean
+from smart_storages.s3.requests.answers import find_fault, is_claim, length_of
+from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
+from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
+
+if TYPE_CHECKING:
+    from smart_storages.s3.target import Target
+
+__all__ = ["BODY_ERRORS", "Answer", "fetch"]
+
+#: What reading a body may raise when the connection fails.
+BODY_ERRORS = (HTTPError, BotoCoreError, HTTPException, OSError)
+
+_BAD_REQUEST = 400
+_FIRST_REDIRECT, _FIRST_ERROR = 300, 400
+_MAX_ERROR_BODY = 65536
+
+# A connection closed with this little unread is not worth opening anew: the rest has arrived.
+_DRAINED = 32 * 1024
+
+_METHODS = {"GET": "get_object", "HEAD": "head_object"}
+
+_read_element = re.compile(rb"<(Code|Message)>([^<]*)</")
+
+
+class Answer:
+    """The answer to a GET or HEAD that went well.
+
+    Args:
+        status: 200 or 206.
+        headers: By lower-case name.
+        body: What the body is read from; ``None`` for a HEAD.
+    """
+
+    __slots__ = ("_body", "_is_fresh", "_is_ours", "_source", "headers", "left", "status")
+
+    def __init__(self, status: int, headers: Dict[str, str], body: Any, is_ours: bool) -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+        self._is_ours = is_ours
+        self._is_fresh = is_ours
+        self._source = body.raw if is_ours and body is not None else body
+        #: Bytes of the body not read yet, ``None`` where the server does not say.
+        self.left: Optional[int] = length_of(headers)
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes; fewer only at the end, or where the connection broke."""
+        data: bytes = self._source.read(size)
+        if self.left is not None:
+            self.left -= len(data)
+        return data
+
+    def readinto(self, view: memoryview) -> int:
+        """Read into ``view``; fewer bytes only at the end, or where the connection broke."""
+        if not self._is_ours:
+            data = self.read(len(view))
+            view[: len(data)] = data
+            return len(data)
+        if self._is_fresh and self.left is not None and len(view) < self.left:
+            # Who wants the first bytes gets what is there, and waits for no full buffer.
+            data = self._source.read1(len(view))
+            view[: len(data)] = data
+            count = len(data)
+        else:
+            count = self._source.readinto(view)
+        self._is_fresh = False
+        if self.left is not None:
+            self.left -= count
+        return count
+
+    def close(self) -> None:
+        """Give the connection back if next to nothing is left to read, else close it."""
+        body, self._body = self._body, None
+        if body is None:
+            return
+        try:
+            if self.left and self.left <= _DRAINED and self._is_ours:
+                self.read(self.left)
+        except BODY_ERRORS:
+            self.left = None
+        self._source = None
+        if self._is_ours:
+            body.release()
+        elif self.left != 0:
+            body.close()
+
+
+def fetch(
+    target: Target,
+    key: str,
+    *,
+    method: str = "GET",
+    start: int = 0,
+    stop: Optional[int] = None,
+    etag: Optional[str] = None,
+    checksum: bool = False,
+) -> Answer:
+    """Ask for an object, or a range of it, and return the answer with its body unread.
+
+    Throttling, errors of the server and of the connection are retried as often as botocore
+    would.
+
+    Args:
+        target: The bucket.
+        key: Key of the object.
+        method: ``"GET"`` or ``"HEAD"``.
+        start: First byte wanted.
+        stop: The byte after the last one wanted, ``None`` for the end.
+        etag: Answer only with this version of the object (``If-Match``), quotes included.
+        checksum: Ask for the checksum that was stored with the object.
+
+    Raises:
+        S3Error: S3 refused, or did not answer; see :mod:`smart_storages.exceptions`.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    request = Request(method, key, dict(target.read_parameters))
+    if start or stop is not None:
+        request.params["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+    if etag is not None:
+        request.params["IfMatch"] = etag
+    if checksum:
+        request.params["ChecksumMode"] = "ENABLED"
+    client = target.client
+    lane = lane_of(client)
+    way = lane.way_to(target.bucket, request)
+    answer = None
+    if way is not None:
+        answer = _send_lean(target, lane, way, request)
+        if answer is None:
+            lane.forget(target.bucket)
+    answer = answer or _send_by_client(target, client, request)
+    if is_claim(answer.headers):
+        answer.close()
+        raise ObjectNotFoundError(
+            "There is no such file yet: somebody is about to save it, or died while saving it.",
+            **target.places(key),
+        )
+    return answer
+
+
+def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Optional[Answer]:
+    """Send a request, also again; ``None`` if its answer is one for the client to handle."""
+    plain, signed = request.headers()
+    headers = {"Host": way.host, "User-Agent": lane.user_agent, **plain, **signed}
+    head = request.method == "HEAD"
+    failures = 0
+    may_be_stale = True
+    while True:
+        error: BaseException
+        final = False
+        opened = way.pool.num_connections
+        try:
+            path = way.target_of(request, signed)
+            response = exchange(way.pool, request.method, path, headers)
+            status = response.status
+            if status < _FIRST_REDIRECT:
+                outcome = _take(target, request, response)
+                if isinstance(outcome, Answer):
+                    return outcome
+                error = outcome
+            elif status < _FIRST_ERROR or status == _BAD_REQUEST:
+                # Another region, or a signature that S3 wants otherwise: botocore knows how.
+                response.release()
+                return None
+            else:
+                error = _read_error(response, request)
+                final = status not in RETRIED
+        except EXCHANGE_ERRORS as broken:
+            error = broken
+            final = isinstance(broken, SSLError)
+            if may_be_stale and way.pool.num_connections == opened and not final:
+                # A kept connection that the server had closed: a new one is no second try.
+                may_be_stale = False
+                continue
+        failures += 1
+        if final or failures >= attempts_of(target.client):
+            target.fail(error, request.key, head=head)
+        pause(failures, error)
+
+
+def _take(target: Target, request: Request, response: Any) -> Union[Answer, UnreachableError]:
+    fault = _find_fault(target, request, response.status, response.headers)
+    if fault is not None:
+        response.release()
+        return fault
+    if request.method == "HEAD":
+        response.read_all(0)
+        return Answer(response.status, response.headers, None, is_ours=True)
+    return Answer(response.status, response.headers, response, is_ours=True)
+
+
+def _find_fault(
+    target: Target, request: Request, status: int, headers: Dict[str, str]
+) -> Optional[UnreachableError]:
+    fault = find_fault(status, headers, ranged="Range" in request.params)
+    return None if fault is None else _make_fault(target, request, status, fault)
+
+
+def _make_fault(
+    target: Target, request: Request, status: Optional[int], fault: str
+) -> UnreachableError:
+    return UnreachableError(
+        f"S3 gave no answer that can be read to a {request.method}: {fault}. "
+        "A proxy or gateway before it may be at fault.",
+        status=status,
+        **target.places(request.key),
+    )
+
+
+def _read_error(response: Any, request: Request) -> ClientError:
+    """Return an error answer as the exception that botocore would make of it."""
+    status = response.status
+    try:
+        found = dict(_read_element.findall(response.read_all(_MAX_ERROR_BODY)))
+    except EXCHANGE_ERRORS:
+        found = {}
+    headers = response.headers
+    answer: Any = {
+        "Error": {
+            "Code": found.get(b"Code", str(status).encode()).decode("utf-8", "replace"),
+            "Message": found.get(b"Message", b"").decode("utf-8", "replace"),
+        },
+        "ResponseMetadata": {
+            "HTTPStatusCode": status,
+            "HTTPHeaders": headers,
+            "RequestId": headers.get("x-amz-request-id", ""),
+        },
+    }
+    return ClientError(answer, OPERATIONS[request.method])
+
+
+def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
+    call = getattr(client, _METHODS[request.method])
+    try:
+        answer = call(Bucket=target.bucket, Key=request.key, **request.params)
+    except (BotoCoreError, ClientError, HTTPError) as error:
+        target.fail(error, request.key, head=request.method == "HEAD")
+    except ValueError as error:
+        # botocore converts numbers and dates of the answer, and lets this pass.
+        raise _make_fault(target, request, None, str(error)) from clean(error)
+    about = answer["ResponseMetadata"]
+    headers = {name.lower(): value for name, value in about["HTTPHeaders"].items()}
+    body = answer.get("Body")
+    fault = _find_fault(target, request, about["HTTPStatusCode"], headers)
+    if fault is not None:
+        if body is not None:
+            body.close()
+        raise fault
+    return Answer(about["HTTPStatusCode"], headers, body, is_ours=False)

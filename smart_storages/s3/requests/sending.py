@@ -1,0 +1,296 @@
+"""The requests that write: sent here where that is what the client would do, else by the client.
+
+botocore's own serializer and parser turn parameters into a request and an answer into a dict, so
+both are what they always were; what is left out is the machinery between them. Whoever adds a
+handler to the client, a proxy or a customer key gets the client: see
+:mod:`smart_storages.s3.clients.direct`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Dict, Optional, Tuple
+from urllib.parse import quote
+from xml.parsers.expat import ExpatError, ParserCreate
+
+from botocore import xform_name
+from botocore.awsrequest import HeadersDict
+from botocore.compat import MD5_AVAILABLE, get_md5
+from botocore.exceptions import ClientError, SSLError
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+
+from smart_storages.s3.clients.direct import WRITES, Lane, Way, lane_of
+from smart_storages.s3.errors.results import lacks_result, missing_result_error
+from smart_storages.s3.requests.exchange import (
+    EXCHANGE_ERRORS,
+    Body,
+    exchange,
+    is_one_line,
+    size_of,
+)
+from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
+from smart_storages.s3.signing.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
+
+__all__ = ["send"]
+
+_serializer = create_serializer("rest-xml", include_validation=False)
+_parser = create_parser("rest-xml")
+
+_FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
+_MAX_ANSWER = 8 * 1024**2
+_PIECE = 1024**2
+
+# botocore computes headers of these, or gives them a form of its own.
+_LEFT_TO_CLIENT = ("Checksum", "CopySource", "SSECustomer")
+_PLAIN_CHECKSUM = ("CreateMultipartUpload", "ChecksumAlgorithm")
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One request as botocore's serializer gives it, its body apart."""
+
+    operation: str
+    method: str
+    path: str
+    query: str
+    headers: Dict[str, str]
+    body: Optional[Body]
+
+
+def send(
+    client: Any,
+    operation: str,
+    *,
+    Bucket: str,  # noqa: N803 - boto3's name
+    Body: Optional[Body] = None,  # noqa: N803
+    checksum: Optional[str] = None,
+    **params: Any,
+) -> Dict[str, Any]:
+    """Make one request that writes, and return boto3's answer to it.
+
+    Args:
+        client: boto3's client of the bucket.
+        operation: Its name as AWS has it, ``"PutObject"``.
+        Bucket: Name of the bucket.
+        Body: What is stored: bytes, or a file that is sent from its beginning.
+        checksum: How the server is to verify the body: ``"md5"``, or an algorithm of S3
+            (``"CRC32"``). Where the signature covers the body, MD5 would say nothing more.
+        params: Every other parameter by boto3's name.
+
+    Raises:
+        ClientError, BotoCoreError: what the client would have raised.
+
+    Example::
+
+        send(client, "PutObject", Bucket="acme", Key="a.txt", Body=b"text", checksum="md5")
+    """
+    lane = lane_of(client)
+    way = lane.way(Bucket) if _is_carried(operation, params, checksum) else None
+    if way is not None:
+        order = _serialize(client, operation, way, {**params, "Bucket": Bucket}, Body)
+        if order is not None:
+            answer = _send_directly(client, lane, way, order, checksum)
+            if answer is not None:
+                return answer
+            lane.forget(Bucket)
+    return _send_by_client(client, operation, {**params, "Bucket": Bucket}, Body, checksum)
+
+
+def _send_by_client(
+    client: Any,
+    operation: str,
+    params: Dict[str, Any],
+    body: Optional[Body],
+    checksum: Optional[str],
+) -> Dict[str, Any]:
+    if body is not None:
+        params["Body"] = body
+        params.update(checksum_parameters(body, checksum))
+    answer: Dict[str, Any] = getattr(client, xform_name(operation))(**params)
+    return answer
+
+
+def checksum_parameters(body: Body, checksum: Optional[str]) -> Dict[str, str]:
+    """Return the parameters by which botocore has the server verify a body."""
+    if checksum is None:
+        return {}
+    if checksum != "md5":
+        return {"ChecksumAlgorithm": checksum}
+    if not MD5_AVAILABLE:  # a FIPS build of Python
+        return {}
+    return {"ContentMD5": b64encode(_digest(get_md5(), body).digest()).decode("ascii")}
+
+
+def _is_carried(operation: str, params: Dict[str, Any], checksum: Optional[str]) -> bool:
+    if operation not in WRITES or checksum not in (None, "md5", "CRC32"):
+        return False
+    if checksum == "md5" and not MD5_AVAILABLE:
+        return False
+    return not any(
+        name.startswith(_LEFT_TO_CLIENT) and (operation, name) != _PLAIN_CHECKSUM for name in params
+    )
+
+
+def _serialize(
+    client: Any, operation: str, way: Way, params: Dict[str, Any], body: Optional[Body]
+) -> Optional[_Order]:
+    """Return the request, ``None`` if it is one for the client: a mistake to be told of, say."""
+    model = client.meta.service_model.operation_model(operation)
+    if not params.keys() <= model.input_shape.members.keys() or not params.get("Key", True):
+        return None
+    try:
+        made = _serializer.serialize_to_request(params, model)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    headers = {name: value.strip() for name, value in made["headers"].items()}
+    if not all(value.isascii() and is_one_line(value) for value in headers.values()):
+        return None
+    # The path is no matter of the serializer's: botocore takes the bucket out of its model.
+    _, _, subresource = made["url_path"].partition("?")
+    key = quote(params.get("Key", ""), safe="/~")
+    query = {**({subresource: ""} if subresource else {}), **made["query_string"]}
+    pairs = sorted((_quote(name), _quote(str(value))) for name, value in query.items())
+    return _Order(
+        operation=operation,
+        method=made["method"],
+        path=f"{way.before_key}{key}" if key else way.before_key.rstrip("/") or "/",
+        query="&".join(f"{name}={value}" for name, value in pairs),
+        headers=headers,
+        body=_choose_body(made, body),
+    )
+
+
+def _choose_body(made: Dict[str, Any], body: Optional[Body]) -> Optional[Body]:
+    if body is not None:
+        return body
+    # A POST says how long it is, also when it is empty.
+    return made["body"] or (b"" if made["method"] == "POST" else None)
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="-_.~")
+
+
+def _send_directly(
+    client: Any, lane: Lane, way: Way, order: _Order, checksum: Optional[str]
+) -> Optional[Dict[str, Any]]:
+    """Send a request, also again; ``None`` if its answer is one for the client to handle."""
+    headers = {**order.headers}
+    payload = _protect(client, way, order, checksum, headers)
+    target = f"{order.path}?{order.query}" if order.query else order.path
+    plain = {"Host": way.host, "User-Agent": lane.user_agent}
+    failures = retries = 0
+    may_be_stale = True
+    while True:
+        opened = way.pool.num_connections
+        signed = headers
+        if way.header_signer is not None:
+            added = way.header_signer.sign(
+                order.method, order.path, headers, query=order.query, payload=payload
+            )
+            signed = {**headers, **added}
+        try:
+            response = exchange(way.pool, order.method, target, {**plain, **signed}, order.body)
+            text = response.read_all(_MAX_ANSWER)
+        except EXCHANGE_ERRORS as broken:
+            error: BaseException = broken
+            is_final = isinstance(broken, SSLError)
+            if may_be_stale and way.pool.num_connections == opened and not is_final:
+                # A kept connection that the server had closed: a new one is no failure. But the
+                # request may have arrived, so it counts as one that was repeated.
+                may_be_stale = False
+                retries += 1
+                continue
+        else:
+            status = response.status
+            if _FIRST_REDIRECT <= status < _FIRST_ERROR or status == _BAD_REQUEST:
+                return None  # another region, or a signature that S3 wants otherwise
+            answer, is_error = _parse(client, order.operation, response, text, retries)
+            if not is_error:
+                return answer
+            error = ClientError(answer, order.operation)  # type: ignore[arg-type]
+            is_final = answer["ResponseMetadata"]["HTTPStatusCode"] not in RETRIED
+        failures += 1
+        if is_final or failures >= attempts_of(client):
+            raise error
+        pause(failures, error)
+        retries += 1
+
+
+def _protect(
+    client: Any, way: Way, order: _Order, checksum: Optional[str], headers: Dict[str, str]
+) -> str:
+    """Add the headers that have the server verify the body; return what is signed of it."""
+    if order.body is None:
+        return EMPTY_PAYLOAD
+    chosen = (client.meta.config.s3 or {}).get("payload_signing_enabled")
+    # Over plain HTTP the signature covers the body: whoever is on the way could change a CRC too.
+    is_signed = chosen if chosen is not None else not way.is_secure
+    if checksum == "CRC32":
+        total = 0
+        for piece in _pieces(order.body):
+            total = zlib.crc32(piece, total)
+        headers["x-amz-checksum-crc32"] = b64encode(total.to_bytes(4, "big")).decode("ascii")
+        headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
+    elif checksum == "md5" and not is_signed:
+        digest = _digest(get_md5(), order.body).digest()
+        headers["Content-MD5"] = b64encode(digest).decode("ascii")
+    if order.operation == "DeleteObjects":  # S3 asks for one, signed or not
+        digest = _digest(get_md5(), order.body).digest()
+        headers["Content-MD5"] = b64encode(digest).decode("ascii")
+    if not is_signed and ("Content-MD5" in headers or "x-amz-checksum-crc32" in headers):
+        return UNSIGNED_PAYLOAD
+    return str(_digest(sha256(), order.body).hexdigest())
+
+
+def _digest(digest: Any, body: Body) -> Any:
+    for piece in _pieces(body):
+        digest.update(piece)
+    return digest
+
+
+def _pieces(body: Body) -> Any:
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return (body,)
+    size_of(body)  # which puts it at its beginning
+    return iter(lambda: body.read(_PIECE), b"")
+
+
+def _parse(
+    client: Any, operation: str, response: Any, text: bytes, retries: int
+) -> Tuple[Dict[str, Any], bool]:
+    """Return boto3's dict of an answer, and whether it is an error."""
+    model = client.meta.service_model.operation_model(operation)
+    status = response.status
+    if status < _FIRST_REDIRECT and _is_error_document(text):
+        # S3 may find out after it has sent the status; botocore takes it for a 500 as well.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+        status = 500
+    answer: Dict[str, Any] = _parser.parse(
+        {"status_code": status, "headers": HeadersDict(response.headers), "body": text},
+        model.output_shape,
+    )
+    about = answer["ResponseMetadata"]
+    about["RetryAttempts"] = retries
+    if status < _FIRST_REDIRECT and lacks_result(operation, answer, text):
+        answer["Error"] = missing_result_error(operation)
+        about["HTTPStatusCode"] = status = 500
+    return answer, status >= _FIRST_REDIRECT
+
+
+def _is_error_document(text: bytes) -> bool:
+    """Whether the body of a good status is an error, or was cut off."""
+    if not text:
+        return False
+    roots = []
+    parser = ParserCreate()
+    parser.StartElementHandler = lambda name, _: roots.append(name) if not roots else None
+    try:
+        parser.Parse(text, True)
+    except ExpatError:
+        return True
+    return roots[:1] == ["Error"]

@@ -1,0 +1,209 @@
+"""Uploads straight from a browser, allowed for one key, one type and one size.
+
+What S3 can promise differs by method. A POST carries a policy, and S3 checks the size against
+a range. A PUT carries signed headers, and S3 knows no range there: its size is exact.
+
+- POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+- PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/PresignedUrlUploadObject.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Mapping, Optional
+from urllib.parse import parse_qs, urlsplit
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.signing.presigned_urls import UrlSigner
+from smart_storages.s3.signing.sigv4 import check_life
+
+__all__ = ["presigned_post", "presigned_put"]
+
+# S3 puts the name of the user's file in its place, so such a key would not be bound.
+_FILE_NAME = "${filename}"
+
+_RESERVED_FIELDS = {
+    "awsaccesskeyid",
+    "bucket",
+    "content-type",
+    "file",
+    "key",
+    "policy",
+    "signature",
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-security-token",
+    "x-amz-signature",
+}
+
+_is_header_value = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
+
+
+def presigned_post(
+    signer: UrlSigner,
+    key: str,
+    *,
+    max_size: int,
+    content_type: str,
+    expires: int = 3600,
+    min_size: int = 0,
+    fields: Optional[Mapping[str, str]] = None,
+) -> Dict[str, Any]:
+    """Allow one form upload to one key.
+
+    Args:
+        signer: The signer of the bucket; its client signs.
+        key: Key that the object gets, complete.
+        max_size: Bytes the file may have at most; S3 refuses a larger one.
+        content_type: The only type the form may state. S3 compares texts; it does not look
+            into the file.
+        expires: Seconds the form may be used, at most 604,800; fewer if temporary credentials
+            end before.
+        min_size: Bytes the file must have at least.
+        fields: Further form fields, each bound to its value (``{"Cache-Control": "no-store"}``,
+            ``{"success_action_status": "201"}``).
+
+    Returns:
+        ``{"url": ..., "method": "POST", "fields": {...}}``, ready for JSON. The browser sends
+        the fields as ``multipart/form-data``, and the file as the last one, named ``file``.
+
+    Raises:
+        ValueError: A size, the life, the type, a field or the key cannot be bound.
+
+    Example:
+        >>> import boto3
+        >>> client = boto3.client(
+        ...     "s3", region_name="eu-central-1",
+        ...     aws_access_key_id="key", aws_secret_access_key="secret",
+        ... )
+        >>> form = presigned_post(UrlSigner(client, "acme"), "avatars/7.png",
+        ...                       max_size=1_000_000, content_type="image/png")
+        >>> form["fields"]["key"], form["fields"]["Content-Type"]
+        ('avatars/7.png', 'image/png')
+    """
+    _check_size("max_size", max_size)
+    _check_size("min_size", min_size)
+    if min_size > max_size:
+        raise ValueError(f"min_size={min_size} is more than max_size={max_size}.")
+    if not key or _FILE_NAME in key:
+        raise ValueError(f"Key {key!r} cannot be bound: it is empty or holds {_FILE_NAME}.")
+    check_life(expires, 0)
+    bound = {"Content-Type": _check_text("content_type", content_type)}
+    for name, value in (fields or {}).items():
+        if name.lower() in _RESERVED_FIELDS:
+            raise ValueError(f"Form field {name!r} is set by presigned_post itself; leave it out.")
+        bound[name] = value
+    conditions: List[Any] = [{name: value} for name, value in bound.items()]
+    conditions.append(["content-length-range", min_size, max_size])
+    form = signer.client.generate_presigned_post(
+        Bucket=signer.bucket,
+        Key=key,
+        Fields=bound,
+        Conditions=conditions,
+        ExpiresIn=signer.fit_life(expires),
+    )
+    return {"url": form["url"], "method": "POST", "fields": form["fields"]}
+
+
+def presigned_put(
+    signer: UrlSigner,
+    key: str,
+    *,
+    size: int,
+    content_type: str,
+    expires: int = 3600,
+    overwrite: bool = True,
+    params: Optional[Mapping[str, Any]] = None,
+    now: Optional[float] = None,
+) -> Dict[str, Any]:
+    """Allow one PUT of exactly ``size`` bytes to one key.
+
+    S3 has no largest size for a PUT, only the exact one that is signed. Ask the browser for
+    ``file.size`` first, compare it with your limit, and sign that number. Use
+    :func:`presigned_post` for a range.
+
+    Args:
+        signer: The signer of the bucket; it must sign with SigV4.
+        key: Key that the object gets, complete.
+        size: Bytes of the body, exactly.
+        content_type: Type that the request must state, letter by letter.
+        expires: Seconds the URL may be used, at most 604,800; fewer if temporary credentials
+            end before.
+        overwrite: ``False`` lets S3 refuse a key that exists, where the server honours
+            ``If-None-Match``.
+        params: Further parameters of boto3's ``put_object`` that become headers
+            (``{"CacheControl": "no-store", "Metadata": {"owner": "7"}}``), bound as well.
+        now: Seconds since the epoch, the clock if ``None``.
+
+    Returns:
+        ``{"url": ..., "method": "PUT", "headers": {...}}``, ready for JSON. ``Content-Length``
+        is not among the headers: each HTTP client states it, and browsers let no script do so.
+
+    Raises:
+        ValueError: The size, the life, the type or a parameter cannot be bound.
+        ConfigurationError: The client signs with something older than SigV4, or not at all;
+            such a URL would allow any size and type.
+
+    Example:
+        >>> import boto3
+        >>> client = boto3.client(
+        ...     "s3", region_name="eu-central-1",
+        ...     aws_access_key_id="key", aws_secret_access_key="secret",
+        ... )
+        >>> put = presigned_put(UrlSigner(client, "acme"), "avatars/7.png",
+        ...                     size=51_200, content_type="image/png")
+        >>> put["method"], put["headers"]
+        ('PUT', {'Content-Type': 'image/png'})
+    """
+    _check_size("size", size)
+    asked: Dict[str, Any] = {"ContentType": content_type, "ContentLength": size}
+    if not overwrite:
+        asked["IfNoneMatch"] = "*"
+    for name, value in (params or {}).items():
+        if name in ("Body", "Bucket", "ContentLength", "ContentType", "Key"):
+            raise ValueError(f"Parameter {name!r} is set by presigned_put itself; leave it out.")
+        asked[name] = value
+    headers = _headers_of(signer, asked)
+    url = signer.url("put_object", key, asked, expires=expires, now=now)
+    signed = parse_qs(urlsplit(url).query).get("X-Amz-SignedHeaders", [""])[0].split(";")
+    unbound = {name.lower() for name in headers} - set(signed)
+    if unbound:
+        raise ConfigurationError(
+            f"A PUT URL of bucket {signer.bucket!r} would not be bound to "
+            f"{', '.join(sorted(unbound))}. Set signature_version to 's3v4'."
+        )
+    del headers["Content-Length"]
+    return {"url": url, "method": "PUT", "headers": headers}
+
+
+def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
+    """The headers that botocore's ``put_object`` would send for these parameters."""
+    shape = signer.client.meta.service_model.operation_model("PutObject").input_shape
+    headers: Dict[str, str] = {}
+    for name, value in params.items():
+        member = shape.members.get(name)
+        # botocore encodes a customer's key on its way, and a browser should not hold one.
+        place = {} if member is None or "SSECustomer" in name else member.serialization
+        if place.get("location") == "headers" and isinstance(value, Mapping):
+            for each, text in value.items():
+                headers[f"{place['name']}{each}".lower()] = _check_text(name, text)
+        elif place.get("location") == "header" and type(value) is int:
+            headers[place["name"]] = str(value)
+        elif place.get("location") == "header":
+            headers[place["name"]] = _check_text(name, value)
+        else:
+            raise ValueError(f"Parameter {name!r} of put_object is no header and cannot be bound.")
+    return headers
+
+
+def _check_size(name: str, size: Any) -> None:
+    if type(size) is not int or size < 0:
+        raise ValueError(f"{name} must be a whole number of bytes, 0 or more, not {size!r}.")
+
+
+def _check_text(name: str, value: Any) -> str:
+    # Quotes, spaces and line ends are where a form, a header and a signature disagree.
+    if not isinstance(value, str) or not _is_header_value(value):
+        raise ValueError(f"{name} must be text of printable ASCII without double spaces.")
+    return value

@@ -1,0 +1,172 @@
+"""What every request that writes needs: fitting parameters, a checksum, a mark of its own."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Dict, FrozenSet, Optional
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import ServiceModel
+from urllib3.exceptions import HTTPError
+
+from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.s3.errors.translation import translate_error
+from smart_storages.s3.target import Target
+
+__all__ = [
+    "CALL_ERRORS",
+    "WRITE_ID",
+    "Written",
+    "accepted",
+    "checksum_for",
+    "error_code",
+    "exists",
+    "has_token",
+    "head",
+    "new_token",
+    "retries_of",
+    "with_token",
+]
+
+#: What a call of the client raises.
+CALL_ERRORS = (BotoCoreError, ClientError, HTTPError)
+
+#: Metadata that marks which write an object came from. When the answer to a write is lost,
+#: botocore sends it again, and "that key is taken" may then mean: by the first try.
+WRITE_ID = "write-id"
+
+# These describe one whole body; sent with a part they would be wrong.
+_OF_WHOLE_BODY = frozenset({"Body", "ContentLength", "ContentMD5", "IfMatch", "IfNoneMatch"})
+
+
+@dataclass(frozen=True)
+class Written:
+    """What S3 says of an object it has just taken.
+
+    Args:
+        etag: The ETag without its quotes.
+        size: Bytes stored.
+        version_id: Version, in a bucket that keeps versions.
+    """
+
+    etag: str
+    size: int
+    version_id: Optional[str] = None
+
+    @classmethod
+    def from_answer(cls, answer: Dict[str, Any], size: int) -> Written:
+        return cls(answer.get("ETag", "").strip('"'), size, answer.get("VersionId"))
+
+
+_members: Dict[str, FrozenSet[str]] = {}
+
+
+def _find_members(client: Any, operation: str) -> FrozenSet[str]:
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    sums = {name for name in shape.members if name.startswith("Checksum")}
+    return frozenset(shape.members) - _OF_WHOLE_BODY - (sums - {"ChecksumAlgorithm"})
+
+
+def accepted(client: Any, operation: str, params: Dict[str, Any]) -> Dict[str, Any]:
+    """Return those of ``params`` that an operation takes.
+
+    ``PutObject`` gets all of them: botocore then tells of one that does not exist.
+    """
+    if operation == "PutObject":
+        return dict(params)
+    members = _members.get(operation)  # the same for every client of a process
+    if members is None:
+        members = _find_members(client, operation)
+        if isinstance(client.meta.service_model, ServiceModel):  # not a test's mock of it
+            _members[operation] = members
+    return {name: value for name, value in params.items() if name in members}
+
+
+def checksum_for(target: Target, algorithm: Optional[str] = None) -> str:
+    """Return how a server verifies a body: ``"md5"``, or the name of an algorithm of S3.
+
+    Args:
+        target: Its provider's row decides.
+        algorithm: One that was chosen by hand, in ``object_parameters``.
+    """
+    return algorithm or ("CRC32" if target.provider.checksum == "crc32" else "md5")
+
+
+def new_token() -> str:
+    """Return a mark for one write."""
+    return secrets.token_urlsafe(12)
+
+
+def with_token(params: Dict[str, Any], token: str) -> Dict[str, Any]:
+    """Return a copy of ``params`` whose object will carry the mark."""
+    return {**params, "Metadata": {**(params.get("Metadata") or {}), WRITE_ID: token}}
+
+
+def error_code(error: BaseException) -> Optional[str]:
+    """Return S3's code of an error, ``PreconditionFailed`` also where the answer had no body."""
+    if not isinstance(error, ClientError):
+        return None
+    code = error.response.get("Error", {}).get("Code")
+    return "PreconditionFailed" if code == "412" else code
+
+
+def retries_of(answer: Any) -> int:
+    """Return how often botocore repeated a request, given its answer or its error."""
+    if isinstance(answer, ClientError):
+        answer = answer.response
+    if not isinstance(answer, dict):
+        return 0
+    return int(answer.get("ResponseMetadata", {}).get("RetryAttempts") or 0)
+
+
+def _head(target: Target, key: str, params: Dict[str, Any]) -> Dict[str, Any]:
+    client = target.client
+    chosen = {**accepted(client, "HeadObject", params), **target.read_parameters}
+    answer: Any = client.head_object(Bucket=target.bucket, Key=key, **chosen)
+    return dict(answer)
+
+
+def head(target: Target, key: str) -> Dict[str, Any]:
+    """Return boto3's answer to a HEAD.
+
+    Raises:
+        ObjectNotFoundError: there is no such object.
+        S3Error: S3 says neither yes nor no.
+    """
+    try:
+        return _head(target, key, {})
+    except CALL_ERRORS as error:
+        return target.fail(error, key, head=True)
+
+
+def exists(target: Target, key: str, params: Dict[str, Any]) -> bool:
+    """Tell whether there is an object under a key.
+
+    Args:
+        target: Where.
+        key: Its key.
+        params: Parameters of the write; those that a HEAD takes go with it.
+
+    Raises:
+        S3Error: S3 says neither yes nor no.
+    """
+    try:
+        _head(target, key, params)
+    except CALL_ERRORS as error:
+        ours = translate_error(error, head=True, **target.places(key))
+        if isinstance(ours, ObjectNotFoundError):
+            return False
+        raise ours from error
+    return True
+
+
+def has_token(
+    target: Target, key: str, params: Dict[str, Any], token: str
+) -> Optional[Dict[str, Any]]:
+    """Return what S3 says of an object, if it is the one that was written with this mark."""
+    try:
+        answer = _head(target, key, params)
+    except CALL_ERRORS:
+        return None
+    return answer if (answer.get("Metadata") or {}).get(WRITE_ID) == token else None

@@ -1,0 +1,290 @@
+"""The file that ``open("wb")`` gives: published once, whole, or not at all."""
+
+from __future__ import annotations
+
+import io
+import sys
+import weakref
+from contextlib import suppress
+from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
+
+from boto3.s3.transfer import TransferConfig
+from django.core.files.base import File
+
+from smart_storages.common.content import closed_by_exception
+from smart_storages.exceptions import ObjectExistsError
+from smart_storages.s3.target import Target
+from smart_storages.s3.writing.multipart import MultipartUpload, abandon, start_reaper
+from smart_storages.s3.writing.single_put import put_body
+from smart_storages.s3.writing.source import part_size
+from smart_storages.s3.writing.writer import count_workers
+
+__all__ = ["S3WriteFile"]
+
+_DEFAULT_TRANSFER = TransferConfig()
+
+
+class S3WriteFile(File):  # type: ignore[type-arg]
+    """A file open for writing: published once, whole, when it is closed.
+
+    An exception in its ``with`` block, or losing the last reference to it without closing it,
+    publishes nothing.
+
+    Args:
+        target: Where to.
+        key: Key of the object.
+        name: Name of the file, as its storage knows it.
+        mode: ``"w"``, ``"wb"`` or ``"wt"``. Either takes bytes and text, which becomes UTF-8.
+        params: Parameters of ``put_object``.
+        transfer: As for :func:`put`.
+        on_close: Called once the object was published, or may have been.
+
+    Raises:
+        ValueError: the mode is another one.
+
+    Example::
+
+        with S3WriteFile(target, "docs/a.txt", "a.txt", "wb", {}) as file:
+            file.write(b"whole or not at all")
+
+    Source: ``S3File`` of django-storages.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        key: str,
+        name: str,
+        mode: str,
+        params: Dict[str, Any],
+        *,
+        transfer: TransferConfig = _DEFAULT_TRANSFER,
+        on_close: Optional[Callable[[], None]] = None,
+    ) -> None:
+        super().__init__(None, name)
+        self.mode = mode
+        self._target = target
+        self._key = key
+        self._params = params
+        self._transfer = transfer
+        self._on_close = on_close
+        self._buffer = _Buffer(transfer.multipart_threshold)
+        self._written: Optional[int] = None
+        self._sent = 0
+        self._upload: Optional[MultipartUpload] = None
+        self._finalizer: Any = None
+        self._is_closed = False
+        # Last: whoever shows the traceback shows this file.
+        if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
+            raise ValueError(
+                f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
+                "Use 'wb', or read it, change it and save it."
+            )
+
+    # Writing
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or text as UTF-8; return the length of what was given."""
+        self._raise_if_closed()
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        data = memoryview(raw).cast("B")
+        self._written = (self._written or 0) + len(data)
+        while data:
+            data = data[self._buffer.fill(data) :]
+            if data:
+                self._send_full_parts()
+        return len(content)
+
+    def writelines(self, lines: Iterable[Any]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: an object cannot be published in pieces."""
+        self._raise_if_closed()
+
+    def _send_full_parts(self) -> None:
+        if self._upload is None:
+            self._start_upload()
+        held = self._buffer.take()
+        while len(held) >= self._part_size():
+            # Two slices that copy nothing, where all of it is one part: the rule.
+            part, held = held[: self._part_size()], held[self._part_size() :]
+            self._send(part)
+        self._buffer = _Buffer(self._part_size(), at_once=True)
+        self._buffer.fill(memoryview(held))
+
+    def _part_size(self) -> int:
+        return part_size(self._sent, self._transfer.multipart_chunksize)
+
+    def _start_upload(self) -> None:
+        start_reaper()
+        workers = count_workers(self._transfer)
+        self._upload = MultipartUpload(self._target, self._key, self._params, workers=workers)
+        self._finalizer = weakref.finalize(self, abandon, self._upload)
+        self._finalizer.atexit = False  # uploads that are open then are aborted by their module
+
+    def _send(self, part: bytes) -> None:
+        try:
+            self._require(self._upload).send(part)
+            self._sent += 1
+        except BaseException:
+            self.discard()
+            raise
+
+    @staticmethod
+    def _require(upload: Optional[MultipartUpload]) -> MultipartUpload:
+        assert upload is not None  # noqa: S101 - told to the type checker
+        return upload
+
+    # Ending
+
+    def close(self) -> None:
+        """Publish the object. A second call does nothing.
+
+        Where nothing was written, an empty object is created if there is none.
+
+        Raises:
+            S3Error: the object could not be published; nothing was.
+        """
+        if self._is_closed:
+            return
+        if closed_by_exception(sys._getframe(1)):
+            self.discard()
+            return
+        try:
+            self._publish()
+        except BaseException:
+            self.discard()
+            raise
+        finally:
+            if self._on_close is not None:
+                self._on_close()
+        self._end()
+
+    def _publish(self) -> None:
+        if self._upload is not None:
+            if self._buffer.length:
+                self._upload.send(self._buffer.take())
+            self._upload.complete(overwrite=True)
+        elif self._written is not None:
+            body = self._buffer.take()
+            put_body(self._target, self._key, body, self._params, overwrite=True)
+        else:
+            # As django-storages: opening a file for writing does not empty it.
+            with suppress(ObjectExistsError):
+                put_body(self._target, self._key, b"", self._params, overwrite=False)
+
+    def discard(self) -> None:
+        """Close the file and publish nothing."""
+        if self._is_closed:
+            return
+        upload = self._upload
+        self._end()
+        if upload is not None:
+            upload.abort()
+
+    def _end(self) -> None:
+        self._is_closed = True
+        self._buffer = _Buffer(self._transfer.multipart_threshold)
+        self._sent = 0
+        self._upload = None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    # What else a file is asked
+
+    @property
+    def closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._written or 0
+
+    def tell(self) -> int:
+        self._raise_if_closed()
+        return self.size
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return not self._is_closed
+
+    def isatty(self) -> bool:
+        return False
+
+    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3WriteFile:
+        """Return the file itself; once closed, it starts anew.
+
+        Raises:
+            ValueError: the mode is not the one the file was opened with.
+        """
+        if mode and mode != self.mode:
+            raise ValueError(
+                f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
+                "Open it anew from its storage."
+            )
+        if self._is_closed:
+            self._is_closed = False
+            self._written = None
+        return self
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise io.UnsupportedOperation("The file is open for writing, from begin to end.")
+
+    read = readinto = readline = readlines = chunks = multiple_chunks = _refuse
+    seek = truncate = fileno = __iter__ = __next__ = _refuse
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_closed else "open"
+        return f"<{type(self).__name__}: {self.name!r} {state} for writing>"
+
+    def _raise_if_closed(self) -> None:
+        if self._is_closed:
+            raise ValueError("I/O operation on closed file.")
+
+
+class _Buffer:
+    """What is to go out together, collected in one piece that is handed over as it is.
+
+    Args:
+        room: Bytes it takes at most.
+        at_once: ``True`` to take the memory for all of them now. A piece that grows is moved, and
+            for that moment held twice.
+    """
+
+    def __init__(self, room: int, *, at_once: bool = False) -> None:
+        self._room = room
+        self._file = io.BytesIO(bytes(room if at_once else 0))
+
+    @property
+    def length(self) -> int:
+        """Bytes collected so far."""
+        return self._file.tell()
+
+    def fill(self, data: memoryview) -> int:
+        """Take as many bytes as there is room for, and return how many that are."""
+        return self._file.write(data[: self._room - self.length])
+
+    def take(self) -> bytes:
+        """Hand over what was collected; the buffer is of no more use."""
+        self._file.truncate()
+        return self._file.getvalue()

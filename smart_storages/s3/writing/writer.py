@@ -1,0 +1,118 @@
+"""Writing an object: whole or not at all, in one request where one is enough."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from boto3.s3.transfer import TransferConfig
+
+from smart_storages.exceptions import PreconditionFailedError, S3Error
+from smart_storages.s3.target import Target
+from smart_storages.s3.writing.multipart import MultipartUpload
+from smart_storages.s3.writing.parameters import Written, exists
+from smart_storages.s3.writing.single_put import (
+    CONFLICT,
+    CONFLICT_TRIES,
+    conflict_error,
+    pause,
+    put_body,
+    taken_error,
+)
+from smart_storages.s3.writing.source import MIN_PART, Source
+
+__all__ = ["count_workers", "put"]
+
+#: Bytes of parts in memory at most, the one being filled included.
+_BUFFER = 40 * 1024**2
+
+_DEFAULT_TRANSFER = TransferConfig()
+
+
+def put(
+    target: Target,
+    key: str,
+    content: Any,
+    params: Dict[str, Any],
+    *,
+    overwrite: bool,
+    transfer: TransferConfig = _DEFAULT_TRANSFER,
+) -> Written:
+    """Write an object: one PUT up to the multipart threshold, parts in parallel above it.
+
+    Args:
+        target: Where to.
+        key: Key of the object.
+        content: Something whose ``read(size)`` returns bytes, or a :class:`Source` of it. It is
+            read from where it stands and never closed.
+        params: Parameters of ``put_object``: ``ContentType``, ``ACL`` and the like.
+        overwrite: ``False`` to fail where the key is taken: by a condition, or a claim, as far as
+            the provider's row goes. Where it goes nowhere, a question beforehand, which leaves a
+            gap: give a key that nobody else draws.
+        transfer: ``multipart_threshold`` and ``multipart_chunksize`` in bytes,
+            ``max_request_concurrency`` and ``use_threads``.
+
+    Raises:
+        ObjectExistsError: the key is taken; give a :class:`Source` to try another one with it.
+        S3Error: S3 refused the object, or did not answer. Nothing is published.
+
+    Example::
+
+        with open("report.pdf", "rb") as file:
+            put(target, "report.pdf", file, {"ContentType": "application/pdf"}, overwrite=False)
+    """
+    if isinstance(content, Source):
+        return _put_source(target, key, content, params, overwrite=overwrite, transfer=transfer)
+    source = Source(content, transfer.multipart_threshold)
+    try:
+        return _put_source(target, key, source, params, overwrite=overwrite, transfer=transfer)
+    finally:
+        source.close()
+
+
+def _put_source(
+    target: Target,
+    key: str,
+    source: Source,
+    params: Dict[str, Any],
+    *,
+    overwrite: bool,
+    transfer: TransferConfig,
+) -> Written:
+    if source.is_whole:
+        return put_body(target, key, source.head, params, overwrite=overwrite)
+    if not overwrite:
+        _refuse_early(target, key, params)
+    for _ in range(CONFLICT_TRIES):
+        upload = MultipartUpload(target, key, params, workers=count_workers(transfer))
+        try:
+            for part in source.parts(transfer.multipart_chunksize, repeatable=not overwrite):
+                upload.send(part)
+                del part
+            return upload.complete(overwrite=overwrite)
+        except BaseException as error:
+            upload.abort()
+            is_conflict = isinstance(error, PreconditionFailedError) and error.code == CONFLICT
+            if not (is_conflict and source.is_repeatable):
+                raise
+        pause()
+    raise conflict_error(target, key)
+
+
+def count_workers(transfer: TransferConfig) -> int:
+    """Return how many parts may be under way: as many as asked for, within the buffer."""
+    if not transfer.use_threads:
+        return 1
+    room = _BUFFER // max(transfer.multipart_chunksize, MIN_PART) - 1
+    return max(1, min(int(transfer.max_request_concurrency), room))
+
+
+def _refuse_early(target: Target, key: str, params: Dict[str, Any]) -> None:
+    # Before a gigabyte is sent for nothing. What counts is the condition at the end.
+    try:
+        taken = exists(target, key, params)
+    except S3Error:
+        if not target.provider.conditional_complete:
+            raise
+        return  # credentials that may only write are told so when it counts
+    if taken:
+        raise taken_error(target, key)

@@ -1,0 +1,42 @@
+"""Storages with a bucket of their own: where configuration meets the S3 engine.
+
+A module's name and options come in from Django; calls on the engine go out. The class is put
+together from mixins, one subject a file. This room may not know storages made of storages, nor
+the queue.
+"""
+
+from __future__ import annotations
+
+from storages.backends.s3boto3 import S3Boto3Storage
+
+from smart_storages.storages.connecting import client_pool
+from smart_storages.storages.ready_made import (
+    DocumentStorage,
+    MediaStorage,
+    PrivateStorage,
+    PublicStorage,
+    StaticStorage,
+)
+from smart_storages.storages.smart import SmartS3Storage
+
+__all__ = [
+    "DocumentStorage",
+    "MediaStorage",
+    "PrivateStorage",
+    "PublicStorage",
+    "S3Boto3Storage",
+    "SmartS3Storage",
+    "StaticStorage",
+    "client_pool",
+]
+
+# Migrations, pickles and tracebacks name a class by its module: this one, which stays.
+for _class in (
+    DocumentStorage,
+    MediaStorage,
+    PrivateStorage,
+    PublicStorage,
+    SmartS3Storage,
+    StaticStorage,
+):
+    _class.__module__ = __name__

@@ -1,0 +1,134 @@
+"""Where the options of a storage come from: its class, its module, and who made it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence
+
+from smart_storages import config
+from smart_storages.config.errors import Sources, raise_for_unknown_options, unknown_module_error
+from smart_storages.config.options import CREDENTIAL_OPTIONS, guard, known_options
+from smart_storages.config.problems import find_upstream_problems
+from smart_storages.exceptions import ConfigurationError
+
+__all__ = ["ConfiguringMixin"]
+
+
+class ConfiguringMixin:
+    """The part of a storage that knows which options it was given, and by whom."""
+
+    module_name: str
+    _options: Dict[str, Any]
+    _lacks_entry = False
+
+    # What create_storage_class was given; it stands above settings, a preset below.
+    _class_defaults: Dict[str, Any] = {}  # noqa: RUF012
+    # What an override of get_default_settings() has that is no option of anybody else's.
+    _added_options: FrozenSet[str] = frozenset()
+
+    def get_default_settings(self) -> Dict[str, Any]:
+        """Return the ``AWS_*`` options; what an override returns stands in their place.
+
+        Source: ``S3Storage.get_default_settings`` of django-storages.
+        """
+        return config.get_upstream_options()
+
+    @classmethod
+    def _has_own_defaults(cls) -> bool:
+        return cls.get_default_settings is not ConfiguringMixin.get_default_settings
+
+    def _read_defaults(self) -> Dict[str, Any]:
+        upstream = config.get_upstream_options()
+        if not self._has_own_defaults():
+            return upstream
+        owner = f"{type(self).__name__}.get_default_settings()"
+        own = _complete_defaults(owner, self.get_default_settings(), upstream)
+        self._added_options = frozenset(own) - known_options()
+        return own
+
+    def _refuse_unknown(self, options: Dict[str, Any]) -> None:
+        unknown = {*options} - known_options()
+        if unknown and self._has_own_defaults():
+            # An override may add options of its own.
+            unknown -= {*self.get_default_settings()}
+            options = {
+                name: each
+                for name, each in options.items()
+                if name in unknown or name in known_options()
+            }
+        raise_for_unknown_options(type(self).__name__, options)
+
+    def _require_entry(self, bucket: Optional[str], named: Sequence[Mapping[str, Any]]) -> None:
+        # A typing error in the name of a module would send its files to the default bucket. One
+        # that the storage itself names was meant.
+        if self._is_computed("bucket_name") or any("bucket_name" in each for each in named):
+            return
+        if config.has_entry(self.module_name):
+            return
+        if self._has_own_defaults() and bucket != config.get_upstream_options()["bucket_name"]:
+            return
+        self._lacks_entry = True
+        if config.is_strict():
+            raise unknown_module_error(self.module_name, bucket, config.get_buckets())
+
+    def _describe_sources(self) -> Sources:
+        return Sources(
+            class_name=type(self).__name__,
+            arguments=frozenset(self._options),
+            defaults=frozenset(self._class_defaults),
+            entry_key=config.find_key(self.module_name),
+            entry=frozenset(config.get_module_entry(self.module_name)),
+            presets=frozenset(self.find_presets()),
+            has_own_defaults=self._has_own_defaults(),
+        )
+
+    @classmethod
+    def find_presets(cls) -> Dict[str, Any]:
+        """Return the options that the class presets: its attributes named like one."""
+        named = [name for name in known_options() if hasattr(cls, name)]
+        return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
+
+    @classmethod
+    def class_defaults(cls) -> Dict[str, Any]:
+        """Return the options that ``create_storage_class`` was given."""
+        return dict(cls._class_defaults)
+
+    @classmethod
+    def _is_computed(cls, name: str) -> bool:
+        # A property is somebody's way to choose at run time: neither a value nor settable.
+        return isinstance(getattr(cls, name, None), property)
+
+    @property
+    def lacks_entry(self) -> bool:
+        """Whether ``SMART_STORAGE_BUCKETS`` is set and says nothing of this storage's bucket."""
+        return self._lacks_entry
+
+
+def _complete_defaults(
+    owner: str, own: Mapping[str, Any], upstream: Mapping[str, Any]
+) -> Dict[str, Any]:
+    """Return what an overridden ``get_default_settings()`` gives, to stand for the settings.
+
+    Args:
+        owner: Who gave it, for messages.
+        own: What it gave. What it lacks comes from ``upstream``.
+        upstream: What ``config.get_upstream_options`` gave.
+
+    Returns:
+        The options, guarded. Credentials are one set, as everywhere: where one is not what the
+        settings say, none is taken from them.
+
+    Raises:
+        ConfigurationError: it is no dict, or a value has the wrong type.
+    """
+    if not isinstance(own, Mapping):
+        raise ConfigurationError(f"{owner} must return a dict, not {type(own).__name__}.")
+    own = guard(own)  # a traceback shows what the arguments are
+    for problem in find_upstream_problems(own):
+        raise ConfigurationError(
+            f"{owner}: the option {problem.key!r} {problem.message}. {problem.hint}"
+        )
+    options = {**upstream, **own}
+    named = {key for key in CREDENTIAL_OPTIONS if options.get(key) != upstream.get(key)}
+    if named:
+        options.update(dict.fromkeys((CREDENTIAL_OPTIONS & {*options}) - named))
+    return options

@@ -1,0 +1,296 @@
+"""How a storage handles many files at once, and copies and moves them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from django.core.files.storage import Storage
+from django.core.files.utils import validate_file_name
+from storages.utils import clean_name
+
+from smart_storages.config.options import guard_parameters
+from smart_storages.exceptions import (
+    AccessDeniedError,
+    BucketNotFoundError,
+    ContentMismatchError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    S3Error,
+)
+from smart_storages.s3 import bulk
+from smart_storages.s3.copying import copy_object, stream_object
+from smart_storages.s3.stat import Stat
+from smart_storages.s3.target import Target
+from smart_storages.s3.writing.parameters import WRITE_ID, has_token, head
+from smart_storages.storages.writing import is_one_of_many
+
+if TYPE_CHECKING:
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
+else:
+    _Base = object
+
+__all__ = ["ManyMixin"]
+
+#: Files saved at the same time. Each may hold two parts of an upload, 16 MiB.
+SAVES = 8
+
+_NAME_TRIES = 100
+
+#: The server could not copy it for other credentials: they may not read it, or do not see it.
+_OUT_OF_SIGHT = (
+    AccessDeniedError,
+    BucketNotFoundError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+)
+
+
+def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
+    """Tell whether a marked copy left the file of that key alone; raise rather than guess."""
+    if has_token(target, key, target.read_parameters, token) is None:
+        raise S3Error(
+            "The copy could not be seen, so that nobody knows if it replaced the file itself. Look "
+            "at both before you delete one.",
+            **target.places(key),
+        )
+    try:
+        found = head(source, key)
+    except ObjectNotFoundError:  # deleted meanwhile, while the copy is there
+        return True
+    return bool((found.get("Metadata") or {}).get(WRITE_ID) != token)
+
+
+class ManyMixin(_Base):  # type: ignore[misc]
+    """``delete_many``, ``stat_many``, ``iter_files``, ``copy``, ``move`` and ``save_many``."""
+
+    def delete_many(self, names: Iterable[str]) -> Dict[str, S3Error]:
+        """Delete files, 1,000 a request; one that does not exist is no error.
+
+        Args:
+            names: Names of the files.
+
+        Returns:
+            What could not be deleted, by name, and why; empty when all is well.
+
+        Raises:
+            SuspiciousFileOperation: a name is not one; nothing was deleted.
+
+        Example::
+
+            failed = storage.delete_many(["a.txt", "b.txt"])
+        """
+        keys = {name: self._normalize_name(clean_name(name)) for name in names}
+        try:
+            failed = bulk.delete_many(self.s3_target(), keys.values())
+        finally:
+            self._forget(keys.values())
+        return {name: failed[key] for name, key in keys.items() if key in failed}
+
+    def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
+        """Tell of each name whether there is such a file; see :meth:`stat_many`.
+
+        Example::
+
+            storage.exists_many(["a.txt", "b.txt"])     # {"a.txt": True, "b.txt": False}
+        """
+        return {name: stat is not None for name, stat in self.stat_many(names).items()}
+
+    def stat_many(self, names: Iterable[str]) -> Dict[str, Optional[Stat]]:
+        """Return size, time and ETag of each file, ``None`` for one that does not exist.
+
+        Names that stand close together are answered by listing, 1,000 a request; the stat then
+        holds no content type. Scattered ones are asked for, several at a time.
+
+        Args:
+            names: Names of the files.
+
+        Raises:
+            S3Error: S3 did not answer for one of them.
+
+        Example::
+
+            sizes = {name: stat.size for name, stat in storage.stat_many(names).items() if stat}
+        """
+        keys = {name: self._normalize_name(clean_name(name)) for name in names}
+        stats = bulk.stat_many(self.s3_target(), keys.values())
+        return {name: stats[key] for name, key in keys.items()}
+
+    def iter_files(self, prefix: str = "") -> Iterator[Tuple[str, Stat]]:
+        """Yield the name and the stat of every file, 1,000 a request, in the order of S3.
+
+        Args:
+            prefix: What the names begin with: ``"photos/"`` for a folder and all below it.
+
+        Raises:
+            S3Error: S3 refused to list them.
+
+        Example::
+
+            total = sum(stat.size for name, stat in storage.iter_files("photos/"))
+        """
+        start = len(self._normalize_name(""))
+        for key, stat in bulk.iter_entries(
+            self.s3_target(), self._normalize_name(clean_name(prefix))
+        ):
+            if not key.endswith("/"):  # a folder that some tools create; no file has such a name
+                yield key[start:], stat
+
+    # Copying
+
+    def copy(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
+        """Copy a file within S3, or into another storage; return the name of the copy.
+
+        Two storages on one server have it copied by the server; otherwise, and where the other
+        storage's credentials may not read this one, or could mean another bucket by its name, the
+        bytes pass through here. Content type and
+        metadata go with the file, its ACL is the other storage's.
+
+        Args:
+            name: Name of the file.
+            new_name: Name of the copy. Where that storage does not overwrite, and the name is
+                taken, it gets Django's alternative.
+            to: The storage of the copy; this one if ``None``.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+            S3Error: it could not be copied.
+
+        Example::
+
+            storage.copy("draft.pdf", "final.pdf")
+            storage.copy("final.pdf", "2024/final.pdf", to=archive)
+        """
+        return self._copy(name, new_name, self if to is None else to)[0]
+
+    def move(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
+        """Copy a file as :meth:`copy` does, then delete it; return its new name.
+
+        A file is deleted only once its copy is there. Moved onto itself it stays as it is.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+            S3Error: it could not be copied, or not be deleted.
+
+        Example::
+
+            storage.move("inbox/a.pdf", "2024/a.pdf", to=archive)
+        """
+        to = self if to is None else to
+        if isinstance(to, ManyMixin) and self._is_same_file(name, to, new_name):
+            head(self.s3_target(), self._normalize_name(clean_name(name)))
+            return str(clean_name(new_name))
+        moved, is_other = self._copy(name, new_name, to)
+        if is_other:
+            self.delete(name)
+        return moved
+
+    def _copy(self, name: str, new_name: str, to: Storage) -> Tuple[str, bool]:
+        """Copy a file; return the copy's name, and whether it is another file than the first."""
+        new_name = clean_name(new_name)
+        validate_file_name(new_name, allow_relative_path=True)
+        if not isinstance(to, ManyMixin):
+            return self._copy_out_of_s3(name, new_name, to), True
+        key = self._normalize_name(clean_name(name))
+        for _ in range(_NAME_TRIES):
+            free = new_name if to.file_overwrite else to.get_available_name(new_name)
+            if self._is_same_file(name, to, free):
+                head(self.s3_target(), key)  # says so if there is no such file
+                return free, False
+            try:
+                return free, self._copy_key(key, to, to._normalize_name(free))
+            except ObjectExistsError as error:
+                taken = error
+        raise taken
+
+    def _is_same_file(self, name: str, to: ManyMixin, new_name: str) -> bool:
+        if self.identify_server() != to.identify_server() or self.bucket_name != to.bucket_name:
+            return False
+        key = self._normalize_name(clean_name(name))
+        return bool(key == to._normalize_name(clean_name(new_name)))
+
+    def _copy_key(self, key: str, to: ManyMixin, new_key: str) -> bool:
+        with to._changing(new_key):
+            return self._copy_key_now(key, to, new_key)
+
+    def _copy_key_now(self, key: str, to: ManyMixin, new_key: str) -> bool:
+        source, target = self.s3_target(key), to.s3_target(new_key)
+        params = to._get_copy_parameters(new_key)
+        overwrite = to.file_overwrite
+        if self.identify_server() == to.identify_server():
+            foreign = self._describe_credentials() != to._describe_credentials()
+            try:
+                copy_object(
+                    source, key, target, new_key, params, foreign=foreign, overwrite=overwrite
+                )
+            except ObjectExistsError:
+                raise
+            except S3Error as error:
+                out_of_sight = foreign and isinstance(error, _OUT_OF_SIGHT)
+                if not out_of_sight and error.code != "NotImplemented":
+                    raise
+            else:
+                return True
+        token = stream_object(
+            source, key, target, new_key, params, overwrite=overwrite, transfer=to.transfer_config
+        )
+        if (source.bucket, key) == (target.bucket, new_key):
+            # Two buckets, or one under two addresses or with two pairs of keys? Then the first
+            # file is now the copy.
+            return _is_another(source, target, key, token)
+        return True
+
+    def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
+        # What the storage asks for by name; a type guessed by name gives way to the source's.
+        params = guard_parameters(self.get_object_parameters(key))
+        acl = self._get_write_parameters(key).get("ACL")
+        return params if acl is None else {**params, "ACL": acl}
+
+    def _copy_out_of_s3(self, name: str, new_name: str, to: Storage) -> str:
+        with self.open(name) as file:
+            saved = to.save(new_name, file)
+            if not self.gzip and to.size(saved) != file.size:
+                raise ContentMismatchError(
+                    f"The copy {saved!r} has {to.size(saved)} bytes, the file has {file.size}.",
+                    **self.s3_target().places(name),
+                )
+        return saved
+
+    # Saving
+
+    def save_many(
+        self, pairs: Iterable[Tuple[str, Any]], *, return_errors: bool = False
+    ) -> List[Any]:
+        """Save files, 8 at a time; return their names in the order of the pairs.
+
+        Args:
+            pairs: Name and content of each file. A generator is asked for the next pair when
+                there is room for it.
+            return_errors: Return an error in the place of its name; otherwise the first one is
+                raised, once the other files are saved.
+
+        Raises:
+            S3Error: S3 refused a file, or did not answer.
+
+        Example::
+
+            names = storage.save_many((path.name, path.open("rb")) for path in paths)
+        """
+        results: List[Any] = []
+        failed: Optional[Exception] = None
+        for _, name, error in bulk.run_many(
+            lambda pair: self._save_one_of_many(*pair), pairs, threads=SAVES
+        ):
+            failed = failed or error
+            results.append(name if error is None else error)
+        if failed is not None and not return_errors:
+            raise failed
+        return results
+
+    def _save_one_of_many(self, name: str, content: Any) -> str:
+        token = is_one_of_many.set(True)
+        try:
+            saved: str = self.save(name, content)
+        finally:
+            is_one_of_many.reset(token)
+        return saved

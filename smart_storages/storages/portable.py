@@ -1,0 +1,99 @@
+"""Storages in migrations, pickles and copies; secrets stay out of the first two."""
+
+from __future__ import annotations
+
+import copy
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
+
+from smart_storages.config.options import holds_secret
+from smart_storages.config.stand_ins import OPTION, Kept, withhold
+
+__all__ = ["PortableMixin"]
+
+_Storage = TypeVar("_Storage", bound="PortableMixin")
+
+
+class PortableMixin:
+    """The part of a storage that says how to make it again."""
+
+    def _remember(self) -> None:
+        """Let the copy follow changes of settings, too."""
+
+    if TYPE_CHECKING:
+        _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
+        _withheld: Tuple[str, ...]
+
+    #: What deconstruct() left out, for whoever rebuilds the storage in this process.
+    _kept: Optional[Kept] = None
+
+    def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
+        """Return how to make this storage again, without its secrets.
+
+        In this process what it gives makes one that has them; see
+        :mod:`smart_storages.config.stand_ins`.
+
+        Source: ``django.utils.deconstruct.deconstructible``.
+        """
+        path, _, _ = super().deconstruct()  # type: ignore[misc]
+        return (path, *self._deconstruct_call())
+
+    def _deconstruct_call(
+        self, class_withheld: Sequence[str] = ()
+    ) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+        args, kwargs = self._constructor_args
+        kept, withheld = self._without_secrets(kwargs)
+        names = sorted({*self._withheld, *withheld, *class_withheld})
+        if names:
+            kept[OPTION] = self._withhold(names)
+        return args, kept
+
+    def _withhold(self, names: List[str]) -> Tuple[str, ...]:
+        if self._withheld:  # lost already, in another process or by a pickle
+            return tuple(names)
+        args, kwargs = self._constructor_args
+        if self._kept is None:
+            plain, _ = self._without_secrets(kwargs)
+            values = {name: each for name, each in kwargs.items() if name not in plain}
+            self._kept = Kept(values, type(self))
+        # An alias of STORAGES stands for all of them, in every process, if it has all of them.
+        made_by = None if args or not kwargs.keys() >= set(names) else type(self)
+        return withhold(names, self._kept, made_by, kwargs)
+
+    @staticmethod
+    def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
+        secret = [name for name, value in options.items() if holds_secret(name, value)]
+        # Objects of botocore: no migration can write them, and none needs them.
+        left_out = {*secret, "client_config", "transfer_config"}
+        return {name: each for name, each in options.items() if name not in left_out}, secret
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _rebuild, (type(self), *self._deconstruct_call())
+
+    def __deepcopy__(self: _Storage, memo: Any) -> _Storage:
+        twin = copy.copy(self)
+        for name, value in self.__dict__.items():
+            if isinstance(value, (dict, list)):
+                twin.__dict__[name] = copy.deepcopy(value, memo)
+        return twin
+
+    def __copy__(self: _Storage) -> _Storage:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._remember()
+        return twin
+
+
+def _rebuild(
+    storage_class: Type[_Storage], args: Tuple[Any, ...], kwargs: Dict[str, Any]
+) -> _Storage:
+    return storage_class(*args, **kwargs)

@@ -1,0 +1,307 @@
+"""How a storage reads: the file that ``open("rb")`` gives, and the questions one HEAD answers."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from gzip import GzipFile
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Optional
+
+from django.core.files.base import File
+from django.utils.timezone import make_naive
+from s3transfer.manager import TransferManager
+from storages.utils import clean_name
+
+from smart_storages import config
+from smart_storages.common import aio
+from smart_storages.config.options import guard_parameters
+from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.s3.reading.reader import S3Reader
+from smart_storages.s3.reading.sizes import stat_object
+from smart_storages.s3.stat import Stat
+from smart_storages.s3.target import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
+
+    from smart_storages.config.providers import Provider
+else:
+    _Base = object
+
+__all__ = ["ReadingMixin", "S3ReadFile"]
+
+_BUFFER = 64 * 1024
+
+
+def _check_mode(mode: str, name: Any) -> str:
+    if not set(mode) <= set("rbt") or {"b", "t"} <= set(mode):
+        raise ValueError(
+            f"The file {name!r} cannot be opened in mode {mode!r}: an object of S3 is read with "
+            "'rb' or 'r', and written as a whole, by its storage, with 'wb' or save(). To change "
+            "it, read it, and save what it is to be."
+        )
+    return mode
+
+
+class S3ReadFile(File):  # type: ignore[type-arg]
+    """A file of a storage, open for reading: seekable, lazy, and always one version of it.
+
+    It is made by ``storage.open(name)``. Size, type, time and ETag come from the answer that
+    opened it and cost no request.
+
+    Args:
+        name: Name of the file in its storage.
+        mode: ``"rb"``, or ``"r"`` or ``"rt"`` for text in UTF-8.
+        open_reader: Returns a reader at the start of the object.
+        gunzip: Decompress an object whose ``Content-Encoding`` is gzip.
+        get_object: Returns boto3's ``s3.Object`` of the file, for :attr:`obj`.
+
+    Raises:
+        ValueError: the mode is another one.
+
+    Example::
+
+        with storage.open("report.csv", "r") as file:
+            for line in file:
+                print(line, file.content_type)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        mode: str,
+        open_reader: Callable[[], S3Reader],
+        *,
+        gunzip: bool = False,
+        get_object: Optional[Callable[[], Any]] = None,
+    ) -> None:
+        # Whole before the request: one that fails leaves it in a traceback, to be shown.
+        super().__init__(None, name)
+        self.mode = _check_mode(mode, name)
+        self._open_reader = open_reader
+        self._gunzip = gunzip
+        self._get_object = get_object
+        self._open()
+
+    def _open(self) -> None:
+        self._reader = self._open_reader()
+        self.file = self._wrap(self._reader)
+
+    def _wrap(self, reader: S3Reader) -> Any:
+        file: Any = io.BufferedReader(reader, _BUFFER)
+        if self._gunzip and reader.headers.get("content-encoding") == "gzip":
+            file = GzipFile(fileobj=file, mode="rb")
+        return file if "b" in self.mode else io.TextIOWrapper(file, encoding="utf-8")
+
+    @property
+    def stat(self) -> Stat:
+        """What S3 said of the object when it was opened."""
+        return self._reader.stat
+
+    @property
+    def size(self) -> int:
+        """Bytes stored; of a compressed object, the compressed ones."""
+        return self._reader.size
+
+    @property
+    def etag(self) -> str:
+        """The ETag without its quotes."""
+        return self.stat.etag
+
+    @property
+    def content_type(self) -> Optional[str]:
+        """The type the object was saved with."""
+        return self.stat.content_type
+
+    @property
+    def modified_time(self) -> datetime:
+        """When the object was written, as ``get_modified_time`` of its storage gives it."""
+        return localize(self.stat.modified_time)
+
+    @property
+    def obj(self) -> Any:
+        """boto3's ``s3.Object`` of the file, as ``S3File.obj`` of django-storages.
+
+        It asks S3 itself for what one wants to know; :attr:`stat` has it already.
+        """
+        if self._get_object is None:
+            raise AttributeError("This file was not opened by a storage, which makes the object.")
+        return self._get_object()
+
+    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3ReadFile:
+        """Go to the start; after ``close``, open the object again as it is then.
+
+        Args:
+            mode: Of a file that is closed, the mode to open it in. One that is open stays in its
+                mode, as Django's own files do.
+
+        Raises:
+            ValueError: the mode is not one for reading.
+
+        Source: Django's ``File.open``.
+        """
+        wanted = _check_mode(mode or self.mode, self.name)
+        if self.closed:
+            self.mode = wanted
+            self._open()
+        else:
+            self.seek(0)
+        return self
+
+    def close(self) -> None:
+        """Close the file and give up its connection."""
+        file: Any = self.file
+        if file is not None:
+            file.close()
+            # A GzipFile leaves what it reads from open.
+            self._reader.close()
+
+    # Async
+
+    async def aread(self, *args: Any) -> Any:
+        """``read`` for async code."""
+        return await aio.run(self.read, *args)
+
+    async def aclose(self) -> None:
+        """``close`` for async code."""
+        await aio.run(self.close)
+
+    async def achunks(self, chunk_size: Optional[int] = None) -> AsyncIterator[Any]:
+        """``chunks`` for async code; give it to ``StreamingHttpResponse``.
+
+        Args:
+            chunk_size: Bytes of each chunk, ``File.DEFAULT_CHUNK_SIZE`` if ``None``.
+        """
+        async for chunk in aio.iterate(iter(self.chunks(chunk_size))):
+            yield chunk
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.achunks()
+
+    async def __aenter__(self) -> S3ReadFile:
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self.aclose()
+
+
+class ReadingMixin(_Base):  # type: ignore[misc]
+    """``open`` for reading, and what a HEAD answers, of a storage."""
+
+    if TYPE_CHECKING:
+        bucket_name: str
+        gzip: bool
+        location: str
+        module_name: str
+        transfer_config: Any
+        get_object_parameters: Callable[[str], Dict[str, Any]]
+        _normalize_name: Callable[[str], str]
+
+        @property
+        def client(self) -> S3Client: ...
+
+        @property
+        def s3_provider(self) -> Provider: ...
+
+    def _get_key(self, name: Any) -> str:
+        return self._normalize_name(clean_name(name))
+
+    def s3_target(self, name: str = "") -> Target:
+        """Return what the engine needs to know of this storage to read a file.
+
+        Args:
+            name: The file; ``get_object_parameters`` may answer by it.
+        """
+        parameters = guard_parameters(self.get_object_parameters(name))
+        return Target(
+            self.bucket_name,
+            self._get_client,
+            module=self.module_name,
+            provider=self.s3_provider,
+            read_parameters={
+                key: parameters[key] for key in parameters if key in _DOWNLOAD_PARAMETERS
+            },
+        )
+
+    def _get_client(self) -> S3Client:
+        return self.client
+
+    def _open(self, name: Any, mode: str = "rb") -> Any:
+        key = self._get_key(name)
+        relative = key[len(self.location) :].lstrip("/")
+        target = self.s3_target(relative)
+        transfer = self.transfer_config
+        threads = transfer.max_concurrency - 1 if transfer.use_threads else 0
+
+        def open_reader() -> S3Reader:
+            return S3Reader(target, key, threads=min(threads, _MAX_THREADS))
+
+        return S3ReadFile(
+            relative,
+            mode,
+            open_reader,
+            gunzip=self.gzip,
+            get_object=lambda: self.bucket.Object(key),
+        )
+
+    def stat(self, name: str) -> Stat:
+        """Return size, time, ETag, type and metadata of a file, with one HEAD.
+
+        Args:
+            name: Name of the file.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+
+        Example::
+
+            storage.stat("report.pdf").size
+        """
+        key = self._get_key(name)
+        return stat_object(self.s3_target(name), key)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a file of that name, with one HEAD.
+
+        Raises:
+            AccessDeniedError: S3 would not tell; the message says what may be missing.
+
+        Source: Django's ``Storage.exists``.
+        """
+        try:
+            self.stat(name)
+        except ObjectNotFoundError:
+            return False
+        return True
+
+    def size(self, name: str) -> int:
+        """Return the bytes stored, with one HEAD.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+
+        Source: Django's ``Storage.size``.
+        """
+        return self.stat(name).size
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Return when a file was written, with one HEAD: aware under ``USE_TZ``, else naive.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+
+        Source: Django's ``Storage.get_modified_time``.
+        """
+        return localize(self.stat(name).modified_time)
+
+
+_DOWNLOAD_PARAMETERS = frozenset(TransferManager.ALLOWED_DOWNLOAD_ARGS)
+
+# More do not make it faster, and each holds a connection.
+_MAX_THREADS = 7
+
+
+def localize(moment: datetime) -> datetime:
+    """Return an aware time as Django's settings want times."""
+    return moment if config.uses_time_zones() else make_naive(moment)

@@ -1,0 +1,56 @@
+"""The storages that most projects need, each with the presets of its purpose."""
+
+from __future__ import annotations
+
+from smart_storages.storages.smart import SmartS3Storage
+
+__all__ = [
+    "DocumentStorage",
+    "MediaStorage",
+    "PrivateStorage",
+    "PublicStorage",
+    "StaticStorage",
+]
+
+
+class MediaStorage(SmartS3Storage):
+    """Files that users upload, for anybody who knows the signed URL; nothing is overwritten."""
+
+    module_name = "media"
+    location = "media"
+    file_overwrite = False
+
+
+class StaticStorage(SmartS3Storage):
+    """Static files, with URLs that stay the same."""
+
+    module_name = "static"
+    location = "static"
+    querystring_auth = False
+
+
+class DocumentStorage(SmartS3Storage):
+    """Documents: private, and nothing is overwritten."""
+
+    module_name = "documents"
+    location = "documents"
+    default_acl = "private"
+    file_overwrite = False
+
+
+class PrivateStorage(SmartS3Storage):
+    """Files that nobody reads without a signed URL; nothing is overwritten."""
+
+    module_name = "private"
+    location = "private"
+    default_acl = "private"
+    file_overwrite = False
+
+
+class PublicStorage(SmartS3Storage):
+    """Files that anybody may read, under unsigned URLs."""
+
+    module_name = "public"
+    location = "public"
+    default_acl = "public-read"
+    querystring_auth = False

@@ -1,0 +1,187 @@
+"""URLs of a storage: signed ones, public ones, and those that let a browser upload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from time import time
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+
+from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
+from smart_storages.s3.signing.sigv4 import check_method
+
+if TYPE_CHECKING:
+    from smart_storages.s3.clients.pool import Connection
+    from smart_storages.s3.signing.presigned_urls import UrlSigner
+
+__all__ = ["SignedUrlsMixin"]
+
+
+class SignedUrlsMixin:
+    """The part of a storage that makes URLs. None of them sends a request."""
+
+    if TYPE_CHECKING:
+        module_name: str
+        bucket_name: str
+        custom_domain: Optional[str]
+        querystring_auth: bool
+        querystring_expire: int
+        url_stable_for: int
+        public_endpoint_url: Optional[str]
+
+        def get_key(self, name: str) -> str: ...
+        def get_connection(self) -> Connection: ...
+        def get_pooled_signer(self, connection: Connection) -> UrlSigner: ...
+
+    def url(
+        self,
+        name: str,
+        parameters: Optional[Mapping[str, Any]] = None,
+        expire: Optional[int] = None,
+        http_method: Optional[str] = None,
+    ) -> str:
+        """Return the URL of a file; no request is sent, and the file need not exist.
+
+        Args:
+            name: Name of the file; ``""`` for the location itself, as in ``{% static "" %}``.
+            parameters: Parameters of boto3's ``get_object``
+                (``{"ResponseContentDisposition": "attachment"}``).
+            expire: Seconds the URL lives, ``querystring_expire`` if ``None``; 604,800 (7 days)
+                at most.
+            http_method: The method to sign: ``DELETE``, ``GET``, ``HEAD``, ``POST`` or ``PUT``;
+                ``GET`` if ``None``.
+
+        Raises:
+            ConfigurationError: the storage has no bucket or no credentials.
+            SuspiciousFileOperation: the name leaves the location.
+            ValueError: the URL would live longer than S3 allows, or S3 has no such method.
+
+        Example::
+
+            storage.url("report.pdf", expire=300)
+
+        Source: ``S3Storage.url`` of django-storages.
+        """
+        life = self.querystring_expire if expire is None else expire
+        if self.custom_domain:
+            # A domain of one's own, and CloudFront's signature, which is not S3's.
+            if http_method is not None:
+                check_method(http_method)
+            within = _life_within(self.url_stable_for, life)
+            url: str = super().url(name, parameters, within, http_method)  # type: ignore[misc]
+            return url
+        key = self.get_key(name)
+        return self._get_signer(self.querystring_auth).url(
+            "get_object",
+            key,
+            parameters,
+            expires=life,
+            http_method=http_method,
+            stable_for=self.url_stable_for,
+        )
+
+    def presigned_post(
+        self, name: str, *, max_size: int, content_type: str, expire: Optional[int] = None
+    ) -> Dict[str, Any]:
+        """Return a form with which a browser uploads one file straight to the bucket.
+
+        Args:
+            name: Name that the file gets; an existing one is overwritten.
+            max_size: Bytes the file may have at most.
+            content_type: The only type the form may state.
+            expire: Seconds the form may be used, ``querystring_expire`` if ``None``.
+
+        Returns:
+            ``{"url": ..., "method": "POST", "fields": {...}}``, ready for JSON.
+
+        Raises:
+            ValueError: the size, the life, the type or the name cannot be bound.
+
+        Example::
+
+            storage.presigned_post("7.png", max_size=1_000_000, content_type="image/png")
+        """
+        return presigned_post(
+            self._get_signer(signed=True),
+            self._get_upload_key(name, "presigned_post"),
+            max_size=max_size,
+            content_type=content_type,
+            expires=self.querystring_expire if expire is None else expire,
+            fields=self._get_upload_headers(),
+        )
+
+    def presigned_put(
+        self,
+        name: str,
+        *,
+        size: int,
+        content_type: str,
+        expire: Optional[int] = None,
+        overwrite: bool = True,
+    ) -> Dict[str, Any]:
+        """Return a URL to which a browser PUTs one file of an exact size.
+
+        Args:
+            name: Name that the file gets.
+            size: Bytes of the file, exactly: S3 knows no largest size for a PUT.
+            content_type: The type that the request must state.
+            expire: Seconds the URL may be used, ``querystring_expire`` if ``None``.
+            overwrite: ``False`` lets S3 refuse a name that is taken, where the server honours
+                ``If-None-Match``.
+
+        Returns:
+            ``{"url": ..., "method": "PUT", "headers": {...}}``, ready for JSON.
+
+        Raises:
+            ValueError: the size, the life, the type or the name cannot be bound.
+
+        Example::
+
+            storage.presigned_put("7.png", size=51_200, content_type="image/png")
+        """
+        acl = self._get_upload_headers().get("acl")
+        return presigned_put(
+            self._get_signer(signed=True),
+            self._get_upload_key(name, "presigned_put"),
+            size=size,
+            content_type=content_type,
+            expires=self.querystring_expire if expire is None else expire,
+            overwrite=overwrite,
+            params={"ACL": acl} if acl else None,
+        )
+
+    def _get_upload_key(self, name: str, method: str) -> str:
+        key = self.get_key(name)
+        if not key or key.endswith("/"):
+            # An object of that name would stand for the whole location, or for a directory.
+            raise ValueError(
+                f"The module {self.module_name!r}: {method}() needs the name of a file, and "
+                f"{name!r} names none. Pass one such as 'avatars/7.png'."
+            )
+        return key
+
+    def _get_upload_headers(self) -> Dict[str, str]:
+        # The rights that a save of this storage would give, or the file is not what url() says.
+        parameters = self._get_write_parameters("name", None)  # type: ignore[attr-defined]
+        return {"acl": parameters["ACL"]} if "ACL" in parameters else {}
+
+    def _get_signer(self, signed: bool) -> UrlSigner:
+        connection = self.get_connection()
+        endpoint = self.public_endpoint_url
+        if endpoint or not signed:
+            connection = _reach(connection, endpoint or connection.endpoint_url, signed)
+        return self.get_pooled_signer(connection)
+
+
+def _life_within(window: int, life: int) -> float:
+    # CloudFront's policy holds the second of the end: the same one for the whole window. The half
+    # second is for the clock that django-storages reads after this one.
+    if not window:
+        return life
+    now = time()
+    return now // window * window + window + life - now + 0.5
+
+
+@lru_cache(maxsize=1024)
+def _reach(connection: Connection, endpoint: Optional[str], signed: bool) -> Connection:
+    return replace(connection, endpoint_url=endpoint, signed=signed)

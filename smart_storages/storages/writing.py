@@ -1,0 +1,342 @@
+"""How a storage writes, names, deletes and lists files."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections import OrderedDict
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
+
+from boto3.s3.transfer import TransferConfig
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.utils.crypto import get_random_string
+from storages.utils import ReadBytesWrapper, clean_name, is_seekable
+
+from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
+from smart_storages.exceptions import ObjectExistsError
+from smart_storages.s3.bulk import delete_one
+from smart_storages.s3.writing.parameters import CALL_ERRORS
+from smart_storages.s3.writing.source import Source
+from smart_storages.s3.writing.write_file import S3WriteFile
+from smart_storages.s3.writing.writer import put
+
+if TYPE_CHECKING:
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
+else:
+    _Base = object
+
+__all__ = ["WritingMixin", "is_one_of_many"]
+
+#: Alternative names are random, so a second try is rare; a hundredth means that something else
+#: chooses the names, always the same one.
+_NAME_TRIES = 100
+
+#: Letters and digits that end a name nobody else draws: 82 bits, so that a million files of one
+#: name collide with a probability of 1e-13. Lower case, for whoever copies them to a disk.
+_SUFFIX = 16
+_SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+#: How many names that were drawn, and not saved yet, are remembered.
+_MOST_DRAWN = 10_000
+
+#: Whose exists() asks no more than whether the key is taken.
+_LIBRARIES = ("django.", "smart_storages.", "storages.")
+
+
+class _KnownNames:
+    """What ``Storage.get_available_name`` asks, answered by what was found taken so far."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self.taken: Set[str] = set()
+
+    def exists(self, name: str) -> bool:
+        return name in self.taken
+
+    def is_name_available(self, name: str, max_length: Optional[int] = None) -> bool:
+        # Django 5.1 asks this, older versions ask exists() and look at the length themselves.
+        too_long = max_length and len(name) > max_length
+        return not self.exists(name) and not too_long
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        name: str = self._storage.get_alternative_name(file_root, file_ext)
+        return name
+
+
+class _SuffixedNames(_KnownNames):
+    """The same, where every name gets a suffix that nobody else draws."""
+
+    def __init__(self, storage: Any, name: str) -> None:
+        super().__init__(storage)
+        self.taken.add(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        return f"{file_root}_{get_random_string(_SUFFIX, _SUFFIX_CHARACTERS)}{file_ext}"
+
+
+class _DrawnNames:
+    """Names with such a suffix that were given out, and under which nothing was saved yet.
+
+    Whoever asks for a free name and then saves under it gets that very name.
+    """
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[Tuple[str, str], None] = OrderedDict()
+
+    def add(self, bucket: str, key: str) -> None:
+        self._keys[bucket, key] = None
+        while len(self._keys) > _MOST_DRAWN:
+            self._keys.popitem(last=False)
+
+    def take(self, bucket: str, key: str) -> bool:
+        """Tell whether a name was given out, and forget it: it is good for one file."""
+        return self._keys.pop((bucket, key), self) is None
+
+
+_drawn_names = _DrawnNames()
+
+
+class _Saving:
+    """One call of ``save()`` that must not overwrite, from its first try to its last."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+        self.names = _KnownNames(storage)
+        self.source: Optional[Source] = None
+        self.extra_params: Dict[str, Any] = {}
+        #: The next ``_save()`` is ours, and must not overwrite.
+        self.is_named = False
+
+
+#: Whoever saves many files at a time uploads the parts of each one after another.
+is_one_of_many: ContextVar[bool] = ContextVar("smart_storages_one_of_many", default=False)
+
+_saving: ContextVar[Optional[_Saving]] = ContextVar("smart_storages_saving", default=None)
+
+
+class WritingMixin(_Base):  # type: ignore[misc]
+    """``save``, ``open`` for writing, ``delete`` and ``listdir`` of a storage."""
+
+    # Saving
+
+    def save(self, name: Optional[str], content: Any, max_length: Optional[int] = None) -> str:
+        """Save a file, and return the name it was given.
+
+        With ``file_overwrite=False`` the name is claimed by the write itself, so that no other
+        writer can come between. A name that is taken gets Django's alternative. On a server that
+        cannot refuse a taken name, every name gets a random suffix.
+
+        Args:
+            name: Name of the file; ``None`` for the content's own.
+            content: A file, or anything with ``read()``. It is rewound first and stays open.
+            max_length: Longest name, in characters.
+
+        Raises:
+            S3Error: S3 refused the file, or did not answer. Nothing is published.
+            SuspiciousFileOperation: the name is not one, or no name of that length is free.
+
+        Example::
+
+            name = storage.save("reports/2024.pdf", ContentFile(b"..."))
+
+        Source: ``Storage.save`` of Django.
+        """
+        if self.file_overwrite:
+            saved: str = super().save(name, content, max_length)
+            return saved
+        saving = _Saving(self)
+        token = _saving.set(saving)
+        try:
+            return self._save_under_free_name(saving, name, content, max_length)
+        finally:
+            _saving.reset(token)
+            if saving.source is not None:
+                saving.source.close()
+
+    def _save_under_free_name(
+        self, saving: _Saving, name: Optional[str], content: Any, max_length: Optional[int]
+    ) -> str:
+        for _ in range(_NAME_TRIES):
+            try:
+                saved: str = super().save(name, content, max_length)
+            except ObjectExistsError as error:
+                if saving.source is None:  # of another storage, somewhere below
+                    raise
+                last = error
+            else:
+                return saved
+        raise last
+
+    def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
+        """Return a name that is free, or the name itself where files are overwritten.
+
+        The name may be taken by the time it is used: ``save()`` closes that gap. On a server that
+        cannot refuse a taken name, it has a random suffix that nobody else draws.
+
+        Source: ``Storage.get_available_name`` of Django.
+        """
+        find: Any = Storage.get_available_name
+        if self.file_overwrite and not KEEPS_OVERWRITTEN_NAMES:
+            kept: str = find(_KnownNames(self), clean_name(name), max_length)
+            return kept
+        if self._draws_names:
+            name = self._draw_name(name, max_length)
+        saving = _saving.get()
+        if saving is None or saving.storage is not self or self.file_overwrite:
+            asked: str = super().get_available_name(name, max_length)
+            return asked
+        saving.is_named = True
+        if self._names_are_ours():
+            # Nothing is asked: whether the name is free, the write itself will tell.
+            found: str = find(saving.names, clean_name(name), max_length)
+        else:
+            found = super().get_available_name(name, max_length)
+        return found
+
+    @property
+    def _draws_names(self) -> bool:
+        return not self.file_overwrite and not self.s3_provider.conditional_put
+
+    def _draw_name(self, name: str, max_length: Optional[int]) -> str:
+        cleaned: str = clean_name(name)
+        saving = _saving.get()
+        is_saving = saving is not None and saving.storage is self
+        given = is_saving and _drawn_names.take(self.bucket_name, self._normalize_name(cleaned))
+        if given and not self.exists(cleaned):  # a copy may have been made under it
+            return cleaned
+        find: Any = Storage.get_available_name
+        drawn: str = find(_SuffixedNames(self, cleaned), cleaned, max_length)
+        if not is_saving:
+            _drawn_names.add(self.bucket_name, self._normalize_name(drawn))
+        return drawn
+
+    def _save_exactly(self, name: str, content: Any, *, replace: bool) -> bool:
+        """Save under this very name; return whether that was possible.
+
+        For composed storages that keep one name in several places, see
+        :func:`smart_storages.composed.forwarding.put_steps`.
+        """
+        if not replace and self.exists(name):
+            return False
+        if not hasattr(content, "chunks"):
+            content = File(content, name)
+        self._save(name, content)
+        return True
+
+    def _names_are_ours(self) -> bool:
+        # Somebody's own exists() or is_name_available() may know of more than one bucket.
+        asked = (type(self).exists, getattr(type(self), "is_name_available", None))
+        return all(method is None or method.__module__.startswith(_LIBRARIES) for method in asked)
+
+    def _save(self, name: str, content: Any) -> str:
+        cleaned: str = clean_name(name)
+        key = self._normalize_name(cleaned)
+        params = self._get_write_parameters(key, content)
+        saving = _saving.get()
+        if saving is None or saving.storage is not self or not saving.is_named:
+            source, extra = self._make_source(content, params)
+            try:
+                self._put(key, source, {**params, **extra}, overwrite=True)
+            finally:
+                source.close()
+            return cleaned
+        saving.is_named = False
+        if saving.source is None:
+            saving.source, saving.extra_params = self._make_source(content, params)
+        try:
+            # A name of our own drawing needs no question: nobody else has it.
+            self._put(
+                key,
+                saving.source,
+                {**params, **saving.extra_params},
+                overwrite=self._draws_names,
+            )
+        except ObjectExistsError:
+            saving.names.taken.add(cleaned)
+            raise
+        return cleaned
+
+    def _make_source(self, content: Any, params: Dict[str, Any]) -> Tuple[Source, Dict[str, Any]]:
+        if is_seekable(content):
+            content.seek(0, os.SEEK_SET)
+        readable: Any = ReadBytesWrapper(content)
+        extra: Dict[str, Any] = {}
+        compressible = params["ContentType"] in self.gzip_content_types
+        if self.gzip and compressible and "ContentEncoding" not in params:
+            readable = self._compress_content(readable)
+            extra["ContentEncoding"] = "gzip"
+        return Source(readable, self.transfer_config.multipart_threshold), extra
+
+    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
+        transfer = self.transfer_config
+        if is_one_of_many.get():
+            transfer = TransferConfig(
+                multipart_threshold=transfer.multipart_threshold,
+                multipart_chunksize=transfer.multipart_chunksize,
+                use_threads=False,
+            )
+        target = self.s3_target(key)
+        with self._changing(key) as change:
+            change.wrote(put(target, key, source, params, overwrite=overwrite, transfer=transfer))
+
+    # Opening for writing
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        if "r" in mode and "w" in mode:
+            raise ValueError("Can't combine 'r' and 'w' in mode.")
+        if "r" in mode or not set(mode) & set("wax"):
+            return super()._open(name, mode)
+        key = self._normalize_name(clean_name(name))
+        return S3WriteFile(
+            self.s3_target(key),
+            key,
+            key[len(self.location) :].lstrip("/"),
+            mode,
+            self._get_write_parameters(key),
+            transfer=self.transfer_config,
+            on_close=lambda: self._forget([key]),
+        )
+
+    # Deleting and listing
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that does not exist is no error.
+
+        Raises:
+            S3Error: S3 refused to delete it, or there is no such bucket.
+
+        Source: ``S3Storage.delete`` of django-storages.
+        """
+        key = self._normalize_name(clean_name(name))
+        with self._changing(key) as change:
+            delete_one(self.s3_target(key), key)
+            change.removed()
+
+    def listdir(self, path: str) -> Tuple[List[str], List[str]]:
+        """Return the names of the folders and of the files in a folder.
+
+        Raises:
+            S3Error: S3 refused to list them, or there is no such bucket.
+
+        Source: ``S3Storage.listdir`` of django-storages.
+        """
+        prefix = self._normalize_name(clean_name(path))
+        if prefix and not prefix.endswith("/"):
+            prefix += "/"
+        target = self.s3_target()
+        folders: List[str] = []
+        files: List[str] = []
+        pages = target.client.get_paginator("list_objects_v2").paginate(
+            Bucket=target.bucket, Delimiter="/", Prefix=prefix
+        )
+        try:
+            for page in pages:
+                entries = page.get("CommonPrefixes", ())
+                folders += [posixpath.relpath(entry["Prefix"], prefix) for entry in entries]
+                keys = [entry["Key"] for entry in page.get("Contents", ())]
+                files += [posixpath.relpath(key, prefix) for key in keys if key != prefix]
+        except CALL_ERRORS as error:
+            target.fail(error, prefix)
+        return folders, files

@@ -1,0 +1,114 @@
+"""Errors of a configuration name who is at fault: a module's entry, or the setting behind it."""
+
+from __future__ import annotations
+
+import pytest
+
+from smart_storages.config.errors import (
+    find_setting,
+    missing_bucket_error,
+    raise_for_problems,
+    raise_for_unknown_options,
+)
+from smart_storages.config.problems import find_problems
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages import SmartS3Storage
+from smart_storages.utils import create_storage_class
+
+
+def test_a_modules_own_mistake_is_told_with_module_and_key():
+    with pytest.raises(ConfigurationError) as raised:
+        raise_for_problems("media", {"endpoint_url": "s3.example.com"}, {"endpoint_url": None})
+    assert str(raised.value).startswith("SMART_STORAGE_BUCKETS['media']['endpoint_url'] must start")
+
+
+def test_a_mistake_in_a_setting_is_told_with_the_setting_and_who_uses_it():
+    with pytest.raises(ConfigurationError) as raised:
+        raise_for_problems("media", {}, {"endpoint_url": "s3.example.com"})
+    assert str(raised.value).startswith(
+        "The setting AWS_S3_ENDPOINT_URL, which the module 'media' uses, must start"
+    )
+
+
+def test_of_credentials_the_whole_set_is_at_fault():
+    upstream = {"access_key": "default"}
+    (problem,) = find_problems(upstream)
+    assert problem.key == "secret_key"
+    assert find_setting(problem, {}, upstream) == "AWS_S3_SECRET_ACCESS_KEY"
+    assert find_setting(problem, {"access_key": "own"}, upstream) is None
+
+
+def test_an_unknown_option_is_told_with_the_one_that_was_meant():
+    with pytest.raises(ConfigurationError, match=r"MediaStorage: .*'bucket'.*'bucket_name'"):
+        raise_for_unknown_options("MediaStorage", {"bucket": "acme"})
+
+
+def test_a_missing_bucket_is_told_with_both_places_to_name_it():
+    message = str(missing_bucket_error("media"))
+    assert "SMART_STORAGE_BUCKETS['media']['bucket_name']" in message
+    assert "AWS_STORAGE_BUCKET_NAME" in message
+
+
+BAD = {"location": "/a"}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (
+            lambda: SmartS3Storage("m", **BAD),
+            (
+                "The option 'location' of the module 'm', given to SmartS3Storage (by its "
+                "constructor, or as OPTIONS in STORAGES), begins with a slash"
+            ),
+        ),
+        (
+            create_storage_class("m", **BAD),
+            "The option 'location' given to create_storage_class('m') begins with a slash",
+        ),
+        (
+            type("Reports", (SmartS3Storage,), {"module_name": "m", **BAD}),
+            "The attribute Reports.location, of the module 'm', begins with a slash",
+        ),
+        (
+            type(
+                "Reports",
+                (SmartS3Storage,),
+                {
+                    "module_name": "m",
+                    "get_default_settings": lambda self: {
+                        **SmartS3Storage.get_default_settings(self),
+                        **BAD,
+                    },
+                },
+            ),
+            "Reports.get_default_settings(): the option 'location' begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("tenant_x"),
+            "SMART_STORAGE_BUCKETS['tenant_*']['location'] begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("m"),
+            "The setting AWS_LOCATION, which the module 'm' uses, begins with a slash",
+        ),
+        (
+            lambda: SmartS3Storage("m", location="a", secret_key="s"),
+            (
+                "The option 'access_key' of the module 'm', given to SmartS3Storage (by its "
+                "constructor, or as OPTIONS in STORAGES), is missing"
+            ),
+        ),
+        (
+            lambda: SmartS3Storage("m", location="a", url_stable_for=604_800),
+            "The option 'querystring_expire' of the module 'm', given to SmartS3Storage",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_the_place_it_comes_from(settings, make, expected):
+    settings.AWS_STORAGE_BUCKET_NAME = "acme"
+    settings.AWS_LOCATION = "/from-settings"
+    settings.SMART_STORAGE_BUCKETS = {"tenant_*": dict(BAD), "m": {}}
+    with pytest.raises(ConfigurationError) as raised:
+        make().url("a.txt")
+    assert str(raised.value).startswith(expected)

@@ -1,0 +1,240 @@
+"""Whatever somebody writes as an option is told by name, or works: never a foreign traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from botocore.config import Config
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.test import override_settings
+
+from smart_storages.checks import check_buckets
+from smart_storages.config.options import OPTIONS
+from smart_storages.config.problems import find_entry_problems, find_problems
+from smart_storages.exceptions import ConfigurationError, SmartStorageError
+from smart_storages.storages import SmartS3Storage
+from smart_storages.utils import create_storage_class
+from tests.conftest import Bucket
+
+# What a hand slips to: another type, nothing, a half, a paste with a line break.
+VALUES: List[Any] = [
+    None,
+    "",
+    0,
+    -1,
+    True,
+    False,
+    1.5,
+    b"x",
+    [],
+    {},
+    ["a"],
+    {"a": 1},
+    {1: 2},
+    ("a", 1),
+    "x",
+    "x y",
+    "a\n",
+    "ümläut",
+    object(),
+    print,
+    lambda one, two: None,
+    Path("a"),
+    "{module}",
+    "{x}",
+    "http://",
+    "http://[",
+    "http://h:notaport",
+    "https://user:p@h",
+    "/",
+    "./a",
+    "a//b",
+    "a" * 300,
+]
+
+#: Where a value that is right leads to another server, a profile or a file of certificates.
+ELSEWHERE = {"endpoint_url", "proxies", "role_arn", "session_profile", "verify", "use_ssl"}
+
+REFUSALS = (ImproperlyConfigured, SmartStorageError)
+
+
+NAMED = {
+    "AWS_STORAGE_BUCKET_NAME": "acme",
+    "AWS_S3_REGION_NAME": "us-east-1",
+    "AWS_S3_ACCESS_KEY_ID": "key",
+    "AWS_S3_SECRET_ACCESS_KEY": "secret",
+}
+
+
+@pytest.fixture
+def _server(settings: Any, moto_bucket: Bucket) -> None:
+    # Over HTTP: within this process, moto would stand in the way of every other test.
+    for name, value in moto_bucket.server.django_settings().items():
+        setattr(settings, name, value)
+    settings.AWS_STORAGE_BUCKET_NAME = moto_bucket.name
+
+
+def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:
+    assert repr(storage)
+    try:
+        assert storage.url("a.txt")
+        if over_the_wire:
+            name = storage.save("a.txt", ContentFile(b"content"))
+            with storage.open(name) as file:
+                assert file.read() == b"content"
+            with storage.open("b.txt", "wb") as file:
+                file.write(b"content")
+    except REFUSALS:
+        return
+
+
+@pytest.mark.usefixtures("_server")
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) -> None:
+    for value in VALUES:
+        with override_settings(SMART_STORAGE_BUCKETS={"media": {option: value}}):
+            messages: List[CheckMessage] = check_buckets()
+            use(SmartS3Storage("media"), over_the_wire=option not in ELSEWHERE)
+        for message in messages:
+            assert "media" in message.msg
+
+
+@pytest.mark.parametrize(
+    "option", [name for name, option in sorted(OPTIONS.items()) if option.setting]
+)
+def test_any_value_of_an_aws_setting_is_refused_by_name_or_works(option: str) -> None:
+    setting = str(OPTIONS[option].setting)
+    for value in VALUES:
+        with override_settings(**{**NAMED, setting: value}):
+            for message in check_buckets():
+                assert message.msg.startswith((setting, f"The setting {setting} ", "AWS_"))
+            use(SmartS3Storage("media"), over_the_wire=False)
+
+
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_any_value_of_an_argument_is_refused_at_once_or_works(option: str) -> None:
+    for value in VALUES:
+        options: Dict[str, Any] = {"bucket_name": "acme", option: value}
+        for make in (SmartS3Storage, lambda **given: create_storage_class("m", **given)()):
+            refusal = ""
+            try:
+                storage: Any = make(**options)
+            except REFUSALS as error:
+                refusal = str(error)
+            else:
+                use(storage, over_the_wire=False)
+            assert not refusal or option in refusal
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("AWS_S3_ADDRESSING_STYLE", "pathstyle"),
+        ("AWS_S3_PROXIES", "http://proxy:3128"),
+        ("AWS_S3_SIGNATURE_VERSION", ["s3v4"]),
+        ("AWS_S3_SIGNATURE_VERSION", "v4"),
+        ("AWS_S3_CLIENT_CONFIG", {"read_timeout": 3}),
+        ("AWS_S3_TRANSFER_CONFIG", {}),
+        ("GZIP_CONTENT_TYPES", None),
+        ("AWS_ACCESS_KEY_ID", 123),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2\n"),
+        ("AWS_SESSION_TOKEN", ["t"]),
+        ("AWS_S3_VERIFY", ["x"]),
+        ("AWS_S3_USE_SSL", []),
+        ("AWS_DEFAULT_ACL", "publik-read"),
+        ("AWS_S3_FILE_OVERWRITE", "False"),
+        ("AWS_STORAGE_BUCKET_NAME", "s3://acme"),
+        ("AWS_STORAGE_BUCKET_NAME", "acme-{module}"),
+        ("AWS_S3_OBJECT_PARAMETERS", {1: 2}),
+    ],
+)
+def test_a_wrong_aws_setting_is_told_by_its_name(setting: str, value: Any) -> None:
+    with override_settings(**{"AWS_STORAGE_BUCKET_NAME": "acme", setting: value}):
+        (message,) = check_buckets()
+        assert setting in message.msg
+        storage = SmartS3Storage("media")
+        with pytest.raises(ConfigurationError, match=setting) as caught:
+            storage.url("a.txt")
+    assert "hunter2" not in f"{message.msg} {message.hint} {caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("AWS_S3_FILE_OVERWRITE", 0),
+        ("AWS_QUERYSTRING_AUTH", None),
+        ("AWS_QUERYSTRING_EXPIRE", "60"),
+        ("AWS_S3_CLIENT_CONFIG", Config(read_timeout=3)),
+        ("AWS_S3_SIGNATURE_VERSION", "s3v4"),
+    ],
+)
+def test_what_works_with_django_storages_works(setting: str, value: Any) -> None:
+    with override_settings(**{**NAMED, setting: value}):
+        assert check_buckets() == []
+        assert "a.txt" in SmartS3Storage("media").url("a.txt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("bucket_name", "acme/", "unknown-choice"),
+        ("bucket_name", " acme", "unknown-choice"),
+        ("role_arn", "nonsense", "unknown-choice"),
+        ("endpoint_url", "http://h:notaport", "bad-endpoint"),
+        ("public_endpoint_url", "http://[", "bad-endpoint"),
+        ("location", "a//b", "bad-location"),
+        ("location", "./a", "bad-location"),
+        ("location", "http://h", "bad-location"),
+    ],
+)
+def test_a_value_of_the_right_type_that_leads_nowhere(key: str, value: str, code: str) -> None:
+    found = [(problem.code, problem.key) for problem in find_problems({key: value})]
+    assert (code, key) in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bucket_name", "acme.press_2-files"),
+        ("bucket_name", "arn:aws:s3:eu-west-1:123456789012:accesspoint/press"),
+        ("role_arn", "arn:aws:iam::123456789012:role/press"),
+        ("role_arn", "arn:minio:iam:::role/press-office"),
+        ("endpoint_url", "http://[::1]:9000/path"),
+        ("location", ""),
+        ("location", "a/b.c/"),
+    ],
+)
+def test_a_value_that_leads_somewhere(key: str, value: str) -> None:
+    assert list(find_problems({key: value})) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Metadata": {"a": "{user}"}}, ["unknown-placeholder"]),
+        ({"Metadata": {"a": "{module}", "b": '{"json": 1}'}}, []),
+        ({"Metadata": {"a": 3}}, ["wrong-type"]),
+        ({"Metadata": "x"}, ["wrong-type"]),
+        ({"ACL": "publicc"}, ["unknown-choice"]),
+        ({"ACL": "public-read", "CacheControl": "max-age=60"}, []),
+    ],
+)
+def test_what_is_within_object_parameters(value: Any, expected: List[str]) -> None:
+    problems = find_entry_problems({"object_parameters": value})
+    assert [problem.code for problem in problems] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("location", 3), ("location", lambda self: "a"), ("object_parameters", {1: 2})],
+)
+def test_a_preset_that_is_wrong_is_told_at_first_use(name: str, value: Any) -> None:
+    storage_class: Any = type("Wrong", (SmartS3Storage,), {name: value})
+    storage = storage_class(bucket_name="acme")
+    assert "misconfigured" in repr(storage)
+    with pytest.raises(ConfigurationError, match=f"Wrong.*{name}"):
+        storage.url("a.txt")

@@ -1,0 +1,148 @@
+"""One request and its answer: what is sent, what is kept, what is closed."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from typing import Any, Callable, Iterator, List
+
+import pytest
+from urllib3 import HTTPConnectionPool, Timeout
+
+from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
+
+
+class Peer:
+    """A server that answers each request of a connection with the next of its texts."""
+
+    def __init__(self, *answers: bytes, reads_body: bool = True) -> None:
+        self.answers = list(answers)
+        self.received: List[bytes] = []
+        self.connections = 0
+        self._reads_body = reads_body
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while self.answers:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with connection:
+                while self.answers and self._take(connection):
+                    answer = self.answers.pop(0)
+                    connection.sendall(answer)
+                    if b"Connection: close" in answer or not answer:
+                        break
+
+    def _take(self, connection: socket.socket) -> bool:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = connection.recv(65536)
+            if not piece:
+                return False
+            data += piece
+        head, _, body = data.partition(b"\r\n\r\n")
+        size = 0
+        for line in head.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                size = int(line.partition(b":")[2])
+        while self._reads_body and len(body) < size:
+            body += connection.recv(65536)
+        self.received.append(head + b"\r\n\r\n" + body)
+        return True
+
+    def close(self) -> None:
+        self.answers.clear()
+        self._listener.close()
+
+
+@pytest.fixture
+def make_peer() -> Iterator[Callable[..., Any]]:
+    peers: List[Peer] = []
+
+    def make(*answers: bytes, **options: Any) -> Any:
+        peer = Peer(*answers, **options)
+        peers.append(peer)
+        pool = HTTPConnectionPool("127.0.0.1", peer.port, timeout=Timeout(connect=5, read=5))
+        return peer, pool
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+OK = b'HTTP/1.1 200 OK\r\nETag: "abc"\r\nContent-Length: 0\r\n\r\n'
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def test_one_connection_serves_one_request_after_another(make_peer: Any) -> None:
+    peer, pool = make_peer(OK, HELLO, OK)
+    first = exchange(pool, "PUT", "/acme/a", {"Host": "h", "Content-MD5": "x"}, b"body")
+    assert (first.status, first.headers["etag"]) == (200, '"abc"')
+    first.raw.read()
+    first.release()
+    second = exchange(pool, "GET", "/acme/a?x=", {"Host": "h"})
+    assert second.raw.read() == b"hello"
+    second.release()
+    third = exchange(pool, "PUT", "/acme/b", {"Host": "h"}, io.BytesIO(b"y" * 100_000))
+    third.raw.read()
+    third.release()
+    assert peer.connections == 1
+    assert peer.received[0] == (
+        b"PUT /acme/a HTTP/1.1\r\nHost: h\r\nContent-MD5: x\r\nContent-Length: 4\r\n\r\nbody"
+    )
+    assert peer.received[1] == b"GET /acme/a?x= HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert peer.received[2].endswith(b"\r\n\r\n" + b"y" * 100_000)
+
+
+def test_a_body_that_was_not_read_costs_the_connection_and_mixes_no_answers(make_peer: Any) -> None:
+    peer, pool = make_peer(HELLO, OK)
+    exchange(pool, "GET", "/a", {"Host": "h"}).release()
+    answer = exchange(pool, "GET", "/b", {"Host": "h"})
+    assert answer.headers["etag"] == '"abc"'
+    answer.raw.read()
+    answer.release()
+    assert peer.connections == 2
+
+
+def test_a_server_that_closes_is_connected_to_anew(make_peer: Any) -> None:
+    closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    peer, pool = make_peer(closing, OK)
+    for _ in range(2):
+        answer = exchange(pool, "DELETE", "/a", {"Host": "h"})
+        answer.raw.read()
+        answer.release()
+    assert peer.connections == 2
+
+
+def test_a_lost_answer_is_an_error_of_the_connection(make_peer: Any) -> None:
+    _, pool = make_peer(b"")
+    with pytest.raises(EXCHANGE_ERRORS):
+        exchange(pool, "PUT", "/a", {"Host": "h"}, b"body")
+
+
+def test_the_answer_to_a_body_refused_early_is_read(make_peer: Any) -> None:
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    _, pool = make_peer(refusal, reads_body=False)
+    body = bytes(64 * 1024**2)
+    try:
+        answer = exchange(pool, "PUT", "/a", {"Host": "h"}, body)
+    except ConnectionResetError:
+        return  # the kernel may throw the answer away with the connection
+    assert answer.status == 403
+    answer.release()
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Amz-Acl: public-read", "a\nb", "a\0b", "☃"])
+def test_no_value_can_add_a_header(make_peer: Any, value: str) -> None:
+    peer, pool = make_peer(OK)
+    with pytest.raises(ValueError, match="HTTP cannot carry"):
+        exchange(pool, "PUT", "/a", {"Host": "h", "x-amz-meta-a": value}, b"")
+    with pytest.raises(ValueError, match="HTTP cannot carry"):
+        exchange(pool, "PUT", f"/a{value}", {"Host": "h"}, b"")
+    assert not peer.received
