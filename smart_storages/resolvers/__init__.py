@@ -7,7 +7,7 @@ Write your own as a subclass of :class:`StorageResolver`, or take one of the rea
     'documents'
 
 A call comes in: the storages, the method, the name and the arguments. The alias or module that the
-file lives in goes out. A rule may not know the dispatcher that asks, nor the storage behind an alias.
+file lives in goes out. A rule may not know the dispatcher that asks, nor what an alias stands for.
 """
 
 from __future__ import annotations
