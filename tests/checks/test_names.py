@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages import checks
+from smart_storages.checks import buckets as checks
 from smart_storages.checks import names
 from smart_storages.checks.names import check_module_names, check_setting_names
 from smart_storages.config.spelling import KNOWN_SETTINGS, find_misspelt_settings

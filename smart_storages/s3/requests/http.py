@@ -17,7 +17,7 @@ from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
 from smart_storages.s3.clients.direct import OPERATIONS, Lane, Request, Way, lane_of
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.requests.answers import find_fault, is_claim, length_of
-from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
+from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, NotCarriedError, exchange
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
         final = False
         opened = way.pool.num_connections
         try:
-            path = way.target_of(request, signed)
-            response = exchange(way.pool, request.method, path, headers)
+            # No variable for the signed path: Django's debug page would show it.
+            response = exchange(way.pool, request.method, way.target_of(request, signed), headers)
             status = response.status
             if status < _FIRST_REDIRECT:
                 outcome = _take(target, request, response)
@@ -184,6 +184,8 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
             else:
                 error = _read_error(response, request)
                 final = status not in RETRIED
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         except EXCHANGE_ERRORS as broken:
             error = broken
             final = isinstance(broken, SSLError)

@@ -28,6 +28,8 @@ from smart_storages.s3.errors.results import lacks_result, missing_result_error
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
     Body,
+    NotCarriedError,
+    Response,
     exchange,
     is_one_line,
     size_of,
@@ -181,35 +183,22 @@ def _send_directly(
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     headers = {**order.headers}
     payload = _protect(client, way, order, checksum, headers)
-    target = f"{order.path}?{order.query}" if order.query else order.path
     plain = {"Host": way.host, "User-Agent": lane.user_agent}
-    failures = retries = 0
-    may_be_stale = True
+    failures = 0
     while True:
-        opened = way.pool.num_connections
-        signed = headers
-        if way.header_signer is not None:
-            added = way.header_signer.sign(
-                order.method, order.path, headers, query=order.query, payload=payload
-            )
-            signed = {**headers, **added}
         try:
-            response = exchange(way.pool, order.method, target, {**plain, **signed}, order.body)
+            response = _sign_and_exchange(way, order, headers, payload, plain)
             text = response.read_all(_MAX_ANSWER)
         except EXCHANGE_ERRORS as broken:
             error: BaseException = broken
             is_final = isinstance(broken, SSLError)
-            if may_be_stale and way.pool.num_connections == opened and not is_final:
-                # A kept connection that the server had closed: a new one is no failure. But the
-                # request may have arrived, so it counts as one that was repeated.
-                may_be_stale = False
-                retries += 1
-                continue
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         else:
             status = response.status
             if _FIRST_REDIRECT <= status < _FIRST_ERROR or status == _BAD_REQUEST:
                 return None  # another region, or a signature that S3 wants otherwise
-            answer, is_error = _parse(client, order.operation, response, text, retries)
+            answer, is_error = _parse(client, order.operation, response, text, failures)
             if not is_error:
                 return answer
             error = ClientError(answer, order.operation)  # type: ignore[arg-type]
@@ -218,7 +207,19 @@ def _send_directly(
         if is_final or failures >= attempts_of(client):
             raise error
         pause(failures, error)
-        retries += 1
+
+
+def _sign_and_exchange(
+    way: Way, order: _Order, headers: Dict[str, str], payload: str, plain: Dict[str, str]
+) -> Response:
+    # Apart from what raises errors, whose frame Django's debug page shows: a token is in here.
+    signed: Dict[str, str] = {}
+    if way.header_signer is not None:
+        signed = way.header_signer.sign(
+            order.method, order.path, headers, query=order.query, payload=payload
+        )
+    target = f"{order.path}?{order.query}" if order.query else order.path
+    return exchange(way.pool, order.method, target, {**plain, **headers, **signed}, order.body)
 
 
 def _protect(
