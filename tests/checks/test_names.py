@@ -273,7 +273,7 @@ def test_a_name_beside_the_setting_that_it_is_close_to_is_the_projects_own(proje
 
 
 def test_every_setting_that_the_source_reads_is_known():
-    package = Path(names.__file__).parent
+    package = Path(names.__file__).parents[1]
     read = {
         name
         for path in package.rglob("*.py")
