@@ -19,6 +19,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.s3.clients.sockets import SocketPools
+from smart_storages.s3.private_names import (
+    credentials_of,
+    emitter_of,
+    handlers_of,
+    handlers_version,
+)
 from smart_storages.s3.signing.header_sigv4 import HeaderSigner
 from smart_storages.s3.signing.sigv4 import QuerySigner, Route
 
@@ -128,7 +134,7 @@ class Lane:
     def __init__(self, client: Any) -> None:
         # A client must be able to go while this is kept beside it.
         self._client = weakref.ref(client)
-        self._emitter = getattr(client.meta.events, "_emitter", None)
+        self._emitter = emitter_of(client)
         self._ways: Dict[str, Optional[Way]] = {}
         self._handlers: Any = None
         self.user_agent = client.meta.config.user_agent
@@ -143,13 +149,13 @@ class Lane:
     def way(self, bucket: str) -> Optional[Way]:
         """Return the lean way to a bucket, ``None`` if only the client knows one."""
         # botocore replaces this object when a handler comes or goes.
-        if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
+        if handlers_version(self._emitter) is not self._handlers:
             self._ways = {}
         try:
             return self._ways[bucket]
         except KeyError:
             way = self._ways[bucket] = self._learn(bucket)
-            self._handlers = getattr(self._emitter, "_lookup_cache", None)
+            self._handlers = handlers_version(self._emitter)
             return way
 
     def forget(self, bucket: str) -> None:
@@ -173,7 +179,7 @@ class Lane:
         if authorization is None:
             return Way(pool, before_key, host, is_secure, None, None)
         scope = _read_scope(_as_bytes(authorization))
-        credentials = getattr(client._request_signer, "_credentials", None)
+        credentials = credentials_of(client)
         if scope is None or credentials is None:
             return None
         route = Route(
@@ -186,15 +192,10 @@ class Lane:
         return Way(pool, before_key, host, is_secure, *signers)
 
     def _has_only_botocores_handlers(self) -> bool:
-        handlers = getattr(self._emitter, "_handlers", None)
-        if handlers is None:
-            return False
-        return all(
-            _is_botocores(handler)
-            for event in _EVENTS
-            for operation in (*OPERATIONS.values(), *WRITES)
-            for handler in handlers.prefix_search(event + operation)
-        )
+        operations = (*OPERATIONS.values(), *WRITES)
+        events = (event + operation for event in _EVENTS for operation in operations)
+        handlers = handlers_of(self._emitter, events)
+        return handlers is not None and all(map(_is_botocores, handlers))
 
 
 def _ask_client(client: Any, bucket: str) -> Any:

@@ -32,6 +32,7 @@ from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.errors.logs import redact, redact_logs
 from smart_storages.s3.errors.results import require_results
+from smart_storages.s3.private_names import InterceptsCalls, given_options
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
     for config in configs:
         if config is None:
             continue
-        # What Config.merge() itself goes by; the attributes hold defaults as well.
-        for name, value in config._user_provided_options.items():
+        # Its attributes hold defaults as well.
+        for name, value in given_options(config).items():
             if name == "s3" and value:
                 styles = {key: each for key, each in value.items() if each is not None}
                 merged[name] = {**merged.get(name, {}), **styles}
@@ -368,17 +369,17 @@ class _LendingSession(Session):
         return self.lent or super().get_credentials(*args, **kwargs)
 
 
-class _Discreet:
+class _Discreet(InterceptsCalls):
     """What every client of ours is: no error of a request leaves it with a secret.
 
     Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
     parameters that are secret become plain text here as well, and are gone when it raises.
     """
 
-    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
-        params = {name: reveal(value) for name, value in api_params.items()}
+    def call_api(self, send: Any, operation_name: str, params: Any) -> Any:
+        params = {name: reveal(value) for name, value in params.items()}
         try:
-            return super()._make_api_call(operation_name, params)  # type: ignore[misc]
+            return send(operation_name, params)
         except BaseException as error:
             raise clean(error)  # noqa: B904 - it is the same one
         finally:

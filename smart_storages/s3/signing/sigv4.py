@@ -19,6 +19,8 @@ from time import gmtime, strftime, time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
+from smart_storages.s3.private_names import expiry_of
+
 __all__ = [
     "MAX_EXPIRES",
     "METHODS",
@@ -313,7 +315,7 @@ def read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
     """Frozen credentials and when they end. botocore keeps the end private, hence the care."""
     while True:
         frozen = credentials.get_frozen_credentials()
-        ends = getattr(credentials, "_expiry_time", None)
+        ends = expiry_of(credentials)
         # A refresh in another thread between these lines would pair old keys with a new end.
         if ends is None or credentials.get_frozen_credentials() is frozen:
             return frozen, None if ends is None else ends.timestamp()
