@@ -35,7 +35,7 @@ from smart_storages.composed.calls import (
     run_async,
 )
 from smart_storages.composed.references import Reference, without_secrets
-from smart_storages.config.stand_ins import revive, reviving
+from smart_storages.config.deconstructed import revive, reviving
 
 __all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
 
@@ -289,7 +289,7 @@ class ForwardingStorage(Storage):
         """Return the path of the class and the arguments as given, for migrations.
 
         Texts stand in for credentials and objects; in this process, and where they can be found
-        in another, they make the storage again: see :mod:`smart_storages.config.stand_ins`.
+        in another, they make the storage again: see :mod:`smart_storages.config.deconstructed`.
 
         Raises:
             ConfigurationError: an argument holds credentials that could not be left out.

@@ -9,8 +9,8 @@ from weakref import ref
 from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
+from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
-from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 
 __all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
@@ -135,7 +135,7 @@ def refuse_twins(owner: Type[Any], references: Any) -> None:
 def without_secrets(value: Any) -> Any:
     """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
 
-    Texts stand in for these and for objects, see :mod:`smart_storages.config.stand_ins`. Where
+    Texts stand in for these and for objects, see :mod:`smart_storages.config.deconstructed`. Where
     nothing is found in their place, our own backend says so when it is used.
 
     Raises:
@@ -144,7 +144,7 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(without_secrets(each) for each in value)
     if not isinstance(value, Mapping):
-        return StandIn.of(value)
+        return SerializedObject.of(value)
     options: Mapping[str, Any] = (value.get("OPTIONS") if "BACKEND" in value else None) or {}
     secret = [key for key, each in options.items() if holds_secret(key, each)]
     if not secret:
@@ -157,5 +157,5 @@ def without_secrets(value: Any) -> Any:
             "a pickle. Describe the storage in STORAGES and give its alias here."
         )
     rest = {key: each for key, each in options.items() if key not in secret}
-    names = withhold(secret, Kept({key: options[key] for key in secret}))
+    names = withhold(secret, WithheldOptions({key: options[key] for key in secret}))
     return {**value, "OPTIONS": {**without_secrets(rest), OPTION: names}}

@@ -50,7 +50,7 @@ _SOCKETS = 50
 #: Signers kept; one is a few kilobytes, and a millisecond to make.
 _SIGNERS = 4096
 
-_NOBODY = CredentialSource()
+_DEFAULT_CREDENTIALS = CredentialSource()
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Connection:
         True
     """
 
-    credentials: CredentialSource = _NOBODY
+    credentials: CredentialSource = _DEFAULT_CREDENTIALS
     region_name: Optional[str] = None
     endpoint_url: Optional[str] = None
     use_ssl: bool = True
@@ -235,7 +235,7 @@ class ClientPool:
         # boto3 writes these classes anew, in half a millisecond, each time it is asked for one.
         if self._resource_classes is None:
             with self._lock:
-                service = self._session_for(_NOBODY).make_resource()
+                service = self._session_for(_DEFAULT_CREDENTIALS).make_resource()
                 self._resource_classes = type(service), type(service.Bucket("any"))
         return self._resource_classes
 
@@ -328,7 +328,7 @@ class _SharedSession:
 
     def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
         self.botocore = _LendingSession(profile=profile)
-        self.botocore.register("creating-client-class", _make_discreet)
+        self.botocore.register("creating-client-class", _add_error_cleaning)
         if loader is not None:
             self.botocore.register_component("data_loader", loader)
         self._boto3 = boto3.session.Session(botocore_session=self.botocore)
@@ -369,7 +369,7 @@ class _LendingSession(Session):
         return self.lent or super().get_credentials(*args, **kwargs)
 
 
-class _Discreet(InterceptsCalls):
+class _CleansErrors(InterceptsCalls):
     """What every client of ours is: no error of a request leaves it with a secret.
 
     Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
@@ -386,6 +386,6 @@ class _Discreet(InterceptsCalls):
             del params
 
 
-def _make_discreet(**about: Any) -> None:
+def _add_error_cleaning(**about: Any) -> None:
     # botocore has this event for whoever wants to add to a class that it is about to make.
-    about["base_classes"].insert(0, _Discreet)
+    about["base_classes"].insert(0, _CleansErrors)
