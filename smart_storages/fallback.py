@@ -19,29 +19,29 @@ from smart_storages.composed.backend import NOTHING, Backend, flag_backends
 from smart_storages.composed.calls import (
     Call,
     Steps,
-    begun,
     call_now,
     call_within,
     call_within_async,
     run,
+    with_known_result,
 )
 from smart_storages.composed.copy_on_read import copy_up_steps, delete_all_steps
 from smart_storages.composed.failures import (
     Failures,
-    leave_unsure,
+    all_lack_method,
+    inconclusive,
+    kind_of_failure,
     make_error,
-    none_has_method,
-    sort,
     split_errors,
 )
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    follow_steps,
     is_changing,
     put_steps,
+    sync_mirrors_steps,
 )
 from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.composed.references import describe, refuse_twins
+from smart_storages.composed.references import describe, refuse_duplicates
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
@@ -117,7 +117,7 @@ class FallbackStorage(CombiningStorage):
         require_numbers(type(self), "seconds", retry_after=retry_after, **seconds)
         if backends is not None:
             require_references(type(self), backends=backends)
-        refuse_twins(type(self), backends)
+        refuse_duplicates(type(self), backends)
         chosen = {"write_to": write_to, "delete_from": delete_from}
         require_choices(type(self), **{k: each for k, each in chosen.items() if each is not None})
         if write_to in ([], (), set(), frozenset()):
@@ -226,8 +226,8 @@ class FallbackStorage(CombiningStorage):
             if has_it is not NOTHING and has_it:
                 self._announce(backend, method, name, failures)
                 return backend
-        unsure = leave_unsure(failures)
-        if unsure or (failures and len(failures) == len(backends) and none_has_method(failures)):
+        unsure = inconclusive(failures)
+        if unsure or (failures and len(failures) == len(backends) and all_lack_method(failures)):
             raise make_error(method, name, unsure or failures)
         return None
 
@@ -241,7 +241,7 @@ class FallbackStorage(CombiningStorage):
                 directories.update(answer[0])
                 files.update(answer[1])
         # A list without what an unreachable backend holds would say that it does not exist.
-        unsure = leave_unsure(failures)
+        unsure = inconclusive(failures)
         if unsure or len(failures) == len(self._backends):
             raise make_error("listdir", path, unsure or failures)
         return sorted(directories), sorted(files)
@@ -262,7 +262,7 @@ class FallbackStorage(CombiningStorage):
             except Exception:  # noqa: S110 - the steps make it again, and tell
                 pass
         steps = self._url_steps(name, *args, **kwargs)
-        return str(run(steps, begun(first, "exists", there, error, self._perform)))
+        return str(run(steps, with_known_result(first, "exists", there, error, self._perform)))
 
     def _url_steps(self, name: str, *args: Any, **kwargs: Any) -> Steps:
         failures: Failures = []
@@ -340,7 +340,8 @@ class FallbackStorage(CombiningStorage):
                 if len(failures) == len(self._backends):
                     raise make_error("get_available_name", name, failures)
                 # One that does not answer may have the name, but hardly a random one.
-                if is_random or not any(sort(error) == UNREACHABLE for _, error in failures):
+                kinds = {kind_of_failure(error) for _, error in failures}
+                if is_random or UNREACHABLE not in kinds:
                     return candidate
             is_random = True
         raise AssertionError("alternatives() ends by raising")  # pragma: no cover
@@ -366,7 +367,7 @@ class FallbackStorage(CombiningStorage):
             if lent is not content:
                 lent.revoke()
                 content.seek(0)
-            if sort(failures[-1][1]) == FULL:
+            if kind_of_failure(failures[-1][1]) == FULL:
                 # A full disk keeps the piece that fitted, and would answer with it.
                 yield from backend.ask("delete", (str(free),), [])
             free = str(free)
@@ -375,8 +376,8 @@ class FallbackStorage(CombiningStorage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         return (yield from put_steps(self._first_writer(), name, content, replace=replace))
 
-    def _follow_steps(self, name: str) -> Steps:
-        yield from follow_steps(self._first_writer(), name)
+    def _sync_mirrors_steps(self, name: str) -> Steps:
+        yield from sync_mirrors_steps(self._first_writer(), name)
 
     # Telling
 

@@ -18,13 +18,13 @@ from smart_storages.common.names import PreparedName, check_name, check_path
 from smart_storages.composed.calls import Steps, run
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    follow_steps,
     is_changing,
     put_steps,
+    sync_mirrors_steps,
 )
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
-from smart_storages.composed.references import refuse_twins
+from smart_storages.composed.references import refuse_duplicates
 from smart_storages.exceptions import (
     BackendsFailedError,
     BackendsUnreachableError,
@@ -92,7 +92,7 @@ class MirrorStorage(CombiningStorage):
             raise ConfigurationError("MirrorStorage: mirrors is a list of one storage or more.")
         require_flags(type(self), background=background)
         require_numbers(type(self), "seconds", retry_after=retry_after)
-        refuse_twins(type(self), [primary, *mirrors])
+        refuse_duplicates(type(self), [primary, *mirrors])
         self._primary = self._refer(primary, resolve_storage)
         self._mirrors = [self._refer(mirror, resolve_storage) for mirror in mirrors]
         self._breakers = {
@@ -191,12 +191,12 @@ class MirrorStorage(CombiningStorage):
                 failures.append((mirror.label, error))
         if failures:
             if not existed or saved != str(name):
-                yield from self._take_back_steps(saved, failures)
+                yield from self._roll_back_steps(saved, failures)
             self._report(saved, failures)
             raise _mirror_error("save", saved, failures)
         return saved
 
-    def _take_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
+    def _roll_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
         for reference in (*self._mirrors, self._primary):
             try:
                 yield reference.storage, "delete", (name,), {}
@@ -231,9 +231,9 @@ class MirrorStorage(CombiningStorage):
             yield from put_steps(mirror.storage, name, LentContent(content))
         return True
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         primary = self._primary.storage
-        yield from follow_steps(primary, name)
+        yield from sync_mirrors_steps(primary, name)
         size = yield primary, "size", (name,), {}
         for mirror in self._mirrors:
             # What was copied from this very mirror stays as it is.
