@@ -1,10 +1,10 @@
-"""The Storage API written down once, for storages made of storages, sync and async.
+"""The Storage API in one list, for storages that forward their calls to others, sync and async.
 
-:data:`OPERATIONS` lists every method. Two base classes are generated from it: in a
-:class:`ChoosingStorage` each call goes to one storage, and the subclass says which; in a
-:class:`CombiningStorage` a call may take several, and the subclass says how, as a generator that
-yields calls and is sent their results. The same generator serves the sync methods and their
-async twins.
+:data:`OPERATIONS` lists every method. The methods of two base classes are made from it. A
+:class:`ChoosingStorage` forwards each call to one storage, which the subclass chooses. A
+:class:`CombiningStorage` may call several storages; the subclass says how with a generator of
+calls, as described in :mod:`smart_storages.composed.calls`, which serves both a sync method and
+its async twin.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from smart_storages.common.names import (
 from smart_storages.composed.calls import (
     Call,
     Steps,
-    begun,  # noqa: F401 - in the methods generated below
     call_async,
     call_now,
     run,
     run_async,
+    with_known_result,  # noqa: F401 - in the methods generated below
 )
 from smart_storages.composed.references import Reference, without_secrets
 from smart_storages.config.deconstructed import revive, reviving
@@ -46,11 +46,11 @@ class Operation:
 
     Args:
         name: Name of the method.
-        signature: Its arguments as Django declares them.
-        passing: The same arguments as they are passed on.
-        params: The dict of them, without the name, that a resolver is given.
-        check: What the first argument is: a ``"name"``, a ``"path"``, or a ``"word"`` that no
-            file is looked up by.
+        signature: Its arguments, as Django declares them.
+        passing: The same arguments, as they are passed on.
+        params: The dict of the arguments without the name, as a resolver gets it.
+        check: How the first argument is validated: as a ``"name"``, as a ``"path"``, or as a
+            ``"word"``, which is not used to look up a file and is not checked.
         changes: Whether the method changes what is stored; ``open`` does in some modes.
         leads: Whether the first storage's answer is that of several, unless it is an error, or
             a no to ``exists``.
@@ -99,7 +99,7 @@ OPERATIONS: Tuple[Operation, ...] = (
     Operation("get_accessed_time", "name", "name", leads=True),
     Operation("get_created_time", "name", "name", leads=True),
     Operation("get_modified_time", "name", "name", leads=True),
-    # The names of Django before 2.0, which older storages still answer to.
+    # The names that these methods had before Django 2.0; older storages still have them.
     Operation("accessed_time", "name", "name"),
     Operation("created_time", "name", "name"),
     Operation("modified_time", "name", "name"),
@@ -117,7 +117,7 @@ OPERATIONS: Tuple[Operation, ...] = (
     ),
 )  # fmt: skip
 
-#: ``save`` is written out below: what every storage does before it writes comes first.
+#: ``save`` is written by hand below, because the name and content are prepared first.
 SAVE = Operation("save", f"name, content, {_FREE}", "name, content, max_length", changes=True)
 
 _CHANGING = frozenset(each.name for each in (*OPERATIONS, SAVE) if each.changes)
@@ -149,7 +149,7 @@ def {name}(self, {signature}):
     except Exception as raised:
         error = raised
     steps = self._steps({name!r}, {first}, ({rest}), {keywords})
-    return run(steps, begun(storage, {name!r}, answer, error, self._perform))
+    return run(steps, with_known_result(storage, {name!r}, answer, error, self._perform))
 """
 
 _COMBINING = """
@@ -165,7 +165,7 @@ async def a{name}(self, {signature}):
 
 
 def url_params(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
-    # The names that S3Storage.url has for them.
+    # The names of these arguments in S3Storage.url.
     return {**dict(zip(("parameters", "expire", "http_method"), args)), **kwargs}
 
 
@@ -210,7 +210,7 @@ def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
     return method in _CHANGING
 
 
-#: Settings after whose change in a test every storage is looked up again.
+#: Beginnings of settings; when a test changes one of them, every storage is looked up again.
 _WATCHED_SETTINGS = (
     "AWS_",
     "DEFAULT_FILE_STORAGE",
@@ -218,15 +218,16 @@ _WATCHED_SETTINGS = (
     "SMART_STORAGE",
     "STORAGES",
 )
-# One receiver for all: a storage made for each request should cost no signal connection.
+# One signal receiver for all: a storage may be created for each request, and connecting a
+# receiver for each would be slow.
 _living: WeakSet[Any] = WeakSet()
 
 
 class ForwardingStorage(Storage):
-    """Base of the storages that hold no files of their own.
+    """Base class of the storages that hold no files of their own.
 
     It keeps the constructor's arguments as they were given, for migrations, pickles and copies;
-    everything else it knows is a cache. A constructor looks nothing up.
+    all its other state is a cache. References are looked up when first used, not in constructors.
     """
 
     _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
@@ -276,7 +277,7 @@ class ForwardingStorage(Storage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         raise NotImplementedError
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         yield from ()
 
     def _perform(self, call: Call) -> Any:
@@ -322,11 +323,11 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
     """Write content under exactly this name, and return whether that was possible.
 
     Args:
-        storage: Any storage; a composed one passes it on to the storage that the name leads to.
-        name: Name as a save returned it.
+        storage: Any storage; a composed one forwards this to the storage of that name.
+        name: Name of the file, as a save returned it.
         content: What to write.
-        replace: Whether to replace a file of that name. Otherwise only the storage that has the
-            say gets it; :func:`follow_steps` brings it to its mirrors.
+        replace: Whether to replace a file of that name. If ``False``, a mirrored storage writes to
+            its primary alone; call :func:`sync_mirrors_steps` to copy the file to its mirrors.
     """
     if isinstance(storage, ForwardingStorage):
         return (yield from storage._put_steps(name, content, replace))
@@ -340,14 +341,14 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
         saved = yield storage, "save", (name, content), {}
         if saved == name:
             return True
-        yield storage, "delete", (saved,), {}  # another writer was faster
+        yield storage, "delete", (saved,), {}  # another writer took the name first
     return False
 
 
-def follow_steps(storage: Any, name: str) -> Steps:
-    """Bring a file that was put without replacing to the storages that mirror that one."""
+def sync_mirrors_steps(storage: Any, name: str) -> Steps:
+    """Copy a file that :func:`put_steps` wrote with ``replace=False`` to the storage's mirrors."""
     if isinstance(storage, ForwardingStorage):
-        yield from storage._follow_steps(name)
+        yield from storage._sync_mirrors_steps(name)
 
 
 def _forget_storages(*, setting: str, **kwargs: Any) -> None:
@@ -366,7 +367,7 @@ def _rebuild(cls: Type[Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> A
 
 
 def prepare(name: Any, content: Any) -> Tuple[str, Any]:
-    """Do what Django's ``Storage.save`` does before it writes."""
+    """Prepare the name and content of a save, as Django's ``Storage.save`` does."""
     if name is None:
         name = content.name
     check_name(name)
@@ -376,10 +377,10 @@ def prepare(name: Any, content: Any) -> Tuple[str, Any]:
 
 
 class ChoosingStorage(ForwardingStorage):
-    """A storage that hands each call to one other.
+    """A storage that forwards each call to one other storage.
 
-    A subclass says which in ``_pick(method, name, params)``, which returns the storage and the
-    name that the file has there.
+    A subclass chooses it in ``_pick(method, name, params)``, which returns the storage and the
+    name of the file there.
     """
 
     def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
@@ -394,15 +395,16 @@ class ChoosingStorage(ForwardingStorage):
         storage, name = self._pick("open", name, {"mode": "wb"})
         return (yield from put_steps(storage, name, content, replace=replace))
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         storage, name = self._pick("open", name, {"mode": "wb"})
-        yield from follow_steps(storage, name)
+        yield from sync_mirrors_steps(storage, name)
 
 
 class CombiningStorage(ForwardingStorage):
-    """A storage that may ask several others in one call.
+    """A storage that may call several others for one call.
 
-    A subclass says how in ``_steps(method, name, args, kwargs)``.
+    A subclass says how in ``_steps(method, name, args, kwargs)``, which returns a generator of
+    calls as described in :mod:`smart_storages.composed.calls`.
     """
 
     def _steps(
@@ -411,7 +413,10 @@ class CombiningStorage(ForwardingStorage):
         raise NotImplementedError
 
     def _leader(self, mode: str = "rb") -> Any:
-        """Return the storage that the steps would ask first, ``None`` to go by the steps."""
+        """Return the storage that ``_steps`` would call first, so that it is called directly.
+
+        ``None`` if the call has to run through ``_steps``.
+        """
         return None
 
 
