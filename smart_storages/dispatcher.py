@@ -1,4 +1,4 @@
-"""One storage chosen by a resolver, call by call."""
+"""A storage that forwards each call to the storage chosen by a resolver."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.core.files.storage import Storage
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.composed.calls import Steps, run, run_async
-from smart_storages.composed.forwarding import follow_steps, put_steps
+from smart_storages.composed.forwarding import put_steps, sync_mirrors_steps
 from smart_storages.composed.references import describe
 from smart_storages.composed.resolving import ResolvingStorage
-from smart_storages.composed.routing import BeforeContent, Choice, ContentNeeded, Explanation
+from smart_storages.composed.routing import Choice, ContentNeeded, Explanation, ParamsBeforeContent
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
 from smart_storages.resolvers.base import StorageResolver, explain_answer
 
 __all__ = ["StorageDispatcher"]
 
-_MOST_DRAWS = 1000
-_MOST_SAVES = 100
+_MAX_NAMES_TRIED = 1000
+_MAX_SAVES_TRIED = 100
 _PLAIN = Storage()
 
 
@@ -30,13 +30,15 @@ class StorageDispatcher(ResolvingStorage):
 
     Args:
         resolver: An instance, a class, a callable of ``(storages, method, filename, params)``, or
-            the dotted path of one. Without it, as ``DEFAULT_FILE_STORAGE`` before Django 4.2, the
-            options are read from ``STORAGES["default"]["OPTIONS"]``.
-        storages: References by alias, to choose from these alone; by default every alias of
-            ``STORAGES`` and every module of ``SMART_STORAGE_BUCKETS``.
+            the dotted path of one. If it is not given, the options are read from
+            ``STORAGES["default"]["OPTIONS"]``; this is for ``DEFAULT_FILE_STORAGE`` before
+            Django 4.2.
+        storages: References by alias, if the resolver may choose from these only; by default,
+            every alias of ``STORAGES`` and every module of ``SMART_STORAGE_BUCKETS``.
         record_alias: Store the alias as the first segment of the name, so that a read finds the
-            file whoever is asking. By default, where the resolver's choice cannot be repeated.
-        unknown_alias: ``"raise"``, or ``"fallback"`` to take the fallback for an alias that does
+            file in any context. By default, only if the resolver could not repeat its choice
+            later.
+        unknown_alias: ``"raise"``, or ``"fallback"`` to use the fallback for an alias that does
             not exist.
 
     Raises:
@@ -73,7 +75,8 @@ class StorageDispatcher(ResolvingStorage):
             params: The other arguments of the call.
 
         Raises:
-            ResolutionError: no storage; an unknown alias; this dispatcher itself, or a circle.
+            ResolutionError: no storage, an unknown alias, or an alias that leads back to this
+                dispatcher.
 
         Example::
 
@@ -92,7 +95,7 @@ class StorageDispatcher(ResolvingStorage):
         return choice.storage
 
     def explain(self, name: str, method: str = "open", **params: Any) -> Explanation:
-        """Tell which storage a call goes to, by which rule, and why; or why it is refused.
+        """Return which storage a call goes to, by which rule, and why; or why it is refused.
 
         Args:
             name: Name of the file.
@@ -100,7 +103,7 @@ class StorageDispatcher(ResolvingStorage):
             params: The other arguments of the call, such as the ``content`` of a save.
 
         Raises:
-            ResolutionError: no storage could be chosen, as the call itself would.
+            ResolutionError: no storage could be chosen; the call itself would raise it too.
 
         Example::
 
@@ -121,7 +124,7 @@ class StorageDispatcher(ResolvingStorage):
                 call = (self.storages, method, name, params)
                 reason = explain_answer(resolver, describe(resolver), *call)
             if choice.is_fallback:
-                reason += " That leads to no storage, so it is the fallback."
+                reason += " That selects no storage, so the fallback is used."
         storage, inner = choice.storage, None
         if isinstance(storage, StorageDispatcher):
             inner = storage.explain(inner_name, method, **params)
@@ -130,7 +133,7 @@ class StorageDispatcher(ResolvingStorage):
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
         """List a directory in every storage that may hold files of it.
 
-        Where names record their alias, the root holds the aliases.
+        If names record their alias, the directories of the root are the aliases.
         """
         check_path(path)
         found: Tuple[List[str], List[str]] = run(self._list_steps(path))
@@ -143,22 +146,22 @@ class StorageDispatcher(ResolvingStorage):
         return found
 
     def generate_filename(self, filename: Any) -> str:
-        """Let the storage chosen for the save make the name; the choice travels inside it."""
+        """Return the name made by the storage chosen for the save; it carries that choice along."""
         filename = str(filename).replace("\\", "/")
         check_name(filename)
         try:
-            choice = self._choose("save", filename, BeforeContent(max_length=None))
+            choice = self._choose("save", filename, ParamsBeforeContent(max_length=None))
         except ContentNeeded:
             text = _PLAIN.generate_filename(filename)
             return PreparedName(text, owner=self, storage=None, inner=filename)
-        inner = self._watch(choice.storage, filename).generate_filename(filename)
+        inner = self._guard(choice.storage, filename).generate_filename(filename)
         if self._by_whole_name and inner != filename:
-            choice = self._choose("save", inner, BeforeContent(max_length=None))
+            choice = self._choose("save", inner, ParamsBeforeContent(max_length=None))
         check_name(inner)
         return PreparedName(str(inner), owner=self, storage=choice, inner=inner)
 
     def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
-        """Return a name that is free in the storage chosen, and by which it is chosen again."""
+        """Return a name that is free in the chosen storage, and for which it is chosen again."""
         check_name(name)
         params = {"max_length": max_length}
         choice, inner = self._locate("get_available_name", name, params)
@@ -175,12 +178,12 @@ class StorageDispatcher(ResolvingStorage):
             name = prepared.inner if prepared else name
             choice = self._choose("save", name, params)
             if prepared:
-                name = yield self._watch(choice.storage, name), "generate_filename", (name,), {}
+                name = yield self._guard(choice.storage, name), "generate_filename", (name,), {}
         alias = self._segment(choice) if self._records else ""
         limit = max_length and max_length - len(alias)
         if limit is not None and limit < 1:
             raise SuspiciousFileOperation(
-                f"No room for {name!r} behind {alias!r}: allow the field a larger max_length."
+                f"{name!r} does not fit after {alias!r}: give the field a larger max_length."
             )
         saved = yield from self._write_steps(choice, name, content, limit, params)
         check_name(saved)
@@ -189,54 +192,55 @@ class StorageDispatcher(ResolvingStorage):
     def _write_steps(
         self, choice: Choice, name: str, content: Any, limit: Optional[int], params: Any
     ) -> Steps:
-        storage = self._watch(choice.storage, name)
+        storage = self._guard(choice.storage, name)
         if not self._by_whole_name:
             saved = yield storage, "save", (name, content), {"max_length": limit}
-            if saved == name or not self._by_name or self._leads(choice, saved, params):
+            if saved == name or not self._by_name or self._resolves_to(choice, saved, params):
                 return saved
             yield storage, "delete", (saved,), {}
             raise ResolutionError(
-                f"{choice.alias!r} stored {name!r} as {saved!r}, which leads elsewhere by "
-                f"{describe(self._resolver)}: set record_alias."
+                f"{choice.alias!r} stored {name!r} as {saved!r}, for which "
+                f"{describe(self._resolver)} chooses another storage: set record_alias=True."
             )
         content = make_rewindable(content)
-        draws = alternatives(name, limit, storage.get_alternative_name)
-        for other in islice(draws, _MOST_SAVES):
+        candidates = alternatives(name, limit, storage.get_alternative_name)
+        for other in islice(candidates, _MAX_SAVES_TRIED):
             free = yield from self._free_name_steps(choice, other, limit, params)
             free = renamed(name, free)
             saved = yield storage, "save", (free, LentContent(content)), {"max_length": limit}
-            if saved == free or self._leads(choice, saved, params):
+            if saved == free or self._resolves_to(choice, saved, params):
                 return saved
-            # Another writer took the name in between, or the storage gives names of its own.
+            # Another writer took the name in the meantime, or the storage makes its own names.
             yield storage, "delete", (saved,), {}
         raise ResolutionError(
-            f"{choice.alias!r} stores {name!r} only under names that lead elsewhere by "
-            f"{describe(self._resolver)}: set record_alias."
+            f"{choice.alias!r} stores {name!r} only under names for which "
+            f"{describe(self._resolver)} chooses another storage: set record_alias=True."
         )
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         choice, inner = self._locate("open", name, {"mode": "wb"})
         return (yield from put_steps(choice.storage, inner, content, replace=replace))
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         choice, inner = self._locate("open", name, {"mode": "wb"})
-        yield from follow_steps(choice.storage, inner)
+        yield from sync_mirrors_steps(choice.storage, inner)
 
     def _free_name_steps(
         self, choice: Choice, name: str, limit: Optional[int], params: Any
     ) -> Steps:
-        storage = self._watch(choice.storage, name)
+        storage = self._guard(choice.storage, name)
         free = yield storage, "get_available_name", (name,), {"max_length": limit}
-        if not self._by_whole_name or self._leads(choice, free, params):
+        if not self._by_whole_name or self._resolves_to(choice, free, params):
             return free
-        draws = alternatives(name, limit, storage.get_alternative_name)
-        for other in islice(draws, _MOST_DRAWS):
-            if other != name and self._leads(choice, other, params):
+        candidates = alternatives(name, limit, storage.get_alternative_name)
+        for other in islice(candidates, _MAX_NAMES_TRIED):
+            if other != name and self._resolves_to(choice, other, params):
                 free = yield storage, "get_available_name", (other,), {"max_length": limit}
-                if self._leads(choice, free, params):
+                if self._resolves_to(choice, free, params):
                     return free
         raise ResolutionError(
-            f"No free name for {name!r} leads to {choice.alias!r}, the storage of the name itself."
+            f"{describe(self._resolver)} chooses {choice.alias!r} for {name!r}, which is taken, "
+            "and for none of the free names tried: set record_alias=True."
         )
 
     def _list_steps(self, path: str) -> Steps:
@@ -257,7 +261,7 @@ class StorageDispatcher(ResolvingStorage):
         missing: List[FileNotFoundError] = []
         for storage in storages:
             try:
-                found = yield self._watch(storage, path), "listdir", (path,), {}
+                found = yield self._guard(storage, path), "listdir", (path,), {}
             except FileNotFoundError as error:
                 missing.append(error)
             else:
@@ -270,13 +274,13 @@ class StorageDispatcher(ResolvingStorage):
 
     def _visible_aliases(self) -> Iterator[str]:
         spread = getattr(self._resolver, "spread", lambda *_: None)(self.storages, "")
-        # An alias that does not exist is an error here as anywhere.
+        # An alias that does not exist raises here as it does for other calls.
         found = [self._look_up(alias).alias or alias for alias in spread or ()]
         for alias in found or getattr(self._resolver, "aliases", None) or self.storages:
             if alias in self.storages and self._accepts(self.storages, alias, alias):
                 yield alias
 
-    def _leads(self, choice: Choice, name: str, params: Any) -> bool:
+    def _resolves_to(self, choice: Choice, name: str, params: Any) -> bool:
         return self._choose("save", name, params).storage is choice.storage
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Several storages, one after another: the first that can answers."""
+"""Several storages, tried one after another: the first that succeeds answers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from smart_storages.composed.backend import NOTHING, Backend, flag_backends
 from smart_storages.composed.calls import (
     Call,
     Steps,
-    begun,
     call_now,
     call_within,
     call_within_async,
     run,
+    with_known_result,
 )
 from smart_storages.composed.copy_on_read import copy_up_steps, delete_all_steps
 from smart_storages.composed.failures import (
     Failures,
-    leave_unsure,
+    all_lack_method,
+    inconclusive,
+    kind_of_failure,
     make_error,
-    none_has_method,
-    sort,
     split_errors,
 )
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    follow_steps,
-    is_changing,
     put_steps,
+    sync_mirrors_steps,
 )
 from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.composed.references import describe, refuse_twins
+from smart_storages.composed.operations import is_changing
+from smart_storages.composed.references import describe, refuse_duplicates
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage
@@ -67,28 +67,29 @@ _OWN_STEPS = {
 
 
 class FallbackStorage(CombiningStorage):
-    """Tries its backends in order; the first success counts.
+    """Tries its backends in order, and returns the first successful answer.
 
     Args:
-        backends: References to storages, or a dict of them by label. Without it, the setting
-            ``FALLBACK_STORAGES``.
-        write_to: Labels or positions of the backends that may be changed; all by default. No call
-            that changes anything reaches the others.
+        backends: References to storages, or a dict of them by label; by default, those of the
+            setting ``FALLBACK_STORAGES``.
+        write_to: Labels or positions of the backends that may be changed; all by default. The
+            others get no call that changes anything.
         delete_from: Labels or positions of the backends that a file may be deleted from; those of
             ``write_to`` by default.
-        fall_through: Errors that make the next backend be tried: ``"not_found"``,
+        fall_through: Errors after which the next backend is tried: ``"not_found"``,
             ``"unreachable"``, ``"denied"``, ``"full"``, ``"other"``, exception classes or their
-            dotted paths. Any other error is raised as it is.
-        timeout: Seconds that a backend may take for a call; ``None`` leaves that to the backend.
-        retry_after: Seconds for which a backend that was unreachable is not asked again.
-        copy_on_read: Write a file that was found further down to the first backend of
+            dotted paths. Any other error is raised unchanged.
+        timeout: Seconds that a backend may take for a call; ``None`` for no limit beyond its own.
+        retry_after: Seconds for which a backend that was unreachable is not called again.
+        copy_on_read: Copy a file that was found in a later backend to the first backend of
             ``write_to``. A delete then removes it from every backend of ``delete_from``.
         signals: Whether to send :data:`smart_storages.signals.backend_answered`.
 
     Raises:
-        BackendsFailedError: from any method: all failed; ``errors`` has each one's own. It is a
-            ``FileNotFoundError`` if none has the file, a ``ConnectionError`` if one that might
-            have it did not answer, an ``AttributeError`` if none has the method.
+        BackendsFailedError: from any method: all backends failed; ``errors`` holds the error of
+            each. It is also a ``FileNotFoundError`` if none has the file, a ``ConnectionError`` if
+            a backend that might have it did not answer, and an ``AttributeError`` if none has the
+            method.
 
     Example::
 
@@ -97,7 +98,7 @@ class FallbackStorage(CombiningStorage):
         FallbackStorage(["local", "production"], write_to=["local"])    # while developing
     """
 
-    #: Monotonic seconds; a test sets its own.
+    #: Returns monotonic seconds; tests replace it.
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(
@@ -117,13 +118,13 @@ class FallbackStorage(CombiningStorage):
         require_numbers(type(self), "seconds", retry_after=retry_after, **seconds)
         if backends is not None:
             require_references(type(self), backends=backends)
-        refuse_twins(type(self), backends)
+        refuse_duplicates(type(self), backends)
         chosen = {"write_to": write_to, "delete_from": delete_from}
         require_choices(type(self), **{k: each for k, each in chosen.items() if each is not None})
         if write_to in ([], (), set(), frozenset()):
             raise ConfigurationError(
-                "FallbackStorage: write_to names no backend; to only read, wrap it in a "
-                "ReadOnlyStorage."
+                "FallbackStorage: write_to names no backend. Name at least one; for a fallback "
+                "that is only read from, wrap it in a ReadOnlyStorage."
             )
         self._given = backends
         self._write_to = write_to
@@ -172,7 +173,7 @@ class FallbackStorage(CombiningStorage):
         if self._given is None:
             self._ready = None
 
-    # How each method asks
+    # How each method calls the backends
 
     def _leader(self, mode: str = "rb") -> Any:
         first = (self._ready or self._backends)[0]
@@ -226,8 +227,8 @@ class FallbackStorage(CombiningStorage):
             if has_it is not NOTHING and has_it:
                 self._announce(backend, method, name, failures)
                 return backend
-        unsure = leave_unsure(failures)
-        if unsure or (failures and len(failures) == len(backends) and none_has_method(failures)):
+        unsure = inconclusive(failures)
+        if unsure or (failures and len(failures) == len(backends) and all_lack_method(failures)):
             raise make_error(method, name, unsure or failures)
         return None
 
@@ -240,8 +241,8 @@ class FallbackStorage(CombiningStorage):
             if answer is not NOTHING:
                 directories.update(answer[0])
                 files.update(answer[1])
-        # A list without what an unreachable backend holds would say that it does not exist.
-        unsure = leave_unsure(failures)
+        # A listing without the files of an unreachable backend would say that they do not exist.
+        unsure = inconclusive(failures)
         if unsure or len(failures) == len(self._backends):
             raise make_error("listdir", path, unsure or failures)
         return sorted(directories), sorted(files)
@@ -249,20 +250,20 @@ class FallbackStorage(CombiningStorage):
     def url(self, name: Any, *args: Any, **kwargs: Any) -> str:
         """Forward ``url``; see Django's ``Storage.url``."""
         check_path(name)
-        first, there, error = self._leader(), None, None
+        first, exists, error = self._leader(), None, None
         if first is None or len(self._backends) == 1 or not hasattr(first, "url"):
             return str(run(self._url_steps(name, *args, **kwargs), self._perform))
         try:
-            there = first.exists(name)
+            exists = first.exists(name)
         except Exception as raised:
             error = raised
-        if there:
+        if exists:
             try:
                 return first.url(name, *args, **kwargs)  # type: ignore[no-any-return]
-            except Exception:  # noqa: S110 - the steps make it again, and tell
+            except Exception:  # noqa: S110 - the steps repeat the call and handle its error
                 pass
         steps = self._url_steps(name, *args, **kwargs)
-        return str(run(steps, begun(first, "exists", there, error, self._perform)))
+        return str(run(steps, with_known_result(first, "exists", exists, error, self._perform)))
 
     def _url_steps(self, name: str, *args: Any, **kwargs: Any) -> Steps:
         failures: Failures = []
@@ -277,7 +278,7 @@ class FallbackStorage(CombiningStorage):
             if url is not NOTHING:
                 self._announce(backend, "url", name, failures)
                 return url
-        # Making a URL asks no server, so that the last one answers even when it is unreachable.
+        # Making a URL needs no server, so the last backend gives one even if it is unreachable.
         return (yield last.reference.storage, "url", (name, *args), kwargs)
 
     def _path_steps(self, name: str) -> Steps:
@@ -339,8 +340,9 @@ class FallbackStorage(CombiningStorage):
             else:
                 if len(failures) == len(self._backends):
                     raise make_error("get_available_name", name, failures)
-                # One that does not answer may have the name, but hardly a random one.
-                if is_random or not any(sort(error) == UNREACHABLE for _, error in failures):
+                # A backend that does not answer may have this name, but hardly a random one.
+                kinds = {kind_of_failure(error) for _, error in failures}
+                if is_random or UNREACHABLE not in kinds:
                     return candidate
             is_random = True
         raise AssertionError("alternatives() ends by raising")  # pragma: no cover
@@ -348,7 +350,7 @@ class FallbackStorage(CombiningStorage):
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         prepared = PreparedName.made_by(self, name)
         free = yield from self._get_available_name_steps(str(name), max_length)
-        if prepared is not None:  # a taken name loses its text, not the choice made for it
+        if prepared is not None:  # the new name keeps the choice that the first name carried
             free = renamed(prepared.inner, free)
         writers = self._writers
         failures: Failures = []
@@ -366,8 +368,8 @@ class FallbackStorage(CombiningStorage):
             if lent is not content:
                 lent.revoke()
                 content.seek(0)
-            if sort(failures[-1][1]) == FULL:
-                # A full disk keeps the piece that fitted, and would answer with it.
+            if kind_of_failure(failures[-1][1]) == FULL:
+                # The part that fitted on a full disk is left behind, and would be read.
                 yield from backend.ask("delete", (str(free),), [])
             free = str(free)
         raise make_error("save", name, failures)
@@ -375,10 +377,10 @@ class FallbackStorage(CombiningStorage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         return (yield from put_steps(self._first_writer(), name, content, replace=replace))
 
-    def _follow_steps(self, name: str) -> Steps:
-        yield from follow_steps(self._first_writer(), name)
+    def _sync_mirrors_steps(self, name: str) -> Steps:
+        yield from sync_mirrors_steps(self._first_writer(), name)
 
-    # Telling
+    # Logs and signals
 
     def _announce(self, backend: Backend, method: str, name: Any, failures: Failures) -> None:
         if failures or logger.isEnabledFor(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""Several storages kept alike. The wrappers that belong to it can be taken from here as well."""
+"""A storage that keeps copies of its files in others; also exports the two wrappers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from smart_storages.common.names import PreparedName, check_name, check_path
 from smart_storages.composed.calls import Steps, run
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    follow_steps,
-    is_changing,
     put_steps,
+    sync_mirrors_steps,
 )
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
-from smart_storages.composed.references import refuse_twins
+from smart_storages.composed.operations import is_changing
+from smart_storages.composed.references import refuse_duplicates
 from smart_storages.exceptions import (
     BackendsFailedError,
     BackendsUnreachableError,
@@ -46,7 +46,7 @@ class Divergence:
     Args:
         name: Name of the file.
         backend: Label of the mirror.
-        kind: ``"missing"``, ``"extra"`` (the primary lacks it), or ``"size"``.
+        kind: ``"missing"`` (from the mirror), ``"extra"`` (the primary lacks it), or ``"size"``.
     """
 
     name: str
@@ -57,27 +57,28 @@ class Divergence:
 class MirrorStorage(CombiningStorage):
     """Writes to a primary and to mirrors; reads from the first of them that answers.
 
-    The primary has the say: it names a file, and what it holds is what the mirrors should hold.
-    While it does not answer, a file that the mirrors lack is an error, not a missing file.
+    The primary is authoritative: it decides the name of a file, and the mirrors should hold what it
+    holds. While it does not answer, a file that the mirrors lack is an error, because the primary
+    may have it.
 
     Args:
-        primary: Reference to the storage that has the say.
-        mirrors: References to the storages that follow it.
-        background: Write to the primary, and to the mirrors in threads of this process. What a
-            killed process did not finish is found by :meth:`find_divergences`. Otherwise a save
-            or a delete succeeds when all have done it.
+        primary: Reference to the authoritative storage.
+        mirrors: References to the storages that hold copies.
+        background: Write to the primary directly, and to the mirrors in threads of this process.
+            :meth:`find_divergences` finds what a killed process did not finish. If ``False``, a
+            save or a delete returns when all storages have done it.
         retry_after: Seconds for which a storage that was unreachable is not read from.
 
     Raises:
-        BackendsFailedError: from ``save`` and ``delete``: a mirror failed. A save takes back what
-            it wrote, unless it replaced a file.
+        BackendsFailedError: from ``save`` and ``delete``: a mirror failed. A save deletes what it
+            wrote, unless it replaced a file.
 
     Example::
 
         MirrorStorage("old_bucket", ["new_bucket"])
     """
 
-    #: Monotonic seconds; a test sets its own.
+    #: Returns monotonic seconds; tests replace it.
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(
@@ -89,10 +90,12 @@ class MirrorStorage(CombiningStorage):
         retry_after: float = 60.0,
     ) -> None:
         if isinstance(mirrors, (str, dict)) or not mirrors:
-            raise ConfigurationError("MirrorStorage: mirrors is a list of one storage or more.")
+            raise ConfigurationError(
+                "MirrorStorage: mirrors must be a list of at least one storage."
+            )
         require_flags(type(self), background=background)
         require_numbers(type(self), "seconds", retry_after=retry_after)
-        refuse_twins(type(self), [primary, *mirrors])
+        refuse_duplicates(type(self), [primary, *mirrors])
         self._primary = self._refer(primary, resolve_storage)
         self._mirrors = [self._refer(mirror, resolve_storage) for mirror in mirrors]
         self._breakers = {
@@ -122,8 +125,8 @@ class MirrorStorage(CombiningStorage):
         return self._first_healthy_steps(method, (name, *args), kwargs)
 
     def _leader(self, mode: str = "rb") -> Any:
-        is_well = self._breakers[id(self._primary)].refuses_until is None
-        return self._primary.storage if is_well and mode == "rb" else None
+        is_reachable = self._breakers[id(self._primary)].refuses_until is None
+        return self._primary.storage if is_reachable and mode == "rb" else None
 
     def _first_healthy_steps(
         self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
@@ -132,7 +135,9 @@ class MirrorStorage(CombiningStorage):
         for reference in (self._primary, *self._mirrors):
             breaker = self._breakers[id(reference)]
             if not breaker.allows():
-                failures.append((reference.label, ConnectionError("not asked: it was unreachable")))
+                failures.append(
+                    (reference.label, ConnectionError("not called: it was unreachable"))
+                )
                 continue
             try:
                 answer = yield reference.storage, method, args, kwargs
@@ -143,7 +148,7 @@ class MirrorStorage(CombiningStorage):
                     logger.warning("%s does not answer: %r", reference.label, error)
                 else:
                     breaker.succeeded()
-                    # Behind one that did not answer, a mirror may only be late.
+                    # If a storage before it did not answer, this mirror may only lag behind.
                     if kind != NOT_FOUND or not failures:
                         raise
                 failures.append((reference.label, error))
@@ -173,10 +178,10 @@ class MirrorStorage(CombiningStorage):
         if self._background:
             saved = yield primary, "save", (name, content), {"max_length": max_length}
             check_name(saved)
-            self._follow_later(saved)
+            self._copy_later(saved)
             return saved
         content = make_rewindable(content)
-        # A save that fails is taken back, but not one that has replaced something.
+        # A failed save deletes what it wrote, but not if that replaced a file.
         existed = yield primary, "exists", (str(name),), {}
         lent = LentContent(content)
         saved = yield primary, "save", (name, lent), {"max_length": max_length}
@@ -191,12 +196,12 @@ class MirrorStorage(CombiningStorage):
                 failures.append((mirror.label, error))
         if failures:
             if not existed or saved != str(name):
-                yield from self._take_back_steps(saved, failures)
+                yield from self._roll_back_steps(saved, failures)
             self._report(saved, failures)
             raise _mirror_error("save", saved, failures)
         return saved
 
-    def _take_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
+    def _roll_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
         for reference in (*self._mirrors, self._primary):
             try:
                 yield reference.storage, "delete", (name,), {}
@@ -206,7 +211,7 @@ class MirrorStorage(CombiningStorage):
     def _delete_steps(self, name: str) -> Steps:
         yield self._primary.storage, "delete", (name,), {}
         if self._background:
-            self._follow_later(name)
+            self._copy_later(name)
             return None
         failures: List[Tuple[str, BaseException]] = []
         for mirror in self._mirrors:
@@ -231,40 +236,40 @@ class MirrorStorage(CombiningStorage):
             yield from put_steps(mirror.storage, name, LentContent(content))
         return True
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         primary = self._primary.storage
-        yield from follow_steps(primary, name)
+        yield from sync_mirrors_steps(primary, name)
         size = yield primary, "size", (name,), {}
         for mirror in self._mirrors:
-            # What was copied from this very mirror stays as it is.
+            # The file may have been copied from this very mirror; then it stays as it is.
             with suppress(FileNotFoundError):
                 if (yield mirror.storage, "size", (name,), {}) == size:
                     continue
-            yield from _catch_up_steps(primary, mirror.storage, name)
+            yield from _copy_to_mirror_steps(primary, mirror.storage, name)
 
     def _open_to_write_steps(self, name: str, mode: str) -> Steps:
         file = yield self._primary.storage, "open", (name, mode), {}
-        follow = self._follow_later if self._background else self._follow_now
-        return _FollowedFile(file, lambda: follow(name))
+        copy = self._copy_later if self._background else self._copy_now
+        return _MirroredFile(file, lambda: copy(name))
 
-    # Following
+    # Copying to the mirrors
 
-    def _follow_later(self, name: str) -> None:
+    def _copy_later(self, name: str) -> None:
         self._worker.submit(lambda: self.repair(name))
 
-    def _follow_now(self, name: str) -> None:
+    def _copy_now(self, name: str) -> None:
         failures = self._repair(name)
         if failures:
             raise _mirror_error("write", name, failures)
 
     def flush(self, timeout: Optional[float] = None) -> bool:
-        """Wait for what is written in the background.
+        """Wait until all background writes are done.
 
         Args:
-            timeout: Seconds; ``None`` for as long as it takes.
+            timeout: Seconds to wait; ``None`` for no limit.
 
         Returns:
-            Whether all of it was done in time.
+            Whether all of them were done in time.
 
         Example::
 
@@ -273,13 +278,13 @@ class MirrorStorage(CombiningStorage):
         return self._worker.flush(timeout)
 
     def repair(self, name: str) -> bool:
-        """Make every mirror's copy of a file what the primary holds, or holds no longer.
+        """Copy a file from the primary to every mirror, or delete it there if the primary lacks it.
 
         Args:
             name: Name of the file.
 
         Returns:
-            Whether all could be done; what could not is reported by a signal and in the log.
+            Whether all mirrors could be repaired; a signal and the log report those that could not.
 
         Example::
 
@@ -294,7 +299,7 @@ class MirrorStorage(CombiningStorage):
         with self._worker.lock(name):
             for mirror in self._mirrors:
                 try:
-                    run(_catch_up_steps(self._primary.storage, mirror.storage, name))
+                    run(_copy_to_mirror_steps(self._primary.storage, mirror.storage, name))
                 except Exception as error:
                     failures.append((mirror.label, error))
         self._report(name, failures)
@@ -311,7 +316,7 @@ class MirrorStorage(CombiningStorage):
         """Yield every file in which a mirror differs from the primary, by name and size.
 
         Args:
-            path: Directory to begin at; the whole storage by default.
+            path: Directory to start from; the whole storage by default.
 
         Example::
 
@@ -354,19 +359,19 @@ def _differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
         return False
 
 
-def _catch_up_steps(primary: Any, mirror: Any, name: str) -> Steps:
-    """Make a mirror's copy of a file what the primary holds, or holds no longer."""
+def _copy_to_mirror_steps(primary: Any, mirror: Any, name: str) -> Steps:
+    """Copy a file from the primary to a mirror, or delete it there if the primary lacks it."""
     try:
         file = yield primary, "open", (name, "rb"), {}
     except FileNotFoundError:
         is_gone = True
     else:
         with file:
-            copy = spool(file)  # whole, before any of it is published
+            copy = spool(file)  # read completely before any of it is published
         with copy:
             if not (yield from put_steps(mirror, name, copy)):
                 raise FileExistsError(f"{name!r} was taken by another writer")
-        # Deleted meanwhile: the delete may have come to the mirror before the copy did.
+        # If it was deleted in the meantime, the mirror may have got the delete before the copy.
         is_gone = not (yield primary, "exists", (name,), {})
     if is_gone:
         with suppress(FileNotFoundError):
@@ -383,14 +388,14 @@ def _mirror_error(
     return error
 
 
-class _FollowedFile(File):  # type: ignore[type-arg]
-    """A file of the primary that is being written; the mirrors follow when it is closed."""
+class _MirroredFile(File):  # type: ignore[type-arg]
+    """A file of the primary that is being written; closing it copies it to the mirrors."""
 
-    def __init__(self, file: Any, follow: Callable[[], None]) -> None:
+    def __init__(self, file: Any, copy: Callable[[], None]) -> None:
         super().__init__(file, getattr(file, "name", None))
-        self._follow = follow
+        self._copy = copy
 
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self._follow()
+            self._copy()

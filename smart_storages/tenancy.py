@@ -1,7 +1,8 @@
-"""Which tenant is asking: a context variable, safe with threads and with async code.
+"""The current tenant, in a context variable, safe with threads and with async code.
 
-A request, a task or a test says on whose behalf it runs; :class:`smart_storages.resolvers.ByTenant`
-sends its files to that tenant's storage. The region works the same way.
+A request, a task or a test sets the tenant on whose behalf it runs;
+:class:`smart_storages.resolvers.ByTenant` sends its files to that tenant's storage. The current
+region works the same way.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ _tenant: ContextVar[Any] = ContextVar("smart_storages_tenant", default=None)
 _region: ContextVar[Any] = ContextVar("smart_storages_region", default=None)
 CARRIED.extend([_tenant, _region])
 
-#: What a tenant's name may be: it becomes part of an alias, a key or a directory.
+#: Pattern of a valid tenant name, which becomes part of an alias, a key or a directory.
 TENANT = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 
 
 def current_tenant() -> Optional[str]:
-    """Return the tenant on whose behalf this code runs, ``None`` outside of any.
+    """Return the tenant on whose behalf this code runs, ``None`` if there is none.
 
     Example:
         >>> with use_tenant("acme"):
@@ -52,7 +53,7 @@ def current_tenant() -> Optional[str]:
 
 
 def current_region() -> Optional[str]:
-    """Return the region set by :func:`use_region`, ``None`` outside of any.
+    """Return the region set by :func:`use_region`, ``None`` if there is none.
 
     Example:
         >>> with use_region("eu"):
@@ -63,20 +64,21 @@ def current_region() -> Optional[str]:
 
 
 def use_tenant(tenant: Optional[str]) -> Block:
-    """Run a block on behalf of a tenant; the one before comes back at its end.
+    """Run a block on behalf of a tenant; at its end, the previous tenant is restored.
 
-    Threads that the block starts itself begin without a tenant; ``sync_to_async``,
-    ``async_to_sync`` and asyncio tasks inherit it.
+    ``sync_to_async``, ``async_to_sync`` and asyncio tasks inherit the tenant. Threads that the
+    block starts itself do not; they begin without a tenant.
 
-    Do not ``yield`` in it, but for a context manager or a fixture: whoever consumes the generator
-    would run on behalf of the tenant. The log tells, when that one asks for the tenant.
+    Do not ``yield`` inside the block, except in a context manager or a test fixture: the code that
+    consumes the generator would run on behalf of the tenant. A warning is logged if such code asks
+    for the tenant.
 
     Args:
-        tenant: Letters, digits, ``-`` and ``_``, at most 63; ``None`` for no tenant.
+        tenant: At most 63 letters, digits, ``-`` and ``_``; ``None`` for no tenant.
 
     Raises:
         InvalidTenantNameError: the name holds anything else.
-        TenantBlockError: the block ends in another order, thread or task than it began in.
+        TenantBlockError: the block ends in a different order, thread or task than it began.
 
     Example:
         >>> with use_tenant("acme"):
@@ -92,11 +94,12 @@ def use_region(region: Optional[str]) -> Block:
     """Run a block for a region, as :func:`use_tenant` does for a tenant.
 
     Args:
-        region: A key of the table given to :class:`smart_storages.resolvers.ByRegion`.
+        region: A key of the table given to :class:`smart_storages.resolvers.ByRegion`; ``None``
+            for no region.
 
     Raises:
-        ConfigurationError: it is no text.
-        TenantBlockError: the block ends in another order, thread or task than it began in.
+        ConfigurationError: the region is not a string.
+        TenantBlockError: the block ends in a different order, thread or task than it began.
 
     Example:
         >>> with use_region("eu"):
@@ -112,8 +115,8 @@ def _checked(tenant: Optional[str]) -> Optional[str]:
     if tenant is None or (isinstance(tenant, str) and re.fullmatch(TENANT, tenant)):
         return tenant
     raise InvalidTenantNameError(
-        f"{tenant!r} cannot name a tenant: use letters, digits, '-' and '_', at most 63, and "
-        "begin with a letter or a digit."
+        f"{tenant!r} cannot name a tenant: use at most 63 letters, digits, '-' and '_', beginning "
+        "with a letter or a digit."
     )
 
 
@@ -121,7 +124,7 @@ def find_tenant_function() -> Optional[Callable[[Any], Optional[str]]]:
     """Return the function that ``SMART_STORAGE_TENANT`` names, ``None`` if it is not set.
 
     Raises:
-        ConfigurationError: it cannot be imported, or called.
+        ConfigurationError: it cannot be imported, or is not callable.
     """
     path = config.get_tenant_function()
     if not path:
@@ -134,8 +137,8 @@ def find_tenant_function() -> Optional[Callable[[Any], Optional[str]]]:
         ) from error
     if not callable(function):
         raise ConfigurationError(
-            f"{config.TENANT_SETTING} must be a function of the request, or the dotted path of "
-            f"one; {path!r} is {type(function).__name__}."
+            f"{config.TENANT_SETTING} must be a function that takes the request, or the dotted "
+            f"path of one; {path!r} is of type {type(function).__name__}."
         )
     return function
 
@@ -143,18 +146,18 @@ def find_tenant_function() -> Optional[Callable[[Any], Optional[str]]]:
 class TenantMiddleware:
     """Runs each request on behalf of its tenant, under WSGI and ASGI.
 
-    A view that is refused a file is answered with 403: no tenant, or another's file. A name that
-    cannot be a tenant's is answered with 400.
+    If a view is refused a file, because there is no tenant or the file is another tenant's, the
+    response is 403. If the tenant's name is not valid, it is 400.
 
     ``SMART_STORAGE_TENANT`` names a function of yours that takes the request and returns the
-    tenant, or ``None``; without it, ``request.tenant`` is taken if it is a string.
+    tenant, or ``None``; without that setting, ``request.tenant`` is used if it is a string.
 
     Args:
         get_response: The next middleware, sync or async.
 
     Raises:
-        InvalidTenantNameError: what came back cannot name a tenant.
-        ConfigurationError: ``SMART_STORAGE_TENANT`` cannot be imported, or called.
+        InvalidTenantNameError: the function returned a name that is not valid.
+        ConfigurationError: ``SMART_STORAGE_TENANT`` cannot be imported, or is not callable.
 
     Example::
 
@@ -190,7 +193,7 @@ class TenantMiddleware:
         return tenant if isinstance(tenant, str) else None
 
     def process_exception(self, request: Any, exception: BaseException) -> None:
-        """Have Django answer 403 where a view was refused a file; override it to answer else."""
+        """Make the response 403 if a view was refused a file; override it for another response."""
         is_bad_request = isinstance(exception, SuspiciousOperation)
         if isinstance(exception, RoutingRefusedError) and not is_bad_request:
             raise PermissionDenied(str(exception)) from exception

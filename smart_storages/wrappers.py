@@ -1,4 +1,4 @@
-"""Two ways to narrow a storage: to reading, and to a prefix."""
+"""Storages that restrict another one: to reading, or to a prefix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from smart_storages.common.names import PreparedName, check_name
 from smart_storages.composed.calls import Steps
-from smart_storages.composed.forwarding import ChoosingStorage, is_changing
+from smart_storages.composed.forwarding import ChoosingStorage
+from smart_storages.composed.operations import is_changing
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.utils import resolve_storage
 
@@ -17,7 +18,7 @@ __all__ = ["ReadOnlyStorage", "ScopedStorage"]
 
 
 class ReadOnlyStorage(ChoosingStorage):
-    """Reads from a storage, and refuses to change it.
+    """Reads from another storage, and refuses every change to it.
 
     Args:
         inner: Reference to the storage.
@@ -48,16 +49,16 @@ class ReadOnlyStorage(ChoosingStorage):
 
 
 class ScopedStorage(ChoosingStorage):
-    """A storage confined to a prefix of another; its names do not show the prefix.
+    """A storage confined to a prefix of another; its names do not include the prefix.
 
     Args:
         inner: Reference to the other storage.
-        prefix: Directory in it, ``"tenants/acme"``.
+        prefix: Directory in that storage, such as ``"tenants/acme"``.
 
     Raises:
-        ConfigurationError: the prefix is no text.
+        ConfigurationError: the prefix is not a string or path.
         SuspiciousFileOperation: from the constructor and every method: the prefix or a name could
-            lead elsewhere.
+            point outside.
 
     Example:
         >>> from django.core.files.storage import FileSystemStorage
@@ -82,27 +83,28 @@ class ScopedStorage(ChoosingStorage):
     def _outside_in(self, name: str) -> str:
         if not name.startswith(self._prefix):
             raise SuspiciousFileOperation(
-                f"{self._inner.label} answered {name!r}, outside of {self._prefix!r}."
+                f"{self._inner.label} returned the name {name!r}, which is outside of "
+                f"{self._prefix!r}."
             )
         name = name[len(self._prefix) :]
         check_name(name)
         return name
 
     def generate_filename(self, filename: Any) -> str:
-        """Let the other storage make the name; what it chose travels inside it."""
+        """Return the name that the other storage makes; it carries that storage's choices along."""
         check_name(filename)
         inner = self._inner.storage.generate_filename(f"{self._prefix}{filename}")
         return PreparedName(self._outside_in(inner), owner=self, storage=self, inner=inner)
 
     def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
-        """Return a free name; ``max_length`` is that of the name without the prefix."""
+        """Return a free name; ``max_length`` does not count the prefix."""
         check_name(name)
         limit = max_length and max_length + len(self._prefix)
         free = self._inner.storage.get_available_name(f"{self._prefix}{name}", max_length=limit)
         return self._outside_in(free)
 
     def is_name_available(self, name: str, max_length: Optional[int] = None) -> bool:
-        """Tell whether a name is free; ``max_length`` is that of the name without the prefix."""
+        """Return whether a name is free; ``max_length`` does not count the prefix."""
         check_name(name)
         limit = max_length and max_length + len(self._prefix)
         storage = self._inner.storage

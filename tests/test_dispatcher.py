@@ -265,7 +265,7 @@ def test_explain_names_the_storage_the_rule_and_the_reason(disk):
         "open('docs/a.txt') goes to 'docs' by ByPathPrefix({'docs': 'docs'}). "
         "'docs/a.txt' begins with 'docs/'."
     )
-    assert "it is the fallback" in str(storage.explain("a.txt", "size"))
+    assert "the fallback is used" in str(storage.explain("a.txt", "size"))
 
 
 def test_explain_sees_recorded_aliases_and_nested_dispatchers(disk):
@@ -295,14 +295,14 @@ def by_kind(storages, method, filename, params):
 
 
 @pytest.mark.parametrize(("rule", "label"), [(ByKind(), "ByKind()"), (by_kind, "by_kind")])
-def test_explain_tells_that_a_rule_gave_none(disk, rule, label):
+def test_explain_tells_that_a_rule_returned_none(disk, rule, label):
     stores = {"europe": disk("e"), "fallback": disk("f")}
     storage = StorageDispatcher(rule, storages=stores)
-    assert storage.explain("a.txt").reason == f"{label} gave it."
+    assert storage.explain("a.txt").reason == f"{label} returned it."
     told = storage.explain("a.pdf").reason
-    assert told == f"{label} gave None. That leads to no storage, so it is the fallback."
+    assert told == f"{label} returned None. That selects no storage, so the fallback is used."
     told = storage.explain("a.bad").reason
-    assert told.startswith(f"{label} raised ResolutionError: nobody takes these. That leads to no")
+    assert told.startswith(f"{label} raised ResolutionError: nobody takes these. That selects no")
 
 
 def test_explain_tells_of_a_refusal(disk):

@@ -169,9 +169,9 @@ def test_a_region_comes_from_the_block_or_a_function():
     [
         ("no.such", "'no.such' cannot be imported"),
         (".such", "'.such' cannot be imported"),
-        ("tests.test_resolvers.NAMES", "is no function"),
-        (lambda method, filename, params: ["eu"], r"gave \['eu'\]; a region is a text"),
-        (lambda method, filename, params: 5, "gave 5; a region is a text"),
+        ("tests.test_resolvers.NAMES", "is not one"),
+        (lambda method, filename, params: ["eu"], r"returned \['eu'\]; a region is a string"),
+        (lambda method, filename, params: 5, "returned 5; a region is a string"),
     ],
 )
 def test_what_is_no_region_is_named(region, expected):
@@ -317,7 +317,7 @@ def test_a_rule_must_define_resolve():
 
 def test_as_resolver_says_what_a_resolver_is():
     assert as_resolver(to_europe) is to_europe
-    with pytest.raises(ConfigurationError, match="not dict"):
+    with pytest.raises(ConfigurationError, match="its type is dict"):
         as_resolver({})
 
 
@@ -350,8 +350,8 @@ def test_a_resolver_of_other_arguments_is_named_with_those_it_gets(resolver):
     ("resolver", "expected"),
     [
         ("media", "'media' cannot be imported"),
-        ("os.sep", "'os.sep' is no resolver"),
-        (5, "'int' is no resolver"),
+        ("os.sep", "'os.sep' is not a resolver"),
+        (5, "'int' is not a resolver"),
         (NeedsArguments, "NeedsArguments.*needs arguments"),
         (f"{__name__}.NeedsArguments", "NeedsArguments.*needs arguments"),
     ],

@@ -1,5 +1,5 @@
-"""What storages made of storages share: one list of the Storage API, references, locks.
+"""What storages built from other storages share: one list of the Storage API, references, locks.
 
-A dispatcher, fallback, mirror, wrapper or queue comes in with references to its parts; calls on
-those parts go out. This room may not know S3, nor which public storage uses it.
+A dispatcher, fallback, mirror, wrapper or queue passes in references to the storages that it uses;
+calls on those storages go out. This room may not know about S3, nor which public storage uses it.
 """

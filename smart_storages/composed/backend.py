@@ -1,4 +1,4 @@
-"""One of several storages: whether it is asked, and which of its errors lead to the next."""
+"""One backend of a fallback: when it is called, and which of its errors let the next one try."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["NOTHING", "Backend", "flag_backends"]
 
 logger = logging.getLogger("smart_storages.fallback")
 
-#: What a backend answers that could not; ``None`` and ``False`` are answers.
+#: Returned for a backend that could not answer; ``None`` and ``False`` are real answers.
 NOTHING: Any = object()
 
 
 class Backend:
-    """A storage, whether it is asked at all, and what it may be asked for.
+    """A storage of a fallback, its circuit breaker, and what it may be used for.
 
     Args:
         reference: The storage.
-        breaker: What keeps it from being asked while it is unreachable.
-        kinds: Kinds of errors that make the next backend be tried.
-        classes: Exception classes that do.
+        breaker: Keeps it from being called while it is unreachable.
+        kinds: Kinds of errors after which the next backend is tried.
+        classes: Exception classes after which the next backend is tried.
     """
 
     __slots__ = ("_classes", "_kinds", "breaker", "deletes", "label", "reference", "writes")
@@ -46,17 +46,21 @@ class Backend:
         self, method: str, args: Tuple[Any, ...], failures: Failures,
         kwargs: Optional[Dict[str, Any]] = None,
     ) -> Steps:  # fmt: skip
-        """Return what the storage answers, or ``NOTHING`` and a line in ``failures``."""
+        """Return the storage's answer, or ``NOTHING`` after adding its error to ``failures``.
+
+        Raises:
+            Exception: the storage's own error, if it is not one that lets the next backend try.
+        """
         breaker = self.breaker
         if not breaker.allows():
             error: Exception = ConnectionError(
-                f"not asked: it was unreachable less than {breaker.retry_after:g} s ago"
+                f"not called: it was unreachable less than {breaker.retry_after:g} s ago"
             )
             failures.append((self.label, error))
             return NOTHING
         storage = self.reference.storage
         if not hasattr(storage, method):
-            failures.append((self.label, NotImplementedError(f"it has no {method}()")))
+            failures.append((self.label, NotImplementedError(f"it has no method {method}()")))
             return NOTHING
         try:
             answer = yield storage, method, args, kwargs or {}
@@ -83,16 +87,16 @@ class Backend:
 
 
 def flag_backends(backends: List[Backend], option: str, chosen: Iterable[Any], flag: str) -> None:
-    """Set a flag of the backends that an option names, and clear it of the others.
+    """Set a flag on the backends that an option names, and clear it on the others.
 
     Args:
-        backends: All of them.
-        option: Name of the option, for the message.
-        chosen: A label or a position, or several.
+        backends: All backends of the fallback.
+        option: Name of the option, for the error message.
+        chosen: The label or position of a backend, or several of them.
         flag: ``"writes"`` or ``"deletes"``.
 
     Raises:
-        ConfigurationError: a label or a position is not that of one backend.
+        ConfigurationError: a label or position matches no backend, or more than one.
     """
     wanted = [chosen] if isinstance(chosen, (str, int)) else list(chosen)
     labels = [backend.label for backend in backends]
@@ -102,7 +106,8 @@ def flag_backends(backends: List[Backend], option: str, chosen: Iterable[Any], f
         matching = [index for index, label in enumerate(labels) if each in (index, label)]
         if len(matching) != 1:
             raise ConfigurationError(
-                f"FallbackStorage: {option} names {each!r}, which is {len(matching)} of its "
-                f"backends; they are {', '.join(labels)}, by position 0 to {len(labels) - 1}."
+                f"FallbackStorage: {option} names {each!r}, which matches {len(matching)} of its "
+                f"backends. Give one of the labels {', '.join(labels)}, or a position from 0 to "
+                f"{len(labels) - 1}."
             )
         setattr(backends[matching[0]], flag, True)

@@ -1,7 +1,9 @@
-"""``copy_on_read`` of a fallback: a file found further down is copied up, and a delete takes all.
+"""``copy_on_read`` of a fallback: files are copied to an earlier backend, and deleted from all.
 
-A copy must neither replace what was written meanwhile nor bring back what was deleted meanwhile.
-Both hold a lock on the name where there is one, and look again where there is none.
+A file that is read from a later backend is copied to the first one that may be written to. The
+copy must neither replace a file that was written in the meantime nor bring back one that was
+deleted in the meantime. Copies and deletes therefore hold a lock on the name if a lock cache is
+set, and in any case the copy checks both storages again.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from typing import Any, List
 from smart_storages.common.content import spool
 from smart_storages.composed.backend import NOTHING, Backend
 from smart_storages.composed.calls import Steps
-from smart_storages.composed.failures import Failures, make_error, sort
-from smart_storages.composed.forwarding import follow_steps, put_steps
+from smart_storages.composed.failures import Failures, kind_of_failure, make_error
+from smart_storages.composed.forwarding import put_steps, sync_mirrors_steps
 from smart_storages.composed.health import NOT_FOUND
 from smart_storages.composed.locks import locked_steps
 from smart_storages.signals import file_copied
@@ -24,12 +26,14 @@ logger = logging.getLogger("smart_storages.fallback")
 
 
 def copy_up_steps(fallback: Any, backends: List[Backend], source: Backend, name: str) -> Steps:
-    """Write a file to the first writer; a failure is logged, for the read has succeeded.
+    """Copy a file to the first backend before ``source`` that may be written to.
+
+    A failure is only logged, because the read itself has succeeded.
 
     Args:
-        fallback: The storage that was read from, for the signal.
-        backends: Its backends, in their order.
-        source: The one that had the file.
+        fallback: The fallback that was read from, the sender of the signal.
+        backends: Its backends, in order.
+        source: The backend that had the file.
         name: Name of the file.
     """
     above = backends[: backends.index(source)]
@@ -54,7 +58,7 @@ def copy_up_steps(fallback: Any, backends: List[Backend], source: Backend, name:
 
 
 def delete_all_steps(backends: List[Backend], name: str) -> Steps:
-    """Delete a file from each of the backends, for it may have been copied to any."""
+    """Delete a file from each of the backends, because it may have been copied to any of them."""
     return (yield from locked_steps(name, _delete_each_steps(backends, name), wait=True))
 
 
@@ -63,7 +67,7 @@ def _copy_steps(source: Backend, target: Backend, name: str, failures: Failures)
     if file is NOTHING:
         return None
     with file:
-        copy = spool(file)  # whole, before any of it is published
+        copy = spool(file)  # read completely before any of it is published
     with copy:
         steps = _publish_steps(source, target, name, copy, failures)
         return (yield from locked_steps(name, steps, wait=False))
@@ -81,29 +85,30 @@ def _publish_steps(
         if not (yield from put_steps(storage, name, copy, replace=False)):
             return None
     except Exception:
-        # A full disk keeps the piece that fitted.
+        # On a full disk, the part that fitted is left behind.
         yield from target.ask("delete", (name,), failures)
         raise
     size = yield from target.ask("size", (name,), failures)
     if size not in (copy.size, NOTHING):
-        return None  # written over meanwhile, and newer
-    if (yield from source.ask("exists", (name,), failures)):  # NOTHING is no answer, and true
-        # Not before: one of the target's mirrors may be our source.
-        yield from follow_steps(storage, name)
+        return None  # replaced by a newer file in the meantime
+    # NOTHING is truthy: a source that could not answer counts as one that still has the file.
+    if (yield from source.ask("exists", (name,), failures)):
+        # Only now: one of the target's mirrors may be our source.
+        yield from sync_mirrors_steps(storage, name)
         return copy.size
-    # Somebody deleted the file meanwhile.
+    # The file was deleted in the meantime.
     yield from target.ask("delete", (name,), failures)
     return None
 
 
 def _delete_each_steps(backends: List[Backend], name: str) -> Steps:
-    # What was copied is in several, and would come back from the others. The deepest first:
-    # a copy that did not see the lock looks at its source last, and removes itself when
-    # that is gone.
+    # A copied file is in several backends, and one that kept it would make it come back. Last
+    # backend first: a copy that runs without the lock checks its source at its end, and deletes
+    # what it wrote if the source is gone.
     failures: Failures = []
     for backend in reversed(backends):
         yield from backend.ask("delete", (name,), failures)
-    unsure = [pair for pair in failures if sort(pair[1]) != NOT_FOUND]
+    unsure = [pair for pair in failures if kind_of_failure(pair[1]) != NOT_FOUND]
     if unsure:
         raise make_error("delete", name, unsure)
     return None

@@ -1,4 +1,4 @@
-"""What the failures of several backends mean together."""
+"""Combining the failures of several backends into one error."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from smart_storages.exceptions import (
 __all__ = [
     "NO_METHOD",
     "Failures",
-    "leave_unsure",
+    "all_lack_method",
+    "inconclusive",
+    "kind_of_failure",
     "make_error",
-    "none_has_method",
-    "sort",
     "split_errors",
 ]
 
@@ -32,10 +32,10 @@ Failures = List[Tuple[str, BaseException]]
 
 
 def split_errors(wanted: Iterable[Any]) -> Tuple[FrozenSet[str], Tuple[type, ...]]:
-    """Take ``fall_through`` apart into kinds and exception classes.
+    """Split the entries of ``fall_through`` into kinds of errors and exception classes.
 
     Raises:
-        ConfigurationError: an entry is neither.
+        ConfigurationError: an entry is neither a kind nor an exception class.
     """
     kinds, classes = set(), []
     for each in [wanted] if isinstance(wanted, (str, type)) else wanted:
@@ -61,24 +61,24 @@ def _import_class(path: str) -> Any:
         ) from error
 
 
-def sort(error: BaseException) -> str:
-    """Return the kind of an error, ``NO_METHOD`` for a backend that lacks the method."""
+def kind_of_failure(error: BaseException) -> str:
+    """Return the kind of an error, ``NO_METHOD`` if the backend does not have the method."""
     return NO_METHOD if isinstance(error, NotImplementedError) else kind_of(error)
 
 
-def leave_unsure(failures: Failures) -> Failures:
-    """Return those after which a backend may still have the file."""
-    return [pair for pair in failures if sort(pair[1]) not in (NOT_FOUND, NO_METHOD)]
+def inconclusive(failures: Failures) -> Failures:
+    """Return the failures after which the backend may still have the file."""
+    return [pair for pair in failures if kind_of_failure(pair[1]) not in (NOT_FOUND, NO_METHOD)]
 
 
-def none_has_method(failures: Failures) -> bool:
-    """Tell whether all failed for want of the method."""
-    return all(sort(error) == NO_METHOD for _, error in failures)
+def all_lack_method(failures: Failures) -> bool:
+    """Tell whether every backend failed because it does not have the method."""
+    return all(kind_of_failure(error) == NO_METHOD for _, error in failures)
 
 
 def make_error(method: str, name: Any, failures: Failures) -> BackendsFailedError:
-    """Return the one error for all: each one's own is in it, and its class says what they share."""
-    kinds = {sort(error) for _, error in failures}
+    """Return one error that holds all failures; its class says what they have in common."""
+    kinds = {kind_of_failure(error) for _, error in failures}
     made: type = BackendsFailedError
     if kinds == {NO_METHOD} or not kinds:
         made = NoBackendMethodError

@@ -1,16 +1,15 @@
-"""The Storage API written down once, for storages made of storages, sync and async.
+"""Base classes of storages that forward their calls to others, sync and async.
 
-:data:`OPERATIONS` lists every method. Two base classes are generated from it: in a
-:class:`ChoosingStorage` each call goes to one storage, and the subclass says which; in a
-:class:`CombiningStorage` a call may take several, and the subclass says how, as a generator that
-yields calls and is sent their results. The same generator serves the sync methods and their
-async twins.
+:mod:`smart_storages.composed.operations` lists the methods, and makes those of two classes. A
+:class:`ChoosingStorage` forwards each call to one storage, which the subclass chooses. A
+:class:`CombiningStorage` may call several storages; the subclass says how with a generator of
+calls, as described in :mod:`smart_storages.composed.calls`, which serves both a sync method and
+its async twin.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 from weakref import WeakSet
 
@@ -18,199 +17,18 @@ from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
-from smart_storages.common.aio import TWINS
-from smart_storages.common.names import (
-    as_prepared,
-    check_name,
-    check_path,  # noqa: F401 - in the methods generated below
-    path_of,
-)
-from smart_storages.composed.calls import (
-    Call,
-    Steps,
-    begun,  # noqa: F401 - in the methods generated below
-    call_async,
-    call_now,
-    run,
-    run_async,
-)
+from smart_storages.common.names import as_prepared, check_name, path_of
+from smart_storages.composed.calls import Call, Steps, call_async, call_now, run, run_async
+from smart_storages.composed.operations import add_choosing_methods, add_combining_methods
 from smart_storages.composed.references import Reference, without_secrets
-from smart_storages.config.stand_ins import revive, reviving
+from smart_storages.config.deconstructed import revive, reviving
 
-__all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of the Storage API.
-
-    Args:
-        name: Name of the method.
-        signature: Its arguments as Django declares them.
-        passing: The same arguments as they are passed on.
-        params: The dict of them, without the name, that a resolver is given.
-        check: What the first argument is: a ``"name"``, a ``"path"``, or a ``"word"`` that no
-            file is looked up by.
-        changes: Whether the method changes what is stored; ``open`` does in some modes.
-        leads: Whether the first storage's answer is that of several, unless it is an error, or
-            a no to ``exists``.
-
-    Example:
-        >>> Operation("size", "name", "name").first
-        'name'
-    """
-
-    name: str
-    signature: str
-    passing: str
-    params: str = "{}"
-    check: str = "name"
-    changes: bool = False
-    leads: bool = False
-
-    @property
-    def first(self) -> str:
-        return self.signature.split(",")[0]
-
-    @property
-    def rest(self) -> str:
-        return self.passing[len(self.first) :].lstrip(", ")
-
-    @property
-    def twin(self) -> bool:
-        """Whether it has an async twin."""
-        return self.name in TWINS
+__all__ = ["ChoosingStorage", "CombiningStorage", "ForwardingStorage"]
 
 
-_URL = "*args, **kwargs"
-_FREE = "max_length=None"
-
-OPERATIONS: Tuple[Operation, ...] = (
-    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", leads=True),
-    Operation("delete", "name", "name", changes=True),
-    Operation("exists", "name", "name", leads=True),
-    Operation("listdir", "path", "path", check="path"),
-    Operation("size", "name", "name", leads=True),
-    Operation(
-        "url", f"name, {_URL}", f"name, {_URL}",
-        "url_params(args, kwargs) if args else {**kwargs}", "path", leads=True,
-    ),
-    Operation("path", "name", "name", check="path"),
-    Operation("get_accessed_time", "name", "name", leads=True),
-    Operation("get_created_time", "name", "name", leads=True),
-    Operation("get_modified_time", "name", "name", leads=True),
-    # The names of Django before 2.0, which older storages still answer to.
-    Operation("accessed_time", "name", "name"),
-    Operation("created_time", "name", "name"),
-    Operation("modified_time", "name", "name"),
-    Operation("generate_filename", "filename", "filename"),
-    Operation(
-        "get_available_name", f"name, {_FREE}", "name, max_length", "{'max_length': max_length}"
-    ),
-    Operation("get_valid_name", "name", "name", check="word"),
-    Operation(
-        "get_alternative_name", "file_root, file_ext", "file_root, file_ext",
-        "{'file_ext': file_ext}", "word",
-    ),
-    Operation(
-        "is_name_available", f"name, {_FREE}", "name, max_length", "{'max_length': max_length}"
-    ),
-)  # fmt: skip
-
-#: ``save`` is written out below: what every storage does before it writes comes first.
-SAVE = Operation("save", f"name, content, {_FREE}", "name, content, max_length", changes=True)
-
-_CHANGING = frozenset(each.name for each in (*OPERATIONS, SAVE) if each.changes)
 _MOST_RACES = 5
 
-_CHOOSING = """
-def {name}(self, {signature}):
-    {check}
-    storage, {first} = self._pick({name!r}, {first}, {params})
-    {shorter}return storage.{name}({passing})
-
-async def a{name}(self, {signature}):
-    {check}
-    storage, {first} = self._pick({name!r}, {first}, {params})
-    return await call_async((storage, {name!r}, ({positional}), {keywords}))
-"""
-
-# The generators cost a microsecond or two, and most calls end with the first storage.
-_LEADING = """
-def {name}(self, {signature}):
-    {check}
-    storage = self._leader({mode})
-    if storage is None:
-        return run(self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform)
-    answer, error = None, None
-    try:
-        answer = storage.{name}({passing})
-        {only_yes}return answer
-    except Exception as raised:
-        error = raised
-    steps = self._steps({name!r}, {first}, ({rest}), {keywords})
-    return run(steps, begun(storage, {name!r}, answer, error, self._perform))
-"""
-
-_COMBINING = """
-def {name}(self, {signature}):
-    {check}
-    return run(self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform)
-
-async def a{name}(self, {signature}):
-    {check}
-    return await run_async(
-        self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform_async)
-"""
-
-
-def url_params(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
-    # The names that S3Storage.url has for them.
-    return {**dict(zip(("parameters", "expire", "http_method"), args)), **kwargs}
-
-
-def _write_methods(cls: Type[Any], template: str) -> None:
-    for operation in OPERATIONS:
-        first, rest = operation.first, operation.rest
-        keywords = "kwargs" if "**kwargs" in rest else "{}"
-        rest = rest.replace(", **kwargs", "")
-        check = {"name": f"check_name({first})", "path": f"check_path({first})", "word": "pass"}
-        leads = operation.leads and template is _COMBINING
-        source = (template + _LEADING if leads else template).format(
-            name=operation.name,
-            mode="mode" if operation.name == "open" else "",
-            signature=operation.signature,
-            passing=operation.passing,
-            # Passing on nothing costs a tenth of a microsecond.
-            shorter=f"if not (args or kwargs): return storage.{operation.name}({first})\n    "
-            if "**kwargs" in operation.passing
-            else "",
-            # A storage may say no by None; any other answer counts, a size of 0 too.
-            only_yes="if answer: " if operation.name == "exists" else "",
-            params=operation.params,
-            first=first,
-            rest=f"{rest}," if rest else "",
-            positional=f"{first}, {rest}," if rest else f"{first},",
-            keywords=keywords,
-            check=check[operation.check],
-        )
-        made: Dict[str, Any] = {}
-        exec(source, globals(), made)  # noqa: S102 - the text above, as in dataclasses
-        for name, method in made.items():
-            if name == operation.name or operation.twin:
-                method.__module__, method.__qualname__ = cls.__module__, f"{cls.__name__}.{name}"
-                method.__doc__ = f"Forward ``{name}``; see Django's ``Storage.{operation.name}``."
-                setattr(cls, name, method)
-
-
-def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
-    """Tell whether a call changes what is stored; ``open`` does when its mode can write."""
-    if method == "open":
-        return bool(set(args[0] if args else "rb") & set("wax+"))
-    return method in _CHANGING
-
-
-#: Settings after whose change in a test every storage is looked up again.
+#: Beginnings of settings; when a test changes one of them, every storage is looked up again.
 _WATCHED_SETTINGS = (
     "AWS_",
     "DEFAULT_FILE_STORAGE",
@@ -218,15 +36,16 @@ _WATCHED_SETTINGS = (
     "SMART_STORAGE",
     "STORAGES",
 )
-# One receiver for all: a storage made for each request should cost no signal connection.
+# One signal receiver for all: a storage may be created for each request, and connecting a
+# receiver for each would be slow.
 _living: WeakSet[Any] = WeakSet()
 
 
 class ForwardingStorage(Storage):
-    """Base of the storages that hold no files of their own.
+    """Base class of the storages that hold no files of their own.
 
     It keeps the constructor's arguments as they were given, for migrations, pickles and copies;
-    everything else it knows is a cache. A constructor looks nothing up.
+    all its other state is a cache. References are looked up when first used, not in constructors.
     """
 
     _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
@@ -276,7 +95,7 @@ class ForwardingStorage(Storage):
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
         raise NotImplementedError
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         yield from ()
 
     def _perform(self, call: Call) -> Any:
@@ -289,7 +108,7 @@ class ForwardingStorage(Storage):
         """Return the path of the class and the arguments as given, for migrations.
 
         Texts stand in for credentials and objects; in this process, and where they can be found
-        in another, they make the storage again: see :mod:`smart_storages.config.stand_ins`.
+        in another, they make the storage again: see :mod:`smart_storages.config.deconstructed`.
 
         Raises:
             ConfigurationError: an argument holds credentials that could not be left out.
@@ -322,11 +141,11 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
     """Write content under exactly this name, and return whether that was possible.
 
     Args:
-        storage: Any storage; a composed one passes it on to the storage that the name leads to.
-        name: Name as a save returned it.
+        storage: Any storage; a composed one forwards this to the storage of that name.
+        name: Name of the file, as a save returned it.
         content: What to write.
-        replace: Whether to replace a file of that name. Otherwise only the storage that has the
-            say gets it; :func:`follow_steps` brings it to its mirrors.
+        replace: Whether to replace a file of that name. If ``False``, a mirrored storage writes to
+            its primary alone; call :func:`sync_mirrors_steps` to copy the file to its mirrors.
     """
     if isinstance(storage, ForwardingStorage):
         return (yield from storage._put_steps(name, content, replace))
@@ -340,14 +159,14 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
         saved = yield storage, "save", (name, content), {}
         if saved == name:
             return True
-        yield storage, "delete", (saved,), {}  # another writer was faster
+        yield storage, "delete", (saved,), {}  # another writer took the name first
     return False
 
 
-def follow_steps(storage: Any, name: str) -> Steps:
-    """Bring a file that was put without replacing to the storages that mirror that one."""
+def sync_mirrors_steps(storage: Any, name: str) -> Steps:
+    """Copy a file that :func:`put_steps` wrote with ``replace=False`` to the storage's mirrors."""
     if isinstance(storage, ForwardingStorage):
-        yield from storage._follow_steps(name)
+        yield from storage._sync_mirrors_steps(name)
 
 
 def _forget_storages(*, setting: str, **kwargs: Any) -> None:
@@ -366,7 +185,7 @@ def _rebuild(cls: Type[Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> A
 
 
 def prepare(name: Any, content: Any) -> Tuple[str, Any]:
-    """Do what Django's ``Storage.save`` does before it writes."""
+    """Prepare the name and content of a save, as Django's ``Storage.save`` does."""
     if name is None:
         name = content.name
     check_name(name)
@@ -376,10 +195,10 @@ def prepare(name: Any, content: Any) -> Tuple[str, Any]:
 
 
 class ChoosingStorage(ForwardingStorage):
-    """A storage that hands each call to one other.
+    """A storage that forwards each call to one other storage.
 
-    A subclass says which in ``_pick(method, name, params)``, which returns the storage and the
-    name that the file has there.
+    A subclass chooses it in ``_pick(method, name, params)``, which returns the storage and the
+    name of the file there.
     """
 
     def _pick(self, method: str, name: Any, params: Dict[str, Any]) -> Tuple[Any, Any]:
@@ -394,15 +213,16 @@ class ChoosingStorage(ForwardingStorage):
         storage, name = self._pick("open", name, {"mode": "wb"})
         return (yield from put_steps(storage, name, content, replace=replace))
 
-    def _follow_steps(self, name: str) -> Steps:
+    def _sync_mirrors_steps(self, name: str) -> Steps:
         storage, name = self._pick("open", name, {"mode": "wb"})
-        yield from follow_steps(storage, name)
+        yield from sync_mirrors_steps(storage, name)
 
 
 class CombiningStorage(ForwardingStorage):
-    """A storage that may ask several others in one call.
+    """A storage that may call several others for one call.
 
-    A subclass says how in ``_steps(method, name, args, kwargs)``.
+    A subclass says how in ``_steps(method, name, args, kwargs)``, which returns a generator of
+    calls as described in :mod:`smart_storages.composed.calls`.
     """
 
     def _steps(
@@ -411,9 +231,12 @@ class CombiningStorage(ForwardingStorage):
         raise NotImplementedError
 
     def _leader(self, mode: str = "rb") -> Any:
-        """Return the storage that the steps would ask first, ``None`` to go by the steps."""
+        """Return the storage that ``_steps`` would call first, so that it is called directly.
+
+        ``None`` if the call has to run through ``_steps``.
+        """
         return None
 
 
-_write_methods(ChoosingStorage, _CHOOSING)
-_write_methods(CombiningStorage, _COMBINING)
+add_choosing_methods(ChoosingStorage)
+add_combining_methods(CombiningStorage)

@@ -1,4 +1,4 @@
-"""What an error says about the storage it came from, and whether to ask that storage at all."""
+"""What an error says about the storage that raised it, and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SERVER_ERROR = 500
 
 _MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 # Before Python 3.10 and 3.11 some of these are not the built-in TimeoutError.
-_SILENT = (
+_NO_ANSWER = (
     ConnectionError,
     TimeoutError,
     FutureTimeoutError,
@@ -45,7 +45,7 @@ _SILENT = (
     socket.gaierror,
     socket.timeout,
 )
-_SILENT_ERRNOS = frozenset(
+_NO_ANSWER_ERRNOS = frozenset(
     getattr(errno, name)
     for name in (
         "EHOSTDOWN",
@@ -64,15 +64,15 @@ _FULL_ERRNOS = frozenset(
 
 
 def kind_of(error: BaseException) -> str:
-    """Sort an error of any storage.
+    """Classify an error that any storage raised.
 
     Args:
         error: What a storage raised.
 
     Returns:
         ``NOT_FOUND``: there is no such file. ``UNREACHABLE``: no answer, an answer of 5xx, or
-        "slow down". ``DENIED``: not with these credentials. ``FULL``: no room, or read-only.
-        ``OTHER``: anything else, such as a wrong setting or a mistake in the code.
+        "slow down". ``DENIED``: these credentials do not allow it. ``FULL``: no space left, or
+        read-only. ``OTHER``: anything else, such as a wrong setting or a mistake in the code.
 
     Example:
         >>> kind_of(FileNotFoundError()), kind_of(TimeoutError()), kind_of(KeyError())
@@ -80,7 +80,7 @@ def kind_of(error: BaseException) -> str:
     """
     if isinstance(error, _MISSING):
         return NOT_FOUND
-    if isinstance(error, _SILENT):
+    if isinstance(error, _NO_ANSWER):
         return UNREACHABLE
     if isinstance(error, PermissionError):
         return _kind_of_errno(error) or DENIED
@@ -94,12 +94,12 @@ def kind_of(error: BaseException) -> str:
 def _kind_of_errno(error: OSError) -> Optional[str]:
     if error.errno in _FULL_ERRNOS:
         return FULL
-    return UNREACHABLE if error.errno in _SILENT_ERRNOS else None
+    return UNREACHABLE if error.errno in _NO_ANSWER_ERRNOS else None
 
 
 def _kind_of_botocore(error: BaseException) -> str:
-    # Storages that are not ours let botocore's errors through. If it was never imported, it
-    # raised nothing.
+    # Storages from other packages let botocore's errors through. If botocore was never imported,
+    # this error cannot be one of them.
     botocore: Any = sys.modules.get("botocore.exceptions")
     if botocore is None:
         return OTHER
@@ -117,7 +117,7 @@ def _kind_of_botocore(error: BaseException) -> str:
     return DENIED if status in (401, 403) else OTHER
 
 
-#: What a mistake in code, in a setting or in a name raises, and the database of the application.
+#: Raised by mistakes in code, settings or names, and by the application's database.
 _MISTAKES = (
     AssertionError,
     AttributeError,
@@ -133,10 +133,10 @@ _MISTAKES = (
 
 
 def is_failure_of_storage(error: BaseException) -> bool:
-    """Tell whether a storage failed, rather than whoever asked it.
+    """Tell whether an error means that the storage failed, and not the code that called it.
 
-    Clients of other providers have exceptions of their own, which are not known here: whatever is
-    no mistake counts.
+    Clients of other providers raise exceptions of their own, which are not known here. So every
+    error that is not clearly a mistake of the caller counts.
 
     Args:
         error: What a storage raised.
@@ -157,14 +157,14 @@ def is_failure_of_storage(error: BaseException) -> bool:
 
 
 class Breaker:
-    """Keeps a storage that does not answer from being asked again at once; safe with threads.
+    """A circuit breaker: a storage that did not answer is not called for a while. Thread-safe.
 
-    After a failure it refuses for ``retry_after`` seconds. Then it lets one caller through, and
-    goes on refusing the others until that one is back.
+    After a failure it refuses calls for ``retry_after`` seconds. Then it lets one caller try, and
+    keeps refusing the others until the result of that call is known.
 
     Args:
-        retry_after: Seconds.
-        clock: Returns monotonic seconds.
+        retry_after: Seconds for which calls are refused after a failure.
+        clock: Returns the current time in monotonic seconds.
 
     Example:
         >>> breaker = Breaker(60, clock=lambda: 0.0)
@@ -177,7 +177,7 @@ class Breaker:
         self.retry_after = retry_after
         self._clock = clock
         self._lock = Lock()
-        #: ``None`` while the storage answers.
+        #: Time at which the next caller may try; ``None`` while the storage answers.
         self.refuses_until: Optional[float] = None
 
     def allows(self) -> bool:

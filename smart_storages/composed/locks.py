@@ -1,11 +1,13 @@
-"""Copies and deletes of one file kept apart, on every host that shares a cache.
+"""Locks on file names, so that a copy and a delete of one file do not run at the same time.
 
-No storage can say "write this only while another storage still has it". So whoever copies a file
-from one storage to another, or deletes it from both, first takes the lock of its name: one key of
-Django's cache, added by whoever is first. A lock is a courtesy, not what correctness rests on: it
-runs out when its process dies, a delete waits for it only so long, and a cache that is down or not
-shared gives none. What is then seen for a moment is put right by the copy, which looks at its
-source again after it has written.
+No storage can say "write this only while another storage still has it". So code that copies a file
+from one storage to another, or deletes it from both, first acquires the lock of its name: a key of
+Django's cache, which only one process can add. This works across all hosts that share the cache.
+
+The lock is advisory; correctness does not rest on it. It expires when its process dies, a delete
+waits for it only for a limited time, and a cache that is down or not shared gives none. A file can
+then be seen for a moment when it should not be, until the copy, which checks its source again
+after it has written, corrects that.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ __all__ = ["NameLock", "locked_steps"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which the lock of a process that died is free again.
+#: Seconds after which a lock expires, if its process died and did not release it.
 _LEASE = 120
 #: Seconds for which a delete waits for a copy.
 _WAIT = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 
-#: The names whose locks the current call holds: storages made of storages lock one name twice.
+#: The names whose locks the current call holds. Nested storages may lock the same name again.
 _held: ContextVar[FrozenSet[str]] = ContextVar("smart_storages_held_names", default=frozenset())
 
 
@@ -47,9 +49,9 @@ class NameLock:
     Example::
 
         lock = NameLock("reports/a.pdf")
-        if lock.take():
+        if lock.acquire():
             ...
-            lock.give_back()
+            lock.release()
     """
 
     def __init__(self, name: Any) -> None:
@@ -59,8 +61,8 @@ class NameLock:
         self._token = uuid.uuid4().hex
         self._has_warned = False
 
-    def take(self) -> bool:
-        """Return whether the lock is ours now; it is if there is no cache that could tell."""
+    def acquire(self) -> bool:
+        """Return whether the lock is ours now; always ``True`` if there is no working cache."""
         alias = config.get_lock_cache_alias()
         if alias is None:
             return True
@@ -70,8 +72,8 @@ class NameLock:
             self._warn(alias, error)
             return True
 
-    def give_back(self) -> None:
-        """Free the lock, unless it ran out and is another's by now."""
+    def release(self) -> None:
+        """Release the lock, unless it has expired and another process holds it by now."""
         alias = config.get_lock_cache_alias()
         if alias is None:
             return
@@ -82,10 +84,10 @@ class NameLock:
             self._warn(alias, error)
 
     def _warn(self, alias: str, error: Exception) -> None:
-        if not self._has_warned:  # once for each call, not again when the lock is given back
+        if not self._has_warned:  # once for each lock, not again when it is released
             self._has_warned = True
             setting = config.LOCK_CACHE_SETTING
-            message = "The cache %r, which %s names, does not work, so that nothing is locked: %r"
+            message = "The cache %r, which %s names, does not work, so nothing is locked: %r"
             logger.warning(message, alias, setting, error)
 
     def pause(self, seconds: float) -> None:
@@ -93,7 +95,7 @@ class NameLock:
         time.sleep(seconds)
 
     async def apause(self, seconds: float) -> None:
-        """Wait, and let others work."""
+        """Wait without blocking the event loop."""
         await asyncio.sleep(seconds)
 
 
@@ -105,40 +107,42 @@ def _pauses() -> Iterator[float]:
 
 
 def locked_steps(name: Any, steps: Steps, *, wait: bool) -> Steps:
-    """Carry out steps while the lock of a name is held.
+    """Run steps while holding the lock of a name.
 
     Args:
-        name: Name of the file that they are about.
-        steps: What to do.
-        wait: Whether to wait for the lock, and to go on without it after ten seconds. Otherwise
-            nothing is done if it is taken.
+        name: Name of the file that the steps are about.
+        steps: What to do, as described in :mod:`smart_storages.composed.calls`.
+        wait: Whether to wait for the lock, and to continue without it after ten seconds. If
+            ``False``, nothing is done while another process holds the lock.
 
     Returns:
-        What the steps return; ``None`` if they were not carried out.
+        What the steps return; ``None`` if they were not run.
     """
     lock = NameLock(name)
     if lock.name in _held.get():
         return (yield from steps)
-    is_ours = yield lock, "take", (), {}
+    is_ours = yield lock, "acquire", (), {}
     for pause in _pauses() if wait else ():
         if is_ours:
             break
         yield lock, "pause", (pause,), {}
-        is_ours = yield lock, "take", (), {}
+        is_ours = yield lock, "acquire", (), {}
     if not is_ours:
         if not wait:
             steps.close()
             return None
-        logger.warning("%s is being copied for long; the delete does not wait for it", lock.name)
+        logger.warning(
+            "%s has been locked by a copy for %g s; the delete no longer waits", lock.name, _WAIT
+        )
     held = _held.set(_held.get() | {lock.name})
     try:
         answer = yield from steps
-    except GeneratorExit:  # nobody goes on with us: the lock runs out
+    except GeneratorExit:  # abandoned, so no further call can be made: the lock will expire
         raise
     except BaseException:
         _held.reset(held)
-        yield lock, "give_back", (), {}
+        yield lock, "release", (), {}
         raise
     _held.reset(held)
-    yield lock, "give_back", (), {}
+    yield lock, "release", (), {}
     return answer

@@ -1,4 +1,4 @@
-"""References to storages as a composed storage keeps them: not yet built, and safe to show."""
+"""References to storages: built when first used, and described without credentials."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from weakref import ref
 from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
+from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
-from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 
-__all__ = ["Reference", "describe", "refuse_twins", "without_secrets"]
+__all__ = ["Reference", "describe", "refuse_duplicates", "without_secrets"]
 
 
 class Reference:
-    """A reference to a storage, turned into one when first used.
+    """A reference to a storage, which is built when it is first used.
 
     Args:
         reference: An alias, a module, a dotted path, a dict, an instance or a class.
-        build: Turns it into a storage: ``utils.resolve_storage``, which lives above this room.
-        label: What messages and logs call it.
-        owner: The storage that refers, which must not be reached again from what is built.
+        build: Builds the storage: ``utils.resolve_storage``, in a layer above this room.
+        label: Its name in messages and logs.
+        owner: The storage that holds this reference; what is built must not refer back to it.
 
     Raises:
-        CircularStorageError: from ``storage``: the owner refers to itself, also by way of others.
+        CircularStorageError: from ``storage``: the owner refers to itself, directly or through
+            other storages.
     """
 
     __slots__ = ("_build", "_lock", "_owner", "_storage", "label", "reference")
@@ -57,23 +58,24 @@ class Reference:
         return storage
 
     def _refuse_circle(self, storage: Any) -> None:
-        # Only what is built already is followed: whichever reference closes a circle finds it.
+        # Only storages that are already built are followed. That is enough: the reference that is
+        # built last closes the circle, and finds it.
         owner = self._owner() if self._owner else None
-        way = None if owner is None else _find_way(storage, owner, [])
-        if way is None:
+        chain = None if owner is None else _find_chain(storage, owner, [])
+        if chain is None:
             return
         self._storage = None
-        labels = [each.label for each in (self, *way)]
+        labels = [each.label for each in (self, *chain)]
         raise CircularStorageError(
             f"{type(owner).__name__} refers to itself: {' -> '.join([labels[-1], *labels])}. "
-            "Give one of these storages another one to use."
+            "Make one of these storages use a different one."
         )
 
     def forget(self) -> None:
         self._storage = None
 
 
-def _find_way(storage: Any, target: Any, passed: List[Any]) -> Optional[List[Reference]]:
+def _find_chain(storage: Any, target: Any, passed: List[Any]) -> Optional[List[Reference]]:
     storage = getattr(storage, "_wrapped", storage)  # Django's default_storage
     if storage is target:
         return []
@@ -82,20 +84,20 @@ def _find_way(storage: Any, target: Any, passed: List[Any]) -> Optional[List[Ref
     passed.append(storage)
     for reference in tuple(getattr(storage, "_references", ())):
         if isinstance(reference, Reference) and reference._storage is not None:
-            way = _find_way(reference._storage, target, passed)
-            if way is not None:
-                return [reference, *way]
+            chain = _find_chain(reference._storage, target, passed)
+            if chain is not None:
+                return [reference, *chain]
     return None
 
 
 def describe(reference: Any) -> str:
-    """Name a reference in a message, without any option of it: options may be credentials.
+    """Return a text that names a reference, without its options: these may hold credentials.
 
     Example:
         >>> describe({"BACKEND": "a.B", "OPTIONS": {"secret_key": "x"}})
         'a.B'
     """
-    if issubclass(type(reference), LazyObject):  # it builds itself at any look into it
+    if issubclass(type(reference), LazyObject):  # any attribute access would build it
         return type(reference).__qualname__
     if isinstance(reference, str):
         return reference
@@ -107,23 +109,23 @@ def describe(reference: Any) -> str:
     return type(reference).__qualname__ + (f"({module!r})" if isinstance(module, str) else "")
 
 
-def refuse_twins(owner: Type[Any], references: Any) -> None:
-    """Raise if a storage was given the same one twice: one alias, one path, one instance.
+def refuse_duplicates(owner: Type[Any], references: Any) -> None:
+    """Raise if a storage was given the same alias, path or instance twice.
 
     Args:
-        owner: The class that was given them.
+        owner: The class of that storage, for the message.
         references: A list of references, or a dict of them by label.
 
     Raises:
-        ConfigurationError: names the class and the storage.
+        ConfigurationError: two references are the same.
     """
     values = references.values() if isinstance(references, Mapping) else references or ()
     texts: List[str] = []
     instances: List[Any] = []
     for each in () if isinstance(values, str) else values:
-        # By its type: an isinstance() would have Django's default_storage build itself.
+        # issubclass of its type: isinstance() would make Django's default_storage build itself.
         if issubclass(type(each), (type, Mapping)):
-            continue  # of these each makes a storage of its own
+            continue  # each class or dict builds a storage of its own
         is_text = issubclass(type(each), str)
         if each in texts if is_text else any(each is other for other in instances):
             raise ConfigurationError(
@@ -135,27 +137,28 @@ def refuse_twins(owner: Type[Any], references: Any) -> None:
 def without_secrets(value: Any) -> Any:
     """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
 
-    Texts stand in for these and for objects, see :mod:`smart_storages.config.stand_ins`. Where
-    nothing is found in their place, our own backend says so when it is used.
+    Texts stand in for credentials and objects, see :mod:`smart_storages.config.deconstructed`. If
+    a text cannot be turned back into what it stands for, our own backend raises when it is used.
 
     Raises:
-        ConfigurationError: a foreign backend holds some; it would silently use others.
+        ConfigurationError: a backend of another package was given credentials. Without them, it
+            would silently use different ones.
     """
     if isinstance(value, (list, tuple)):
         return type(value)(without_secrets(each) for each in value)
     if not isinstance(value, Mapping):
-        return StandIn.of(value)
+        return SerializedObject.of(value)
     options: Mapping[str, Any] = (value.get("OPTIONS") if "BACKEND" in value else None) or {}
     secret = [key for key, each in options.items() if holds_secret(key, each)]
     if not secret:
         return {key: without_secrets(each) for key, each in value.items()}
     backend = value["BACKEND"]
     cls = import_string(backend) if isinstance(backend, str) else backend
-    if not hasattr(cls, "_class_defaults"):  # SmartS3Storage, which lives above this room
+    if not hasattr(cls, "_class_defaults"):  # SmartS3Storage, in a layer above this room
         raise ConfigurationError(
             f"{describe(value)} was given {', '.join(secret)}, which never go into a migration or "
             "a pickle. Describe the storage in STORAGES and give its alias here."
         )
     rest = {key: each for key, each in options.items() if key not in secret}
-    names = withhold(secret, Kept({key: options[key] for key in secret}))
+    names = withhold(secret, WithheldOptions({key: options[key] for key in secret}))
     return {**value, "OPTIONS": {**without_secrets(rest), OPTION: names}}

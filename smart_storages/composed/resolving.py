@@ -1,4 +1,4 @@
-"""The storage that a call goes to: what a resolver's answer stands for, and recorded aliases."""
+"""How a dispatcher finds the storage of a call: by a recorded alias, or by asking its resolver."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from smart_storages import config
 from smart_storages.common.arguments import require_flags, require_references
 from smart_storages.common.names import check_name, check_path
-from smart_storages.composed.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
+from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.composed.operations import OPERATIONS
 from smart_storages.composed.references import describe
-from smart_storages.composed.routing import Choice, KnownStorages, Watched
+from smart_storages.composed.routing import Choice, CircleGuard, KnownStorages
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver, shortcut
 
 __all__ = ["ResolvingStorage"]
 
-_OF_PATHS = frozenset(each.name for each in OPERATIONS if each.check == "path")
-#: Methods whose argument is no stored name, so that nothing is recorded in it.
+_OF_PATHS = frozenset(each.name for each in OPERATIONS if each.check is check_path)
+#: Methods whose argument is not a stored name, so it cannot hold a recorded alias.
 _WITHOUT_FILES = frozenset(["save", "generate_filename", "get_valid_name", "get_alternative_name"])
 
 
 class ResolvingStorage(ChoosingStorage):
-    """A storage that hands each call to the one that its resolver gives.
+    """A storage that forwards each call to the storage that its resolver chooses.
 
-    A subclass calls ``_configure`` in its constructor, with options that it documents, and says
-    whether they are to be read from the settings instead.
+    A subclass calls ``_configure`` in its constructor with the options that it documents, and sets
+    ``_is_from_settings`` if they are to be read from the settings instead.
     """
 
     _is_from_settings: bool
@@ -57,7 +58,8 @@ class ResolvingStorage(ChoosingStorage):
         self.storages = KnownStorages(storages)
 
     def _get_resolver(self) -> Any:
-        # Late: settings.py may build a dispatcher, and what it names may need settings.
+        # Not in the constructor: settings.py may create a dispatcher, and importing the resolver
+        # may need the settings.
         if self._is_from_settings:
             options = config.get_storages().get("default", {}).get("OPTIONS", {})
             if options.get("resolver") is None:
@@ -72,7 +74,7 @@ class ResolvingStorage(ChoosingStorage):
         self._by_name = getattr(resolver, "by_name", False) and not self._records
         self._by_whole_name = getattr(resolver, "by_whole_name", False) and not self._records
         self._accepts = getattr(resolver, "accepts", _accept_any)
-        # What StorageResolver.accepts does is done here: a call less for each read.
+        # _read_alias() does itself what StorageResolver.accepts does, to save a call on each read.
         is_plain = getattr(self._accepts, "__func__", None) is StorageResolver.accepts
         self._accepts_by_aliases = is_plain and resolver.aliases is not None
         self._resolver, self._ask = resolver, shortcut(resolver)
@@ -98,7 +100,7 @@ class ResolvingStorage(ChoosingStorage):
             choice, name = recorded
         storage = choice.storage
         if isinstance(storage, ForwardingStorage):
-            storage = Watched(self, storage, name)
+            storage = CircleGuard(self, storage, name)
         return storage, name
 
     def _choose(self, method: str, filename: str, params: Mapping[str, Any]) -> Choice:
@@ -118,15 +120,15 @@ class ResolvingStorage(ChoosingStorage):
         if not isinstance(answer, str):
             if isinstance(answer, type) or not hasattr(answer, "exists"):
                 raise ResolutionError(
-                    f"{describe(self._resolver)} gave {answer!r}; a resolver gives an alias, a "
-                    "module, a storage, or None for the fallback."
+                    f"{describe(self._resolver)} returned {answer!r}; a resolver returns an alias, "
+                    "a module, a storage, or None for the fallback."
                 )
             return self._checked(Choice(None, answer))
         if answer not in self.storages:
             if self._unknown_alias == FALLBACK:
                 return self._choose_fallback(None)
             raise ResolutionError(
-                f"{describe(self._resolver)} gave the alias {answer!r}, which does not exist; "
+                f"{describe(self._resolver)} returned the alias {answer!r}, which does not exist; "
                 f"there are {', '.join(self.storages) or 'none'}. Add it to STORAGES, or set "
                 'unknown_alias="fallback".'
             )
@@ -137,7 +139,8 @@ class ResolvingStorage(ChoosingStorage):
     def _choose_fallback(self, error: Optional[ResolutionError]) -> Choice:
         if FALLBACK not in self.storages:
             raise ResolutionError(
-                f"{describe(self._resolver)} gave no storage, and STORAGES has no 'fallback'."
+                f"{describe(self._resolver)} chose no storage, and STORAGES has no 'fallback'. "
+                "Add one, or make the resolver return an alias."
             ) from error
         choice = self._checked(Choice(FALLBACK, self.storages[FALLBACK], True))
         self._choices[None] = choice
@@ -150,12 +153,14 @@ class ResolvingStorage(ChoosingStorage):
 
     def _own_alias_error(self, alias: Optional[str]) -> ResolutionError:
         return ResolutionError(
-            f"{describe(self._resolver)} gave {alias!r}, which leads back to the dispatcher that "
-            "asked. Make it give another alias."
+            f"{describe(self._resolver)} returned {alias!r}, which leads back to the dispatcher "
+            "that called it. Make it return another alias."
         )
 
-    def _watch(self, storage: Any, name: Any) -> Any:
-        return Watched(self, storage, name) if isinstance(storage, ForwardingStorage) else storage
+    def _guard(self, storage: Any, name: Any) -> Any:
+        if isinstance(storage, ForwardingStorage):
+            return CircleGuard(self, storage, name)
+        return storage
 
     # Aliases recorded in names
 
@@ -186,8 +191,8 @@ class ResolvingStorage(ChoosingStorage):
         alias = choice.alias
         if alias is None:
             raise ConfigurationError(
-                f"{describe(self._resolver)} gave a storage; to be recorded in the name it must "
-                "give an alias."
+                f"{describe(self._resolver)} returned a storage instance; with record_alias it "
+                "must return an alias, which is recorded in the name."
             )
         if not alias or "/" in alias or "\\" in alias or alias.strip(".") == "":
             raise ConfigurationError(

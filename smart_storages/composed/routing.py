@@ -1,4 +1,4 @@
-"""What a dispatcher works with: the storages it knows, its choices, and the way a call came."""
+"""Parts of a dispatcher: its storages, its choices, explanations, and protection from circles."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from smart_storages.composed.references import Reference, describe
 from smart_storages.exceptions import ResolutionError
 from smart_storages.utils import resolve_storage
 
-__all__ = ["BeforeContent", "Choice", "ContentNeeded", "Explanation", "KnownStorages", "Watched"]
+__all__ = [
+    "Choice",
+    "CircleGuard",
+    "ContentNeeded",
+    "Explanation",
+    "KnownStorages",
+    "ParamsBeforeContent",
+]
 
 _MOST_LAYERS = 30
 _MOST_ANSWERS = 10_000
 
-#: The dispatchers that the current call has come through, to notice when it goes in a circle.
+#: The dispatchers that the current call has passed through, to detect a circle.
 _trail: ContextVar[Tuple[Any, ...]] = ContextVar("smart_storages_trail", default=())
 
 
@@ -33,19 +40,19 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which storage a call goes to, by which rule, and why; ``str()`` gives it as sentences.
+    """Which storage a call goes to, by which rule, and why; ``str()`` returns it as sentences.
 
-    A call that is refused goes to none: ``storage`` is ``None``, and the reason is the refusal's.
+    For a call that is refused, ``storage`` is ``None`` and ``reason`` says why it is refused.
 
     Args:
-        name: Name that was asked about.
-        method: Method that was asked about.
-        alias: Alias of the storage, ``None`` if the rule gave an instance.
+        name: Name of the file.
+        method: Method of the Storage API.
+        alias: Alias of the storage, ``None`` if the rule returned an instance.
         storage: The storage, ``None`` if the rule refuses the file.
         rule: The resolver, or ``"recorded alias"``.
-        reason: Why, in a sentence.
+        reason: The reason, as a sentence.
         inner_name: Name of the file in that storage.
-        inner: The explanation of that storage, if it is a dispatcher too.
+        inner: The explanation given by that storage, if it is a dispatcher too.
     """
 
     name: str
@@ -66,29 +73,31 @@ class Explanation:
 
 
 class _UnknownAliasError(InvalidStorageError, KeyError):
-    # Not a ResolutionError: from inside a resolver that would silently mean the fallback.
+    # Not a ResolutionError: raised inside a resolver, that would silently mean the fallback.
     __str__ = Exception.__str__
 
 
 class KnownStorages(Mapping[str, Any]):
     """The storages that a resolver can choose from: indexed, iterated, and tested with ``in``.
 
-    Iterating gives the aliases of ``STORAGES`` and then the modules of ``SMART_STORAGE_BUCKETS``
-    that are not patterns; ``in`` and indexing know what a pattern matches as well.
+    Iterating yields the aliases of ``STORAGES`` and then the modules of ``SMART_STORAGE_BUCKETS``
+    that are not patterns; ``in`` and indexing also accept modules that match a pattern.
 
     Args:
-        own: References by alias, in the place of all of those.
+        own: References by alias; if given, they replace all of these.
     """
 
     def __init__(self, own: Optional[Mapping[str, Any]] = None) -> None:
-        # Asked on every read of a recorded name, and settings take microseconds to look through.
+        # A cache: each read of a recorded name needs this, and the settings take microseconds.
         self._answers: Dict[str, bool] = {}
         self._own = own and {key: Reference(value, resolve_storage) for key, value in own.items()}
 
     def __getitem__(self, alias: str) -> Any:
         if alias not in self:
             known = ", ".join(self) or "none"
-            raise _UnknownAliasError(f"There is no storage {alias!r}; there are {known}.")
+            raise _UnknownAliasError(
+                f"There is no storage {alias!r}; a resolver can choose from {known}."
+            )
         return self._own[alias].storage if self._own else resolve_storage(alias)
 
     def __contains__(self, alias: object) -> bool:
@@ -112,7 +121,7 @@ class KnownStorages(Mapping[str, Any]):
 
     @property
     def own_references(self) -> Dict[str, Any]:
-        """The references that were given, by alias; empty where those of the settings count."""
+        """The references that were given, by alias; empty if those of the settings are used."""
         return {alias: each.reference for alias, each in (self._own or {}).items()}
 
     def __len__(self) -> int:
@@ -125,26 +134,29 @@ class KnownStorages(Mapping[str, Any]):
 
 
 class ContentNeeded(BaseException):
-    """A resolver looked at the content of a save before there is any.
+    """A resolver needs the content of a save, but only the name is known so far.
 
-    A BaseException, so that a resolver's own ``except Exception`` does not take it for an answer.
+    A BaseException, so that a resolver's own ``except Exception`` does not catch it.
     """
 
 
-class BeforeContent(Dict[str, Any]):
-    """The ``params`` of a save before its content: looking at it postpones the choice.
+class ParamsBeforeContent(Dict[str, Any]):
+    """The ``params`` that a resolver gets before a save, while only the name is known.
 
-    Asking whether it is there is looking at it too, and so is whatever goes through all of them:
-    the same question is answered otherwise at the save.
+    Django calls ``generate_filename`` before ``save``, without the content. A resolver that reads
+    ``params["content"]`` at that point gets :class:`ContentNeeded` raised, and the dispatcher asks
+    it again at the save. ``"content" in params`` and iteration raise it as well, because they would
+    give a different result at the save.
     """
 
     def __repr__(self) -> str:
-        # With dict's own, pprint would look inside by itself, and Django's debug page break.
+        # pprint iterates over a dict that has dict's own __repr__, which would raise here and
+        # break Django's debug page.
         return dict.__repr__(self)
 
 
 def _forbid_content(method: str, *, of_any_key: bool) -> None:
-    inherited = getattr(dict, method, None)  # some came with Python 3.8 and 3.9
+    inherited = getattr(dict, method, None)  # __or__ and __ror__ came with Python 3.9
 
     def look(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not of_any_key or not args or args[0] == "content":
@@ -152,7 +164,7 @@ def _forbid_content(method: str, *, of_any_key: bool) -> None:
         return inherited(self, *args, **kwargs)  # type: ignore[misc]
 
     look.__name__ = method
-    setattr(BeforeContent, method, look)
+    setattr(ParamsBeforeContent, method, look)
 
 
 for _method in ("__contains__", "__getitem__", "get", "pop", "setdefault"):
@@ -164,8 +176,8 @@ for _method in (
     _forbid_content(_method, of_any_key=False)
 
 
-class Watched:
-    """A composed storage as a dispatcher calls it: a call that comes back is an error."""
+class CircleGuard:
+    """Wraps a composed storage for a dispatcher; raises if a call comes back to the dispatcher."""
 
     __slots__ = ("_dispatcher", "_name", "_storage")
 
@@ -197,6 +209,6 @@ class Watched:
         if step in trail or len(trail) >= _MOST_LAYERS:
             raise ResolutionError(
                 f"{step[1]}({step[2]!r}) went in a circle: {self._dispatcher!r} leads through "
-                f"{describe(self._storage)} back to itself. Make one resolver give another alias."
+                f"{describe(self._storage)} back to itself. Make one resolver return another alias."
             )
         return (*trail, step)

@@ -54,7 +54,7 @@ def _find_asker(reference: Any, seen: List[Any]) -> Any:
     resolver = None
     with suppress(ConfigurationError):
         resolver = _resolver_of(place)
-    if getattr(resolver, "by_asker", False):
+    if getattr(resolver, "by_context", False):
         return resolver
     found = (_find_asker(part, seen) for part in parts_of(place))
     return next((each for each in found if each is not None), None)

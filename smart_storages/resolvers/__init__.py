@@ -1,6 +1,9 @@
 """Rules that say which storage a file lives in; a dispatcher follows them.
 
-Write your own as a subclass of :class:`StorageResolver`, or take one of the ready ones:
+A method and a file name come in from a dispatcher; an alias goes out. A rule may not know what a
+storage does.
+
+Write your own as a subclass of :class:`StorageResolver`, or use one of the classes here:
 
     >>> rule = ByExtension({"pdf": "documents"}, default="media")
     >>> rule.resolve({}, "open", "press/kit.pdf", {})
@@ -13,8 +16,8 @@ file lives in goes out. A rule may not know the dispatcher that asks, nor what a
 from __future__ import annotations
 
 from smart_storages.resolvers.base import FirstMatch, StorageResolver
-from smart_storages.resolvers.by_asker import ByRegion, ByTenant
 from smart_storages.resolvers.by_content import ByContentType, BySize
+from smart_storages.resolvers.by_context import ByRegion, ByTenant
 from smart_storages.resolvers.by_name import ByExtension, ByPathPrefix, RendezvousHash
 
 __all__ = [
@@ -30,5 +33,5 @@ __all__ = [
 ]
 
 for _name in __all__:
-    # Migrations and pickles name a class by its module: this one, which stays.
+    # Migrations and pickles name a class by its module, so it is this public one, which stays.
     globals()[_name].__module__ = __name__

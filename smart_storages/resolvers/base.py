@@ -1,4 +1,4 @@
-"""What every rule has, and what a dispatcher takes for one."""
+"""The base class of resolvers, and how a dispatcher's ``resolver`` option is turned into one."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = [
     "explain_answer",
     "known",
     "shortcut",
-    "there",
+    "without_missing_fallback",
 ]
 
-#: Alias of the storage for which no rule gives another.
+#: Alias of the storage that is used if a resolver chooses none.
 FALLBACK = "fallback"
 
 
 class StorageResolver:
     """A rule that says which storage a file lives in.
 
-    Override :meth:`resolve`. The arguments of the constructor travel in migrations and pickles;
-    keep them to plain values, and let ``resolve`` look things up.
+    Override :meth:`resolve`. The constructor's arguments are written into migrations and pickles:
+    use plain values for them, and look things up in ``resolve``.
 
     Example::
 
@@ -37,16 +37,19 @@ class StorageResolver:
                 return "europe" if filename.startswith("eu/") else None
     """
 
-    #: A later read could not repeat the choice; the dispatcher records the alias in the name.
+    #: Set it to ``True`` if a later read could not repeat the choice. The dispatcher then records
+    #: the alias in the name.
     records = False
-    #: The choice follows from the name; the dispatcher sees to it that the name a file gets in
-    #: the end leads to where it was written.
+    #: ``True`` if the choice depends on the name. The dispatcher then makes sure that the name
+    #: under which a file is finally stored resolves to the storage that it was written to.
     by_name = False
-    #: It follows from every letter, so that any other name may lead elsewhere.
+    #: ``True`` if it depends on the whole name, so that any change of it, such as a suffix, may
+    #: resolve to another storage.
     by_whole_name = False
-    #: It follows from who asks: whoever asks for somebody else may get another file of that name.
-    by_asker = False
-    #: Every alias that the rule can give, ``None`` if it cannot say.
+    #: ``True`` if it depends on the context of the call, such as the current tenant: in another
+    #: context, the same name may be another file.
+    by_context = False
+    #: Every alias that the rule can return, ``None`` if that is not known.
     aliases: Optional[FrozenSet[str]] = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -59,7 +62,7 @@ class StorageResolver:
     def __call__(
         self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
     ) -> Any:
-        """Do what the dispatcher calls; override it to wrap every resolution."""
+        """Called by the dispatcher; override it to run code around every resolution."""
         return self.resolve(storages, method, filename, params)
 
     def resolve(
@@ -68,8 +71,8 @@ class StorageResolver:
         """Return the alias of the storage for one call.
 
         Args:
-            storages: The storages there are, by alias.
-            method: Method of the Storage API; ``"save"`` also while a save's name is made.
+            storages: The storages that can be chosen, by alias.
+            method: Method of the Storage API; ``"save"`` also when the name for a save is made.
             filename: Name of the file, or of the directory for ``listdir``.
             params: The other arguments of the call: ``content`` of a save, ``mode`` of an open.
 
@@ -78,30 +81,33 @@ class StorageResolver:
             ``None`` for the fallback.
 
         Raises:
-            ResolutionError: for the fallback as well.
+            ResolutionError: means the fallback, as ``None`` does.
         """
         raise NotImplementedError(f"{type(self).__name__} must define resolve().")
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
-        """Tell whether ``alias``, the first segment of a name, is one that a save recorded.
+        """Return whether ``alias``, the first segment of a name, is one that a save recorded.
 
         Raises:
-            RoutingRefusedError: it is, and whoever asks now may not have the file.
+            RoutingRefusedError: it is, but the file may not be accessed in the current context.
         """
         return alias in storages if self.aliases is None else alias in self.aliases
 
     def spread(self, storages: Mapping[str, Any], path: str) -> Optional[Collection[str]]:
-        """Return every alias that may hold files of a directory, ``None`` for ``resolve``'s one."""
+        """Return every alias that may hold files of a directory.
+
+        ``None`` means only the alias that ``resolve`` returns for it.
+        """
         return None
 
     def explain(
         self, storages: Mapping[str, Any], method: str, filename: str, params: Mapping[str, Any]
     ) -> str:
-        """Say in a sentence why ``resolve`` gives what it gives."""
+        """Return a sentence that says why ``resolve`` chooses this storage."""
         return explain_answer(self, repr(self), storages, method, filename, params)
 
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
-        """Return the path of the class and its arguments, for migrations."""
+        """Return the dotted path of the class and its arguments, for migrations."""
         args, kwargs = self._constructor_args
         return path_of(type(self)), args, kwargs
 
@@ -155,9 +161,9 @@ def as_resolver(resolver: Any) -> Any:
             ) from error
     if not callable(resolver):
         raise ConfigurationError(
-            f"{label!r} is no resolver: that is a StorageResolver, a callable of (storages, "
-            "method, filename, params), or the dotted path of one, not "
-            f"{type(resolver).__name__}."
+            f"{label!r} is not a resolver: its type is {type(resolver).__name__}. Give a "
+            "StorageResolver, a callable of (storages, method, filename, params), or the dotted "
+            "path of one."
         )
     _refuse_signature(resolver, label)
     return resolver
@@ -170,34 +176,37 @@ def _name_of(resolver: Any) -> str:
 
 
 def _refuse_signature(resolver: Any, label: str) -> None:
-    # Once for each dispatcher, so that no call pays for it.
+    # Done once for each dispatcher, so that it costs no time in calls.
     asked = shortcut(resolver)
     if asked is not resolver and type(resolver).__module__ == __package__:
         return
     try:
         arguments = signature(asked)
-    except (TypeError, ValueError):  # some built-in callables cannot say
+    except (TypeError, ValueError):  # some built-in callables have no signature to inspect
         return
     try:
         arguments.bind({}, "open", "a.txt", {})
     except TypeError as error:
         raise ConfigurationError(
-            f"The resolver {label!r} takes other arguments than it is called with: storages, "
-            f"method, filename, params ({error})."
+            f"The resolver {label!r} cannot be called with (storages, method, filename, params): "
+            f"{error}. Make it take these arguments."
         ) from error
 
 
 def explain_answer(resolver: Any, label: str, *call: Any) -> str:
-    """Say in a sentence what a resolver that explains nothing itself gave."""
+    """Return a sentence about the answer of a resolver that has no explanation of its own."""
     try:
         answer = resolver(*call)
     except ResolutionError as error:
         return f"{label} raised ResolutionError: {str(error).rstrip('.')}."
-    return f"{label} gave {'None' if answer is None else 'it'}."
+    return f"{label} returned {'None' if answer is None else 'it'}."
 
 
 def shortcut(resolver: Any) -> Any:
-    """Return what can be called in a resolver's place: its ``resolve``, unless it wraps that."""
+    """Return what to call for a resolver: its ``resolve``, unless it overrides ``__call__``.
+
+    This saves one call on each resolution.
+    """
     is_ours = isinstance(resolver, StorageResolver)
     if is_ours and type(resolver).__call__ is StorageResolver.__call__:
         return resolver.resolve
@@ -212,17 +221,20 @@ def known(*aliases: Optional[str]) -> FrozenSet[str]:
     return frozenset(alias for alias in aliases if alias is not None)
 
 
-def there(aliases: Collection[str], storages: Mapping[str, Any]) -> List[str]:
-    """Leave out a fallback that does not exist; what else does not is for the caller to hear."""
+def without_missing_fallback(aliases: Collection[str], storages: Mapping[str, Any]) -> List[str]:
+    """Return the aliases without a fallback that does not exist.
+
+    Other aliases that do not exist stay: they are mistakes, and the caller raises for them.
+    """
     return [alias for alias in aliases if alias != FALLBACK or alias in storages]
 
 
 class FirstMatch(StorageResolver):
-    """The first of several rules that gives a storage.
+    """Asks several rules in order, and uses the first that returns a storage.
 
     Args:
-        resolvers: Instances, classes, callables or dotted paths, in the order they are asked.
-            One that returns ``None`` or raises ``ResolutionError`` leaves it to the next.
+        resolvers: Instances, classes, callables or dotted paths, in the order in which they are
+            asked. If one returns ``None`` or raises ``ResolutionError``, the next is asked.
 
     Example:
         >>> rule = FirstMatch(ByExtension({"pdf": "documents"}), ByPathPrefix({"img": "media"}))
@@ -240,7 +252,8 @@ class FirstMatch(StorageResolver):
 
     @property
     def resolvers(self) -> List[Any]:
-        # Late: settings.py may build this rule, and what it names may need settings.
+        # Not in the constructor: settings.py may create this rule, and importing what it names
+        # may need the settings.
         if self._resolvers is None:
             self._resolvers = [as_resolver(each) for each in self.given]
         return self._resolvers
@@ -262,8 +275,8 @@ class FirstMatch(StorageResolver):
         return any(getattr(each, "by_whole_name", False) for each in self.resolvers)
 
     @property
-    def by_asker(self) -> bool:  # type: ignore[override]
-        return any(getattr(each, "by_asker", False) for each in self.resolvers)
+    def by_context(self) -> bool:  # type: ignore[override]
+        return any(getattr(each, "by_context", False) for each in self.resolvers)
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Any:
         for ask in self._shortcuts or self._make_shortcuts():
@@ -277,7 +290,7 @@ class FirstMatch(StorageResolver):
 
     def accepts(self, storages: Mapping[str, Any], alias: str, filename: str) -> bool:
         is_accepted = False
-        # Every rule is asked, so that one that refuses is heard.
+        # Every rule is asked, so that any of them can refuse by raising.
         for accepts in self._acceptors or self._make_acceptors():
             if accepts(storages, alias, filename):
                 is_accepted = True
@@ -303,5 +316,5 @@ class FirstMatch(StorageResolver):
                 continue
             if isinstance(each, StorageResolver):
                 return f"{each!r}: {each.explain(storages, method, filename, params)}"
-            return f"{each!r} gave it."
+            return f"{each!r} returned it."
         return "No rule matches."

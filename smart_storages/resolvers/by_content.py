@@ -1,4 +1,4 @@
-"""Rules that look at what is saved; the choice is recorded in the name."""
+"""Rules that use the content of a save; the choice is recorded in the name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["ByContentType", "BySize"]
 
 
 class ByContentType(StorageResolver):
-    """By the type of the content at save time; the choice is recorded in the name.
+    """Chooses by the type of the content at save time; the choice is recorded in the name.
 
-    The type is the upload's ``content_type``, or else guessed from the name. It is what the
-    browser claims, and no proof of what the bytes are.
+    The type is the upload's ``content_type``, or is guessed from the name. It is what the browser
+    claims, and does not prove what the bytes are.
 
     Args:
         table: Aliases by type: ``"application/pdf"``, or ``"image/*"``.
@@ -44,11 +44,12 @@ class ByContentType(StorageResolver):
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
         content = params.get("content")
         if content is None and type(filename) is str:
-            # No content, as in every call but a save: mostly the extension says it all. Not
-            # ".png" (a name without one), not a URL, and not what is packed.
+            # Without content, as in every call except a save, the extension alone is usually
+            # enough, and faster. Not for ".png" (a name without an extension), URLs, and
+            # compressed files.
             dot = filename.rfind(".")
             extension = filename[dot:]
-            # The tables of mimetypes itself, so that an add_type() counts at once.
+            # The table of mimetypes itself, so that a call of add_type() counts at once.
             guessed = mimetypes.types_map.get(extension) if mimetypes.inited else None
             if (
                 guessed is not None
@@ -73,14 +74,15 @@ class ByContentType(StorageResolver):
 
 
 class BySize(StorageResolver):
-    """By the size of the content at save time; the choice is recorded in the name.
+    """Chooses by the size of the content at save time; the choice is recorded in the name.
 
-    A name that carries no alias is one from before: it is looked for in the fallback.
+    A name without a recorded alias was saved before this rule was used: the file is looked for in
+    the fallback.
 
     Args:
         limit: Largest size, in bytes, that counts as small.
         small: Alias for content up to the limit.
-        large: Alias for larger content, and for content whose size is not known beforehand.
+        large: Alias for larger content, and for content whose size is not known in advance.
 
     Example:
         >>> from django.core.files.base import ContentFile
@@ -107,7 +109,7 @@ class BySize(StorageResolver):
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         content = params.get("content")
         if content is None:
-            return "The name carries no alias, and there is no content to measure."
+            return "The name has no recorded alias, and there is no content to measure."
         size = _size_of(content)
         return f"The content has {'an unknown number of' if size is None else size} bytes."
 

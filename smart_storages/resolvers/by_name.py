@@ -1,4 +1,4 @@
-"""Rules that follow the name of a file."""
+"""Rules that use the name of a file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from zlib import crc32
 
 from smart_storages.common.arguments import require_names, require_tables
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.resolvers.base import FALLBACK, StorageResolver, known, there
+from smart_storages.resolvers.base import FALLBACK, StorageResolver, known, without_missing_fallback
 
 __all__ = ["ByExtension", "ByPathPrefix", "RendezvousHash"]
 
-#: Far more than there will be buckets, so that each one's share is even.
+#: Far more slots than there will be buckets, so that each bucket gets nearly the same share.
 _SLOTS = 1 << 14
 _WEIGHTS = f"<{_SLOTS}Q"
-_DRAWN = struct.calcsize(_WEIGHTS)
+_STREAM_BYTES = struct.calcsize(_WEIGHTS)
 
 
 class ByExtension(StorageResolver):
-    """By the extension of the name; the longest that matches wins.
+    """Chooses by the extension of the name; the longest that matches wins.
 
     Args:
         table: Aliases by extension, with or without the dot, in any case.
@@ -41,7 +41,7 @@ class ByExtension(StorageResolver):
         self.table = {f".{key.lower().lstrip('.')}": alias for key, alias in table.items()}
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
-        # Before Django 5 another name for "a.tar.gz" is "a.tar_x7Yp2aB.gz".
+        # Before Django 5, the alternative name for "a.tar.gz" is "a.tar_x7Yp2aB.gz".
         self.by_whole_name = any(key.count(".") > 1 for key in self.table)
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
@@ -59,7 +59,7 @@ class ByExtension(StorageResolver):
         return self.default
 
     def spread(self, storages: Any, path: str) -> Collection[str]:
-        return there(self.aliases or (), storages)
+        return without_missing_fallback(self.aliases or (), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         extension = posixpath.splitext(filename)[1] or "no extension"
@@ -67,10 +67,11 @@ class ByExtension(StorageResolver):
 
 
 class ByPathPrefix(StorageResolver):
-    """By the directories that a name begins with; the longest prefix that matches wins.
+    """Chooses by the directories that a name begins with; the longest prefix that matches wins.
 
     Args:
-        table: Aliases by prefix. Prefixes end at a segment: ``"reports"`` is not ``"reports2/"``.
+        table: Aliases by prefix. A prefix matches whole segments: ``"reports"`` does not match
+            ``"reports2/"``.
         default: Alias for every other name; ``None`` for the fallback.
 
     Example:
@@ -86,7 +87,7 @@ class ByPathPrefix(StorageResolver):
         pairs = [(key.strip("/") + "/", alias) for key, alias in table.items()]
         self.table = sorted(pairs, key=lambda pair: -len(pair[0]))
         self._directories = {prefix[:-1]: alias for prefix, alias in pairs}
-        # No other name can match, however it is spelled.
+        # A name that begins with none of these matches no prefix, however it is spelled.
         self._beginnings = (".", *{prefix.partition("/")[0] for prefix, _ in pairs})
         self.default = default
         self.aliases = known(*table.values(), default or FALLBACK)
@@ -113,7 +114,7 @@ class ByPathPrefix(StorageResolver):
     def spread(self, storages: Any, path: str) -> Collection[str]:
         inside = "" if path in ("", ".") else path.strip("/") + "/"
         below = [alias for prefix, alias in self.table if prefix.startswith(inside)]
-        return there(known(self._match(path)[1], *below), storages)
+        return without_missing_fallback(known(self._match(path)[1], *below), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
         prefix = self._match(filename)[0]
@@ -121,10 +122,11 @@ class ByPathPrefix(StorageResolver):
 
 
 class RendezvousHash(StorageResolver):
-    """By a hash of the name over N buckets: adding one moves 1/N of the names, and only to it.
+    """Chooses one of N buckets by a hash of the name.
 
-    The choice follows from the name alone. When buckets will be added to files that stay where
-    they are, set ``record_alias`` on the dispatcher.
+    A new bucket takes over an equal share of the names; all other names keep their bucket. The
+    choice depends on the name alone: if buckets will be added while files stay where they are, set
+    ``record_alias`` on the dispatcher.
 
     Args:
         buckets: Aliases, in any order.
@@ -152,26 +154,26 @@ class RendezvousHash(StorageResolver):
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> str:
         if "./" in filename or "//" in filename:
             filename = posixpath.normpath(filename)
-        slots = self._slots or self._draw_slots()
+        slots = self._slots or self._assign_slots()
         return slots[crc32(filename.encode("utf-8", "surrogatepass")) % _SLOTS]
 
-    def _draw_slots(self) -> Tuple[str, ...]:
-        self._slots = _draw_slots(tuple(self.buckets))
+    def _assign_slots(self) -> Tuple[str, ...]:
+        self._slots = _assign_slots(tuple(self.buckets))
         return self._slots
 
     def spread(self, storages: Any, path: str) -> Collection[str]:
-        return there(self.aliases or (), storages)
+        return without_missing_fallback(self.aliases or (), storages)
 
     def explain(self, storages: Any, method: str, filename: str, params: Any) -> str:
-        return f"Of {len(self.buckets)} buckets it weighs most for {filename!r}."
+        return f"Of {len(self.buckets)} buckets it has the highest weight for {filename!r}."
 
 
 @lru_cache(maxsize=32)
-def _draw_slots(buckets: Tuple[str, ...]) -> Tuple[str, ...]:
-    # The contest of the buckets is held once for each slot, not for each call: every bucket draws
-    # its weights from a stream of its own.
+def _assign_slots(buckets: Tuple[str, ...]) -> Tuple[str, ...]:
+    # The bucket with the highest weight is found once for each slot, not for each call. A bucket's
+    # weights come from a pseudorandom stream that depends on its alias alone.
     weights = []
     for alias in buckets:
-        stream = shake_128(alias.encode("utf-8", "surrogatepass")).digest(_DRAWN)
+        stream = shake_128(alias.encode("utf-8", "surrogatepass")).digest(_STREAM_BYTES)
         weights.append(struct.unpack(_WEIGHTS, stream))
-    return tuple(buckets[drawn.index(max(drawn))] for drawn in zip(*weights))
+    return tuple(buckets[column.index(max(column))] for column in zip(*weights))

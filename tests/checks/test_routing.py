@@ -69,7 +69,7 @@ def check(settings):
     ("backend", "options", "expected", "words"),
     [
         (DISPATCHER, {"resolver": "no.such.Rule"}, "E014", "no.such.Rule"),
-        (DISPATCHER, {"resolver": "os.sep"}, "E014", "'os.sep' is no resolver"),
+        (DISPATCHER, {"resolver": "os.sep"}, "E014", "'os.sep' is not a resolver"),
         (DISPATCHER, {"resolver": "smart_storages.resolvers.BySize"}, "E014", "needs arguments"),
         (DISPATCHER, {"resolver": FirstMatch("media")}, "E014", "'media' cannot be imported"),
         (DISPATCHER, {"resolver": lambda storages: "a"}, "E014", "storages, method, filename"),

@@ -121,12 +121,12 @@ def test_one_of_many_readers_copies(two):
     put(two[1], "a.txt", b"moving")
     storage = copying(two)
     lock = NameLock("a.txt")
-    assert lock.take()  # as another reader does while it copies
+    assert lock.acquire()  # as another reader does while it copies
     try:
         assert storage.open("a.txt").read() == b"moving"
         assert not two[0].exists("a.txt")
     finally:
-        lock.give_back()
+        lock.release()
     storage.open("a.txt").close()
     assert two[0].exists("a.txt")
 

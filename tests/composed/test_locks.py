@@ -35,7 +35,7 @@ class Work:
         self.done += 1
         if self.act:
             self.act()
-        return NameLock(self.name).take()
+        return NameLock(self.name).acquire()
 
     def steps(self):
         return (yield self, "do", (), {})
@@ -43,23 +43,23 @@ class Work:
 
 def test_a_lock_has_one_holder_until_it_is_given_back():
     first, second = NameLock("a.txt"), NameLock("a.txt")
-    assert first.take()
-    assert not second.take()
-    assert NameLock("b.txt").take()
-    second.give_back()  # it never had it
-    assert not second.take()
-    first.give_back()
-    assert second.take()
+    assert first.acquire()
+    assert not second.acquire()
+    assert NameLock("b.txt").acquire()
+    second.release()  # it never had it
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
 
 
 def test_two_spellings_of_a_name_have_one_lock():
-    assert NameLock("d/a.txt").take()
-    assert not NameLock("d//./a.txt").take()
+    assert NameLock("d/a.txt").acquire()
+    assert not NameLock("d//./a.txt").acquire()
 
 
 def test_steps_run_under_the_lock_and_free_it():
     assert run(locked_steps("a.txt", Work().steps(), wait=False)) is False
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()
 
 
 def test_an_error_frees_the_lock():
@@ -68,11 +68,11 @@ def test_an_error_frees_the_lock():
 
     with pytest.raises(OSError, match="no"):
         run(locked_steps("a.txt", Work(act=fail).steps(), wait=True))
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()
 
 
 def test_who_does_not_wait_does_nothing_while_another_has_the_lock():
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()
     work = Work()
     assert run(locked_steps("a.txt", work.steps(), wait=False)) is None
     assert work.done == 0
@@ -80,13 +80,13 @@ def test_who_does_not_wait_does_nothing_while_another_has_the_lock():
 
 def test_who_waits_goes_on_when_the_other_has_finished(monkeypatch):
     other = NameLock("a.txt")
-    assert other.take()
+    assert other.acquire()
     pauses = []
 
     def pause(self, seconds):
         pauses.append(seconds)
         if len(pauses) == 3:
-            other.give_back()
+            other.release()
 
     monkeypatch.setattr(NameLock, "pause", pause)
     work = Work()
@@ -95,13 +95,13 @@ def test_who_waits_goes_on_when_the_other_has_finished(monkeypatch):
 
 
 def test_nobody_waits_for_good(monkeypatch, caplog):
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()
     monkeypatch.setattr(locks, "_WAIT", 0.02)
     work = Work()
     run(locked_steps("a.txt", work.steps(), wait=True))
     assert work.done == 1
     assert "a.txt" in caplog.text
-    assert not NameLock("a.txt").take(), "the other one's lock was freed"
+    assert not NameLock("a.txt").acquire(), "the other one's lock was freed"
 
 
 def test_storages_within_storages_lock_a_name_once(monkeypatch):
@@ -110,7 +110,7 @@ def test_storages_within_storages_lock_a_name_once(monkeypatch):
     inner = locked_steps("a.txt", work.steps(), wait=True)
     assert run(locked_steps("a.txt", inner, wait=True)) is False
     assert work.done == 1
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()
 
 
 def test_threads_take_turns():
@@ -118,7 +118,7 @@ def test_threads_take_turns():
     guard = threading.Lock()
 
     class Turn:
-        def take(self):
+        def acquire(self):
             with guard:
                 inside.append(1)
                 most.append(len(inside))
@@ -129,7 +129,7 @@ def test_threads_take_turns():
 
     def go(number):
         for _ in range(20):
-            run(locked_steps("a.txt", iter_call(Turn(), "take"), wait=True))
+            run(locked_steps("a.txt", iter_call(Turn(), "acquire"), wait=True))
 
     run_in_threads(go, range(4))
     assert len(most) == 80
@@ -188,7 +188,7 @@ def test_a_cache_that_does_not_work_is_named_in_one_line(settings, caplog):
     run(locked_steps("a.txt", Work().steps(), wait=True))
     (told,) = caplog.records[:1]
     assert told.getMessage() == (
-        "The cache 'broken', which SMART_STORAGE_LOCK_CACHE names, does not work, so that nothing "
+        "The cache 'broken', which SMART_STORAGE_LOCK_CACHE names, does not work, so nothing "
         "is locked: ConnectionError('down')"
     )
     assert told.exc_info is None
@@ -242,4 +242,4 @@ def test_a_task_that_is_cancelled_leaves_a_lock_that_runs_out(settings):
 
     async_to_sync(cancel)()
     assert caches["default"].touch(NameLock("a.txt")._key, 0)  # it was there, with an end
-    assert NameLock("a.txt").take()
+    assert NameLock("a.txt").acquire()

@@ -1,4 +1,4 @@
-"""Rules that look at who is asking: the tenant, the region."""
+"""Rules that use the context of the call: the current tenant, the current region."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from smart_storages.tenancy import TENANT, _tenant, current_region, current_tena
 
 __all__ = ["ByRegion", "ByTenant"]
 
-#: Aliases that are there for everybody; a template must not give them to a tenant of that name.
+#: Aliases that all tenants share; a template must not give one to a tenant of that name.
 _COMMON = frozenset(["default", FALLBACK, "staticfiles"])
 _MOST_TENANTS = 10_000
 
 
 class ByTenant(StorageResolver):
-    """By the tenant on whose behalf the code runs; see :mod:`smart_storages.tenancy`.
+    """Chooses by the tenant on whose behalf the code runs; see :mod:`smart_storages.tenancy`.
 
-    With ``record_alias`` on the dispatcher a name says whose it is: it leads to its owner's file
-    or to a refusal, never to the asker's file of the same name.
+    With ``record_alias`` on the dispatcher, a name says which tenant owns the file. Used on behalf
+    of another tenant, it is refused; it never means that tenant's own file of the same name.
 
     Args:
-        alias: The alias or module with ``{tenant}`` in it, or a table of aliases by tenant.
-        strict: No tenant, no file. Without it, no tenant means the fallback, and recorded names
-            can be read.
+        alias: An alias or module that contains ``{tenant}``, or a table of aliases by tenant.
+        strict: Refuse all files while there is no tenant. If ``False``, the fallback is used
+            while there is none, and recorded names can be read.
 
     Raises:
-        RoutingRefusedError: no tenant; a tenant that the table lacks; another tenant's file; a
-            tenant to whom the template would give ``default``, ``fallback`` or ``staticfiles``.
+        RoutingRefusedError: there is no tenant; the tenant is not in the table; the file is
+            another tenant's; or the template would give the tenant ``default``, ``fallback`` or
+            ``staticfiles``.
 
     Example:
         >>> from smart_storages.tenancy import use_tenant
@@ -40,7 +41,7 @@ class ByTenant(StorageResolver):
         'tenant_acme'
     """
 
-    by_asker = True
+    by_context = True
 
     def __init__(
         self, alias: Union[str, Mapping[str, str]] = "tenant_{tenant}", *, strict: bool = True
@@ -56,32 +57,34 @@ class ByTenant(StorageResolver):
         before, found, after = self.template.partition("{tenant}")
         if self.table is None and (not found or "{tenant}" in after):
             raise ConfigurationError(
-                f"ByTenant: the alias {alias!r} must hold {{tenant}} once, or every tenant would "
-                "get the same storage."
+                f"ByTenant: the alias {alias!r} must contain {{tenant}} exactly once, or tenants "
+                "could get the same storage."
             )
         self._pattern = re.compile(f"{re.escape(before)}{TENANT}{re.escape(after)}")
-        # What a tenant gets, once it has been found out: this is on the way of every call.
+        # A cache of each tenant's alias, because every call needs one.
         self._found: Dict[Any, str] = dict(self.table or {})
 
     def _own(self) -> Optional[str]:
         tenant = current_tenant()
         if tenant is None:
             if self.strict:
-                raise RoutingRefusedError(f"No tenant, no file. {_how_to_have_one()}")
+                raise RoutingRefusedError(f"No tenant, no file. {_how_to_set_one()}")
             return None
         if self.table is None:
             alias = self.template.replace("{tenant}", tenant)
             if alias in _COMMON:
                 raise RoutingRefusedError(
-                    f"The tenant {tenant!r} would get the alias {alias!r}, which is everybody's. "
-                    "Give ByTenant a template that is longer, or a table."
+                    f"The tenant {tenant!r} would get the alias {alias!r}, shared by all tenants. "
+                    'Give ByTenant a template with a prefix, such as "tenant_{tenant}", or a table.'
                 )
             if len(self._found) >= _MOST_TENANTS:
                 self._found.clear()
             self._found[tenant] = alias
             return alias
         if tenant not in self.table:
-            raise RoutingRefusedError(f"The tenant {tenant!r} is not in the table of ByTenant.")
+            raise RoutingRefusedError(
+                f"The tenant {tenant!r} is not in the table of ByTenant. Add it there."
+            )
         return self.table[tenant]
 
     def resolve(self, storages: Any, method: str, filename: str, params: Any) -> Optional[str]:
@@ -92,14 +95,14 @@ class ByTenant(StorageResolver):
             return True
         own = self._own()
         if self.table is None:
-            is_somebodys = alias not in _COMMON and bool(self._pattern.fullmatch(alias))
+            is_of_a_tenant = alias not in _COMMON and bool(self._pattern.fullmatch(alias))
         else:
-            is_somebodys = alias in self.table.values()
-        if is_somebodys and own is not None and alias != own:
+            is_of_a_tenant = alias in self.table.values()
+        if is_of_a_tenant and own is not None and alias != own:
             raise RoutingRefusedError(
                 f"The tenant {current_tenant()!r} asked for a file of {alias!r}."
             )
-        return is_somebodys or (alias == FALLBACK and not self.strict)
+        return is_of_a_tenant or (alias == FALLBACK and not self.strict)
 
     def spread(self, storages: Any, path: str) -> Optional[Collection[str]]:
         return known(self._own()) or None
@@ -108,26 +111,27 @@ class ByTenant(StorageResolver):
         return f"The tenant is {current_tenant()!r}."
 
 
-def _how_to_have_one() -> str:
-    ways = (
+def _how_to_set_one() -> str:
+    hint = (
         "Wrap the code in use_tenant(...); for requests, install "
         f"smart_storages.tenancy.TenantMiddleware and set {config.TENANT_SETTING}"
     )
     unset = "" if config.get_tenant_function() else ", which is not set"
-    return f"{ways}{unset}."
+    return f"{hint}{unset}."
 
 
 class ByRegion(StorageResolver):
-    """By region, for data residency; the choice is recorded in the name.
+    """Chooses by region, for data residency; the choice is recorded in the name.
 
     Args:
         table: Aliases by region.
         region: A function of ``(method, filename, params)``, or its dotted path, that returns the
             region; by default the one set with :func:`smart_storages.tenancy.use_region`.
-        strict: An unknown region is refused. Without it, it means the fallback.
+        strict: Refuse an unknown region. If ``False``, the fallback is used for it.
 
     Raises:
-        ConfigurationError: ``region`` is no function, or gives what is no region.
+        ConfigurationError: ``region`` is not a function, or returns something other than a string
+            or ``None``.
         RoutingRefusedError: the region is not in the table.
 
     Example:
@@ -157,8 +161,8 @@ class ByRegion(StorageResolver):
         self.region = region
         self._function: Any = None
         self.strict = strict
-        #: A function may look at the file alone; the context variable never does.
-        self.by_asker = region is None
+        # A function may depend on the file alone; the context variable never does.
+        self.by_context = region is None
         self.aliases = known(*self.table.values(), None if strict else FALLBACK)
 
     def _region(self, method: str, filename: str, params: Any) -> Optional[str]:
@@ -168,17 +172,20 @@ class ByRegion(StorageResolver):
         region: Optional[str] = function(method, filename, params)
         if region is not None and not isinstance(region, str):
             raise ConfigurationError(
-                f"ByRegion: {self.region!r} gave {region!r}; a region is a text, or None."
+                f"ByRegion: {self.region!r} returned {region!r}; a region is a string, or None."
             )
         return region
 
     def _find_function(self) -> Any:
-        # Late: settings.py may build this rule, and what it names may need settings.
+        # Not in the constructor: settings.py may create this rule, and importing what it names
+        # may need the settings.
         function = self.region
         if isinstance(function, str):
             function = import_path("ByRegion: the region", function)
             if not callable(function):
-                raise ConfigurationError(f"ByRegion: {self.region!r} is no function.")
+                raise ConfigurationError(
+                    f"ByRegion: region must name a function; {self.region!r} is not one."
+                )
         self._function = function
         return function
 
