@@ -131,8 +131,8 @@ class Command(BaseCommand):
                 pruned = operations.prune(options["prune_days"])
         if options["verbosity"] > 0:
             self.stdout.write(f"{report.requeued} queued again.")
-            for outcome, count in sorted(report.carried.items()):
-                self.stdout.write(f"{count} carried here: {outcome}.")
+            for outcome, count in sorted(report.processed.items()):
+                self.stdout.write(f"{count} processed here: {outcome}.")
             self.stdout.write(f"{report.local_deleted} finished local copies deleted.")
             self.stdout.write(f"{report.orphans} orphans deleted.")
             if options["prune_days"] is not None:
