@@ -7,6 +7,7 @@ Python runs as in ``python manage.py shell``, with what the blocks above it have
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import shlex
 import sys
@@ -276,8 +277,9 @@ def _check_python(arguments: List[str]) -> None:
 
 def _check_manage(arguments: List[str]) -> None:
     name, rest = arguments[0], arguments[1:]
-    if name == "db_worker":  # needs its app; found is enough
-        assert importlib.util.find_spec(f"django_tasks_db.management.commands.{name}")
+    if name == "db_worker":  # needs its app; found is enough, where Python is new enough for it
+        tasks = importlib.util.find_spec("django_tasks_db")
+        assert not tasks or importlib.util.find_spec(f"{tasks.name}.management.commands.{name}")
         return
     app = get_commands().get(name, "newsroom")  # or else the example site has it
     load_command_class(app, name).create_parser("manage.py", name).parse_args(rest)
