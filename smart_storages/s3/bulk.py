@@ -158,6 +158,7 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
         **params,
     )
     refused = answer.get("Errors", ())
+    # One that names no key of ours says nothing.
     named = {entry.get("Key") for entry in (*answer.get("Deleted", ()), *refused)}
     failed = {
         key: translate_answer(500, MISSING_RESULT, **target.places(key))
@@ -165,11 +166,11 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
         if key not in named
     }
     told = {
-        entry["Key"]: translate_answer(
-            _STATUS_OF.get(entry.get("Code"), 400), entry.get("Code"), **target.places(entry["Key"])
+        key: translate_answer(
+            _STATUS_OF.get(entry.get("Code"), 400), entry.get("Code"), **target.places(key)
         )
-        for entry in refused
-        if entry.get("Code") != "NoSuchKey"
+        for key, entry in ((entry.get("Key"), entry) for entry in refused)
+        if key in keys and entry.get("Code") != "NoSuchKey"
     }
     return {**failed, **told}
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import weakref
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from botocore.awsrequest import AWSResponse
@@ -135,8 +136,10 @@ class DirectClient:
         # A client must be able to go while this is kept beside it.
         self._client = weakref.ref(client)
         self._emitter = emitter_of(client)
-        self._routes: Dict[str, Optional[BucketRoute]] = {}
-        self._handlers: Any = None
+        client.meta.events.register(_PROBED_EVENT, _catch_probe, unique_id="smart-storages-probe")
+        # What was learned, and the handlers that stood when it was: one object, so that no thread
+        # keeps what it learned under others.
+        self._known: Tuple[Any, Dict[str, Optional[BucketRoute]]] = (None, {})
         self.user_agent = client.meta.config.user_agent
         self._pools = SocketPools(client)
 
@@ -149,18 +152,19 @@ class DirectClient:
     def route(self, bucket: str) -> Optional[BucketRoute]:
         """Return the lean way to a bucket, ``None`` if only the client knows one."""
         # botocore replaces this object when a handler comes or goes.
-        if handlers_version(self._emitter) is not self._handlers:
-            self._routes = {}
+        version = handlers_version(self._emitter)
+        known = self._known
+        if known[0] is not version:
+            known = self._known = (version, {})
         try:
-            return self._routes[bucket]
+            return known[1][bucket]
         except KeyError:
-            route = self._routes[bucket] = self._find_route(bucket)
-            self._handlers = handlers_version(self._emitter)
+            route = known[1][bucket] = self._find_route(bucket)
             return route
 
     def forget(self, bucket: str) -> None:
         """Ask the client anew at the next request: it was told something, a region perhaps."""
-        self._routes.pop(bucket, None)
+        self._known[1].pop(bucket, None)
 
     def _find_route(self, bucket: str) -> Optional[BucketRoute]:
         client = self._client()
@@ -200,23 +204,31 @@ class DirectClient:
 
 def _ask_client(client: Any, bucket: str) -> Any:
     """Return the request that a client would send for the probe key, unsent."""
-    caught = []
-
-    def catch(request: Any, **kwargs: Any) -> Any:
-        if not urlsplit(request.url).path.endswith(_PROBE_KEY):
-            return None
-        caught.append(request)
-        headers: Any = {"content-length": "0"}
-        return AWSResponse(request.url, 200, headers, _NoBody())
-
-    client.meta.events.register("before-send.s3.GetObject", catch)
+    # The client is shared by all threads, and so are its handlers: what one thread asks for must
+    # never be taken for the answer to another, which would lead to another bucket.
+    caught: List[Any] = []
+    _probing.caught = caught
     try:
         client.get_object(Bucket=bucket, Key=_PROBE_KEY)
     except (BotoCoreError, ClientError):
         return None
     finally:
-        client.meta.events.unregister("before-send.s3.GetObject", catch)
+        del _probing.caught
     return caught[0] if caught else None
+
+
+_probing = threading.local()
+_PROBED_EVENT = "before-send.s3.GetObject"
+
+
+def _catch_probe(request: Any, **kwargs: Any) -> Any:
+    """Keep a request from being sent, if this thread only asks what it would be."""
+    caught = getattr(_probing, "caught", None)
+    if caught is None:
+        return None
+    caught.append(request)
+    headers: Any = {"content-length": "0"}
+    return AWSResponse(request.url, 200, headers, _NoBody())
 
 
 class _NoBody(BytesIO):

@@ -25,6 +25,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
+from smart_storages.common.secrets import SecretBytes, reveal
 from smart_storages.s3.private_names import (
     borrow_connection,
     prepare_connection,
@@ -50,7 +51,9 @@ _BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError)
 
 #: A body up to this size, in bytes, is sent with the headers: one packet less to wait for.
 _SENT_TOGETHER = 16 * 1024
-_PIECE = 1024**2
+_PIECE = 64 * 1024
+
+_FIRST_FINAL, _FIRST_REFUSAL = 200, 300
 
 # No header and no target may hold the end of one: what follows would be another header.
 is_one_line = re.compile(r"[\x20-\x7e\x80-\xff\t]*").fullmatch
@@ -118,8 +121,8 @@ def exchange(
     Args:
         pool: A pool of urllib3 for the host.
         method: HTTP method in capitals.
-        target: Quoted path and query.
-        headers: All headers but ``Content-Length``; ``Host`` among them.
+        target: Quoted path and query, concealed where it is signed.
+        headers: All headers but ``Content-Length``; ``Host`` among them. Secret ones concealed.
         body: Bytes, or a file, sent from its beginning.
 
     Raises:
@@ -129,7 +132,11 @@ def exchange(
 
     Source: https://www.rfc-editor.org/rfc/rfc9112
     """
-    head = _write_head(method, target, headers, None if body is None else size_of(body))
+    # Concealed: whatever interrupts this (a worker's time limit, say) shows the variables of this
+    # frame on Django's debug page, and a session token is in here.
+    head = SecretBytes(
+        _write_head(method, target, headers, None if body is None else size_of(body))
+    )
     connection = borrow_connection(pool)
     try:
         sock = _connected(pool, connection)
@@ -138,6 +145,9 @@ def exchange(
         except (BrokenPipeError, ConnectionResetError):
             # A server that refuses a large body answers and closes before it has all of it.
             raw = _receive(sock, method)
+            if raw.status < _FIRST_REFUSAL:
+                raw.close()
+                raise  # it says yes to what it has not read
             raw.will_close = True
         else:
             raw = _receive(sock, method)
@@ -151,7 +161,8 @@ def exchange(
 
 
 def _write_head(method: str, target: str, headers: Mapping[str, str], size: Optional[int]) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {headers[name]}" for name in headers]]
+    lines = [f"{method} {reveal(target)} HTTP/1.1"]
+    lines += [f"{name}: {reveal(value)}" for name, value in headers.items()]
     if size is not None:
         lines.append(f"Content-Length: {size}")
     for line in lines:
@@ -163,6 +174,9 @@ def _write_head(method: str, target: str, headers: Mapping[str, str], size: Opti
 
 def _connected(pool: Any, connection: Any) -> Any:
     timeout = pool.timeout
+    if connection.sock is not None and getattr(connection.sock, "pending", int)():
+        # TLS has read bytes that nobody asked for: they would be taken for the next answer.
+        connection.close()
     if connection.sock is None:
         connection.timeout = timeout.connect_timeout
         prepare_connection(pool, connection)
@@ -180,7 +194,10 @@ def _send(sock: Any, head: bytes, body: Optional[Body]) -> None:
             sock.sendall(b"".join((head, body)))
         else:
             sock.sendall(head)
-            sock.sendall(body)
+            # Piece by piece: the timeout holds for one call, and a slow line takes minutes.
+            with memoryview(body) as view:
+                for start in range(0, len(view), _PIECE):
+                    sock.sendall(view[start : start + _PIECE])
     else:
         sock.sendall(head)
         for piece in iter(lambda: body.read(_PIECE), b""):
@@ -191,6 +208,8 @@ def _receive(sock: Any, method: str) -> HTTPResponse:
     raw = HTTPResponse(sock, method=method)
     try:
         raw.begin()
+        if raw.status < _FIRST_FINAL:
+            raise HTTPException(f"an answer of status {raw.status}, which is none")
     except BaseException:
         raw.close()
         raise

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from urllib3.exceptions import HTTPError
 
+from smart_storages.common.secrets import conceal
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
 from smart_storages.s3.clients.direct import (
     OPERATIONS,
@@ -177,9 +178,9 @@ def _send_directly(
         final = False
         opened = route.pool.num_connections
         try:
-            # No variable for the signed path: Django's debug page would show it.
+            # Concealed: Django's debug page shows the variables of frames, this path is signed.
             response = exchange(
-                route.pool, request.method, route.target_of(request, signed), headers
+                route.pool, request.method, conceal(route.target_of(request, signed)), headers
             )
             status = response.status
             if status < _FIRST_REDIRECT:

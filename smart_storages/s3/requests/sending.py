@@ -47,7 +47,7 @@ _MAX_ANSWER = 8 * 1024**2
 _PIECE = 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
-_UNSUPPORTED = ("Checksum", "CopySource", "SSECustomer")
+_UNSUPPORTED = ("Checksum", "ContentLength", "CopySource", "SSECustomer")
 _PLAIN_CHECKSUM = ("CreateMultipartUpload", "ChecksumAlgorithm")
 
 
@@ -130,7 +130,7 @@ def checksum_parameters(body: Body, checksum: Optional[str]) -> Dict[str, str]:
 def _is_supported(operation: str, params: Dict[str, Any], checksum: Optional[str]) -> bool:
     if operation not in WRITES or checksum not in (None, "md5", "CRC32"):
         return False
-    if checksum == "md5" and not MD5_AVAILABLE:
+    if (checksum == "md5" or operation == "DeleteObjects") and not MD5_AVAILABLE:
         return False
     return not any(
         name.startswith(_UNSUPPORTED) and (operation, name) != _PLAIN_CHECKSUM for name in params
@@ -146,10 +146,10 @@ def _serialize(
         return None
     try:
         made = _serializer.serialize_to_request(params, model)
+        headers = {name: value.strip() for name, value in made["headers"].items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    headers = {name: value.strip() for name, value in made["headers"].items()}
-    if not all(value.isascii() and is_one_line(value) for value in headers.values()):
+    if not all(text.isascii() and is_one_line(text) for pair in headers.items() for text in pair):
         return None
     # The path is no matter of the serializer's: botocore takes the bucket out of its model.
     _, _, subresource = made["url_path"].partition("?")
@@ -285,10 +285,13 @@ def _parse(
         # S3 may find out after it has sent the status; botocore takes it for a 500 as well.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         status = 500
-    answer: Dict[str, Any] = _parser.parse(
-        {"status_code": status, "headers": HeadersDict(response.headers), "body": text},
-        model.output_shape,
-    )
+    received = {"status_code": status, "headers": HeadersDict(response.headers), "body": text}
+    try:
+        answer: Dict[str, Any] = _parser.parse(received, model.output_shape)
+    except ValueError:  # a header that is no number or date: nothing in it can be relied on
+        answer = {"ResponseMetadata": {"HTTPHeaders": response.headers}}
+        answer["Error"] = missing_result_error(operation)
+        answer["ResponseMetadata"]["HTTPStatusCode"] = status = 500
     about = answer["ResponseMetadata"]
     about["RetryAttempts"] = retries
     if status < _FIRST_REDIRECT and lacks_result(operation, answer, text):

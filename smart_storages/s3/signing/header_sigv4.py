@@ -10,6 +10,7 @@ from hashlib import sha256
 from time import gmtime, strftime, time
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
+from smart_storages.common.secrets import conceal
 from smart_storages.s3.signing.sigv4 import (
     Route,
     derive_key,
@@ -108,7 +109,9 @@ class HeaderSigner:
             prepared.inner, prepared.outer, sha256(request.encode()).hexdigest()
         )
         added["Authorization"] = f"{prepared.before_names}{listed}, Signature={signature}"
-        return added
+        # Django's debug page shows the variables of every frame that holds them.
+        secret = ("Authorization", "X-Amz-Security-Token")
+        return {name: conceal(added[name]) if name in secret else added[name] for name in added}
 
     def _prepare(self, clock: int) -> _Prepared:
         frozen, _ = read_credentials(self._credentials)

@@ -19,6 +19,8 @@ from time import gmtime, strftime, time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
+from botocore.exceptions import CredentialRetrievalError
+
 from smart_storages.s3.private_names import expiry_of
 
 __all__ = [
@@ -313,12 +315,19 @@ def derive_key(secret: str, day: str, region: str) -> bytes:
 
 def read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
     """Frozen credentials and when they end. botocore keeps the end private, hence the care."""
-    while True:
-        frozen = credentials.get_frozen_credentials()
-        ends = expiry_of(credentials)
-        # A refresh in another thread between these lines would pair old keys with a new end.
-        if ends is None or credentials.get_frozen_credentials() is frozen:
-            return frozen, None if ends is None else ends.timestamp()
+    ends = []
+    # A refresh between these lines would pair old keys with a new end. Near their end botocore
+    # refreshes each time it is asked, so that asking until nothing changes might never stop.
+    for _ in range(2):
+        before = expiry_of(credentials)
+        try:
+            frozen = credentials.get_frozen_credentials()
+        except RuntimeError as error:  # of botocore: the new credentials have expired as well
+            raise CredentialRetrievalError(provider="refresh", error_msg=str(error)) from error
+        ends = [moment for moment in (before, expiry_of(credentials)) if moment is not None]
+        if len(set(ends)) < 2:  # noqa: PLR2004
+            break
+    return frozen, min(ends).timestamp() if ends else None
 
 
 def remaining_life(credentials: Any, start: int) -> Optional[int]:

@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 from botocore.exceptions import ClientError
@@ -21,7 +22,7 @@ from smart_storages.s3.requests.http import fetch
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
 from tests.s3.conftest import is_direct, make_client, read
-from tests.servers import S3Proxy
+from tests.servers import S3Proxy, S3Server
 from tests.threads import run_in_threads
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -168,3 +169,33 @@ class TestWhatIsKnown:
 
         run_in_threads(work, range(16))
         assert wrong == []
+
+
+class TestManyThreads:
+    def test_each_bucket_is_found_by_itself(self, moto_server: S3Server) -> None:
+        # Whoever asks while another does must not be given the other's bucket: with one client
+        # for all tenants, a file of one would go to another's.
+        buckets = [f"bucket-{number}" for number in range(24)]
+        for _ in range(3):
+            client = make_client(moto_server)
+            known = direct.direct_client_of(client)
+            start = threading.Barrier(len(buckets))
+            found: Dict[str, str] = {}
+
+            def ask(
+                bucket: str, known: Any = known, start: Any = start, found: Any = found
+            ) -> None:
+                start.wait()
+                found[bucket] = known.route(bucket).before_key
+
+            run_in_threads(ask, buckets)
+            assert found == {bucket: f"/{bucket}/" for bucket in buckets}
+
+    def test_a_bucket_that_is_found_later_makes_no_other_be_found_again(
+        self, moto_server: S3Server
+    ) -> None:
+        client = make_client(moto_server)
+        known = direct.direct_client_of(client)
+        first = known.route("first")
+        assert known.route("second") is not None
+        assert known.route("first") is first
