@@ -44,7 +44,7 @@ from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import describe, refuse_duplicates
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = ["FallbackStorage"]
 

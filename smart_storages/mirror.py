@@ -31,7 +31,7 @@ from smart_storages.exceptions import (
     ConfigurationError,
 )
 from smart_storages.signals import mirror_diverged
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 
 __all__ = ["Divergence", "MirrorStorage", "ReadOnlyStorage", "ScopedStorage"]

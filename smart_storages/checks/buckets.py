@@ -24,7 +24,7 @@ from smart_storages.config.providers import get_provider
 from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.storages import SmartS3Storage, StaticStorage
-from smart_storages.utils import read_aliases, ready_made_class
+from smart_storages.storages.lookup import read_aliases, ready_made_class
 
 __all__ = ["check_buckets", "check_queue_app", "check_storages"]
 

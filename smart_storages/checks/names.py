@@ -19,10 +19,11 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import (
     SmartS3Storage,
 )
+from smart_storages.storages.lookup import get_storage, ready_made_modules
 from smart_storages.storages.smart import (
     iter_storages,
 )
-from smart_storages.utils import get_storage, iter_classes, ready_made_modules
+from smart_storages.utils import iter_classes
 
 __all__ = ["check_module_names", "check_setting_names"]
 

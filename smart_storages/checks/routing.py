@@ -40,7 +40,7 @@ from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
 from smart_storages.resolvers import ByTenant, FirstMatch
 from smart_storages.resolvers.base import FALLBACK
-from smart_storages.utils import read_aliases, ready_made_class, storages
+from smart_storages.storages.lookup import read_aliases, ready_made_class, storages
 from smart_storages.wrappers import ScopedStorage
 
 __all__ = ["check_routing"]

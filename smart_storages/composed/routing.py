@@ -12,7 +12,7 @@ from smart_storages import config
 from smart_storages.common.compat import InvalidStorageError
 from smart_storages.composed.references import Reference, describe
 from smart_storages.exceptions import ResolutionError
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = [
     "Choice",
