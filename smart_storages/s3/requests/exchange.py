@@ -31,7 +31,15 @@ from smart_storages.s3.private_names import (
     return_connection,
 )
 
-__all__ = ["EXCHANGE_ERRORS", "Body", "Response", "exchange", "is_one_line", "size_of"]
+__all__ = [
+    "EXCHANGE_ERRORS",
+    "Body",
+    "NotCarriedError",
+    "Response",
+    "exchange",
+    "is_one_line",
+    "size_of",
+]
 
 Body = Union[bytes, bytearray, memoryview, IO[bytes]]
 
@@ -46,6 +54,10 @@ _PIECE = 1024**2
 
 # No header and no target may hold the end of one: what follows would be another header.
 is_one_line = re.compile(r"[\x20-\x7e\x80-\xff\t]*").fullmatch
+
+
+class NotCarriedError(ValueError):
+    """A header or the target has a character that HTTP does not carry there."""
 
 
 class Response:
@@ -111,7 +123,7 @@ def exchange(
         body: Bytes, or a file, sent from its beginning.
 
     Raises:
-        ValueError: a header or the target has a character that HTTP does not carry there.
+        NotCarriedError: a header or the target has a character that HTTP does not carry there.
         HTTPClientError, botocore.exceptions.ConnectionError: the connection failed; which of
             their kinds is what botocore's client would raise.
 
@@ -144,7 +156,8 @@ def _write_head(method: str, target: str, headers: Mapping[str, str], size: Opti
         lines.append(f"Content-Length: {size}")
     for line in lines:
         if not is_one_line(line):
-            raise ValueError(f"HTTP cannot carry {line.partition(':')[0]!r}: not one line of text.")
+            name = line.partition(":")[0].partition(" ")[0]
+            raise NotCarriedError(f"HTTP cannot carry {name!r}: not one line of text.")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

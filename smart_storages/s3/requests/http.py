@@ -23,7 +23,7 @@ from smart_storages.s3.clients.direct import (
 )
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.requests.answers import find_fault, is_claim, length_of
-from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
+from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, NotCarriedError, exchange
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
 
 if TYPE_CHECKING:
@@ -177,8 +177,10 @@ def _send_directly(
         final = False
         opened = route.pool.num_connections
         try:
-            path = route.target_of(request, signed)
-            response = exchange(route.pool, request.method, path, headers)
+            # No variable for the signed path: Django's debug page would show it.
+            response = exchange(
+                route.pool, request.method, route.target_of(request, signed), headers
+            )
             status = response.status
             if status < _FIRST_REDIRECT:
                 outcome = _take(target, request, response)
@@ -192,6 +194,8 @@ def _send_directly(
             else:
                 error = _read_error(response, request)
                 final = status not in RETRIED
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         except EXCHANGE_ERRORS as broken:
             error = broken
             final = isinstance(broken, SSLError)

@@ -28,6 +28,8 @@ from smart_storages.s3.errors.results import lacks_result, missing_result_error
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
     Body,
+    NotCarriedError,
+    Response,
     exchange,
     is_one_line,
     size_of,
@@ -185,37 +187,22 @@ def _send_directly(
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     headers = {**request.headers}
     payload = _protect(client, route, request, checksum, headers)
-    target = f"{request.path}?{request.query}" if request.query else request.path
     plain = {"Host": route.host, "User-Agent": direct.user_agent}
-    failures = retries = 0
-    may_be_stale = True
+    failures = 0
     while True:
-        opened = route.pool.num_connections
-        signed = headers
-        if route.header_signer is not None:
-            added = route.header_signer.sign(
-                request.method, request.path, headers, query=request.query, payload=payload
-            )
-            signed = {**headers, **added}
         try:
-            response = exchange(
-                route.pool, request.method, target, {**plain, **signed}, request.body
-            )
+            response = _sign_and_exchange(route, request, headers, payload, plain)
             text = response.read_all(_MAX_ANSWER)
         except EXCHANGE_ERRORS as broken:
             error: BaseException = broken
             is_final = isinstance(broken, SSLError)
-            if may_be_stale and route.pool.num_connections == opened and not is_final:
-                # A kept connection that the server had closed: a new one is no failure. But the
-                # request may have arrived, so it counts as one that was repeated.
-                may_be_stale = False
-                retries += 1
-                continue
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         else:
             status = response.status
             if _FIRST_REDIRECT <= status < _FIRST_ERROR or status == _BAD_REQUEST:
                 return None  # another region, or a signature that S3 wants otherwise
-            answer, is_error = _parse(client, request.operation, response, text, retries)
+            answer, is_error = _parse(client, request.operation, response, text, failures)
             if not is_error:
                 return answer
             error = ClientError(answer, request.operation)  # type: ignore[arg-type]
@@ -224,7 +211,25 @@ def _send_directly(
         if is_final or failures >= attempts_of(client):
             raise error
         pause(failures, error)
-        retries += 1
+
+
+def _sign_and_exchange(
+    route: BucketRoute,
+    request: _SerializedRequest,
+    headers: Dict[str, str],
+    payload: str,
+    plain: Dict[str, str],
+) -> Response:
+    # Apart from what raises errors, whose frame Django's debug page shows: a token is in here.
+    signed: Dict[str, str] = {}
+    if route.header_signer is not None:
+        signed = route.header_signer.sign(
+            request.method, request.path, headers, query=request.query, payload=payload
+        )
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    return exchange(
+        route.pool, request.method, target, {**plain, **headers, **signed}, request.body
+    )
 
 
 def _protect(
