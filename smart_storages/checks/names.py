@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Set, Tuple
 from django.core import checks
 
 from smart_storages import config
-from smart_storages.checks.buckets import build_alias, iter_field_storages, sound_aliases
+from smart_storages.checks.in_use import build_alias, iter_field_storages, sound_aliases
 from smart_storages.checks.routing import find_named_modules
 from smart_storages.config.errors import BUCKETS_SETTING, describe_missing_entry
 from smart_storages.config.spelling import find_misspelt_settings, near_module
