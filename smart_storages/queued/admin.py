@@ -1,4 +1,4 @@
-"""The ledger in Django's admin: what waits, what failed and why, and a button to try again."""
+"""The ledger in Django's admin: which files wait, which failed and why, and an action to retry."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["QueuedFileAdmin"]
 
 _ERROR_WIDTH = 80
 _BREAK = mark_safe("<wbr>")
-#: After what a browser may part a word in a narrow column.
+#: Where a browser may break a word in a narrow column.
 _SEAM = re.compile(r"[/_.-](?=\S)|[^\s/_.-]{16}(?=[^\s/_.-])")
 
 
 def breakable(text: str) -> str:
-    """Return text as HTML that wraps in any column, however long its words are.
+    """Return text as HTML that wraps in a narrow column, even if its words are long.
 
     Example:
         >>> breakable("scans/<7>.png")
@@ -39,9 +39,9 @@ def breakable(text: str) -> str:
 
 
 class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only, but for the retry: the ledger is written by the queue alone."""
+    """Read-only except for the retry, because only the queue writes the ledger."""
 
-    #: What fits beside the sidebar and the filters; a row's own page has the rest.
+    #: The columns that fit beside the sidebar and the filters; a row's page shows the rest.
     list_display = ("shown_name", "state", "shown_age", "shown_size", "attempts", "shown_error")
     list_filter = ("state", "storage")
     search_fields = ("name", "last_error")
@@ -54,7 +54,7 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("name"), ordering="name")
     def shown_name(self, row: QueuedFile) -> str:
-        """The name, which wraps."""
+        """The name, with places where it may wrap."""
         return breakable(row.name)
 
     @admin.display(description=_("age"), ordering="saved_at")
@@ -64,7 +64,7 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("size"), ordering="size")
     def shown_size(self, row: QueuedFile) -> str:
-        """The size, readable."""
+        """The size, in a unit that suits it."""
         return filesizeformat(row.size)
 
     @admin.display(description=_("last error"))
@@ -98,19 +98,19 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows come from saving files."""
+        """Rows are only made by saving files."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are written by the queue alone, so that their pages have no button to save."""
+        """Only the queue writes rows, so their pages have no button to save."""
         return False
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whoever has Django's permission to change rows may have failed ones tried again."""
+        """Users who have Django's permission to change rows may retry failed ones."""
         return super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A row that is deleted would strand its local copy."""
+        """Deleting a row would leave its local copy behind."""
         return False
 
 

@@ -23,5 +23,5 @@ class QueuedConfig(AppConfig):
         try:
             engines.require()
         except ConfigurationError:
-            return  # for the check Q001 to say, and for the first save
+            return  # the check Q001 reports it, and the first save raises it
         engines.prepare()

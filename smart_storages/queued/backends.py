@@ -1,6 +1,6 @@
-"""The queued storages: a file is saved locally at once, and travels to the remote later.
+"""The queued storages: a file is saved locally at once, and transferred to the remote later.
 
-``docs/queued.md`` says how to set them up and what they promise.
+``docs/queued.md`` says how to set them up and what they guarantee.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = [
 
 _FILESYSTEM = "django.core.files.storage.FileSystemStorage"
 _DEFAULT_BUCKET = "smart_storages.storages.SmartS3Storage"
-_LOOKS = 5
+_MAX_LOOKUPS = 5
 
 
 class Place(NamedTuple):
-    """Where a file is: its storage and its name there; ``gone`` if it was deleted."""
+    """Where a file is: its storage and its name there; ``gone`` is true if it was deleted."""
 
     storage: Any
     name: str
@@ -41,30 +41,30 @@ class Place(NamedTuple):
 
 
 class QueuedStorage(WritingStorage):
-    """Saves to ``local`` at once; a queued task carries the file to ``remote``.
+    """Saves to ``local`` at once; a queued task transfers the file to ``remote``.
 
-    Until the remote copy is verified, every read comes from the local one.
+    Until the remote copy is verified, every read comes from the local copy.
 
     Args:
         local: A dotted path, an alias of ``STORAGES``, a module of ``SMART_STORAGE_BUCKETS``, or
-            a storage. A bucket, if workers run on hosts that do not share a disk.
-        remote: The same, for the storage where files end up.
+            a storage. Use a bucket if workers run on hosts that do not share a disk.
+        remote: The same, for the storage that files are transferred to.
         local_options: Options of ``local``, if it is a dotted path.
         remote_options: Options of ``remote``, if it is a dotted path.
         delayed: Whether a file waits until ``transfer(name)`` is called.
         task: Subclass of :class:`~smart_storages.queued.tasks.Transfer`, or its dotted path.
-        overwrite: Whether saving under a name that is taken replaces the file. As the remote
-            does it, if not given.
+        overwrite: Whether saving under a name that is taken replaces the file; by default, if the
+            remote does so.
         ask_remote: Whether a save that must not overwrite asks the remote if the name is free.
-            If not, and while the remote cannot be reached, names get a random suffix.
+            If ``False``, and while the remote cannot be reached, names get a random suffix.
         durable: Whether a local copy is flushed to the disk before the save returns.
-        max_local_bytes: With more bytes than this in local copies, a save goes straight to the
+        max_local_bytes: If local copies take more bytes than this, a save goes directly to the
             remote.
-        signed_urls: Whether the URL of a local copy is signed and ends. As the remote's, if not
-            given.
-        key: What rows of the ledger call this storage; made of ``local`` and ``remote`` if not
-            given. Give it the old one when you rename either.
-        cache_prefix: Refused: django-queued-storage had it.
+        signed_urls: Whether the URL of a local copy is signed and expires; by default, if the
+            remote's URLs do.
+        key: Name of this storage in the ledger; by default, made from ``local`` and ``remote``.
+            When you rename either of them, give the old key here.
+        cache_prefix: Refused; an option of django-queued-storage that has no use here.
 
     Example:
         >>> scans = QueuedStorage(local="scratch", remote="media")
@@ -72,7 +72,7 @@ class QueuedStorage(WritingStorage):
         'scratch>media'
     """
 
-    #: What the registry knows a queued storage by, before it is made.
+    #: Tells the registry that this class is a queued storage, before one is created.
     enters_registry = True
 
     def __init__(  # noqa: PLR0917 - the order that django-queued-storage had
@@ -92,7 +92,7 @@ class QueuedStorage(WritingStorage):
         key: Optional[str] = None,
         cache_prefix: Any = None,
     ) -> None:
-        if cache_prefix is None:  # a subclass of old may have it as an attribute
+        if cache_prefix is None:  # a subclass written for django-queued-storage may have it
             cache_prefix = getattr(type(self), "cache_prefix", None)
         storage_options.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
         given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
@@ -118,34 +118,35 @@ class QueuedStorage(WritingStorage):
         self.max_local_bytes = max_local_bytes
         self.signed_urls = signed_urls
         self.key = key or registry.make_key((local, local_options), (remote, remote_options))
-        #: Which remote it is, for the check that no two storages share one.
+        #: Identifies the remote, for the check that no two storages share one.
         self.remote_key = registry.make_key((remote, remote_options))
         #: What the engine returned for the last file, such as Celery's ``AsyncResult``.
         self.result: Any = None
-        self._is_asked_alike = False
+        self._is_validated = False
         registry.enter(self)
 
     @property
     def local(self) -> Any:
         """The local storage."""
-        self._refuse_askers()
+        self._refuse_context_dependence()
         return self._local.storage
 
     @property
     def remote(self) -> Any:
         """The remote storage."""
-        self._refuse_askers()
+        self._refuse_context_dependence()
         return self._remote.storage
 
-    def _refuse_askers(self) -> None:
-        # Both, whichever is asked for: no file may be kept locally that can never travel.
-        if not self._is_asked_alike:
-            validation.refuse_askers(self)
-            self._is_asked_alike = True
+    def _refuse_context_dependence(self) -> None:
+        # Checks both, whichever is used first: otherwise a file could be saved locally that can
+        # never be transferred.
+        if not self._is_validated:
+            validation.refuse_context_dependence(self)
+            self._is_validated = True
 
     def _forget(self) -> None:
         super()._forget()
-        self._is_asked_alike = False
+        self._is_validated = False
 
     @property
     def overwrites(self) -> bool:
@@ -160,7 +161,7 @@ class QueuedStorage(WritingStorage):
     # Where a file is
 
     def locate(self, name: str) -> Place:
-        """Say where a file is, as the ledger has it."""
+        """Return where a file is, according to the ledger."""
         name = listing.clean(name)
         hinted = location_cache.get(self.key, name)
         if hinted is not None:
@@ -186,7 +187,7 @@ class QueuedStorage(WritingStorage):
         return not self.using_local(name)
 
     def moved(self, name: str) -> None:
-        """Forget what a cache says about a file."""
+        """Remove a file from the cache, because it has moved."""
         location_cache.forget(self.key, name)
 
     # Reading
@@ -194,7 +195,7 @@ class QueuedStorage(WritingStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        self._refuse_askers()
+        self._refuse_context_dependence()
         if method in ("generate_filename", "get_valid_name", "get_alternative_name"):
             return (yield self.remote, method, (name, *args), kwargs)
         special = {
@@ -213,7 +214,7 @@ class QueuedStorage(WritingStorage):
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         seen: Optional[Place] = None
-        for _ in range(_LOOKS):
+        for _ in range(_MAX_LOOKUPS):
             place = yield self, "locate", (name,), {}
             if place.gone or place == seen:
                 break
@@ -221,7 +222,7 @@ class QueuedStorage(WritingStorage):
             try:
                 return (yield place.storage, method, (place.name, *args), kwargs)
             except FileNotFoundError as error:
-                # It may have been carried away between the two looks.
+                # It may have been transferred after its place was looked up.
                 missing = error
         if seen is None:
             raise FileNotFoundError(f"{name!r} was deleted.")
@@ -236,7 +237,8 @@ class QueuedStorage(WritingStorage):
         return (yield self, "_url_of_copy", (name, place, args, kwargs), {})
 
     def _url_of_copy(self, name: str, place: Place, args: Any, kwargs: Any) -> str:
-        # The ledger's identity is asked for, in a thread when the caller is async.
+        # A call of its own, so that its query for the ledger's identity runs in a thread if the
+        # caller is async.
         return urls_of_copies.url_of_copy(self, listing.clean(name), place, args, kwargs)
 
     def _path_steps(
@@ -261,7 +263,7 @@ class QueuedStorage(WritingStorage):
         changes = yield self, "_changes_under", (path,), {}
         try:
             directories, files = yield self.remote, "listdir", (path,), {}
-        except FileNotFoundError:  # a disk has no directory yet for what is still on its way
+        except FileNotFoundError:  # a disk has no directory yet for files not yet transferred
             if not changes:
                 raise
             directories, files = [], []
@@ -301,13 +303,13 @@ class QueuedStorage(WritingStorage):
 
 
 def _rebuild(cls: Type[QueuedStorage], arguments: Dict[str, Any], key: str) -> QueuedStorage:
-    # The one that this process has made itself has its credentials.
+    # A storage that this process has already created has its credentials.
     made = registry.get(key)
     return made if type(made) is cls else cls(**arguments)
 
 
 class DelayedStorage(QueuedStorage):
-    """Keeps a file local until ``transfer(name)`` is called.
+    """Keeps a file in the local storage until ``transfer(name)`` is called.
 
     Args:
         local: As for :class:`QueuedStorage`.
@@ -325,11 +327,11 @@ class DelayedStorage(QueuedStorage):
 
 
 class DoubleFilesystemStorage(QueuedStorage):
-    """From one directory to another, such as a fast disk and a mounted share.
+    """Transfers from one directory to another, such as from a fast disk to a mounted share.
 
     Args:
         local_kwargs: Options of the local ``FileSystemStorage``.
-        remote_kwargs: Options of the remote one.
+        remote_kwargs: Options of the remote ``FileSystemStorage``.
         **options: As for :class:`QueuedStorage`.
 
     Example:
@@ -347,7 +349,7 @@ class DoubleFilesystemStorage(QueuedStorage):
 
 
 class S3Storage(QueuedStorage):
-    """From the disk to the default bucket.
+    """Transfers from the disk to the default bucket.
 
     Args:
         local_options: Options of the local ``FileSystemStorage``.
@@ -368,5 +370,5 @@ class S3Storage(QueuedStorage):
         super().__init__(_FILESYSTEM, _DEFAULT_BUCKET, local_options, remote_options, **options)
 
 
-#: The name that django-queued-storage had.
+#: The name of this class in django-queued-storage.
 QueuedRemoteStorage = QueuedStorage

@@ -2,21 +2,21 @@
 
 =====================  ====================================================================
 ``smart_storages.Q001``  ``SMART_STORAGE_TASKS`` or a ``QUEUED_STORAGE_*`` setting is wrong
-``smart_storages.Q002``  a queued storage names a local, a remote or a task that is not there
+``smart_storages.Q002``  a queued storage has a local, remote or task that cannot be used
 ``smart_storages.Q003``  ``SMART_STORAGE_TASKS`` is not set: transfers run inside the request
 ``smart_storages.Q004``  Django's tasks backend runs inline
 ``smart_storages.Q005``  ``local`` is a disk, and the worker may run on another host
 ``smart_storages.Q006``  two queued storages share a remote, but not a ledger
 ``smart_storages.Q007``  the queue's app is not installed (``smart_storages.checks`` tells)
 ``smart_storages.Q008``  an alias of ``STORAGES`` gives a queued storage an unknown option
-``smart_storages.Q009``  ``local`` and ``remote`` are one place
+``smart_storages.Q009``  ``local`` and ``remote`` are the same place
 ``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
-``smart_storages.Q011``  ``local`` or ``remote`` is chosen by who asks
-``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but no process sees another's cache
+``smart_storages.Q011``  ``local`` or ``remote`` depends on the current tenant or region
+``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but each process has its own cache
 ``smart_storages.Q013``  a remote signs its URLs, and the URLconf has no view for local copies
 =====================  ====================================================================
 
-A remote without a bucket is told of as ``smart_storages.W003``, as for any other storage.
+A remote without a bucket is reported as ``smart_storages.W003``, as for any other storage.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.storage_options import known_options
 from smart_storages.queued.tasks import get_task
 from smart_storages.queued.transfer.local_copies import path_on_disk
-from smart_storages.queued.validation import AskerError, leads_to
+from smart_storages.queued.validation import ContextDependentError, leads_to
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import read_aliases, storages
 
@@ -46,12 +46,12 @@ __all__ = ["check_cache", "check_engine", "check_storages"]
 
 _BUILT_IN = ("celery", "django", "inline")
 #: What to install for an engine whose package is missing.
-# Not by an extra of ours: another project has our name on the public index.
+# Not as an extra of this package: another project has its name on the public index.
 _PACKAGES = {
     "celery": "'celery>=5.2'",
     "django": "'django-tasks>=0.12' 'django-tasks-db>=0.13'",
 }
-_BEHIND = "docs/queued.md shows how, under 'Tenants and regions'."
+_CONTEXT_HINT = "docs/queued.md shows how, under 'Tenants and regions'."
 
 
 @register("smart_storages")
@@ -85,11 +85,11 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
 
 @register("smart_storages")
 def check_cache(**kwargs: Any) -> List[CheckMessage]:
-    """Check that the cache is one for all processes, if it is to be used."""
+    """Check that all processes share the cache, if it is to be used."""
     try:
         settings = get_queue_settings()
     except ConfigurationError:
-        return []  # told of by check_engine
+        return []  # reported by check_engine
     if not settings.cache_key or settings.cache_per_process or not location_cache.is_per_process():
         return []
     return [
@@ -97,7 +97,7 @@ def check_cache(**kwargs: Any) -> List[CheckMessage]:
             "QUEUED_STORAGE_CACHE_KEY is set, but the default cache of CACHES is in the memory of "
             "each process, which would miss what the others save and delete: it is not used.",
             hint=(
-                "Use a cache that all processes share, or drop the setting. Where one process "
+                "Use a cache that all processes share, or remove the setting. If one process "
                 "does everything, set QUEUED_STORAGE_CACHE_PER_PROCESS = True."
             ),
             id="smart_storages.Q012",
@@ -106,7 +106,7 @@ def check_cache(**kwargs: Any) -> List[CheckMessage]:
 
 
 def _hint_for(name: str) -> str:
-    if not name:  # the settings could not be read as far as this one
+    if not name:  # reading the settings failed before this one
         return "Correct the setting that the message names."
     if name in _PACKAGES:
         return f"pip install {_PACKAGES[name]}"
@@ -119,8 +119,8 @@ def _hint_for(name: str) -> str:
     )
 
 
-class _Sound(NamedTuple):
-    """A queued storage whose places could be found."""
+class _Usable(NamedTuple):
+    """A queued storage whose local and remote could be built."""
 
     storage: Any
     local: Any
@@ -133,34 +133,34 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
     try:
         read_aliases()
     except ConfigurationError:
-        return []  # told of by smart_storages.checks.aliases
+        return []  # reported by smart_storages.checks.aliases
     found = list(_check_aliases())
     registry.make_nested()
-    sound: List[_Sound] = []
+    usable: List[_Usable] = []
     for storage in registry.known_storages():
         try:
-            each = _Sound(storage, storage.local, storage.remote)
+            each = _Usable(storage, storage.local, storage.remote)
             get_task(storage.task)
         except CircularStorageError:
             found.append(_circle(storage))
             continue
-        except AskerError as error:
-            found.append(Error(str(error), hint=_BEHIND, id="smart_storages.Q011"))
+        except ContextDependentError as error:
+            found.append(Error(str(error), hint=_CONTEXT_HINT, id="smart_storages.Q011"))
             continue
         except Exception as error:
             found.append(_unusable(f"The queued storage {storage.key!r}", error))
             continue
         problem = _find_problem(each)
         if problem is None:
-            sound.append(each)
+            usable.append(each)
             found += _check_bucket(each)
         else:
             found.append(problem)
-    disks = [each.storage for each in sound if path_on_disk(each.local, "a")]
+    disks = [each.storage for each in usable if path_on_disk(each.local, "a")]
     if disks and _works_elsewhere():
         found.append(_warn_of_disks(disks))
-    found += _find_shared_remotes(sound)
-    found += _find_missing_view(sound)
+    found += _find_shared_remotes(usable)
+    found += _find_missing_view(usable)
     return found
 
 
@@ -171,10 +171,10 @@ def _check_aliases() -> Iterator[CheckMessage]:
         unknown = [str(name) for name in options if name not in known]
         for name in unknown:
             close = difflib.get_close_matches(name.lower(), known, n=1)
-            told = ", ".join(sorted(known))
+            listed = ", ".join(sorted(known))
             yield Error(
-                f"{label}['OPTIONS'][{name!r}] is no option of {backend.__qualname__}.",
-                hint=f"Did you mean {close[0]!r}?" if close else f"Known are: {told}.",
+                f"{label}['OPTIONS'][{name!r}] is not an option of {backend.__qualname__}.",
+                hint=f"Did you mean {close[0]!r}?" if close else f"Its options are: {listed}.",
                 id="smart_storages.Q008",
             )
         if unknown:
@@ -201,7 +201,7 @@ def _circle(storage: Any) -> CheckMessage:
     )
 
 
-def _find_problem(each: _Sound) -> Optional[CheckMessage]:
+def _find_problem(each: _Usable) -> Optional[CheckMessage]:
     storage = each.storage
     for name, place in (("local", each.local), ("remote", each.remote)):
         if leads_to(place, storage):
@@ -211,8 +211,8 @@ def _find_problem(each: _Sound) -> Optional[CheckMessage]:
             return _unusable(f"The {name} of the queued storage {storage.key!r}", problem)
     if each.local is each.remote or _same_place(each.local, each.remote):
         return Error(
-            f"local and remote of the queued storage {storage.key!r} are one place, so that no "
-            "file travels.",
+            f"local and remote of the queued storage {storage.key!r} are the same place, so no "
+            "file would be transferred.",
             hint="Give each a directory, or a bucket or location, of its own.",
             id="smart_storages.Q009",
         )
@@ -229,12 +229,12 @@ def _place_of(storage: Any) -> Any:
         return "disk", os.path.abspath(storage.location)
     if isinstance(storage, SmartS3Storage) and storage.bucket_name:
         location = str(storage.location or "").strip("/")
-        with suppress(ConfigurationError):  # of its credentials; told of by its own checks
+        with suppress(ConfigurationError):  # wrong credentials, which its own checks report
             return "bucket", storage.identify_server(), storage.bucket_name, location
     return None
 
 
-def _check_bucket(each: _Sound) -> Iterator[CheckMessage]:
+def _check_bucket(each: _Usable) -> Iterator[CheckMessage]:
     for name, place in (("local", each.local), ("remote", each.remote)):
         if not isinstance(place, SmartS3Storage) or place.bucket_name:
             continue
@@ -242,7 +242,7 @@ def _check_bucket(each: _Sound) -> Iterator[CheckMessage]:
         if isinstance(reference, str) and (
             reference in storages.backends or find_key(place.module_name)
         ):
-            continue  # told of where it is described
+            continue  # reported by the checks of that alias or module
         yield checks.Warning(
             f"The {name} of the queued storage {each.storage.key!r} has no bucket: bucket_name is "
             "set neither for the module nor as AWS_STORAGE_BUCKET_NAME.",
@@ -256,7 +256,7 @@ def _works_elsewhere() -> bool:
         engine = engines.get_engine()
         return not (engine.on_this_host or engine.runs_inline)
     except (ConfigurationError, ImportError):
-        return False  # told above
+        return False  # reported by check_engine
 
 
 def _warn_of_disks(found: List[Any]) -> CheckMessage:
@@ -265,37 +265,37 @@ def _warn_of_disks(found: List[Any]) -> CheckMessage:
         f"The local storage of {keys} is a disk: a worker on another host does not see the files.",
         hint=(
             "If every worker sees that disk (it runs where the files are saved, or the disk is "
-            "shared), all is well, and this check may be silenced with SILENCED_SYSTEM_CHECKS. If "
-            "not, make local a staging bucket."
+            "shared), nothing is wrong, and you can silence this check with "
+            "SILENCED_SYSTEM_CHECKS. If not, make local a staging bucket."
         ),
         id="smart_storages.Q005",
     )
 
 
-def _find_shared_remotes(sound: List[_Sound]) -> Iterator[CheckMessage]:
+def _find_shared_remotes(usable: List[_Usable]) -> Iterator[CheckMessage]:
     first: Dict[str, Any] = {}
-    for storage, _, _ in sound:
+    for storage, _, _ in usable:
         other = first.setdefault(storage.remote_key, storage)
         if other.key != storage.key:
             yield checks.Warning(
-                f"The queued storages {other.key!r} and {storage.key!r} have the same remote, and "
-                "neither knows what the other has under a name.",
+                f"The queued storages {other.key!r} and {storage.key!r} have the same remote, but "
+                "neither knows which names the other uses.",
                 hint="Give each a location of its own, or give both the same local and key.",
                 id="smart_storages.Q006",
             )
 
 
-def _find_missing_view(sound: List[_Sound]) -> Iterator[CheckMessage]:
-    keys = [repr(each.storage.key) for each in sound if urls_of_copies.needs_view(each.storage)]
+def _find_missing_view(usable: List[_Usable]) -> Iterator[CheckMessage]:
+    keys = [repr(each.storage.key) for each in usable if urls_of_copies.needs_view(each.storage)]
     try:
         if not keys or urls_of_copies.has_view():
             return
-    except Exception:  # the URLconf cannot be imported, which Django's own checks tell of
+    except Exception:  # the URLconf cannot be imported, which Django's own checks report
         return
     yield checks.Warning(
-        f"The remote of {', '.join(keys)} signs its URLs. So are those of files that wait for "
-        "their transfer, through a view that the URLconf does not have: url() of such a file "
-        "raises ConfigurationError.",
+        f"The remote of {', '.join(keys)} signs its URLs, so the URLs of files that wait for their "
+        "transfer are signed too. They need a view that is missing from the URLconf: until it is "
+        "added, url() of such a file raises ConfigurationError.",
         hint=f"Add {urls_of_copies.LINE} to the URLconf.",
         id="smart_storages.Q013",
     )

@@ -1,10 +1,11 @@
-"""What carries a row's id to a worker: Celery, ``django.tasks``, or nothing at all.
+"""The engines, which send a row's id to a worker: Celery, ``django.tasks``, or none of them.
 
-The only module that imports any of them, and only when it is asked to. ``SMART_STORAGE_TASKS``
-picks one: ``"celery"``, ``"django"``, ``"inline"``, or the dotted path of a subclass of
-:class:`Engine` or of a function ``enqueue(pk, delay)``.
+This is the only module that imports any of these, and only when one is used.
+``SMART_STORAGE_TASKS`` selects it: ``"celery"``, ``"django"``, ``"inline"``, or the dotted path of
+a subclass of :class:`Engine` or of a function ``enqueue(pk, delay)``.
 
-An engine may lose a message, deliver it late, or twice: the ledger stands above it.
+An engine may lose a message, or deliver it late or twice. That does no harm, because the ledger is
+the record of what there is to do.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ CELERY_TASK = "smart_storages.queued.carry"
 
 
 class Engine:
-    """Base of the engines; a subclass may be named in ``SMART_STORAGE_TASKS``.
+    """Base class of the engines; ``SMART_STORAGE_TASKS`` may name a subclass.
 
     Example:
         >>> class Threads(Engine):
@@ -51,21 +52,21 @@ class Engine:
 
     #: Whether the work is done before ``enqueue`` returns.
     runs_inline = False
-    #: Whether it is done on the host that saved the file, which sees its disk.
+    #: Whether it is done on the host that saved the file, so that it can read that disk.
     on_this_host = False
 
     def prepare(self) -> None:
         """Make the task known to a worker; called once, when the app is ready."""
 
     def enqueue(self, pk: int, delay: float) -> Any:
-        """Ask a worker to call ``run(pk)`` in so many seconds.
+        """Ask a worker to call ``run(pk)`` after ``delay`` seconds.
 
         Args:
-            pk: Id of the row: all that a message ever holds.
-            delay: Seconds.
+            pk: Id of the row, the only content of a message.
+            delay: Seconds to wait before.
 
         Returns:
-            Whatever the engine has to look at the result with.
+            What the engine offers to look up the result, such as Celery's ``AsyncResult``.
         """
         raise NotImplementedError
 
@@ -76,7 +77,7 @@ def run(pk: int) -> Optional[str]:
 
 
 class InlineEngine(Engine):
-    """Does the work at once, in the process that saved; what has to wait, waits for the sweep."""
+    """Does the work at once, in the process that saved; the sweep does what has to wait."""
 
     runs_inline = True
     on_this_host = True
@@ -86,7 +87,7 @@ class InlineEngine(Engine):
 
 
 class CeleryEngine(Engine):
-    """Celery 5, with whatever broker and queues the project's app has."""
+    """Celery 5, with the broker and queues of the project's app."""
 
     def prepare(self) -> None:
         _make_celery_task()
@@ -99,7 +100,9 @@ class CeleryEngine(Engine):
         if queue:
             options["queue"] = queue
         if not _breaker.allows():
-            raise ConnectionError("The broker did not answer a moment ago; it is not asked again.")
+            raise ConnectionError(
+                f"The broker did not answer; no message is sent for up to {_PAUSE:g} s."
+            )
         started = time.monotonic()
         try:
             result = self._send(_make_celery_task(), pk, options)
@@ -113,26 +116,26 @@ class CeleryEngine(Engine):
     def _send(self, task: Any, pk: int, options: Dict[str, Any]) -> Any:
         pool = _producers(task.app)
         with pool.acquire(block=True, timeout=_BROKER_SECONDS) as producer:
-            # Else a broker that is down keeps a request waiting for seconds, file after file.
+            # Otherwise a broker that is down would keep a request waiting seconds for each file.
             producer.connection.ensure_connection(**{**_ONCE_MORE, "max_retries": 0})
             return task.apply_async(args=(pk,), producer=producer, **options)
 
 
 @lru_cache(maxsize=None)
 def _make_celery_task() -> Any:
-    # Once: Celery keeps what it is told of a shared task for every app there may yet be.
+    # Only once: Celery keeps each shared task, to register it with apps that are created later.
     from celery import shared_task
 
-    # Acknowledged when done: a broker that notices the death of a worker delivers again.
+    # Acknowledged when done: if a worker dies, the broker delivers the message again.
     return shared_task(name=CELERY_TASK, acks_late=True, reject_on_worker_lost=True)(run)
 
 
 def _producers(app: Any) -> Any:
-    """Return a pool of the app's producers, on connections that do not wait for long.
+    """Return a pool of the app's producers, on connections with short timeouts.
 
-    The project's own have no timeout where Celery's defaults are kept, and a broker that takes a
-    connection and says nothing (out of memory, suspended, behind a firewall) would be waited for
-    as long as the system lets it. kombu keeps a pool for each set of options.
+    With Celery's defaults, the project's connections have no timeout. If a broker accepts a
+    connection but does not answer (out of memory, suspended, behind a firewall), a save would wait
+    as long as the operating system allows. kombu keeps a separate pool for each set of options.
     """
     from kombu import pools
 
@@ -149,19 +152,19 @@ def _producers(app: Any) -> Any:
     return pool
 
 
-#: Seconds that the broker has for each answer.
+#: Seconds that the broker may take for each answer.
 _BROKER_SECONDS = 1.5
-#: Seconds for which a broker that gave none is not asked again.
+#: Seconds for which no message is sent to a broker that did not answer.
 _PAUSE = 30.0
 _breaker = Breaker(_PAUSE, time.monotonic)
 
-#: What kombu's transports call the timeouts of their sockets.
+#: The names of the socket timeouts in kombu's transports.
 _TIMEOUTS: Dict[str, Tuple[str, ...]] = {
     "redis": ("socket_timeout", "socket_connect_timeout"),
     "amqp": ("read_timeout", "write_timeout"),
 }
 
-#: One more try, at once: a connection of the pool may be from before the broker's restart.
+#: One more try at once: a pooled connection may have been lost in a restart of the broker.
 _ONCE_MORE: Dict[str, int] = {
     "max_retries": 1,
     "interval_start": 0,
@@ -181,7 +184,7 @@ class DjangoEngine(Engine):
 
     @property
     def runs_inline(self) -> bool:  # type: ignore[override]
-        """Whether the backend of ``TASKS`` does the work in the request, as Django's default."""
+        """Whether the backend of ``TASKS`` does the work in the request, as Django's own does."""
         return "immediate" in type(self._task().get_backend()).__name__.lower()
 
     def enqueue(self, pk: int, delay: float) -> Any:
@@ -189,7 +192,7 @@ class DjangoEngine(Engine):
         options: Dict[str, Any] = {}
         if delay > 0:
             if not task.get_backend().supports_defer:
-                return None  # the sweep finds it when it is due
+                return None  # the sweep does it when it is due
             options["run_after"] = timezone.now() + datetime.timedelta(seconds=delay)
         queue = get_queue_settings().tasks_queue
         if queue:
@@ -217,7 +220,7 @@ def get_engine() -> Engine:
     """Return the engine that ``SMART_STORAGE_TASKS`` names.
 
     Raises:
-        ConfigurationError: It is not one of the names, and no dotted path.
+        ConfigurationError: It is neither one of the names nor a dotted path of an engine.
     """
     name = get_queue_settings().tasks
     if name in _ENGINES:
@@ -235,20 +238,23 @@ def get_engine() -> Engine:
         return found
     if callable(found):
         return _FunctionEngine(found)
-    raise ConfigurationError(f"SMART_STORAGE_TASKS = {name!r} is not an Engine nor a function.")
+    raise ConfigurationError(
+        f"SMART_STORAGE_TASKS = {name!r} is neither an Engine nor a function. Name one of these, "
+        "or set it to 'celery', 'django' or 'inline'."
+    )
 
 
 def works_here() -> bool:
-    """Whether the engine does the work on the host that asks it to, whose disks it sees."""
+    """Whether the engine does the work on the same host, so that it can read the same disks."""
     try:
         engine = get_engine()
         return engine.on_this_host or engine.runs_inline
     except (ConfigurationError, ImportError):
-        return False  # the check Q001 tells, and every use
+        return False  # reported by the check Q001, and raised on every use
 
 
 def require() -> None:
-    """Make sure that there is an engine; costs next to nothing when there is.
+    """Make sure that there is an engine; this is cheap enough to do for every save.
 
     Raises:
         ConfigurationError: A setting of the queue is wrong, or the engine's package is missing.
@@ -270,11 +276,11 @@ def prepare() -> None:
 
 
 def send(pk: int, delay: float = 0.0) -> Tuple[bool, Any]:
-    """Hand a row to the engine. Never raises: what could not be sent, the sweep sends later.
+    """Hand a row to the engine. Never raises: the sweep sends later what could not be sent.
 
     Args:
-        pk: The row, which is committed.
-        delay: Seconds to wait.
+        pk: Id of the row, which must be committed.
+        delay: Seconds to wait before the work is done.
 
     Returns:
         Whether the engine took it, and what it returned.
@@ -287,7 +293,7 @@ def send(pk: int, delay: float = 0.0) -> Tuple[bool, Any]:
 
 
 def enqueue(pk: int, delay: float = 0.0) -> Any:
-    """Do as :func:`send`, and return what the engine returned, ``None`` if it failed."""
+    """Hand a row to the engine as :func:`send`; return what it returned, ``None`` if it failed."""
     return send(pk, delay)[1]
 
 
@@ -296,14 +302,14 @@ def _make_django_task() -> Any:
         """Do the work of a row of the ledger."""
         return run(pk)
 
-    # A worker imports the task by the path of its function, and must find the task there.
+    # A worker imports the task by the dotted path of its function, so it must be found there.
     carry_queued_file.__module__ = __name__
     carry_queued_file.__qualname__ = "carry_queued_file"
     return _tasks_module().task(carry_queued_file)
 
 
 def _tasks_module() -> Any:
-    # Tasks of the backport do not run on a backend of Django's own, nor the other way round.
+    # Tasks of the backport do not run on a backend of Django itself, nor the reverse.
     backports = get_tasks_backend().startswith("django_tasks.")
     preferred = "django_tasks" if backports else "django.tasks"
     other = {"django.tasks": "django_tasks", "django_tasks": "django.tasks"}[preferred]

@@ -1,4 +1,4 @@
-"""A file field whose files can be told to travel."""
+"""A file field whose files have a method to transfer them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["QueuedFieldFile", "QueuedFileField", "RemoteFileField"]
 
 
 class QueuedFieldFile(FieldFile):
-    """A field's file with :meth:`transfer`."""
+    """The file of a field, with a method :meth:`transfer`."""
 
     def transfer(self) -> Any:
         """Ask for the transfer of the file; see ``QueuedStorage.transfer``.
@@ -36,5 +36,5 @@ class QueuedFileField(FileField):
     attr_class = QueuedFieldFile
 
 
-#: The name that django-queued-storage had.
+#: The name of this class in django-queued-storage.
 RemoteFileField = QueuedFileField

@@ -16,7 +16,7 @@ __all__ = ["clean", "directory", "limit", "make_unique", "merge_listing", "overw
 
 
 def clean(name: Any) -> str:
-    """Return the one spelling under which the ledger has a name.
+    """Return the normalised spelling of a name, which the ledger uses.
 
     Example:
         >>> clean("scans//2026/./a.png")
@@ -28,7 +28,7 @@ def clean(name: Any) -> str:
 
 
 def _check_text(name: Any) -> None:
-    # Half a character, as os.fsdecode() makes of bytes: neither a database nor S3 takes it.
+    # A lone surrogate, which os.fsdecode() makes from invalid bytes: databases and S3 refuse it.
     try:
         str(name).encode()
     except UnicodeEncodeError:
@@ -48,7 +48,7 @@ def directory(path: Any) -> str:
 
 
 def overwrites(storage: Any) -> bool:
-    """Whether a storage replaces a file that has the name of a new one, as far as it says."""
+    """Whether a storage replaces a file when another is saved under its name, if it says so."""
     for attribute in ("file_overwrite", "_allow_overwrite"):
         value = getattr(storage, attribute, None)
         if isinstance(value, bool):
@@ -58,11 +58,11 @@ def overwrites(storage: Any) -> bool:
 
 
 def limit(name: str, max_length: Optional[int]) -> int:
-    """Return how long the name may be under which a file is saved.
+    """Return how long the name under which a file is saved may be.
 
     Raises:
-        SuspiciousFileOperation: The name is too long for the ledger, and nobody said that it
-            might be shortened.
+        SuspiciousFileOperation: The name is too long for the ledger, and no ``max_length`` allows
+            it to be shortened.
     """
     most = longest("name")
     if not max_length or max_length > most:
@@ -71,7 +71,7 @@ def limit(name: str, max_length: Optional[int]) -> int:
 
 
 def make_unique(storage: Any, name: str, max_length: Optional[int] = None) -> str:
-    """Give a name a random suffix without asking anybody; it is as good as free."""
+    """Return a name with a random suffix, which is assumed to be free without asking a storage."""
     parent, base = posixpath.split(name)
     root, extension = posixpath.splitext(base)
     made = posixpath.join(parent, storage.get_alternative_name(root, extension))
@@ -89,11 +89,12 @@ def make_unique(storage: Any, name: str, max_length: Optional[int] = None) -> st
 def merge_listing(
     path: str, directories: Iterable[str], files: Iterable[str], changes: Iterable[QueuedFile]
 ) -> Tuple[List[str], List[str]]:
-    """Return the listing of the remote as it will be when every row is carried out."""
+    """Return the listing of the remote as it will be when all rows have been processed."""
     prefix = directory(path)
     all_directories, all_files = dict.fromkeys(directories), dict.fromkeys(files)
     rows = list(changes)
-    for row in rows:  # first what is not there, since one row's file may be another one's name
+    # Removals first: the remote name of one row's file may be the name of another row.
+    for row in rows:
         remote = row.remote_name or row.name
         if remote.startswith(prefix) and (not row.is_live or remote != row.name):
             all_files.pop(remote[len(prefix) :], None)

@@ -1,6 +1,6 @@
-"""The ledger: one row per file, which alone says where that file is; and which ledger it is.
+"""The models of the ledger: one row for each file, the only record of where it is; an identity.
 
-The rows are written by :mod:`.recording` and :mod:`.ledger`, and by nothing else.
+Only :mod:`.ledger.recording` and :mod:`.ledger.writes` write the rows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["LedgerIdentity", "QueuedFile", "State", "new_identity", "row_key"]
 class State(models.TextChoices):
     """Where a file is and what will happen to it next."""
 
-    HELD = "held", _("held")  # local copy; waits until it is told
+    HELD = "held", _("held")  # local copy; waits until transfer() is called
     QUEUED = "queued", _("queued")  # local copy; a worker may take it
     TRANSFERRING = "transferring", _("transferring")  # local copy; a worker has a lease on it
-    SETTLING = "settling", _("settling")  # in both places; verified again before it counts
+    SETTLING = "settling", _("settling")  # in both places; to be verified once more
     DONE = "done", _("done")  # the remote holds it, verified
     FAILED = "failed", _("failed")  # local copy; every retry was used up
-    DELETING = "deleting", _("deleting")  # a tombstone: gone for readers, remote copy to delete
+    DELETING = "deleting", _("deleting")  # a tombstone: deleted for readers, not yet in the remote
 
 
 #: States in which readers are sent to the local copy, if there is one.
@@ -34,7 +34,7 @@ WORK_STATES = (State.QUEUED, State.TRANSFERRING, State.SETTLING, State.DELETING)
 
 
 def row_key(storage: str, name: str) -> str:
-    """Identify a row by an exact hash: some databases compare text without regard to case."""
+    """Return a hash that identifies a row, because some databases compare text ignoring case."""
     return hashlib.sha256(f"{storage}\0{name}".encode()).hexdigest()
 
 
@@ -62,15 +62,15 @@ class QueuedFile(models.Model):
     saved_at = models.DateTimeField(_("saved"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
 
-    # The attempt that is running: whose it is and how long it may go without a sign of life.
+    # The running attempt: which one it is, and until when it must renew its lease.
     lease_token = models.CharField(max_length=32, blank=True, editable=False)
     lease_until = models.DateTimeField(_("lease until"), null=True, editable=False)
-    # An attempt whose end nobody saw may still write until then; of which generation it was.
+    # Until when an attempt that did not report its end may still write, and its generation.
     dirty_until = models.DateTimeField(null=True, editable=False)
     dirty_generation = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
-        # Said here, for without our app Django would take the table for one of "smart_storages".
+        # Explicit, because without our app in INSTALLED_APPS Django would use "smart_storages".
         app_label = "smart_storages_queued"
         verbose_name = _("queued file")
         verbose_name_plural = _("queued files")
@@ -85,7 +85,8 @@ class QueuedFile(models.Model):
     @property
     def is_local(self) -> bool:
         """Whether readers are sent to the local copy."""
-        # A row without a copy is looked at once more, or has failed: the remote has what there is.
+        # A row without a local copy waits to be verified once more or has failed; if the file
+        # exists anywhere, it is in the remote.
         return self.state in LOCAL_STATES and bool(self.local_name)
 
     @property
@@ -95,12 +96,12 @@ class QueuedFile(models.Model):
 
 
 def new_identity() -> str:
-    """Return what no other ledger is called."""
+    """Return a random identity, which no other ledger has."""
     return uuid.uuid4().hex
 
 
 class LedgerIdentity(models.Model):
-    """The one row that tells this ledger from any other."""
+    """The single row that distinguishes this ledger from any other."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     value = models.CharField(max_length=32, default=new_identity, editable=False)

@@ -1,4 +1,4 @@
-"""Whether the queue can be used at all, said in words before or instead of a database's error."""
+"""Whether the queue can be used, and clear errors in place of those of the database if not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _APP = "smart_storages.queued"
 _NOT_INSTALLED = (
     f"Queued storages need {_APP!r} in INSTALLED_APPS: add it, and run manage.py migrate."
 )
-#: What PostgreSQL (in any language) and MySQL call a table or a column that is not there.
+#: Error codes of PostgreSQL (in any language) and MySQL for a missing table or column.
 _CODES = ("42P01", "42703", 1146, 1054)
 _PHRASES = ("no such table", "no such column", "has no column", "does not exist", "doesn't exist")
 
@@ -36,10 +36,12 @@ def require() -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Say what to do about a table that is not there; asks the database nothing.
+    """Turn the database's error about a missing table into one that says what to do.
+
+    It makes no query of its own.
 
     Raises:
-        ConfigurationError: In the place of the database's error.
+        ConfigurationError: A table or a column of the ledger is missing.
     """
     try:
         yield
@@ -58,6 +60,6 @@ def _is_missing(error: DatabaseError) -> bool:
     cause: Any = error.__cause__
     codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *error.args[:1])
     text = str(error).lower()
-    told = any(code in _CODES for code in codes) or any(phrase in text for phrase in _PHRASES)
-    # Ours, not one of the application's that happened to be used in the same place.
-    return told and any(each._meta.db_table in text for each in (QueuedFile, LedgerIdentity))
+    matches = any(code in _CODES for code in codes) or any(phrase in text for phrase in _PHRASES)
+    # Only for our tables, not for one of the application's that is used in the same block.
+    return matches and any(each._meta.db_table in text for each in (QueuedFile, LedgerIdentity))

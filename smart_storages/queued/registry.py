@@ -1,9 +1,9 @@
-"""Which storage a row of the ledger belongs to.
+"""The registry of queued storages, which finds the storage that a row of the ledger belongs to.
 
-A row holds the key of its storage, never its options: a worker has settings of its own. Every
-queued storage enters itself here when it is made, which for the storage of a field is when the
-models are imported; those of ``STORAGES``, and those inside other storages, are made when they
-are asked for.
+A row holds the key of its storage, never its options, because a worker has its own settings. Every
+queued storage registers itself when it is created. For the storage of a field, that is when the
+models are imported; those of ``STORAGES`` and those inside other storages are created when first
+needed.
 """
 
 from __future__ import annotations
@@ -46,47 +46,48 @@ _MAX_KEY = 100
 
 
 def enter(storage: Any) -> None:
-    """Enter a storage under its key; the newest counts.
+    """Register a storage under its key, in place of an earlier one that differs from it.
 
-    Of equal ones the oldest counts: those that migrations make lack the credentials.
+    If the earlier one is equal, it stays: the storages that migrations create lack the credentials.
 
     Raises:
-        ConfigurationError: One with other credentials has that key.
+        ConfigurationError: A storage with different credentials has that key.
     """
     known = _storages.get(storage.key)
     if known is not None and storage.key not in _outdated:
-        _refuse_other_asker(known, storage)
+        _refuse_other_credentials(known, storage)
     if known is None or known.deconstruct() != storage.deconstruct():
         _storages[storage.key] = storage
         _outdated.discard(storage.key)
 
 
-def _refuse_other_asker(known: Any, storage: Any) -> None:
-    # No key holds a secret, and a worker would carry the files of one with the keys of the other.
-    mine, theirs = (set(_askers_of(each._constructor_args)) for each in (storage, known))
+def _refuse_other_credentials(known: Any, storage: Any) -> None:
+    # Keys hold no secrets, so that a worker could transfer the files of one storage with the
+    # credentials of the other.
+    mine, theirs = (set(_access_keys_of(each._constructor_args)) for each in (storage, known))
     if mine and theirs and mine != theirs:
         raise ConfigurationError(
-            f"Two queued storages have the key {storage.key!r} and differ in their credentials "
-            "alone, so that a worker would take one for the other. Give each a key of its own: "
+            f"Two queued storages have the key {storage.key!r} and differ only in their "
+            "credentials, so a worker could not tell them apart. Give each a key of its own: "
             f"{type(storage).__name__}(..., key='...')."
         )
 
 
-def _askers_of(value: Any) -> Iterator[str]:
+def _access_keys_of(value: Any) -> Iterator[str]:
     if isinstance(value, ConnectingMixin):
         value = {"access_key": value.access_key, "security_token": value.security_token}
     if isinstance(value, Mapping):
-        # Temporary keys, which come with a token, are other ones each time.
+        # Temporary access keys, which come with a token, are different each time.
         if value.get("access_key") and not value.get("security_token"):
             yield str(reveal(value["access_key"]))
         value = tuple(value.values())
     if isinstance(value, (list, tuple)):
         for each in value:
-            yield from _askers_of(each)
+            yield from _access_keys_of(each)
 
 
 def _mark_outdated(**kwargs: Any) -> None:
-    # Of the storages of other settings none is in the way of those that tests make now.
+    # After a test changes settings, new storages may replace those made from the old ones.
     _outdated.update(_storages)
 
 
@@ -94,12 +95,12 @@ setting_changed.connect(_mark_outdated, dispatch_uid="smart_storages.queued.regi
 
 
 def get(key: str) -> Any:
-    """Return the storage that this process has made under a key, or ``None``."""
+    """Return the storage that this process has created with a key, or ``None``."""
     return _storages.get(key)
 
 
 def known_storages() -> List[Any]:
-    """Return the queued storages that this process has made."""
+    """Return the queued storages that this process has created."""
     return list(_storages.values())
 
 
@@ -107,7 +108,7 @@ def find_storage(key: str) -> Any:
     """Return the storage of a row.
 
     Raises:
-        TransferError: This process knows no such storage.
+        TransferError: This process has no storage with that key.
     """
     if key not in _storages:
         _make_those_of_the_settings()
@@ -115,9 +116,9 @@ def find_storage(key: str) -> Any:
         return _storages[key]
     except KeyError:
         raise TransferError(
-            f"This process knows no queued storage with the key {key!r}. Make it where every "
-            "process imports it (on a field, or in STORAGES); if its local or remote was "
-            f"renamed, keep the rows it has with QueuedStorage(..., key={key!r})."
+            f"This process has no queued storage with the key {key!r}. Define it where every "
+            "process imports it (on a field, or in STORAGES). If its local or remote was renamed, "
+            f"give it the old key, so that its rows stay valid: QueuedStorage(..., key={key!r})."
         ) from None
 
 
@@ -128,7 +129,7 @@ def _make_those_of_the_settings() -> None:
 
 
 def make_nested() -> None:
-    """Make the queued storages that are a part of a composed one, in ``STORAGES`` or on a field."""
+    """Create the queued storages inside composed ones, in ``STORAGES`` or on a field."""
     seen: List[Any] = []
     for alias in storages.backends:
         if validation.is_forwarding(alias):
@@ -149,7 +150,7 @@ def _make_parts(reference: Any, seen: List[Any]) -> None:
         if getattr(place, "enters_registry", False):
             enter(place)
         parts = list(validation.parts_of(place))
-    except Exception:  # told where that storage is used, and by its own checks
+    except Exception:  # raised again where that storage is used, and reported by its own checks
         logger.debug("%s could not be looked into", describe(reference.reference), exc_info=True)
         return
     for part in parts:
@@ -160,7 +161,7 @@ def _make_parts(reference: Any, seen: List[Any]) -> None:
 def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
     """Yield the aliases of ``STORAGES`` that are queued storages, with class and options."""
     for alias, params in read_aliases().items():
-        if not isinstance(params, Mapping):  # told of by a system check
+        if not isinstance(params, Mapping):  # reported by a system check
             continue
         backend = params.get("BACKEND")
         try:
@@ -169,14 +170,14 @@ def queued_aliases() -> Iterator[Tuple[str, Any, Mapping[str, Any]]]:
             ImportError,
             TypeError,
             ValueError,
-        ):  # not ours to report: Django does when the alias is used
+        ):  # not reported here: Django raises when the alias is used
             continue
         if getattr(backend, "enters_registry", False):
             yield alias, backend, params.get("OPTIONS") or {}
 
 
 def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
-    """Make a key out of references and their options; no secret has a part in it.
+    """Return a key made from references and their options, without any secrets.
 
     Example:
         >>> make_key(("scratch", None), ("media", None))
@@ -196,7 +197,7 @@ def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         kept = without_secrets(value)
-        kept.pop(OPTION, None)  # the names of what is left out anyway
+        kept.pop(OPTION, None)  # names of options that are left out anyway
         return {str(name): _plain(each) for name, each in kept.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
@@ -214,7 +215,7 @@ def _plain(value: Any) -> Any:
 
 
 def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the options, nested ones too, without those that hold a secret.
+    """Return the options without those that hold a secret, nested ones included.
 
     Example:
         >>> without_secrets({"bucket_name": "acme", "secret_key": "hunter2"})
@@ -228,9 +229,9 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the options as :func:`without_secrets` does, and the names of those left out.
+    """Return the options as :func:`without_secrets` does, with the names of those left out.
 
-    In this process they are found again: see :mod:`smart_storages.config.deconstructed`.
+    This process can look these up again: see :mod:`smart_storages.config.deconstructed`.
     """
     kept = {
         name: withhold_secrets(value) if isinstance(value, Mapping) else SerializedObject.of(value)
@@ -244,7 +245,7 @@ def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def _looks_secret(name: str) -> bool:
-    # A third party's storage has option names of its own.
+    # Storages of other packages have option names of their own.
     lowered = name.lower()
     words = ("secret", "password", "token", "credential")
     return any(word in lowered for word in words) or lowered.endswith(("key", "key_id"))

@@ -1,4 +1,4 @@
-"""What the constructor of a queued storage accepts, and what it says to anything else."""
+"""Validation of the arguments of a queued storage's constructor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "with_options",
 ]
 
-#: What each argument has to be, and the types that are.
+#: For each argument, what it must be in words, and the types that are accepted.
 _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
     "ask_remote": ("True or False", (bool,)),
     "delayed": ("True or False", (bool,)),
@@ -35,7 +35,7 @@ Place = Tuple[Any, Optional[Mapping[str, Any]]]
 
 
 def check_types(cls: str, given: Mapping[str, Any]) -> None:
-    """Refuse arguments of the wrong type: what is "no" is not False.
+    """Refuse arguments of the wrong type, such as the text ``"no"`` for ``False``.
 
     Raises:
         ConfigurationError: Names the class, the argument, what it should be and what was given.
@@ -52,20 +52,21 @@ def refuse_cache_prefix(cls: str, cache_prefix: Any, delayed: Any) -> None:
     """Refuse an option of django-queued-storage, which was its fifth argument.
 
     Raises:
-        ConfigurationError: Says what to write now.
+        ConfigurationError: Says what to write instead.
     """
     if cache_prefix is None and not isinstance(delayed, str):
         return
     given = cache_prefix if cache_prefix is not None else delayed
     raise ConfigurationError(
-        f"{cls}: cache_prefix ({given!r}) is of django-queued-storage. The ledger says where a "
-        "file is, without a cache: leave it out, and give what follows by name (delayed=, task=). "
-        "To have its answers cached, set QUEUED_STORAGE_CACHE_KEY, a prefix for all storages."
+        f"{cls}: cache_prefix ({given!r}) is an option of django-queued-storage. Here the ledger "
+        "says where a file is, without a cache: leave it out, and give the arguments after it by "
+        "name (delayed=, task=). To cache the ledger's answers, set QUEUED_STORAGE_CACHE_KEY, a "
+        "prefix for all storages."
     )
 
 
 def check_places(cls: str, local: Place, remote: Place) -> None:
-    """Refuse a class, and a local and a remote that are plainly one storage; looks nothing up.
+    """Refuse a class as local or remote, and one reference for both; builds no storage.
 
     Raises:
         ConfigurationError: Names the class, the argument and the fix.
@@ -84,7 +85,7 @@ def check_places(cls: str, local: Place, remote: Place) -> None:
     same = local[0] is remote[0] or (isinstance(local[0], (str, Mapping)) and local[0] == remote[0])
     if same and dict(local[1] or {}) == dict(remote[1] or {}):
         raise ConfigurationError(
-            f"{cls}: local and remote are the same storage, so that no file would travel. Give "
+            f"{cls}: local and remote are the same storage, so no file would be transferred. Give "
             "each a place of its own."
         )
 
@@ -95,10 +96,10 @@ def path_of_task(task: Union[str, Type[Transfer]]) -> str:
 
 
 def check_task(cls: str, task: Any) -> None:
-    """Refuse what is neither a task nor a path; a path is looked up when a file is saved.
+    """Refuse what is neither a task nor a dotted path; a path is imported when a file is saved.
 
     Raises:
-        ConfigurationError: Names the class, and what was given.
+        ConfigurationError: Names the class, the value and the fix.
     """
     if isinstance(task, str) or (isinstance(task, type) and issubclass(task, Transfer)):
         path, most = path_of_task(task), longest("task")
@@ -106,7 +107,8 @@ def check_task(cls: str, task: Any) -> None:
             return
         raise ConfigurationError(
             f"{cls}: the path of the task, {path[:40]!r}..., has {len(path)} characters, and the "
-            f"ledger takes {most}. Import it where its path is shorter, and give that."
+            f"ledger holds at most {most}. Import it in a module with a shorter path, and give "
+            "that path."
         )
     raise ConfigurationError(
         f"{cls}: task must be a subclass of smart_storages.queued.tasks.Transfer, or its dotted "
@@ -124,14 +126,14 @@ def check_key(cls: str, key: Optional[str]) -> None:
     if key is None or (len(key) <= most and storable(key) == key):
         return
     if len(key) > most:
-        problem = f"has {len(key)} characters, and the ledger takes {most}"
+        problem = f"has {len(key)} characters, and the ledger holds at most {most}"
     else:
-        problem = "holds a NUL or half a character, which no database takes"
+        problem = "contains a NUL or a lone surrogate, which databases refuse"
     raise ConfigurationError(f"{cls}: key {storable(key)[:40]!r}... {problem}. Give another key.")
 
 
 def known_options(cls: Any) -> List[str]:
-    """Return what a class of queued storages takes, its parents' options too."""
+    """Return the options that a class of queued storages takes, its parents' included."""
     known: List[str] = []
     for each in cls.__mro__:
         if "__init__" not in vars(each):
@@ -146,7 +148,7 @@ def known_options(cls: Any) -> List[str]:
 
 
 def with_options(reference: Any, options: Optional[Mapping[str, Any]]) -> Any:
-    """Return one reference for a dotted path and its options."""
+    """Return a reference that includes the options, if there are any."""
     if not options:
         return reference
     return {"BACKEND": reference, "OPTIONS": dict(options)}

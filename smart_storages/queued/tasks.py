@@ -1,6 +1,6 @@
-"""What a worker does with a file; a project subclasses one of these to do more.
+"""The tasks: what a worker does with a file. A project subclasses one of them to do more.
 
-The path stays: rows of the ledger and settings of projects hold it.
+This path must not change, because rows of the ledger and settings of projects hold it.
 """
 
 from __future__ import annotations

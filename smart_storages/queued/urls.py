@@ -1,4 +1,4 @@
-"""The URLconf of the view that gives out local copies under a signed URL.
+"""The URLconf of the view that serves local copies under signed URLs.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""What the storages of a queue are made of, and what none of them may be."""
+"""Looks inside the local and remote of a queued storage, and refuses what cannot work there."""
 
 from __future__ import annotations
 
@@ -15,38 +15,43 @@ from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.resolvers import FirstMatch
 from smart_storages.storages.lookup import storages
 
-__all__ = ["AskerError", "is_forwarding", "leads_to", "parts_of", "refuse_askers"]
+__all__ = [
+    "ContextDependentError",
+    "is_forwarding",
+    "leads_to",
+    "parts_of",
+    "refuse_context_dependence",
+]
 
 
-class AskerError(ConfigurationError):
-    """The local or the remote of a queued storage depends on who asks."""
+class ContextDependentError(ConfigurationError):
+    """The local or the remote of a queued storage depends on the current tenant or region."""
 
 
-def refuse_askers(storage: Any) -> None:
-    """Refuse a local or a remote that is another one for another tenant or region.
+def refuse_context_dependence(storage: Any) -> None:
+    """Refuse a local or a remote that depends on the context, such as the tenant or region.
 
-    The ledger has one row for a name, whoever asks for it, and a worker asks for nobody.
+    The ledger has one row for a name in every context, and a worker runs without any.
 
     Raises:
-        AskerError: Names the storage, the resolver and the fix.
+        ContextDependentError: Names the storage, the resolver and the fix.
     """
     for which in ("local", "remote"):
-        resolver = _find_asker(getattr(storage, f"_{which}"), [storage])
+        resolver = _find_context_resolver(getattr(storage, f"_{which}"), [storage])
         if resolver is not None:
-            raise AskerError(
-                f"The {which} of the queued storage {storage.key!r} is chosen by who asks "
-                f"({describe(resolver)}), but its ledger has one file for a name, whoever asks. "
-                "Put the queue behind the dispatcher: make each alias that it chooses a "
-                "QueuedStorage."
+            raise ContextDependentError(
+                f"The {which} of the queued storage {storage.key!r} depends on the context of the "
+                f"call ({describe(resolver)}), but its ledger has only one file for each name. Put "
+                "the queue behind the dispatcher: make each alias that it chooses a QueuedStorage."
             )
 
 
-def _find_asker(reference: Any, seen: List[Any]) -> Any:
+def _find_context_resolver(reference: Any, seen: List[Any]) -> Any:
     if not is_forwarding(reference.reference):
         return None
     try:
         place = reference.storage
-    except ConfigurationError:  # told of where that storage is used
+    except ConfigurationError:  # raised again where that storage is used
         return None
     if any(place is each for each in seen):
         return None
@@ -56,7 +61,7 @@ def _find_asker(reference: Any, seen: List[Any]) -> Any:
         resolver = _resolver_of(place)
     if getattr(resolver, "by_context", False):
         return resolver
-    found = (_find_asker(part, seen) for part in parts_of(place))
+    found = (_find_context_resolver(part, seen) for part in parts_of(place))
     return next((each for each in found if each is not None), None)
 
 
@@ -67,7 +72,7 @@ def _resolver_of(place: Any) -> Any:
 
 
 def parts_of(place: Any) -> Iterator[Any]:
-    """Yield the references of a composed storage, and what a dispatcher may choose from."""
+    """Yield the references of a composed storage, including those a dispatcher may choose."""
     yield from _own_parts_of(place)
     if isinstance(place, ResolvingStorage):
         known = place.storages
@@ -75,13 +80,13 @@ def parts_of(place: Any) -> Iterator[Any]:
         if not aliases:
             with suppress(ConfigurationError):
                 aliases = {each for each in _aliases_of(_resolver_of(place)) if each in known}
-        yield from (_Known(known, alias) for alias in sorted(aliases))
+        yield from (_KnownReference(known, alias) for alias in sorted(aliases))
 
 
 def _own_parts_of(place: Any) -> List[Any]:
     if not isinstance(place, ForwardingStorage):
         return []
-    # A fallback reads which storages it has when they are first asked for.
+    # A fallback creates its references when its backends are first used.
     with suppress(ConfigurationError):
         getattr(place, "_backends", None)
     return list(place._references)
@@ -94,8 +99,8 @@ def _aliases_of(resolver: Any) -> Iterator[str]:
     yield from getattr(resolver, "aliases", None) or ()
 
 
-class _Known:
-    """One of the storages that a dispatcher knows, as a reference."""
+class _KnownReference:
+    """A storage that a dispatcher can choose, in the form of a reference."""
 
     def __init__(self, known: Any, alias: str) -> None:
         self._known = known
@@ -108,7 +113,7 @@ class _Known:
 
 
 def leads_to(place: Any, storage: Any) -> bool:
-    """Whether a place is a storage, or made of it."""
+    """Whether ``place`` is ``storage``, or a storage that contains it."""
     return _leads_to(place, storage, [])
 
 
@@ -125,7 +130,7 @@ def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
             further = reference.storage
         except CircularStorageError:
             return True
-        except ConfigurationError:  # told of where that storage is used
+        except ConfigurationError:  # raised again where that storage is used
             continue
         if _leads_to(further, storage, seen):
             return True
@@ -133,11 +138,11 @@ def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
 
 
 def is_forwarding(reference: Any) -> bool:
-    """Whether a reference is to a storage of ours that is made of others.
+    """Whether a reference is to a composed storage of this package.
 
-    Somebody else's backend leads nowhere, and building it might do I/O.
+    The backends of other packages are not built to find out, because that might do I/O.
     """
-    if type(reference) is DefaultStorage:  # it builds itself at any look into it
+    if type(reference) is DefaultStorage:  # any attribute access would build it
         reference = "default"
     if isinstance(reference, str):
         reference = storages.backends.get(reference, reference)
@@ -146,7 +151,7 @@ def is_forwarding(reference: Any) -> bool:
     if isinstance(reference, str):
         try:
             reference = import_string(reference)
-        except Exception:  # Django's own error says it best, when the alias is used
+        except Exception:  # Django raises a clear error when the alias is used
             return False
     cls = reference if isinstance(reference, type) else type(reference)
     return issubclass(cls, ForwardingStorage)

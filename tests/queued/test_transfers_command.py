@@ -45,6 +45,21 @@ def test_list_shows_rows_and_counts(queue: Any) -> None:
     assert json.loads(line)["name"] == "a.txt"
 
 
+def test_options_of_django_stand_before_or_after_the_subcommand(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert call("sweep") != ""
+    for arguments in (
+        ["sweep", "--verbosity", "0"],
+        ["sweep", "-v0"],
+        ["--verbosity", "0", "sweep"],
+        ["sweep", "-v0", "--no-color", "--traceback", "--skip-checks", "--settings", "x"],
+    ):
+        assert call(*arguments) == "", arguments
+    assert call("sweep", verbosity=0) == ""
+    with pytest.raises(CommandError, match="verbosity"):
+        call("sweep", "--verbosity", "9")
+
+
 def test_retry_queues_failed_transfers_again(queue: Any, messages: list) -> None:
     for name in ("a.txt", "b.txt"):
         queue.save(name, ContentFile(b"hello"))
@@ -87,7 +102,7 @@ def test_sweep_reports_what_it_did(queue: Any, messages: list) -> None:
     pass_time(1000)
     assert "1 queued again." in call("sweep")
     pass_time(1000)
-    assert "1 carried here: done." in call("sweep", "--run")
+    assert "1 processed here: done." in call("sweep", "--run")
 
 
 def test_sweep_forgets_old_rows_that_say_nothing(queue: Any) -> None:
@@ -116,7 +131,7 @@ def test_a_late_attempt_does_not_delete_a_file_whose_row_was_forgotten(
     late.lease_until -= datetime.timedelta(seconds=2000 + 300 * leases)
     forgotten = call("sweep", "--prune-days", "0")
     assert f"{int(leases == 13)} rows forgotten" in forgotten
-    ledger.hold_doubt(late)  # it has woken up, and says so
+    ledger.mark_in_doubt(late)  # it has woken up, and says so
     pass_time(1000)
     call("sweep", "--run")
     assert not QueuedFile.objects.exclude(state="done").exists()
@@ -214,7 +229,7 @@ def test_verify_says_that_nothing_is_left_to_repair_with(make_queue: Any, task: 
     if row.local_name:
         queue.local.delete(row.local_name)
     assert "No local copy is left" not in call_failing("verify")
-    assert "No local copy is left, so that it cannot be repaired." in call_failing(
+    assert "It cannot be repaired, because no local copy is left." in call_failing(
         "verify", "--repair"
     )
     assert row_of(queue, "a.txt").state == "done"

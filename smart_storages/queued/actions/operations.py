@@ -22,7 +22,7 @@ Tell = Callable[[str, int, int], None]
 
 
 def count_by_state(rows: Any) -> Dict[str, int]:
-    """Return how many of the rows are in each state, every state listed."""
+    """Return how many of the rows are in each state, including states that have none."""
     counted = dict(rows.order_by().values_list("state").annotate(count=Count("pk")))
     return {str(state.value): counted.get(state.value, 0) for state in State}
 
@@ -33,7 +33,7 @@ def age_of(row: QueuedFile) -> datetime.timedelta:
 
 
 def describe(row: QueuedFile) -> Dict[str, Any]:
-    """Return what is worth knowing about a row, as plain values."""
+    """Return the columns of a row that matter to an operator, as plain values."""
     return {
         "id": row.pk,
         "storage": row.storage,
@@ -52,10 +52,10 @@ def describe(row: QueuedFile) -> Dict[str, Any]:
 
 
 def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> Tuple[int, int]:
-    """Queue failed transfers again, with all their attempts.
+    """Queue failed transfers again; their count of attempts starts from zero.
 
     Returns:
-        How many were sent, or in a transaction will be on commit; and how many are queued but
+        How many were sent, or will be when the transaction commits; and how many are queued but
         wait for a sweep to send them.
     """
     sent = unsent = 0
@@ -72,10 +72,10 @@ def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> Tuple[i
 
 
 def _send_on_commit(row: QueuedFile) -> bool:
-    # A worker that is faster than the commit would find nothing to do.
+    # Not before: a worker that starts before the commit would find nothing to do.
     answers: List[bool] = []
     transaction.on_commit(lambda: answers.append(engines.send(row.pk)[0]), using=ledger.database())
-    return all(answers)  # in a transaction nothing has answered yet
+    return all(answers)  # inside a transaction, there are no answers yet
 
 
 def find_unknown(ids: Iterable[int]) -> List[int]:
@@ -85,14 +85,14 @@ def find_unknown(ids: Iterable[int]) -> List[int]:
 
 
 def prune(days: float) -> int:
-    """Forget finished rows that say nothing the remote does not: nothing local, same name.
+    """Delete finished rows that are no longer needed: no local copy, same name in the remote.
 
     Args:
-        days: Only rows that finished longer ago; and than a late attempt takes no row for a
-            deleted file, which is twelve leases.
+        days: Only rows that finished longer ago than this. Rows are always kept for twelve leases,
+            because until then a late attempt takes a missing row to mean that the file was deleted.
 
     Returns:
-        How many were forgotten.
+        How many rows were deleted.
     """
     before = timezone.now() - datetime.timedelta(days=days)
     return int(ledger.prunable(before).delete()[0])
@@ -110,11 +110,11 @@ def verify(
     Args:
         rows: Finished rows.
         report: Called with a sentence for each file that is missing or different.
-        progress: Called with what is being done, how much is done, and of how much.
-        repair: Whether to send again what has a local copy left.
+        progress: Called with the name of the work, how many rows are done, and how many there are.
+        repair: Whether to transfer again the files that still have a local copy.
 
     Returns:
-        How many were compared.
+        How many rows were compared.
     """
     done, total = 0, rows.count()
     for done, row in enumerate(_each(rows), 1):
@@ -130,15 +130,15 @@ def _repair(row: QueuedFile) -> str:
     try:
         storage = find_storage(row.storage)
         if not (row.local_name and storage.local.exists(row.local_name)):
-            return "No local copy is left, so that it cannot be repaired."
+            return "It cannot be repaired, because no local copy is left."
     except Exception as error:
         return f"It was not repaired: {error}"
     if not ledger.requeue(row, reset=True):
-        return "It was not repaired: it has just changed."
+        return "It was not repaired, because it has just changed."
     storage.moved(row.name)
     if _send_on_commit(row):
-        return "It is sent again."
-    return "It is queued again; the engine did not take it, so that a sweep will send it."
+        return "It is being transferred again."
+    return "It is queued again; the engine did not accept it, so a sweep will send it."
 
 
 def _find_problem(row: QueuedFile) -> str:
@@ -149,12 +149,12 @@ def _find_problem(row: QueuedFile) -> str:
     except Exception as error:
         return f"{row.storage}: {row.name}: could not be verified: {error}"
     if not ledger.rows().filter(pk=row.pk, generation=row.generation, state=row.state).exists():
-        return ""  # it was saved over or deleted in the meantime
-    return f"{row.storage}: {row.name}: the remote holds something else, or nothing."
+        return ""  # it was replaced or deleted in the meantime
+    return f"{row.storage}: {row.name}: the remote file is missing or different."
 
 
 def _each(rows: Any) -> Iterator[QueuedFile]:
-    # By id, in batches: the rows may change state, and there may be millions.
+    # In batches by id, because rows may change state meanwhile and there may be millions.
     last = 0
     while True:
         batch = list(rows.order_by("pk").filter(pk__gt=last)[:_BATCH])

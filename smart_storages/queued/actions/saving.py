@@ -1,6 +1,6 @@
-"""What the application says: a file is saved, deleted, or told to travel.
+"""What the application does with files: save, delete, ask for the transfer.
 
-The local copy is written first, then the row, in the caller's own transaction; nothing is sent
+A save writes the local copy first, then the row, in the caller's own transaction. Nothing is sent
 to a worker before that transaction is committed.
 """
 
@@ -26,7 +26,7 @@ from smart_storages.queued.models import QueuedFile, State
 from smart_storages.queued.readiness import explained, require
 from smart_storages.queued.transfer import local_copies
 
-__all__ = ["ask_for_transfer", "bury", "find_available", "put", "store"]
+__all__ = ["ask_for_transfer", "delete_file", "find_available", "put", "store"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -49,12 +49,12 @@ def find_available(storage: Any, name: str, max_length: Optional[int] = None) ->
 
 @explained()
 def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> str:
-    """Save a file locally, and have it carried once the transaction is committed."""
+    """Save a file locally, and have it transferred once the transaction is committed."""
     require()
     name = find_available(storage, name, max_length)
     check_name(name)
     if _is_full(storage, content):
-        content, size, sha256, md5 = local_copies.measure(content)  # which can be read twice
+        content, size, sha256, md5 = local_copies.measure(content)  # can be read twice from now on
         in_remote = recording.LocalCopy("", size, sha256, md5, "")
         if _store_remotely(storage, name, content, in_remote):
             return name
@@ -73,7 +73,7 @@ def store(storage: Any, name: str, content: Any, max_length: Optional[int]) -> s
 
 @explained()
 def put(storage: Any, name: str, content: Any, *, replace: bool) -> bool:
-    """Save a file under exactly this name, and say whether that was possible."""
+    """Save a file under exactly this name, and return whether that was possible."""
     require()
     name = listing.clean(name)
     check_fits(name=name)
@@ -123,8 +123,8 @@ def _is_full(storage: Any, content: Any) -> bool:
 def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -> bool:
     """Save a file in the remote at once, or return ``False`` to have it kept locally.
 
-    What is there is never replaced, since that could not be undone: the file goes under a name
-    of its own, and the row, in the caller's transaction, is what leads readers to it.
+    An object in the remote is never replaced, because that could not be rolled back. The file gets
+    a new name there, and the row, in the caller's transaction, points readers to it.
     """
     if ledger.find(storage.key, name) or (storage.replaces and _may_have(storage.remote, name)):
         return False
@@ -142,8 +142,9 @@ def _store_remotely(storage: Any, name: str, body: File[Any], copy: recording.Lo
             undo=partial(local_copies.delete_quietly, storage.remote, saved),
         )
     except recording.NameTakenError:
-        # By a save or delete that came in meanwhile; as a local copy, this one is put in order.
-        _take_back(storage, saved)
+        # A save or delete took the name in the meantime; saved as a local copy, this file is
+        # ordered after it.
+        _delete_unreferenced(storage, saved)
         return False
     reached("save:row-written")
     _on_commit(storage, row, "", "save", work=False)
@@ -164,18 +165,18 @@ def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -
     remote = storage.remote
     saved = listing.make_unique(storage, name, listing.limit(name, None))
     try:
-        saved = _save_under(remote, saved, _unmovable(body))
+        saved = _save_under(remote, saved, _prevent_move(body))
         if not local_copies.holds(remote, saved, copy):
             raise TransferError(f"The remote does not hold what was written to {saved!r}.")
         if storage.durable:
             local_copies.sync_to_disk(remote, saved)
         return listing.clean(saved)
     except Exception as error:
-        # It may have written all or a part before it failed.
+        # It may have written all of the file or a part of it before it failed.
         if not is_failure_of_storage(error):
             local_copies.delete_quietly(remote, saved)
             raise
-        _take_back(storage, saved, error)
+        _delete_unreferenced(storage, saved, error)
         logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
         return None
 
@@ -188,8 +189,8 @@ def _save_under(remote: Any, name: str, content: File[Any]) -> str:
     return name
 
 
-def _take_back(storage: Any, saved: str, error: Optional[Exception] = None) -> None:
-    """Delete an object that no row leads to: at once, or by a worker when the remote answers."""
+def _delete_unreferenced(storage: Any, saved: str, error: Optional[Exception] = None) -> None:
+    """Delete an object that no row refers to: now, or by a worker once the remote answers."""
     if error is None or kind_of(error) != UNREACHABLE:
         try:
             storage.remote.delete(saved)
@@ -200,8 +201,8 @@ def _take_back(storage: Any, saved: str, error: Optional[Exception] = None) -> N
     _on_commit(storage, row, "", "delete", work=True)
 
 
-def _unmovable(content: File[Any]) -> File[Any]:
-    """Hide that the content is a file on the disk: it may be needed again."""
+def _prevent_move(content: File[Any]) -> File[Any]:
+    """Wrap the content so that a storage cannot move its file away: it may be needed again."""
     covered: File[Any] = File(cast(IO[Any], content), name=content.name)
     if hasattr(content, "content_type"):
         vars(covered)["content_type"] = content.content_type
@@ -209,8 +210,8 @@ def _unmovable(content: File[Any]) -> File[Any]:
 
 
 @explained()
-def bury(storage: Any, name: str) -> None:
-    """Delete a file: gone for readers with the transaction, from the remote soon after."""
+def delete_file(storage: Any, name: str) -> None:
+    """Delete a file: for readers when the transaction commits, from the remote soon after."""
     require()
     name = listing.clean(name)
     check_fits(name=name)
@@ -222,7 +223,7 @@ def bury(storage: Any, name: str) -> None:
 
 @explained()
 def ask_for_transfer(storage: Any, name: str) -> Any:
-    """Queue a file that is held, has failed, or whose message may be lost."""
+    """Queue a file that is held, whose transfer has failed, or whose message may be lost."""
     require()
     row = ledger.find(storage.key, listing.clean(name))
     if row is None or not row.is_live:
@@ -241,7 +242,7 @@ def _on_commit(storage: Any, row: QueuedFile, replaced: str, what: str, *, work:
 
 
 def _committed(storage: Any, row: QueuedFile, replaced: str, what: str, work: bool) -> None:
-    # The row is safe: whatever fails from here on, the sweep makes up for.
+    # The row is committed: if anything fails from here on, the sweep repairs it.
     reached(f"{what}:committed")
     location_cache.forget(storage.key, row.name)
     if work:

@@ -1,7 +1,7 @@
-"""What cron repairs: lost messages, dead workers, local copies that nobody needs.
+"""The sweep, run by cron: repairs lost messages, dead workers and local copies no longer needed.
 
-Every repair is a conditional update, so that any number of sweeps may run at once, on every
-host, while web processes and workers go on.
+Every repair is a conditional update, so any number of sweeps may run at the same time on any
+hosts, while web processes and workers keep running.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Report:
     """What a sweep did.
 
     Args:
-        requeued: Rows that the engine has taken again.
-        unsent: Rows that it did not take; a later sweep tries again.
-        carried: How the rows that the sweep carried itself ended, with how often.
-        local_deleted: Local copies of finished rows deleted.
-        orphans: Local copies deleted that no row refers to: whole ones when they are old, those
-            that were never finished after one lease.
-        unknown: Keys of storages that rows have and this process does not know.
+        requeued: How many rows were sent to the engine again.
+        unsent: How many rows it did not accept; a later sweep tries again.
+        processed: How many of the rows that the sweep processed itself had each outcome.
+        local_deleted: How many local copies of finished rows were deleted.
+        orphans: How many local copies that no row refers to were deleted. Complete ones are
+            deleted when they are old, incomplete ones after one lease.
+        unknown: Keys of storages that are in rows but not in this process.
         errors: Sentences about what could not be done.
     """
 
     requeued: int = 0
     unsent: int = 0
-    carried: Dict[str, int] = field(default_factory=dict)
+    processed: Dict[str, int] = field(default_factory=dict)
     local_deleted: int = 0
     orphans: int = 0
     unknown: List[str] = field(default_factory=list)
@@ -63,14 +63,14 @@ def sweep(
     requeue_age: Optional[float] = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Report:
-    """Repair what died.
+    """Repair what lost messages and processes that died have left behind.
 
     Args:
-        run: Whether to carry the files in this process, rather than to hand them to the engine.
-        orphan_age: Seconds that a local copy without a row may live; from the settings if not
-            given. Longer than your longest transaction.
-        requeue_age: Seconds after which a message counts as lost; one lease if not given.
-        progress: Called with what is being done, how much of it is done, and of how much.
+        run: Whether to process the rows in this process, instead of handing them to the engine.
+        orphan_age: Seconds for which a local copy without a row is kept; by default, from the
+            settings. It must be longer than your longest transaction.
+        requeue_age: Seconds after which a message counts as lost; one lease by default.
+        progress: Called with the name of the work, how much is done, and how much there is.
 
     Returns:
         What was done.
@@ -100,7 +100,7 @@ def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> 
             reached("sweep:requeued")
             if run:
                 outcome = engines.run(pk) or "nothing to do"
-                report.carried[outcome] = report.carried.get(outcome, 0) + 1
+                report.processed[outcome] = report.processed.get(outcome, 0) + 1
             elif engines.send(pk)[0]:
                 report.requeued += 1
             else:
@@ -112,7 +112,7 @@ def _any(row: QueuedFile) -> bool:
 
 
 def _sees_copy(row: QueuedFile) -> bool:
-    # Another host's disk: an attempt here could only fail, and use up the row's retries.
+    # If the copy is on another host's disk, an attempt here would fail and use up a retry.
     if not row.local_name or row.host == local_copies.this_host():
         return True
     try:
@@ -141,7 +141,7 @@ def _take_batch(
     due = _due(age).filter(pk__gt=after).order_by("pk")
     if not ledger.connection().features.has_select_for_update_skip_locked:
         return _take(age, due, may_take)
-    # Rows that a request has locked are skipped: it will enqueue them itself.
+    # Rows that a request has locked are skipped: that request will enqueue them.
     with transaction.atomic(using=ledger.database()):
         return _take(age, due.select_for_update(skip_locked=True), may_take)
 
@@ -149,7 +149,7 @@ def _take_batch(
 def _take(
     age: float, due: Any, may_take: Callable[[QueuedFile], bool]
 ) -> Tuple[List[int], Optional[int]]:
-    # Taking the time of enqueueing is what keeps two sweeps apart, with row locks or without.
+    # The update of enqueued_at keeps two sweeps from taking the same row, even without row locks.
     found = list(due[:_BATCH])
     taken = [
         row.pk
@@ -207,7 +207,7 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
             continue
         for start in range(0, len(found), _BATCH):
             batch = found[start : start + _BATCH]
-            # Listed first and looked up afterwards: a copy is written before its row.
+            # Files are listed first, and rows looked up after: a copy is written before its row.
             known = set(queries.known_local(batch))
             for done, name in enumerate(batch, start + 1):
                 progress("orphans", done, len(found))
@@ -222,12 +222,12 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
 
 
 def _has_other_names(storage: Any) -> bool:
-    # A local that records an alias in the name it returns lists the file under another one, so
-    # that no name in a listing can be looked up.
+    # If the local storage records an alias in the names it returns, its listings have other names
+    # than the rows, so that they cannot be compared.
     kept = ledger.rows().filter(storage=storage.key).exclude(local_name="")
     if not kept.exclude(local_name__startswith="queued-").exists():
         return False
-    logger.info("%s: its local renames files; orphans are not looked for", storage.key)
+    logger.info("%s: its local storage renames files; orphans are not deleted", storage.key)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The file that ``open(name, "wb")`` of a queued storage gives: saved once, when it is closed."""
+"""The file that ``open(name, "wb")`` of a queued storage returns; it is saved when closed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MODES = ("w", "bw", "tw", "+bw")
 
 
 class QueuedWriteFile(File):  # type: ignore[type-arg]
-    """A file open for writing: saved as a whole when it is closed, by the rules of ``save``.
+    """A file open for writing; closing it saves it as a whole, with the rules of ``save``.
 
-    An exception in its ``with`` block, or losing the last reference to it without closing it,
-    saves nothing. Until it is closed, the content is in memory, or in a temporary file.
+    If an exception ends its ``with`` block, or the last reference to it is lost before it is
+    closed, nothing is saved. Until then, the content is in memory or in a temporary file.
 
     Args:
-        name: Name of the file. Once closed, ``name`` is the one that it was saved under.
-        mode: ``"w"``, ``"wb"`` or ``"wt"``, which take bytes and text, which becomes UTF-8; or
+        name: Name of the file. After closing, ``name`` is the name that it was saved under.
+        mode: ``"w"``, ``"wb"`` or ``"wt"``, which take bytes or text (stored as UTF-8); or
             ``"w+b"``, which can also be read, as bytes.
         save: Called with the name and a Django file; saves it, and returns its name.
 
     Raises:
-        ValueError: The mode is another one.
+        ValueError: The mode is none of these.
 
     Example:
         >>> saved = []
@@ -72,13 +72,13 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
         for line in lines:
             self.write(line)
 
-    # Ending
+    # Closing
 
     def close(self) -> None:
         """Save the file. A second call does nothing.
 
         Raises:
-            OSError: It could not be saved, and is not; the content is gone.
+            OSError: It could not be saved; the content is lost.
         """
         if self.closed:
             return
@@ -95,7 +95,7 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
             spool.close()
 
     def discard(self) -> None:
-        """Close the file and save nothing."""
+        """Close the file without saving it."""
         self.file.close()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
@@ -105,7 +105,7 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
             self.discard()
 
     def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> QueuedWriteFile:
-        """Return the file itself; once closed, it starts anew.
+        """Return the file itself; if it was closed, it starts again as an empty file.
 
         Raises:
             ValueError: The mode is not the one the file was opened with.
@@ -113,20 +113,21 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
         if mode and mode != self.mode:
             raise ValueError(
                 f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
-                "Open it anew from its storage."
+                "Open it again through its storage."
             )
         if self.closed:
             self.file = self._begin()
         return self
 
-    # What else a file is asked
+    # The rest of the file API
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
         self._raise_if_closed()
         place = self.file.tell()
-        end = self.file.seek(0, os.SEEK_END) or self.file.tell()  # no answer before Python 3.11
+        # Before Python 3.11, this seek() returns None.
+        end = self.file.seek(0, os.SEEK_END) or self.file.tell()
         self.file.seek(place)
         return int(end)
 

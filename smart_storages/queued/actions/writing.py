@@ -16,11 +16,11 @@ __all__ = ["WritingStorage"]
 
 
 class WritingStorage(CombiningStorage):
-    """What changes files; :class:`~smart_storages.queued.backends.QueuedStorage` is one."""
+    """The part of :class:`~smart_storages.queued.backends.QueuedStorage` that changes files."""
 
     task: str
 
-    def _refuse_askers(self) -> None:
+    def _refuse_context_dependence(self) -> None:
         raise NotImplementedError
 
     def _read_steps(
@@ -34,7 +34,7 @@ class WritingStorage(CombiningStorage):
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         return saving.find_available(self, name, *args)
-        yield  # a generator, as all of them are
+        yield  # makes this a generator, as all steps are
 
     def _is_available_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
@@ -46,11 +46,11 @@ class WritingStorage(CombiningStorage):
     # Writing
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
-        # The ledger is asked in a thread when the caller is async.
+        # A call of its own, so that its queries run in a thread if the caller is async.
         return (yield self, "_store", (name, content, max_length), {})
 
     def _store(self, name: str, content: Any, max_length: Optional[int]) -> str:
-        self._refuse_askers()
+        self._refuse_context_dependence()
         get_task(self.task)
         return saving.store(self, name, content, max_length)
 
@@ -58,33 +58,33 @@ class WritingStorage(CombiningStorage):
         return (yield self, "_put", (name, content, replace), {})
 
     def _put(self, name: str, content: Any, replace: bool) -> bool:
-        self._refuse_askers()
+        self._refuse_context_dependence()
         get_task(self.task)
         return saving.put(self, name, content, replace=replace)
 
     def _delete_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        return (yield self, "_bury", (name,), {})
+        return (yield self, "_delete_file", (name,), {})
 
-    def _bury(self, name: str) -> None:
-        self._refuse_askers()
-        saving.bury(self, name)
+    def _delete_file(self, name: str) -> None:
+        self._refuse_context_dependence()
+        saving.delete_file(self, name)
 
     def transfer(self, name: str) -> Any:
-        """Ask for the transfer of a file that waits for it, or whose transfer has failed.
+        """Ask for the transfer of a file that is held back, or whose transfer has failed.
 
         Args:
             name: Name of the file.
 
         Returns:
-            What the engine returned; ``None`` if there is nothing to do, and in a transaction,
-            where the file is queued on commit.
+            What the engine returned; ``None`` if there is nothing to do. Inside a transaction also
+            ``None``, because the file is queued on commit.
 
         Raises:
-            FileNotFoundError: The ledger does not know the file.
+            FileNotFoundError: The ledger has no such file.
         """
-        self._refuse_askers()
+        self._refuse_context_dependence()
         return saving.ask_for_transfer(self, name)
 
     # Opening

@@ -54,8 +54,8 @@ __all__ = [
     "find",
     "finish",
     "forget_local",
-    "hold_doubt",
     "in_seconds",
+    "mark_in_doubt",
     "name_remote",
     "no_lease",
     "prunable",
@@ -79,7 +79,7 @@ def claim(pk: int) -> Optional[QueuedFile]:
         rows()
         .filter(no_lease(now), pk=pk, state__in=WORK_STATES, not_before__lte=now)
         .update(
-            **_doubt_of_abandoned(now, lease),
+            **_doubt_after_expiry(now, lease),
             state=Case(
                 When(state=State.QUEUED, then=Value(State.TRANSFERRING.value)), default=F("state")
             ),
@@ -99,7 +99,7 @@ def claim(pk: int) -> Optional[QueuedFile]:
 _CLAIMED = (State.TRANSFERRING, State.SETTLING, State.DELETING)
 
 
-def _doubt_of_abandoned(now: datetime.datetime, lease: float) -> Dict[str, Any]:
+def _doubt_after_expiry(now: datetime.datetime, lease: float) -> Dict[str, Any]:
     # A lease that was given back is empty; one that ran out still has its token.
     until = now + datetime.timedelta(seconds=lease)
     return {
@@ -116,21 +116,21 @@ def _doubt_of_abandoned(now: datetime.datetime, lease: float) -> Dict[str, Any]:
     }
 
 
-def _mine(row: QueuedFile) -> QuerySet[QueuedFile]:
+def _leased(row: QueuedFile) -> QuerySet[QueuedFile]:
     return rows().filter(pk=row.pk, lease_token=row.lease_token)
 
 
-def _still(row: QueuedFile) -> QuerySet[QueuedFile]:
-    return _mine(row).filter(generation=row.generation, state=row.state)
+def _unchanged(row: QueuedFile) -> QuerySet[QueuedFile]:
+    return _leased(row).filter(generation=row.generation, state=row.state)
 
 
-_GIVE_BACK: Dict[str, Any] = {"lease_token": "", "lease_until": None}
+_NO_LEASE: Dict[str, Any] = {"lease_token": "", "lease_until": None}
 
 
 def renew(row: QueuedFile) -> bool:
     """Say that the attempt lives; ``False`` if the lease has gone to somebody else."""
     until = in_seconds(get_queue_settings().lease)
-    if not _mine(row).update(lease_until=until):
+    if not _leased(row).update(lease_until=until):
         return False
     row.lease_until = until
     return True
@@ -138,13 +138,13 @@ def renew(row: QueuedFile) -> bool:
 
 def release(row: QueuedFile) -> bool:
     """Give the lease back; ``False`` if it had gone to somebody else."""
-    return bool(_mine(row).update(**_GIVE_BACK))
+    return bool(_leased(row).update(**_NO_LEASE))
 
 
 def name_remote(row: QueuedFile, remote_name: str) -> bool:
     """Claim a name in the remote before anything is written there."""
     check_fits(remote_name=remote_name)
-    if not _mine(row).update(remote_name=remote_name):
+    if not _leased(row).update(remote_name=remote_name):
         return False
     row.remote_name = remote_name
     return True
@@ -158,19 +158,19 @@ def finish(row: QueuedFile) -> Optional[str]:
         the row has moved on, in which case nothing was written.
     """
     now = timezone.now()
-    values: Dict[str, Any] = {"last_error": "", **_GIVE_BACK}
+    values: Dict[str, Any] = {"last_error": "", **_NO_LEASE}
     # A task that writes by itself has claimed no name.
     values["remote_name"] = row.remote_name or row.name
     # The doubt is judged by the statement itself: a late worker may just be reporting it. Doubt
     # about the same generation is none, since the same bytes again would spoil nothing.
     certain = _no_doubt(now) | Q(dirty_generation=row.generation)
     if (
-        _still(row)
+        _unchanged(row)
         .filter(certain)
         .update(state=State.DONE, finished_at=now, not_before=now, **values)
     ):
         row.state = State.DONE
-    elif _still(row).update(state=State.SETTLING, not_before=F("dirty_until"), **values):
+    elif _unchanged(row).update(state=State.SETTLING, not_before=F("dirty_until"), **values):
         row.state = State.SETTLING
     else:
         return None
@@ -191,19 +191,19 @@ def fail(row: QueuedFile, error: str, *, retry_in: Optional[float], sent: bool) 
     Returns:
         Whether the row was still the one that the attempt knew.
     """
-    values: Dict[str, Any] = {"last_error": storable(error)[:4000], **_GIVE_BACK}
+    values: Dict[str, Any] = {"last_error": storable(error)[:4000], **_NO_LEASE}
     if row.state != State.DELETING:
         values["state"] = State.FAILED if retry_in is None else State.QUEUED
     values["not_before"] = in_seconds(retry_in or 0)
     if sent:
         _note_doubt(row)
-    return bool(_still(row).update(**values))
+    return bool(_unchanged(row).update(**values))
 
 
 def _note_doubt(row: QueuedFile) -> None:
     doubted = row.dirty_until is not None and row.dirty_until > timezone.now()
     same = not doubted or row.dirty_generation == row.generation
-    _mine(row).update(
+    _leased(row).update(
         dirty_until=in_seconds(get_queue_settings().lease),
         dirty_generation=row.generation if same else 0,
     )
@@ -226,9 +226,9 @@ def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = F
 
 def remove(row: QueuedFile) -> bool:
     """Drop a tombstone whose remote copy is deleted; in doubt, keep it to delete once more."""
-    if _still(row).filter(_no_doubt(timezone.now())).delete()[0]:
+    if _unchanged(row).filter(_no_doubt(timezone.now())).delete()[0]:
         return True
-    _still(row).update(not_before=F("dirty_until"), attempts=0, **_GIVE_BACK)
+    _unchanged(row).update(not_before=F("dirty_until"), attempts=0, **_NO_LEASE)
     return False
 
 
@@ -242,7 +242,7 @@ def forget_local(row: QueuedFile) -> bool:
     return bool(named.update(local_name=""))
 
 
-def hold_doubt(row: QueuedFile) -> List[int]:
+def mark_in_doubt(row: QueuedFile) -> List[int]:
     """An attempt that had lost its lease may have written after all: look at the remote again.
 
     Returns:
@@ -264,18 +264,18 @@ def _is_deleted(row: QueuedFile) -> bool:
     if row.state == State.DELETING or row.lease_until is None:
         return False
     lease = datetime.timedelta(seconds=get_queue_settings().lease)
-    return timezone.now() < row.lease_until + _SAYS_DELETED * lease
+    return timezone.now() < row.lease_until + _DELETED_LEASES * lease
 
 
 def prunable(before: datetime.datetime) -> QuerySet[QueuedFile]:
     """Return the rows that finished before, and say nothing that the remote does not."""
-    kept = in_seconds(-(_SAYS_DELETED + _MARGIN) * get_queue_settings().lease)
+    kept = in_seconds(-(_DELETED_LEASES + _MARGIN_LEASES) * get_queue_settings().lease)
     return rows().filter(
         state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=min(before, kept)
     )
 
 
 #: For so many leases after an attempt's own, that there is no row means that it was deleted.
-_SAYS_DELETED = 10
+_DELETED_LEASES = 10
 #: By so many leases may the clocks of hosts differ, and prune and a late attempt overlap.
-_MARGIN = 2
+_MARGIN_LEASES = 2

@@ -68,7 +68,7 @@ def signed_life(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
             without it, such a storage counts as one that does not sign.
     """
     found = []
-    for each in _whole_parts(storage, []):
+    for each in _leaf_storages(storage, []):
         told = _declared(each)
         if told is None and name is not None:
             told = _seen_in_url(each, name)
@@ -76,7 +76,7 @@ def signed_life(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
     return min(found) if found else None
 
 
-def _whole_parts(storage: Any, seen: List[Any]) -> Iterator[Any]:
+def _leaf_storages(storage: Any, seen: List[Any]) -> Iterator[Any]:
     """Yield the storages that a storage is made of, itself if it is made of none."""
     while isinstance(storage, LazyObject):  # as default_storage is
         bool(storage)  # builds what is in it
@@ -88,7 +88,7 @@ def _whole_parts(storage: Any, seen: List[Any]) -> Iterator[Any]:
     if not parts:
         yield storage
     for part in parts:
-        yield from _whole_parts(part.storage, seen)
+        yield from _leaf_storages(part.storage, seen)
 
 
 def _declared(storage: Any) -> Any:
@@ -251,7 +251,7 @@ def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> 
         ConfigurationError: The URLconf lacks the view.
         ValueError: The URL would live no time, or is for a method that changes the file.
     """
-    signed = _wanted(storage, name)
+    signed = _signing_of(storage, name)
     if signed is not None:
         return make(storage.key, name, signed, url_params(*args, **kwargs))
     try:
@@ -272,10 +272,10 @@ def _own_url(place: Any, args: Any, kwargs: Any) -> str:
 
 def needs_view(storage: Any) -> bool:
     """Whether local copies of a queued storage have URLs through the view; asks no remote."""
-    return _wanted(storage) is not None
+    return _signing_of(storage) is not None
 
 
-def _wanted(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
+def _signing_of(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
     if storage.signed_urls is False or signed_life(storage.local):
         return None
     found = signed_life(storage.remote, name)

@@ -25,7 +25,7 @@ from smart_storages.queued.serving import urls_of_copies
 
 __all__ = ["serve"]
 
-_LOOKS = 5
+_MAX_LOOKUPS = 5
 _REFUSED = "This link is not valid, or no longer."
 _MOST_SECONDS = 7 * 24 * 3600  # what S3 grants a signed URL at most
 
@@ -86,7 +86,7 @@ def _answer(request: Any, link: urls_of_copies.Link) -> Any:
     except TransferError as error:
         raise Http404(str(error)) from error
     seen: Any = None
-    for _ in range(_LOOKS):
+    for _ in range(_MAX_LOOKUPS):
         row = ledger.find(link.storage, listing.clean(link.name))
         if row is not None and not row.is_live:
             break

@@ -233,7 +233,7 @@ class _Attempt:
         row = self.row
         logger.warning("the attempt on %s lost its lease; it changes nothing", row.name)
         if self.lease.sent:
-            for pk in ledger.hold_doubt(row):
+            for pk in ledger.mark_in_doubt(row):
                 self.again(pk, get_queue_settings().lease)
         return Outcome.LATE
 

@@ -56,10 +56,10 @@ class LocalView(ChoosingStorage):
                 f"The local copy of {name!r} is not here; it was saved on {self._row.host!r}. "
                 "Run a worker there, or make local a bucket that every host reaches."
             ) from error
-        return File(cast(IO[bytes], _Watched(content, self._lease)), name=name)
+        return File(cast(IO[bytes], _LeasedContent(content, self._lease)), name=name)
 
 
-class _Watched:
+class _LeasedContent:
     def __init__(self, content: Any, lease: Lease) -> None:
         self._content = content
         self._lease = lease
@@ -74,13 +74,15 @@ class _Watched:
         return data
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute not in _HARMLESS:
+        if attribute not in _REVEALS_NOTHING:
             self.used = True
         return getattr(self._content, attribute)
 
 
 #: What tells nothing of the content.
-_HARMLESS = frozenset(["close", "closed", "mode", "name", "seek", "seekable", "size", "tell"])
+_REVEALS_NOTHING = frozenset(
+    ["close", "closed", "mode", "name", "seek", "seekable", "size", "tell"]
+)
 
 
 class RemoteView(ChoosingStorage):
@@ -108,20 +110,20 @@ class RemoteView(ChoosingStorage):
         claimed = yield self, "claim", (name, max_length), {}
         reached("transfer:sending")
         try:
-            saved = yield self._asking_first(), "save", (claimed, content), {}
+            saved = yield self._recording_names(), "save", (claimed, content), {}
         except Exception as error:
             if kind_of(error) == FULL and not self._overwrite:
                 yield self, "make_room", (), {}
                 raise
             source = getattr(content, "file", None)
-            if self._is_new and isinstance(source, _Watched) and not source.used:
-                yield self, "give_back", (), {}
+            if self._is_new and isinstance(source, _LeasedContent) and not source.used:
+                yield self, "release_name", (), {}
             raise
         if saved != self._row.remote_name:
             yield self, "adopt", (saved,), {}
         return saved
 
-    def _asking_first(self) -> Any:
+    def _recording_names(self) -> Any:
         """Return the remote as one that asks us before it writes under another name.
 
         A name that only the remote knows would stay there for good if the worker died before it
@@ -176,7 +178,7 @@ class RemoteView(ChoosingStorage):
             self._lease.check()
         return claimed
 
-    def give_back(self) -> None:
+    def release_name(self) -> None:
         """Give up a name under which nothing was written: it may be somebody else's soon."""
         try:
             if self.inner.exists(self._row.remote_name):

@@ -64,7 +64,7 @@ def test_what_a_dead_worker_had_is_sent_again_when_its_lease_is_over(queue: Any)
 def test_the_sweep_can_carry_files_itself(queue: Any, messages: list) -> None:
     for number in range(3):
         queue.save(f"{number}.txt", ContentFile(b"hello"))
-    assert sweep(run=True, requeue_age=0).carried == {"done": 3}
+    assert sweep(run=True, requeue_age=0).processed == {"done": 3}
     assert queue.remote.listdir("")[1] != []
 
 
@@ -90,7 +90,7 @@ def test_a_sweep_that_carries_leaves_what_lies_on_another_hosts_disk(
     assert not QueuedFile.objects.filter(name="deleted.txt").exists()
     os.rename(theirs + ".away", theirs)
     QueuedFile.objects.update(host=socket.gethostname())
-    assert sweep(run=True, requeue_age=0).carried == {"done": 1}
+    assert sweep(run=True, requeue_age=0).processed == {"done": 1}
 
 
 def test_a_sweep_that_only_sends_leaves_the_choice_to_the_worker(queue: Any) -> None:
@@ -110,7 +110,7 @@ def test_what_is_in_a_staging_bucket_is_carried_from_any_host(queue: Any, monkey
     monkeypatch.setattr(queue.local, "path", no_path)
     monkeypatch.setattr(queue.local, "exists", no_path)
     monkeypatch.setattr("smart_storages.queued.engines.run", lambda pk: "carried")
-    assert sweep(run=True, requeue_age=0).carried == {"carried": 1}
+    assert sweep(run=True, requeue_age=0).processed == {"carried": 1}
 
 
 def test_held_and_failed_files_are_left_alone(make_queue: Any, messages: list) -> None:

@@ -445,7 +445,7 @@ def test_a_late_attempt_that_wrote_over_a_newer_file_is_made_good(make_queue: An
     assert broker.deliver()[0] == "settling"
     queue.remote.delete("a.txt")
     queue.remote.save("a.txt", ContentFile(b"old"))  # it goes on, and writes what it has
-    ledger.hold_doubt(row)
+    ledger.mark_in_doubt(row)
     assert queue.open("a.txt").read() == b"new"
     pass_time(1000)
     assert engines.run(row.pk) == "retry"
@@ -463,7 +463,7 @@ def test_a_late_attempt_does_not_bring_a_deleted_file_back(queue: Any) -> None:
     pass_time(1000)
     assert engines.run(row.pk) == "deleted"
     queue.remote.save("a.txt", ContentFile(b"old"))
-    (again,) = ledger.hold_doubt(row)
+    (again,) = ledger.mark_in_doubt(row)
     assert not queue.exists("a.txt")
     assert engines.run(again) == "deleted"
     assert not queue.remote.exists("a.txt")
@@ -477,7 +477,7 @@ def test_a_late_attempt_deletes_only_what_it_wrote_itself(make_queue: Any) -> No
     QueuedFile.objects.all().delete()
     queue.remote.save("a_1.txt", ContentFile(b"old"))
     queue.remote.save("a.txt", ContentFile(b"somebody else's"))
-    (again,) = ledger.hold_doubt(row)
+    (again,) = ledger.mark_in_doubt(row)
     assert engines.run(again) == "deleted"
     assert queue.remote.listdir("") == ([], ["a.txt"])
 
@@ -488,7 +488,7 @@ def test_a_copy_that_is_in_doubt_again_is_not_deleted(queue: Any) -> None:
     pass_time(1000)
     assert engines.run(late.pk) == "settling"
     pass_time(1000)
-    at("transfer:recorded", lambda: ledger.hold_doubt(late))  # it has woken up, and says so
+    at("transfer:recorded", lambda: ledger.mark_in_doubt(late))  # it has woken up, and says so
     assert engines.run(late.pk) == "done"
     queue.remote.delete("a.txt")
     pass_time(1000)
@@ -504,7 +504,7 @@ def test_a_file_in_doubt_without_a_local_copy_is_read_from_the_remote(queue: Any
     assert engines.run(late.pk) == "settling"
     pass_time(1000)
     assert engines.run(late.pk) == "done"
-    ledger.hold_doubt(late)
+    ledger.mark_in_doubt(late)
     for state in ("settling", "failed"):
         QueuedFile.objects.update(state=state)
         assert queue.using_remote("a.txt")
