@@ -50,21 +50,6 @@ __all__ = ["FallbackStorage"]
 
 logger = logging.getLogger(__name__)
 
-_OWN_STEPS = {
-    method: f"_{method}_steps"
-    for method in (
-        "delete",
-        "exists",
-        "generate_filename",
-        "get_available_name",
-        "is_name_available",
-        "listdir",
-        "open",
-        "path",
-        "url",
-    )
-}
-
 
 class FallbackStorage(CombiningStorage):
     """Tries its backends in order, and returns the first successful answer.
@@ -185,9 +170,9 @@ class FallbackStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        own = _OWN_STEPS.get(method)
+        own: Optional[Callable[..., Steps]] = getattr(self, f"_{method}_steps", None)
         if own is not None:
-            return getattr(self, own)(name, *args, **kwargs)  # type: ignore[no-any-return]
+            return own(name, *args, **kwargs)
         if method.startswith("get_") and method.endswith("_name"):
             return self._named_by_writer(method, (name, *args))
         return self._first_steps(self._backends, method, (name, *args), kwargs)
