@@ -68,6 +68,8 @@ PATHS_THAT_STAY = [
     "smart_storages.storages.PublicStorage",
     "smart_storages.storages.SmartS3Storage",
     "smart_storages.storages.StaticStorage",
+    "smart_storages.utils._create_class",  # pickles
+    "smart_storages.utils._recreate",  # pickles
     "smart_storages.utils.create_storage",
     "smart_storages.utils.create_storage_class",
     "smart_storages.wrappers.ReadOnlyStorage",
