@@ -20,7 +20,7 @@ class SmartStoragesConfig(AppConfig):
     def ready(self) -> None:
         from smart_storages.checks import register_checks
         from smart_storages.debug import adopt_reporter_filter, check_reporter_filter
-        from smart_storages.utils import adopt_storages_setting
+        from smart_storages.storages.lookup import adopt_storages_setting
 
         register_checks()
         register(check_reporter_filter, FILES_TAG)

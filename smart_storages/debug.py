@@ -18,7 +18,7 @@ from django.views.debug import SafeExceptionReporterFilter
 from smart_storages import config
 from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.utils import read_aliases
+from smart_storages.storages.lookup import read_aliases
 
 __all__ = ["StorageExceptionReporterFilter", "adopt_reporter_filter", "check_reporter_filter"]
 

@@ -44,26 +44,11 @@ from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import describe, refuse_duplicates
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = ["FallbackStorage"]
 
 logger = logging.getLogger(__name__)
-
-_OWN_STEPS = {
-    method: f"_{method}_steps"
-    for method in (
-        "delete",
-        "exists",
-        "generate_filename",
-        "get_available_name",
-        "is_name_available",
-        "listdir",
-        "open",
-        "path",
-        "url",
-    )
-}
 
 
 class FallbackStorage(CombiningStorage):
@@ -185,9 +170,9 @@ class FallbackStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        own = _OWN_STEPS.get(method)
+        own: Optional[Callable[..., Steps]] = getattr(self, f"_{method}_steps", None)
         if own is not None:
-            return getattr(self, own)(name, *args, **kwargs)  # type: ignore[no-any-return]
+            return own(name, *args, **kwargs)
         if method.startswith("get_") and method.endswith("_name"):
             return self._named_by_writer(method, (name, *args))
         return self._first_steps(self._backends, method, (name, *args), kwargs)

@@ -9,11 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from django.core.files import File
-
 from smart_storages.common.arguments import require_flags, require_numbers
 from smart_storages.common.background import Worker
-from smart_storages.common.content import LentContent, make_rewindable, spool
+from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, check_name, check_path
 from smart_storages.composed.calls import Steps, run
 from smart_storages.composed.forwarding import (
@@ -23,15 +21,15 @@ from smart_storages.composed.forwarding import (
 )
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
+from smart_storages.composed.mirror_copies import MirroredFile, copy_to_mirror_steps, mirror_error
 from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import refuse_duplicates
 from smart_storages.exceptions import (
-    BackendsFailedError,
     BackendsUnreachableError,
     ConfigurationError,
 )
 from smart_storages.signals import mirror_diverged
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 
 __all__ = ["Divergence", "MirrorStorage", "ReadOnlyStorage", "ScopedStorage"]
@@ -198,7 +196,7 @@ class MirrorStorage(CombiningStorage):
             if not existed or saved != str(name):
                 yield from self._roll_back_steps(saved, failures)
             self._report(saved, failures)
-            raise _mirror_error("save", saved, failures)
+            raise mirror_error("save", saved, failures)
         return saved
 
     def _roll_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
@@ -223,7 +221,7 @@ class MirrorStorage(CombiningStorage):
                 failures.append((mirror.label, error))
         if failures:
             self._report(name, failures)
-            raise _mirror_error("delete", name, failures)
+            raise mirror_error("delete", name, failures)
         return None
 
     def _put_steps(self, name: str, content: Any, replace: bool) -> Steps:
@@ -245,12 +243,12 @@ class MirrorStorage(CombiningStorage):
             with suppress(FileNotFoundError):
                 if (yield mirror.storage, "size", (name,), {}) == size:
                     continue
-            yield from _copy_to_mirror_steps(primary, mirror.storage, name)
+            yield from copy_to_mirror_steps(primary, mirror.storage, name)
 
     def _open_to_write_steps(self, name: str, mode: str) -> Steps:
         file = yield self._primary.storage, "open", (name, mode), {}
         copy = self._copy_later if self._background else self._copy_now
-        return _MirroredFile(file, lambda: copy(name))
+        return MirroredFile(file, lambda: copy(name))
 
     # Copying to the mirrors
 
@@ -260,7 +258,7 @@ class MirrorStorage(CombiningStorage):
     def _copy_now(self, name: str) -> None:
         failures = self._repair(name)
         if failures:
-            raise _mirror_error("write", name, failures)
+            raise mirror_error("write", name, failures)
 
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Wait until all background writes are done.
@@ -299,7 +297,7 @@ class MirrorStorage(CombiningStorage):
         with self._worker.lock(name):
             for mirror in self._mirrors:
                 try:
-                    run(_copy_to_mirror_steps(self._primary.storage, mirror.storage, name))
+                    run(copy_to_mirror_steps(self._primary.storage, mirror.storage, name))
                 except Exception as error:
                     failures.append((mirror.label, error))
         self._report(name, failures)
@@ -357,45 +355,3 @@ def _differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
         return bool(primary.size(name) != mirror.size(name))
     except FileNotFoundError:  # deleted since it was listed
         return False
-
-
-def _copy_to_mirror_steps(primary: Any, mirror: Any, name: str) -> Steps:
-    """Copy a file from the primary to a mirror, or delete it there if the primary lacks it."""
-    try:
-        file = yield primary, "open", (name, "rb"), {}
-    except FileNotFoundError:
-        is_gone = True
-    else:
-        with file:
-            copy = spool(file)  # read completely before any of it is published
-        with copy:
-            if not (yield from put_steps(mirror, name, copy)):
-                raise FileExistsError(f"{name!r} was taken by another writer")
-        # If it was deleted in the meantime, the mirror may have got the delete before the copy.
-        is_gone = not (yield primary, "exists", (name,), {})
-    if is_gone:
-        with suppress(FileNotFoundError):
-            yield mirror, "delete", (name,), {}
-
-
-def _mirror_error(
-    method: str, name: str, failures: List[Tuple[str, BaseException]]
-) -> BackendsFailedError:
-    unreachable = any(kind_of(error) == UNREACHABLE for _, error in failures)
-    made = BackendsUnreachableError if unreachable else BackendsFailedError
-    error = made(f"Not every mirror could {method} {name!r}.", failures)
-    error.__cause__ = failures[0][1]
-    return error
-
-
-class _MirroredFile(File):  # type: ignore[type-arg]
-    """A file of the primary that is being written; closing it copies it to the mirrors."""
-
-    def __init__(self, file: Any, copy: Callable[[], None]) -> None:
-        super().__init__(file, getattr(file, "name", None))
-        self._copy = copy
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._copy()

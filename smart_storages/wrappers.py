@@ -12,7 +12,7 @@ from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import ChoosingStorage
 from smart_storages.composed.operations import is_changing
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = ["ReadOnlyStorage", "ScopedStorage"]
 

@@ -6,14 +6,17 @@ import ast
 import doctest
 import importlib
 import inspect
+import pickle
 import re
 import subprocess
 import sys
 import textwrap
+from pickletools import genops
 from typing import Any, Dict, List, Set
 
 import pytest
 
+import smart_storages.exceptions
 from tests import architecture
 from tests.architecture import MODULES, PACKAGE, PAGE, ROOT, imports_of, own_imports, own_module
 
@@ -81,6 +84,12 @@ PATHS_THAT_STAY = [
     "smart_storages.resolvers.ByTenant",
     "smart_storages.resolvers.FirstMatch",
     "smart_storages.resolvers.RendezvousHash",
+    # pickles
+    "smart_storages.exceptions._rebuild_s3_error",
+    "smart_storages.queued.backends._rebuild",
+    "smart_storages.resolvers.base._rebuild",
+    "smart_storages.utils._create_class",
+    "smart_storages.utils._recreate",
     # MIDDLEWARE, INSTALLED_APPS, SMART_STORAGE_TASKS, task=
     "smart_storages.apps.SmartStoragesConfig",
     "smart_storages.queued.apps.QueuedConfig",
@@ -303,6 +312,27 @@ def test_a_class_says_the_path_that_stays(path: str) -> None:
     value = getattr(load(module), name)
     said = f"{value.__module__}.{value.__qualname__}"
     assert said in PATHS_THAT_STAY, "migrations and pickles would hold this path"
+
+
+def test_a_pickle_holds_no_other_path() -> None:
+    from smart_storages import resolvers, utils
+
+    generated = utils.create_storage_class("pickled", default_acl="private")
+    rule = resolvers.FirstMatch(resolvers.ByExtension({"pdf": "documents"}))
+    for value in [
+        generated,
+        generated(),
+        smart_storages.ReadOnlyStorage("media"),
+        smart_storages.FallbackStorage(["media", {"BACKEND": "smart_storages.MediaStorage"}]),
+        smart_storages.MediaStorage(location="x"),
+        smart_storages.StorageDispatcher(rule),
+        smart_storages.exceptions.S3Error("It failed", bucket="a"),
+    ]:
+        pickled = pickle.dumps(value, protocol=2)  # whose paths are single words
+        paths = {arg.replace(" ", ".") for code, arg, _ in genops(pickled) if code.name == "GLOBAL"}
+        ours = {path for path in paths if path.startswith(PACKAGE)}
+        assert ours <= {*PATHS_THAT_STAY, f"{PACKAGE}.exceptions.S3Error"}, value
+        assert type(pickle.loads(pickled)) is type(value)  # noqa: S301 - our own
 
 
 def load(module: str) -> Any:

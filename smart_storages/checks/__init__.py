@@ -13,9 +13,9 @@ from django.core.checks import register
 from smart_storages.common.compat import FILES_TAG
 
 from .aliases import check_aliases
-from .buckets import check_buckets, check_queue_app, check_storages
+from .buckets import check_buckets, check_storages
 from .connections import check_credentials, check_endpoints
-from .installation import check_installation
+from .installation import check_installation, check_queue_app
 from .names import check_module_names, check_setting_names
 from .routing import check_routing
 from .tenants import check_tenant

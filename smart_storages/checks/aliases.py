@@ -16,7 +16,7 @@ from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import SmartS3Storage
-from smart_storages.utils import read_aliases
+from smart_storages.storages.lookup import read_aliases
 
 __all__ = ["check_aliases"]
 

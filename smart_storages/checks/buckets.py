@@ -1,19 +1,15 @@
-"""System checks: what is wrong with the settings, before anybody uploads a file.
-
-Every id is stable and documented in ``docs/checks.md``; an id that is retired is never used again.
-Checks do no network I/O and show no secret.
-"""
+"""System checks of buckets: each entry of the setting, and each storage of ours that is in use."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Type
 
-from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from smart_storages import config
+from smart_storages.checks.in_use import build_alias, iter_field_storages, sound_aliases
 from smart_storages.checks.overlaps import Place, find_overlaps
 from smart_storages.common.secrets import reveal
 from smart_storages.config.errors import BUCKETS_SETTING, find_setting
@@ -24,12 +20,11 @@ from smart_storages.config.providers import get_provider
 from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.storages import SmartS3Storage, StaticStorage
-from smart_storages.utils import read_aliases, ready_made_class
+from smart_storages.storages.lookup import ready_made_class
 
-__all__ = ["check_buckets", "check_queue_app", "check_storages"]
+__all__ = ["check_buckets", "check_storages", "look_at_buckets"]
 
 _PREFIX = "smart_storages"
-_QUEUE_APP = "smart_storages.queued"
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
 _IDS = {
@@ -129,50 +124,6 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     return messages
 
 
-def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that the queue's app is there if ``STORAGES`` or a model has a queued storage."""
-    if apps.is_installed(_QUEUE_APP):
-        return []
-    users = [
-        f"STORAGES[{alias!r}]"
-        for alias, params in sound_aliases().items()
-        if _is_queued(_import_backend(params))
-    ]
-    for model in apps.get_models():
-        for field in model._meta.get_fields():
-            if _is_queued(type(getattr(field, "storage", None))):
-                users.append(f"{model._meta.label}.{field.name}")
-    return [
-        checks.Error(
-            f"{label} is a queued storage, but {_QUEUE_APP!r} is not in INSTALLED_APPS.",
-            hint=f"Add {_QUEUE_APP!r} to INSTALLED_APPS, and run manage.py migrate.",
-            id=f"{_PREFIX}.Q007",
-        )
-        for label in users
-    ]
-
-
-def sound_aliases() -> Dict[str, Any]:
-    """Return the aliases of ``STORAGES`` that are dicts."""
-    try:
-        aliases = read_aliases()
-    except ConfigurationError:
-        return {}  # told of by check_aliases, as each alias that is left out
-    return {alias: params for alias, params in aliases.items() if isinstance(params, Mapping)}
-
-
-def _is_queued(cls: Any) -> bool:
-    return bool(getattr(cls, "enters_registry", False))
-
-
-def _import_backend(params: Mapping[str, Any]) -> Any:
-    path = params.get("BACKEND")
-    try:
-        return import_string(path) if isinstance(path, str) else path
-    except Exception:  # Django's own error says it best, when the alias is used
-        return None
-
-
 def _check_storage(
     label: str, storage: SmartS3Storage, seen: Set[str], static: bool = False
 ) -> List[checks.CheckMessage]:
@@ -205,35 +156,6 @@ def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     options = {name: getattr(storage, name) for name in (*names, *names_of_asker)}
     key = config.find_key(storage.module_name) or storage.module_name
     return _Module(key, label, options, type(storage))
-
-
-def iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
-    """Yield the storages of ours that models' file fields have, each with the field's name."""
-    for model in apps.get_models():
-        for field in model._meta.get_fields():
-            storage: Any = getattr(field, "storage", None)
-            if issubclass(type(storage), SmartS3Storage):  # asks no lazy object to build itself
-                yield f"{model._meta.label}.{field.name}", storage
-
-
-def build_alias(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
-    """Return the storage of an alias of ``STORAGES``, ``None`` if it is none of ours."""
-    # Making one of ours does no I/O; making somebody else's might, so it is left alone.
-    path = params.get("BACKEND")
-    if not isinstance(path, str):
-        return None  # told of by check_aliases
-    try:
-        backend = import_string(path)
-    except Exception:
-        if path.startswith(f"{_PREFIX}."):
-            raise
-        return None  # Django's own error says it best, when the alias is used
-    if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):
-        return None
-    options = params.get("OPTIONS") or {}
-    if not isinstance(options, Mapping):
-        raise TypeError(f"OPTIONS must be a dict, not {type(options).__name__}")
-    return backend(**options)
 
 
 def _describe(key: str, label: str, upstream: Dict[str, Any]) -> _Module:

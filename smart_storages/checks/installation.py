@@ -1,16 +1,20 @@
-"""System check of the installation: whether what is imported is what was installed."""
+"""System checks of the installation: the package that was installed, the app that is needed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, List
 
+from django.apps import apps
 from django.core import checks
 
 import smart_storages
+from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
 from smart_storages.common.distribution import describe_strangers, find_claims
 
-__all__ = ["check_installation"]
+__all__ = ["check_installation", "check_queue_app"]
+
+_QUEUE_APP = "smart_storages.queued"
 
 _HINT = (
     "Another project has this name on the public index. Uninstall what is installed under it, "
@@ -25,3 +29,27 @@ def check_installation(**kwargs: Any) -> List[checks.CheckMessage]:
         checks.Warning(text, hint=_HINT, id="smart_storages.W011")
         for text in describe_strangers(find_claims(), package, smart_storages.__version__)
     ]
+
+
+def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that the queue's app is there if ``STORAGES`` or a model has a queued storage."""
+    if apps.is_installed(_QUEUE_APP):
+        return []
+    users = [
+        f"STORAGES[{alias!r}]"
+        for alias, params in sound_aliases().items()
+        if _is_queued(import_backend(params))
+    ]
+    users += [label for label, storage in iter_fields() if _is_queued(type(storage))]
+    return [
+        checks.Error(
+            f"{label} is a queued storage, but {_QUEUE_APP!r} is not in INSTALLED_APPS.",
+            hint=f"Add {_QUEUE_APP!r} to INSTALLED_APPS, and run manage.py migrate.",
+            id="smart_storages.Q007",
+        )
+        for label in users
+    ]
+
+
+def _is_queued(cls: Any) -> bool:
+    return bool(getattr(cls, "enters_registry", False))

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Set, Tuple
 from django.core import checks
 
 from smart_storages import config
-from smart_storages.checks.buckets import build_alias, iter_field_storages, sound_aliases
+from smart_storages.checks.in_use import build_alias, iter_field_storages, sound_aliases
 from smart_storages.checks.routing import find_named_modules
 from smart_storages.config.errors import BUCKETS_SETTING, describe_missing_entry
 from smart_storages.config.spelling import find_misspelt_settings, near_module
@@ -19,10 +19,11 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import (
     SmartS3Storage,
 )
+from smart_storages.storages.lookup import get_storage, ready_made_modules
 from smart_storages.storages.smart import (
     iter_storages,
 )
-from smart_storages.utils import get_storage, iter_classes, ready_made_modules
+from smart_storages.utils import iter_classes
 
 __all__ = ["check_module_names", "check_setting_names"]
 

@@ -6,9 +6,7 @@ these refer to. A storage of somebody else's is never built. ``docs/checks.md`` 
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
-from difflib import get_close_matches
 from typing import (
     Any,
     Deque,
@@ -17,22 +15,27 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    Mapping,
     NamedTuple,
     Optional,
     Set,
     Tuple,
 )
 
-from django.apps import apps
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.core.files.storage import DefaultStorage
 from django.utils.functional import LazyObject
-from django.utils.module_loading import import_string
 
 from smart_storages import config
-from smart_storages.composed.forwarding import ForwardingStorage
+from smart_storages.checks.in_use import iter_fields
+from smart_storages.checks.references import (
+    OptionsError,
+    build,
+    find_reference_problem,
+    is_alias,
+    is_composed,
+    key_of,
+    place_of,
+    text_of,
+)
 from smart_storages.composed.references import describe
 from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.exceptions import ConfigurationError
@@ -40,7 +43,7 @@ from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
 from smart_storages.resolvers import ByTenant, FirstMatch
 from smart_storages.resolvers.base import FALLBACK
-from smart_storages.utils import read_aliases, ready_made_class, storages
+from smart_storages.storages.lookup import read_aliases, ready_made_class, storages
 from smart_storages.wrappers import ScopedStorage
 
 __all__ = ["check_routing"]
@@ -66,9 +69,6 @@ _IDS = {
     "twice": ("W005", "Name each place once: a copy beside itself protects from nothing."),
 }
 
-#: Storages that share nothing, though their options are equal.
-_OF_THEIR_OWN = "InMemoryStorage"
-
 
 class _Edge(NamedTuple):
     """A reference of a storage; ``certain`` if calls are known to take it."""
@@ -87,10 +87,6 @@ class _Node(NamedTuple):
     edges: Tuple[_Edge, ...] = ()
 
 
-class _OptionsError(Exception):
-    """A storage of ours cannot be made with these options."""
-
-
 def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the dispatchers, fallbacks, mirrors and wrappers of ``STORAGES`` and of the models."""
     house = _visit()
@@ -101,7 +97,7 @@ def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
 def find_named_modules() -> Iterator[Tuple[str, str]]:
     """Yield each module of a ready-made class that one of those storages names, and where."""
     for (kind, name), node in _visit().nodes.items():
-        if kind == "text" and ready_made_class(name) is not None and not _is_alias(name):
+        if kind == "text" and ready_made_class(name) is not None and not is_alias(name):
             yield node.where, name
 
 
@@ -115,17 +111,10 @@ def _visit() -> _House:
     for alias in storages.backends:
         house.enter(f"STORAGES[{alias!r}]", str(alias), alias)
     house.entered_aliases()
-    for label, storage in _iter_field_storages():
-        house.enter(label, label, storage)
+    for label, storage in iter_fields():
+        if is_composed(type(storage)):
+            house.enter(label, label, storage)
     return house
-
-
-def _iter_field_storages() -> Iterator[Tuple[str, Any]]:
-    for model in apps.get_models():
-        for field in model._meta.get_fields():
-            storage: Any = getattr(field, "storage", None)
-            if _is_composed(type(storage)):  # asks no lazy object to build itself
-                yield f"{model._meta.label}.{field.name}", storage
 
 
 class _House:
@@ -142,13 +131,13 @@ class _House:
         self._told_of_aliases = frozenset(self._told)
 
     def enter(self, where: str, label: str, reference: Any) -> None:
-        key = _key_of(reference)
+        key = key_of(reference)
         if key in self.nodes or issubclass(type(reference), LazyObject):
             return
         self.nodes[key] = _Node(label, where)
         try:
-            storage = _build(reference)
-        except _OptionsError as error:
+            storage = build(reference)
+        except OptionsError as error:
             self._tell(where, "bad-option", str(error))
             return
         if storage is None:
@@ -157,7 +146,7 @@ class _House:
             edges = tuple(_find_edges(storage))
         except Exception as error:
             is_resolver = isinstance(storage, ResolvingStorage)
-            self._tell(where, "bad-resolver" if is_resolver else "bad-option", _text_of(error))
+            self._tell(where, "bad-resolver" if is_resolver else "bad-option", text_of(error))
             return
         self.nodes[key] = _Node(label, where, storage, edges)
         if isinstance(storage, ResolvingStorage):
@@ -170,11 +159,11 @@ class _House:
 
     def _follow(self, where: str, storage: Any, edges: Iterable[_Edge]) -> None:
         for edge in edges:
-            problem = _find_reference_problem(edge.reference)
+            problem = find_reference_problem(edge.reference)
             if problem:
                 text = f"{type(storage).__name__} refers to {edge.label!r}, which {problem}"
                 self._tell(where, "unknown-storage", text)
-            elif not _is_alias(edge.reference):
+            elif not is_alias(edge.reference):
                 self.enter(where, edge.label, edge.reference)
 
     def tell_circles(self) -> None:
@@ -194,7 +183,7 @@ class _House:
         while ways:
             way = ways.popleft()
             for edge in self.nodes[way[-1]].edges:
-                key = _key_of(edge.reference)
+                key = key_of(edge.reference)
                 if not edge.certain or key not in self.nodes:
                     continue
                 if key == start and self._is_sure(way):
@@ -216,88 +205,6 @@ class _House:
             return
         self._told.add((code, text))
         self.messages.append(_message(code, f"{where}: {text.rstrip('.')}."))
-
-
-# From a reference to a storage of ours
-
-
-def _is_composed(cls: Any) -> bool:
-    # The queue has checks of its own, and a queued storage enters a registry when it is made.
-    is_ours = isinstance(cls, type) and issubclass(cls, ForwardingStorage)
-    return is_ours and not getattr(cls, "enters_registry", False)
-
-
-def _is_text(reference: Any) -> bool:
-    return issubclass(type(reference), str)  # an isinstance() would build Django's default_storage
-
-
-def _is_alias(reference: Any) -> bool:
-    return _is_text(reference) and reference in storages.backends
-
-
-def _is_module(name: str) -> bool:
-    return name in config.get_buckets() or ready_made_class(name) is not None
-
-
-def _key_of(reference: Any) -> Any:
-    if type(reference) is DefaultStorage:
-        return "text", "default"
-    return ("text", str(reference)) if _is_text(reference) else ("object", id(reference))
-
-
-def _build(reference: Any) -> Optional[ForwardingStorage]:
-    if _is_alias(reference):
-        reference = storages.backends[reference]
-        if not isinstance(reference, Mapping):
-            return None  # told of by check_aliases
-    elif _is_text(reference):
-        if _is_module(reference) or "." not in reference:
-            return None
-        try:
-            reference = import_string(reference)
-        except Exception:
-            return None
-    if issubclass(type(reference), Mapping):
-        return _build_backend(reference)
-    if isinstance(reference, type):
-        return _build_backend({"BACKEND": reference})
-    return reference if _is_composed(type(reference)) else None
-
-
-def _build_backend(params: Mapping[str, Any]) -> Optional[ForwardingStorage]:
-    backend = params.get("BACKEND")
-    try:
-        backend = import_string(backend) if isinstance(backend, str) else backend
-    except Exception:
-        return None  # told of elsewhere: by Django, by E001, or as an unknown storage
-    if backend is None or not _is_composed(backend):
-        return None
-    options = params.get("OPTIONS") or {}
-    if not isinstance(options, Mapping):
-        raise _OptionsError(f"OPTIONS must be a dict, not {type(options).__name__}")
-    _refuse_unknown(backend, options)
-    try:
-        made: ForwardingStorage = backend(**options)
-    except Exception as error:
-        raise _OptionsError(_text_of(error)) from error
-    return made
-
-
-def _refuse_unknown(backend: Any, options: Mapping[str, Any]) -> None:
-    parameters = list(inspect.signature(backend.__init__).parameters.values())[1:]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return
-    names = [each.name for each in parameters]
-    for unknown in sorted(map(str, {*options} - {*names})):
-        meant = get_close_matches(unknown, names, 1)
-        what = f"did you mean {meant[0]!r}" if meant else f"it has {', '.join(names)}"
-        raise _OptionsError(f"{backend.__name__} has no option {unknown!r}; {what}?".rstrip("?"))
-
-
-def _text_of(error: Exception) -> str:
-    # Somebody else's error may hold anything, also a value that is secret.
-    known = (ImproperlyConfigured, SuspiciousOperation, TypeError, ImportError)
-    return str(error) if isinstance(error, known) else f"it raises {type(error).__name__}"
 
 
 # What a storage refers to
@@ -347,57 +254,12 @@ def _find_unknown_aliases(storage: ResolvingStorage) -> Iterator[str]:
 def _find_twins(edges: Tuple[_Edge, ...]) -> Iterator[str]:
     seen: List[Tuple[str, Any]] = []
     for edge in edges:
-        place = _place_of(edge.reference)
+        place = place_of(edge.reference)
         twin = next((label for label, other in seen if place is not None and place == other), None)
         if twin is not None:
             same = "" if twin == edge.label else f" under the names {twin!r} and {edge.label!r}"
             yield f"has the storage {edge.label!r} twice{same}"
         seen.append((edge.label, place))
-
-
-def _place_of(reference: Any) -> Any:
-    """Return what is equal for two references to one place, ``None`` if that cannot be told."""
-    if _is_alias(reference):
-        reference = storages.backends[reference]
-    elif _is_text(reference):
-        return reference
-    if not issubclass(type(reference), Mapping):
-        return None
-    backend = reference.get("BACKEND")
-    if str(getattr(backend, "__name__", backend)).endswith(_OF_THEIR_OWN):
-        return None
-    return backend, reference.get("OPTIONS") or {}
-
-
-def _find_reference_problem(reference: Any) -> Optional[str]:
-    if issubclass(type(reference), LazyObject) or _is_alias(reference):
-        return None
-    if _is_text(reference):
-        return _find_name_problem(reference)
-    if isinstance(reference, Mapping):
-        if "BACKEND" not in reference:
-            return "is a dict without BACKEND"
-        backend = reference["BACKEND"]
-        return _find_import_problem(backend) if isinstance(backend, str) else None
-    is_storage = callable(reference) or all(hasattr(reference, x) for x in ("open", "save", "url"))
-    return None if is_storage else f"is no storage, but {type(reference).__name__}"
-
-
-def _find_name_problem(name: str) -> Optional[str]:
-    if _is_module(name) or (name and config.find_key(name) is not None):
-        return None
-    if "." in name:
-        return _find_import_problem(name)
-    known = [*storages.backends, *config.get_buckets()]
-    return f"does not exist; there are {', '.join(known)}"
-
-
-def _find_import_problem(path: str) -> Optional[str]:
-    try:
-        import_string(path)
-    except Exception as error:
-        return f"cannot be imported: {_text_of(error)}"
-    return None
 
 
 def _message(code: str, text: str) -> checks.CheckMessage:

@@ -10,7 +10,8 @@ its async twin.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from weakref import WeakSet
 
 from django.core.files import File
@@ -123,7 +124,8 @@ class ForwardingStorage(Storage):
         return args, dict(kwargs)
 
     def __reduce__(self) -> Any:
-        return _rebuild, (type(self), *self._portable_arguments())
+        args, kwargs = self._portable_arguments()
+        return partial(type(self), *args, **kwargs), ()  # no path of ours but that of the class
 
     def __copy__(self) -> Any:
         args, kwargs = self._constructor_args
@@ -178,10 +180,6 @@ def _forget_storages(*, setting: str, **kwargs: Any) -> None:
 setting_changed.connect(
     _forget_storages, dispatch_uid="smart_storages.composed.forwarding.forget_storages"
 )
-
-
-def _rebuild(cls: Type[Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
-    return cls(*args, **kwargs)
 
 
 def prepare(name: Any, content: Any) -> Tuple[str, Any]:

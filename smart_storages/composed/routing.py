@@ -12,7 +12,7 @@ from smart_storages import config
 from smart_storages.common.compat import InvalidStorageError
 from smart_storages.composed.references import Reference, describe
 from smart_storages.exceptions import ResolutionError
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = [
     "Choice",
@@ -136,7 +136,11 @@ class KnownStorages(Mapping[str, Any]):
 class ContentNeeded(BaseException):
     """A resolver needs the content of a save, but only the name is known so far.
 
-    A BaseException, so that a resolver's own ``except Exception`` does not catch it.
+    A BaseException, so that a resolver's own ``except Exception`` neither catches nor logs it. With
+    the content merely left out, a resolver that uses ``params.get("content")`` would choose another
+    storage than at the save. Without asking it before the save at all, the chosen storage's own
+    ``generate_filename`` would have no say in the names that the queue and other packages take
+    from ``generate_filename`` and save under.
     """
 
 

@@ -13,6 +13,7 @@ import json
 import uuid
 from functools import wraps
 from hmac import compare_digest
+from operator import itemgetter
 from os import PathLike, fspath
 from types import FunctionType
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
@@ -227,11 +228,7 @@ class SerializedObject(str):
         return self
 
     def __reduce__(self) -> Any:
-        return _itself, (self.original,)
-
-
-def _itself(original: Any) -> Any:
-    return original
+        return itemgetter(0), ((self.original,),)  # unpickled, it is the object itself
 
 
 def _path_of(value: Any) -> Optional[str]:

@@ -17,7 +17,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.readiness import explained
 from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.tasks import Transfer
-from smart_storages.utils import resolve_storage
+from smart_storages.storages.lookup import resolve_storage
 
 __all__ = [
     "DelayedStorage",

@@ -40,7 +40,7 @@ from smart_storages.queued.tasks import get_task
 from smart_storages.queued.transfer.local_copies import path_on_disk
 from smart_storages.queued.validation import ContextDependentError, leads_to
 from smart_storages.storages import SmartS3Storage
-from smart_storages.utils import read_aliases, storages
+from smart_storages.storages.lookup import read_aliases, storages
 
 __all__ = ["check_cache", "check_engine", "check_storages"]
 

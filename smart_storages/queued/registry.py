@@ -24,7 +24,7 @@ from smart_storages.config.options import holds_secret
 from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.queued import validation
 from smart_storages.storages.connecting import ConnectingMixin
-from smart_storages.utils import read_aliases, storages
+from smart_storages.storages.lookup import read_aliases, storages
 
 __all__ = [
     "enter",

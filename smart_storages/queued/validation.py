@@ -13,7 +13,7 @@ from smart_storages.composed.references import describe
 from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.resolvers import FirstMatch
-from smart_storages.utils import storages
+from smart_storages.storages.lookup import storages
 
 __all__ = [
     "ContextDependentError",

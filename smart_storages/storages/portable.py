@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -11,7 +12,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Type,
     TypeVar,
 )
 
@@ -77,7 +77,8 @@ class PortableMixin:
         return {name: each for name, each in options.items() if name not in left_out}, secret
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return _rebuild, (type(self), *self._deconstruct_call())
+        args, kwargs = self._deconstruct_call()
+        return partial(type(self), *args, **kwargs), ()  # no path of ours but that of the class
 
     def __deepcopy__(self: _Storage, memo: Any) -> _Storage:
         twin = copy.copy(self)
@@ -91,9 +92,3 @@ class PortableMixin:
         twin.__dict__.update(self.__dict__)
         twin._remember()
         return twin
-
-
-def _rebuild(
-    storage_class: Type[_Storage], args: Tuple[Any, ...], kwargs: Dict[str, Any]
-) -> _Storage:
-    return storage_class(*args, **kwargs)

@@ -5,7 +5,7 @@ from django.test.utils import isolate_apps
 
 from smart_storages import config
 from smart_storages.checks import buckets as checks
-from smart_storages.checks import check_buckets, check_storages
+from smart_storages.checks import check_buckets, check_storages, in_use
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import (
     DocumentStorage,
@@ -369,7 +369,7 @@ class TestStorages:
             class Meta:
                 app_label = "tests"
 
-        monkeypatch.setattr(checks.apps, "get_models", lambda: [Article])
+        monkeypatch.setattr(in_use.apps, "get_models", lambda: [Article])
         (message,) = check_storages()
         assert message.id == "smart_storages.W003"
         assert "tests.Article.image (module 'media')" in message.msg
@@ -395,7 +395,7 @@ class TestStorages:
             class Meta:
                 app_label = "tests"
 
-        monkeypatch.setattr(checks.apps, "get_models", lambda: [Report])
+        monkeypatch.setattr(in_use.apps, "get_models", lambda: [Report])
         assert ids(check_storages()) == ["E010"]
 
     @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ class TestStorages:
             class Meta:
                 app_label = "tests"
 
-        monkeypatch.setattr(checks.apps, "get_models", lambda: [Report])
+        monkeypatch.setattr(in_use.apps, "get_models", lambda: [Report])
         assert ids(check_storages()) == expected
 
 

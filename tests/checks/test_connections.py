@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore import UNSIGNED
 
-from smart_storages.checks import buckets as checks
-from smart_storages.checks import connections, names
+from smart_storages.checks import connections, in_use, names
 from smart_storages.checks.connections import check_credentials, check_endpoints
 
 KEYS = {"access_key": "key-id", "secret_key": "hunter2"}
@@ -17,7 +16,7 @@ GOOD = {"bucket_name": "acme", **KEYS}
 def project(settings, monkeypatch, tmp_path):
     """An empty project on a machine where boto3 finds nothing."""
     settings.STORAGES = {}
-    monkeypatch.setattr(checks.apps, "get_models", list)
+    monkeypatch.setattr(in_use.apps, "get_models", list)
     monkeypatch.setattr(names, "iter_storages", list)
     monkeypatch.setattr(names, "iter_classes", list)
     monkeypatch.setattr(connections, "_OLDER_FILES", ())

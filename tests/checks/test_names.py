@@ -12,8 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages.checks import buckets as checks
-from smart_storages.checks import names
+from smart_storages.checks import check_buckets, check_storages, in_use, names
 from smart_storages.checks.names import check_module_names, check_setting_names
 from smart_storages.config.spelling import KNOWN_SETTINGS, find_misspelt_settings
 from smart_storages.exceptions import ConfigurationError, UnknownModuleError
@@ -30,7 +29,7 @@ def project(settings, monkeypatch):
     settings.AWS_STORAGE_BUCKET_NAME = "acme-default"
     settings.SMART_STORAGE_BUCKETS = BUCKETS
     settings.STORAGES = {}
-    monkeypatch.setattr(checks.apps, "get_models", list)
+    monkeypatch.setattr(in_use.apps, "get_models", list)
     monkeypatch.setattr(names, "iter_storages", lambda: list(MADE))
     monkeypatch.setattr(names, "iter_classes", list)
     connecting._warned.clear()
@@ -61,7 +60,7 @@ def test_each_use_of_a_module_without_an_entry_is_told(project, monkeypatch, str
     made = create_storage_class("documnets", location="a")
     users = {
         "tests.Article.file": lambda: monkeypatch.setattr(
-            checks.apps, "get_models", lambda: [Article]
+            in_use.apps, "get_models", lambda: [Article]
         ),
         "STORAGES['docs']": lambda: setattr(
             project,
@@ -87,8 +86,8 @@ def test_each_use_of_a_module_without_an_entry_is_told(project, monkeypatch, str
         assert "'acme-default', the bucket of AWS_STORAGE_BUCKET_NAME" in message.msg
         assert label in message.msg
         assert "Did you mean 'documents'?" in message.hint
-        assert checks.check_storages() == []
-        monkeypatch.setattr(checks.apps, "get_models", list)
+        assert check_storages() == []
+        monkeypatch.setattr(in_use.apps, "get_models", list)
         monkeypatch.setattr(names, "iter_classes", list)
         project.STORAGES = {}
         MADE.clear()
@@ -173,7 +172,7 @@ def test_a_module_without_entry_and_bucket_is_told_of_once(project):
     del project.AWS_STORAGE_BUCKET_NAME
     project.STORAGES = {"docs": {"BACKEND": "smart_storages.storages.MediaStorage"}}
     assert told(check_module_names()) == ["W006"]
-    assert checks.check_storages() == []
+    assert check_storages() == []
     with pytest.raises(Exception, match=r"\['documnets'\]\['bucket_name'\].*'documents'"):
         get_storage("documnets").url("a.txt")
 
@@ -212,7 +211,7 @@ def test_an_entry_that_a_storage_uses_is_left_alone(project):
 
 def test_a_setting_that_is_no_flag(project):
     project.SMART_STORAGE_STRICT = "yes"
-    assert told(checks.check_buckets()) == ["E001"]
+    assert told(check_buckets()) == ["E001"]
     assert check_module_names() == []
     assert use(DocumentStorage()).configuration_problem is None
 

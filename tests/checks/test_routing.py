@@ -10,7 +10,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages.checks import routing
+from smart_storages.checks import in_use, routing
 from smart_storages.checks.routing import check_routing
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.fallback import FallbackStorage
@@ -282,7 +282,7 @@ def test_the_storages_of_fields_are_checked(check, monkeypatch):
         class Meta:
             app_label = "tests"
 
-    monkeypatch.setattr(routing.apps, "get_models", lambda: [Report])
+    monkeypatch.setattr(in_use.apps, "get_models", lambda: [Report])
     messages = check()
     assert short(messages) == ["E014", "E016"]
     assert [message.msg.split(":")[0] for message in messages] == [
@@ -302,7 +302,7 @@ def test_a_field_with_the_storage_of_an_alias_tells_nothing_again(check, monkeyp
             class Meta:
                 app_label = "tests"
 
-        monkeypatch.setattr(routing.apps, "get_models", lambda: [Report])
+        monkeypatch.setattr(in_use.apps, "get_models", lambda: [Report])
 
     check(mine=(FALLBACK, {"backends": ["disk", "nowhere"]}))
     check_with_field()
