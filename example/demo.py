@@ -121,7 +121,10 @@ def start_embedded_s3(stack: contextlib.ExitStack) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PII_ACCESS_KEY_ID", "PII_SECRET_ACCESS_KEY"):
         os.environ.pop(name, None)
     os.environ.update(
-        S3_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo-secret"
+        S3_ENDPOINT_URL=endpoint,
+        S3_PROVIDER="moto",
+        AWS_ACCESS_KEY_ID="demo",
+        AWS_SECRET_ACCESS_KEY="demo-secret",
     )
 
 

@@ -36,11 +36,11 @@ from smart_storages.composed.failures import (
 )
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    is_changing,
     put_steps,
     sync_mirrors_steps,
 )
 from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
+from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import describe, refuse_duplicates
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered

@@ -18,12 +18,12 @@ from smart_storages.common.names import PreparedName, check_name, check_path
 from smart_storages.composed.calls import Steps, run
 from smart_storages.composed.forwarding import (
     CombiningStorage,
-    is_changing,
     put_steps,
     sync_mirrors_steps,
 )
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
+from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import refuse_duplicates
 from smart_storages.exceptions import (
     BackendsFailedError,

@@ -18,10 +18,10 @@ from smart_storages.common.compat import (
     django_storages_handler,
     forget_default_storages,
 )
+from smart_storages.config.deconstructed import OPTION, SerializedObject, find_withheld
 from smart_storages.config.errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.config.options import guard
 from smart_storages.config.spelling import near_module
-from smart_storages.config.stand_ins import OPTION, StandIn, find_kept
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import SmartS3Storage
 
@@ -179,7 +179,7 @@ def _deconstruct(storage: SmartS3Storage) -> Tuple[str, Tuple[Any, ...], Dict[st
     kept, withheld = SmartS3Storage._without_secrets(defaults)
     args, kwargs = storage._deconstruct_call(withheld)
     if base is not SmartS3Storage:
-        kwargs["base"] = StandIn.of(base)
+        kwargs["base"] = SerializedObject.of(base)
     positional = (module_name, kept, *args) if kept or args else (module_name,)
     return f"{__name__}.create_storage", positional, kwargs
 
@@ -262,7 +262,7 @@ def create_storage(
         >>> create_storage("tenant_x", {"default_acl": "private"}).module_name
         'tenant_x'
     """
-    kept = find_kept(options.get(OPTION) or ())
+    kept = find_withheld(options.get(OPTION) or ())
     made_by = kept.storage_class if kept else None
     if made_by is None:
         made_by = create_storage_class(module_name, base=base, **(defaults or {}))

@@ -8,13 +8,19 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set
+from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "smart_storages"
 PAGE = ROOT / "docs" / "architecture.md"
 
+#: Names that a module's own attributes are reached by.
+_OWN = ("self", "cls", "sys", "os")
+
 _BEGIN, _END = "<!-- rooms -->", "<!-- /rooms -->"
+
+
+Named = Union[ast.Attribute, ast.Call, ast.FunctionDef]
 
 
 class Import(NamedTuple):
@@ -86,6 +92,23 @@ def own_imports(module: str) -> Iterator[Import]:
         target = own_module(found.target)
         if target is not None:
             yield found._replace(target=target)
+
+
+def private_names(path: Path) -> Iterator[Tuple[str, Named]]:
+    """The private names in a module: of attributes of other objects, and of methods."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        name, owner = "", ""
+        if isinstance(node, ast.Attribute):
+            name, owner = node.attr, getattr(node.value, "id", "")
+        elif isinstance(node, ast.FunctionDef):
+            name = node.name
+        elif isinstance(node, ast.Call) and _called_name(node) in ("getattr", "hasattr", "setattr"):
+            name = str(getattr(node.args[1], "value", ""))
+            owner = getattr(node.args[0], "id", "")
+        else:
+            continue
+        if name.startswith("_") and not name.startswith("__") and owner not in _OWN:
+            yield name, node
 
 
 # The plan on the page

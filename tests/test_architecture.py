@@ -190,6 +190,24 @@ def test_only_config_reads_django_settings() -> None:
     assert all(module.startswith(f"{PACKAGE}.config") for module in readers)
 
 
+def test_private_names_of_botocore_and_urllib3_stand_in_one_module() -> None:
+    here = MODULES[f"{PACKAGE}.s3.private_names"]
+    theirs = {name for name, _ in architecture.private_names(here)}
+    assert {"_credentials", "_put_conn", "_make_api_call", "_lookup_cache"} <= theirs
+    wrong = []
+    for module, path in MODULES.items():
+        in_engine = module.startswith(f"{PACKAGE}.s3.")
+        for name, node in architecture.private_names(path):
+            # The engine uses nobody's private names; a method of such a name is a hook of theirs.
+            if isinstance(node, ast.FunctionDef):
+                is_theirs = in_engine and name in theirs
+            else:
+                is_theirs = in_engine or name in theirs
+            if is_theirs and path != here:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_the_package_root_imports_nothing_heavy() -> None:
     code = (
         f"import sys, {PACKAGE}; "

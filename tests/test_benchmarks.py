@@ -178,6 +178,9 @@ def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     theirs = measures.find_row(RECORDS["clients"]["rows"], own, THEIRS)
     told = f"{theirs['memory_mb']:.0f} MiB and {theirs['first_use_ms'] / 1000:.2f} s each"
     assert told in text_of("differences.md")
+    assert "a ready rule adds less than a microsecond to a call" in text_of("routing.md")
+    added = [row["added_ns"] for row in RECORDS["routing"]["rows"] if row["who"] == OURS]
+    assert 300 < min(added) < max(added) < 1000
 
 
 def test_title_legend_and_panels_of_a_plot_lie_beside_each_other() -> None:

@@ -14,9 +14,9 @@ import pytest
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 
-from smart_storages import checks
+from smart_storages.checks import buckets as checks
 from smart_storages.exceptions import S3Error
-from smart_storages.s3.clients.credentials import CredentialSource, name_asker
+from smart_storages.s3.clients.credentials import CredentialSource, identity_of
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
 from tests.servers import S3Proxy
@@ -170,11 +170,11 @@ def supply():
 class TestNameAsker:
     def test_it_is_known_by_what_stays_while_keys_and_tokens_change(self):
         key = partial(CredentialSource, access_key="AKIA1", secret_key="s")
-        assert name_asker(key(security_token="one")) == name_asker(key(security_token="two"))
-        assert name_asker(CredentialSource(supplier=supply)) == (
+        assert identity_of(key(security_token="one")) == identity_of(key(security_token="two"))
+        assert identity_of(CredentialSource(supplier=supply)) == (
             "callable", "tests.test_identity.supply", "None",
         )  # fmt: skip
-        askers = [
+        sources = [
             key(),
             key(access_key="AKIA2"),
             key(role_arn="arn:1"),
@@ -184,20 +184,20 @@ class TestNameAsker:
             CredentialSource(supplier=supply, argument="media"),
             CredentialSource(),
         ]
-        assert len({name_asker(each) for each in askers}) == len(askers)
-        assert "hush" not in "".join(name_asker(key(secret_key="hush", security_token="hush")))
+        assert len({identity_of(each) for each in sources}) == len(sources)
+        assert "hush" not in "".join(identity_of(key(secret_key="hush", security_token="hush")))
 
     def test_two_callables_that_nobody_can_import_are_two(self):
         made = [lambda number=number: {"access_key": str(number)} for number in range(2)]
         one, other = (CredentialSource(supplier=each) for each in made)
-        assert name_asker(one) == name_asker(one)
-        assert name_asker(one) != name_asker(other)
+        assert identity_of(one) == identity_of(one)
+        assert identity_of(one) != identity_of(other)
 
     def test_the_environment_tells_who_asks_where_nothing_else_does(self, monkeypatch):
         names = set()
         for key in ("AKIA1", "AKIA2"):
             monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
-            names.add(name_asker(CredentialSource()))
+            names.add(identity_of(CredentialSource()))
         assert len(names) == 2
 
 
@@ -205,10 +205,10 @@ def test_the_digest_is_the_same_in_another_process_and_holds_no_key(settings):
     code = (
         "import django; django.setup();"
         "from smart_storages.storages import SmartS3Storage;"
-        "print(SmartS3Storage('media', access_key='AKIA1', secret_key='s').asker)"
+        "print(SmartS3Storage('media', access_key='AKIA1', secret_key='s').credentials_identity)"
     )
     settings.SECRET_KEY = "another"
-    ours = SmartS3Storage("media", access_key="AKIA1", secret_key="t").asker
+    ours = SmartS3Storage("media", access_key="AKIA1", secret_key="t").credentials_identity
     theirs = [
         subprocess.run(
             [sys.executable, "-c", code],

@@ -31,7 +31,8 @@ def start_page(s3_bucket, s3_proxy, request):
                 sys.executable,
                 "-W",
                 "ignore",
-                str(Path(__file__).with_name("thumbnails_page.py")),
+                "-m",  # by its path, the folder tests/storages would stand for django-storages
+                "tests.thumbnails_page",
                 json.dumps(order),
             ],
             stdin=subprocess.PIPE,

@@ -5,6 +5,7 @@ comes from the environment, so the same file works on a laptop, a test server an
 
 ======================================  =========================================================
 ``S3_ENDPOINT_URL``                     an S3 server that is not AWS, such as http://127.0.0.1:9000
+``S3_PROVIDER``                         what that server is: ``minio``, ``ceph``, ``r2`` ...
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  the site's credentials
 ``AWS_REGION``                          region of the buckets that set none (``us-east-1``)
 ``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
@@ -164,6 +165,12 @@ SMART_STORAGE_BUCKETS["production"] = {
     "location": "papers/",
     "default_acl": "private",
 }
+
+# What kind of server it is: whether a name that is free can be kept by a condition, for example.
+# Amazon's own is recognised by its address.
+if os.environ.get("S3_PROVIDER"):
+    for entry in SMART_STORAGE_BUCKETS.values():
+        entry["provider"] = os.environ["S3_PROVIDER"]
 
 # Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {

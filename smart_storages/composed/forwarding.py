@@ -1,6 +1,6 @@
-"""The Storage API in one list, for storages that forward their calls to others, sync and async.
+"""Base classes of storages that forward their calls to others, sync and async.
 
-:data:`OPERATIONS` lists every method. The methods of two base classes are made from it. A
+:mod:`smart_storages.composed.operations` lists the methods, and makes those of two classes. A
 :class:`ChoosingStorage` forwards each call to one storage, which the subclass chooses. A
 :class:`CombiningStorage` may call several storages; the subclass says how with a generator of
 calls, as described in :mod:`smart_storages.composed.calls`, which serves both a sync method and
@@ -10,7 +10,6 @@ its async twin.
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 from weakref import WeakSet
 
@@ -18,197 +17,16 @@ from django.core.files import File
 from django.core.files.storage import Storage
 from django.core.signals import setting_changed
 
-from smart_storages.common.aio import TWINS
-from smart_storages.common.names import (
-    as_prepared,
-    check_name,
-    check_path,  # noqa: F401 - in the methods generated below
-    path_of,
-)
-from smart_storages.composed.calls import (
-    Call,
-    Steps,
-    call_async,
-    call_now,
-    run,
-    run_async,
-    with_known_result,  # noqa: F401 - in the methods generated below
-)
+from smart_storages.common.names import as_prepared, check_name, path_of
+from smart_storages.composed.calls import Call, Steps, call_async, call_now, run, run_async
+from smart_storages.composed.operations import add_choosing_methods, add_combining_methods
 from smart_storages.composed.references import Reference, without_secrets
-from smart_storages.config.stand_ins import revive, reviving
+from smart_storages.config.deconstructed import revive, reviving
 
-__all__ = ["OPERATIONS", "ChoosingStorage", "CombiningStorage", "ForwardingStorage", "Operation"]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of the Storage API.
-
-    Args:
-        name: Name of the method.
-        signature: Its arguments, as Django declares them.
-        passing: The same arguments, as they are passed on.
-        params: The dict of the arguments without the name, as a resolver gets it.
-        check: How the first argument is validated: as a ``"name"``, as a ``"path"``, or as a
-            ``"word"``, which is not used to look up a file and is not checked.
-        changes: Whether the method changes what is stored; ``open`` does in some modes.
-        leads: Whether the first storage's answer is that of several, unless it is an error, or
-            a no to ``exists``.
-
-    Example:
-        >>> Operation("size", "name", "name").first
-        'name'
-    """
-
-    name: str
-    signature: str
-    passing: str
-    params: str = "{}"
-    check: str = "name"
-    changes: bool = False
-    leads: bool = False
-
-    @property
-    def first(self) -> str:
-        return self.signature.split(",")[0]
-
-    @property
-    def rest(self) -> str:
-        return self.passing[len(self.first) :].lstrip(", ")
-
-    @property
-    def twin(self) -> bool:
-        """Whether it has an async twin."""
-        return self.name in TWINS
+__all__ = ["ChoosingStorage", "CombiningStorage", "ForwardingStorage"]
 
 
-_URL = "*args, **kwargs"
-_FREE = "max_length=None"
-
-OPERATIONS: Tuple[Operation, ...] = (
-    Operation("open", "name, mode='rb'", "name, mode", "{'mode': mode}", leads=True),
-    Operation("delete", "name", "name", changes=True),
-    Operation("exists", "name", "name", leads=True),
-    Operation("listdir", "path", "path", check="path"),
-    Operation("size", "name", "name", leads=True),
-    Operation(
-        "url", f"name, {_URL}", f"name, {_URL}",
-        "url_params(args, kwargs) if args else {**kwargs}", "path", leads=True,
-    ),
-    Operation("path", "name", "name", check="path"),
-    Operation("get_accessed_time", "name", "name", leads=True),
-    Operation("get_created_time", "name", "name", leads=True),
-    Operation("get_modified_time", "name", "name", leads=True),
-    # The names that these methods had before Django 2.0; older storages still have them.
-    Operation("accessed_time", "name", "name"),
-    Operation("created_time", "name", "name"),
-    Operation("modified_time", "name", "name"),
-    Operation("generate_filename", "filename", "filename"),
-    Operation(
-        "get_available_name", f"name, {_FREE}", "name, max_length", "{'max_length': max_length}"
-    ),
-    Operation("get_valid_name", "name", "name", check="word"),
-    Operation(
-        "get_alternative_name", "file_root, file_ext", "file_root, file_ext",
-        "{'file_ext': file_ext}", "word",
-    ),
-    Operation(
-        "is_name_available", f"name, {_FREE}", "name, max_length", "{'max_length': max_length}"
-    ),
-)  # fmt: skip
-
-#: ``save`` is written by hand below, because the name and content are prepared first.
-SAVE = Operation("save", f"name, content, {_FREE}", "name, content, max_length", changes=True)
-
-_CHANGING = frozenset(each.name for each in (*OPERATIONS, SAVE) if each.changes)
 _MOST_RACES = 5
-
-_CHOOSING = """
-def {name}(self, {signature}):
-    {check}
-    storage, {first} = self._pick({name!r}, {first}, {params})
-    {shorter}return storage.{name}({passing})
-
-async def a{name}(self, {signature}):
-    {check}
-    storage, {first} = self._pick({name!r}, {first}, {params})
-    return await call_async((storage, {name!r}, ({positional}), {keywords}))
-"""
-
-# The generators cost a microsecond or two, and most calls end with the first storage.
-_LEADING = """
-def {name}(self, {signature}):
-    {check}
-    storage = self._leader({mode})
-    if storage is None:
-        return run(self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform)
-    answer, error = None, None
-    try:
-        answer = storage.{name}({passing})
-        {only_yes}return answer
-    except Exception as raised:
-        error = raised
-    steps = self._steps({name!r}, {first}, ({rest}), {keywords})
-    return run(steps, with_known_result(storage, {name!r}, answer, error, self._perform))
-"""
-
-_COMBINING = """
-def {name}(self, {signature}):
-    {check}
-    return run(self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform)
-
-async def a{name}(self, {signature}):
-    {check}
-    return await run_async(
-        self._steps({name!r}, {first}, ({rest}), {keywords}), self._perform_async)
-"""
-
-
-def url_params(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str, Any]:
-    # The names of these arguments in S3Storage.url.
-    return {**dict(zip(("parameters", "expire", "http_method"), args)), **kwargs}
-
-
-def _write_methods(cls: Type[Any], template: str) -> None:
-    for operation in OPERATIONS:
-        first, rest = operation.first, operation.rest
-        keywords = "kwargs" if "**kwargs" in rest else "{}"
-        rest = rest.replace(", **kwargs", "")
-        check = {"name": f"check_name({first})", "path": f"check_path({first})", "word": "pass"}
-        leads = operation.leads and template is _COMBINING
-        source = (template + _LEADING if leads else template).format(
-            name=operation.name,
-            mode="mode" if operation.name == "open" else "",
-            signature=operation.signature,
-            passing=operation.passing,
-            # Passing on nothing costs a tenth of a microsecond.
-            shorter=f"if not (args or kwargs): return storage.{operation.name}({first})\n    "
-            if "**kwargs" in operation.passing
-            else "",
-            # A storage may say no by None; any other answer counts, a size of 0 too.
-            only_yes="if answer: " if operation.name == "exists" else "",
-            params=operation.params,
-            first=first,
-            rest=f"{rest}," if rest else "",
-            positional=f"{first}, {rest}," if rest else f"{first},",
-            keywords=keywords,
-            check=check[operation.check],
-        )
-        made: Dict[str, Any] = {}
-        exec(source, globals(), made)  # noqa: S102 - the text above, as in dataclasses
-        for name, method in made.items():
-            if name == operation.name or operation.twin:
-                method.__module__, method.__qualname__ = cls.__module__, f"{cls.__name__}.{name}"
-                method.__doc__ = f"Forward ``{name}``; see Django's ``Storage.{operation.name}``."
-                setattr(cls, name, method)
-
-
-def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
-    """Tell whether a call changes what is stored; ``open`` does when its mode can write."""
-    if method == "open":
-        return bool(set(args[0] if args else "rb") & set("wax+"))
-    return method in _CHANGING
-
 
 #: Beginnings of settings; when a test changes one of them, every storage is looked up again.
 _WATCHED_SETTINGS = (
@@ -290,7 +108,7 @@ class ForwardingStorage(Storage):
         """Return the path of the class and the arguments as given, for migrations.
 
         Texts stand in for credentials and objects; in this process, and where they can be found
-        in another, they make the storage again: see :mod:`smart_storages.config.stand_ins`.
+        in another, they make the storage again: see :mod:`smart_storages.config.deconstructed`.
 
         Raises:
             ConfigurationError: an argument holds credentials that could not be left out.
@@ -420,5 +238,5 @@ class CombiningStorage(ForwardingStorage):
         return None
 
 
-_write_methods(ChoosingStorage, _CHOOSING)
-_write_methods(CombiningStorage, _COMBINING)
+add_choosing_methods(ChoosingStorage)
+add_combining_methods(CombiningStorage)

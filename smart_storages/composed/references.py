@@ -9,8 +9,8 @@ from weakref import ref
 from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
+from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
-from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 
 __all__ = ["Reference", "describe", "refuse_duplicates", "without_secrets"]
@@ -137,7 +137,7 @@ def refuse_duplicates(owner: Type[Any], references: Any) -> None:
 def without_secrets(value: Any) -> Any:
     """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
 
-    Texts stand in for credentials and for objects, see :mod:`smart_storages.config.stand_ins`. If
+    Texts stand in for credentials and objects, see :mod:`smart_storages.config.deconstructed`. If
     a text cannot be turned back into what it stands for, our own backend raises when it is used.
 
     Raises:
@@ -147,7 +147,7 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(without_secrets(each) for each in value)
     if not isinstance(value, Mapping):
-        return StandIn.of(value)
+        return SerializedObject.of(value)
     options: Mapping[str, Any] = (value.get("OPTIONS") if "BACKEND" in value else None) or {}
     secret = [key for key, each in options.items() if holds_secret(key, each)]
     if not secret:
@@ -160,5 +160,5 @@ def without_secrets(value: Any) -> Any:
             "a pickle. Describe the storage in STORAGES and give its alias here."
         )
     rest = {key: each for key, each in options.items() if key not in secret}
-    names = withhold(secret, Kept({key: options[key] for key in secret}))
+    names = withhold(secret, WithheldOptions({key: options[key] for key in secret}))
     return {**value, "OPTIONS": {**without_secrets(rest), OPTION: names}}

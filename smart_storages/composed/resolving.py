@@ -7,7 +7,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from smart_storages import config
 from smart_storages.common.arguments import require_flags, require_references
 from smart_storages.common.names import check_name, check_path
-from smart_storages.composed.forwarding import OPERATIONS, ChoosingStorage, ForwardingStorage
+from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.composed.operations import OPERATIONS
 from smart_storages.composed.references import describe
 from smart_storages.composed.routing import Choice, CircleGuard, KnownStorages
 from smart_storages.exceptions import ConfigurationError, ResolutionError
@@ -15,7 +16,7 @@ from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver
 
 __all__ = ["ResolvingStorage"]
 
-_OF_PATHS = frozenset(each.name for each in OPERATIONS if each.check == "path")
+_OF_PATHS = frozenset(each.name for each in OPERATIONS if each.check is check_path)
 #: Methods whose argument is not a stored name, so it cannot hold a recorded alias.
 _WITHOUT_FILES = frozenset(["save", "generate_filename", "get_valid_name", "get_alternative_name"])
 

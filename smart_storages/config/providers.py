@@ -82,5 +82,8 @@ def get_provider(name: Optional[str], endpoint_url: Optional[str]) -> Provider:
     """
     if name is not None:
         return PROVIDERS[name]
-    host = urlsplit(endpoint_url).hostname or "" if endpoint_url else "amazonaws.com"
+    try:
+        host = urlsplit(endpoint_url).hostname or "" if endpoint_url else "amazonaws.com"
+    except ValueError:  # no URL at all, which a check and the first use say
+        return CAUTIOUS
     return PROVIDERS["aws"] if f".{host}".endswith(_AWS_HOSTS) else CAUTIOUS

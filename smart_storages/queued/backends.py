@@ -9,7 +9,7 @@ import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from smart_storages.composed.calls import Steps
-from smart_storages.config.stand_ins import StandIn
+from smart_storages.config.deconstructed import SerializedObject
 from smart_storages.queued import ledger, listing, registry, storage_options, validation
 from smart_storages.queued.actions.writing import WritingStorage
 from smart_storages.queued.ledger import location_cache, queries
@@ -287,7 +287,7 @@ class QueuedStorage(WritingStorage):
             self._deconstructed = {
                 name: registry.withhold_secrets(value)
                 if isinstance(value, Mapping)
-                else StandIn.of(value)
+                else SerializedObject.of(value)
                 for name, value in arguments.items()
             }
         return (), dict(self._deconstructed)

@@ -19,8 +19,8 @@ from django.utils.module_loading import import_string
 
 from smart_storages.common.secrets import reveal
 from smart_storages.composed.references import Reference, describe
+from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
-from smart_storages.config.stand_ins import OPTION, Kept, StandIn, withhold
 from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.queued import validation
 from smart_storages.storages.connecting import ConnectingMixin
@@ -231,16 +231,16 @@ def without_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
 def withhold_secrets(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the options as :func:`without_secrets` does, with the names of those left out.
 
-    This process can look these up again: see :mod:`smart_storages.config.stand_ins`.
+    This process can look these up again: see :mod:`smart_storages.config.deconstructed`.
     """
     kept = {
-        name: withhold_secrets(value) if isinstance(value, Mapping) else StandIn.of(value)
+        name: withhold_secrets(value) if isinstance(value, Mapping) else SerializedObject.of(value)
         for name, value in options.items()
         if not (holds_secret(str(name), value) or _looks_secret(str(name)))
     }
     left_out = {name: value for name, value in options.items() if name not in kept}
     if left_out:
-        kept[OPTION] = withhold(sorted(left_out), Kept(left_out))
+        kept[OPTION] = withhold(sorted(left_out), WithheldOptions(left_out))
     return kept
 
 

@@ -8,6 +8,9 @@ Write your own as a subclass of :class:`StorageResolver`, or use one of the clas
     >>> rule = ByExtension({"pdf": "documents"}, default="media")
     >>> rule.resolve({}, "open", "press/kit.pdf", {})
     'documents'
+
+A call comes in: the storages, the method, the name and the arguments. The alias or module that the
+file lives in goes out. A rule may not know the dispatcher that asks, nor what an alias stands for.
 """
 
 from __future__ import annotations

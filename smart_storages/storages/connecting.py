@@ -22,7 +22,7 @@ from smart_storages.config.errors import (
 )
 from smart_storages.config.providers import Provider, get_provider
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.clients.credentials import CredentialSource, name_asker, takes_argument
+from smart_storages.s3.clients.credentials import CredentialSource, identity_of, takes_argument
 from smart_storages.s3.clients.pool import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 
@@ -99,7 +99,7 @@ class ConnectingMixin:
     _problem: Optional[ConfigurationError] = None
     _withheld: Tuple[str, ...] = ()
     _connection: Optional[Connection] = None
-    _asker: Optional[str] = None
+    _identity: Optional[str] = None
 
     def _raise_for_problem(self) -> None:
         if self._problem is not None:
@@ -215,14 +215,14 @@ class ConnectingMixin:
         )
 
     @property
-    def asker(self) -> str:
+    def credentials_identity(self) -> str:
         """A digest of whose credentials these are, the same in every process; not of a secret."""
-        if self._asker is None:
+        if self._identity is None:
             is_anonymous = getattr(self.client_config, "signature_version", None) is UNSIGNED
             source = CredentialSource() if is_anonymous else self._describe_credentials()
-            names = ("nobody",) if is_anonymous else name_asker(source)
-            self._asker = config.keyed_digest("asker", *names)
-        return self._asker
+            names = ("nobody",) if is_anonymous else identity_of(source)
+            self._identity = config.keyed_digest("asker", *names)
+        return self._identity
 
     def identify_server(self) -> Tuple[str, str]:
         """Return what is equal for two storages to which the name of a bucket means one bucket.
@@ -232,7 +232,10 @@ class ConnectingMixin:
         Raises:
             ConfigurationError: the credentials are described wrongly.
         """
-        return self.endpoint_url or "aws", "" if self.s3_provider.global_names else self.asker
+        return (
+            self.endpoint_url or "aws",
+            "" if self.s3_provider.global_names else self.credentials_identity,
+        )
 
     def _option_config(self) -> Config:
         # django-storages forgets these three when a client_config is given.

@@ -274,7 +274,9 @@ class ManyMixin(_Base):  # type: ignore[misc]
 
         Example::
 
-            names = storage.save_many((path.name, path.open("rb")) for path in paths)
+            names = storage.save_many(
+                (path.name, ContentFile(path.read_bytes())) for path in paths
+            )
         """
         results: List[Any] = []
         failed: Optional[Exception] = None

@@ -50,8 +50,8 @@ _Known = Tuple[str, Dict[str, Any]]
 class _Answers:
     """The answers about one file, for one who asks."""
 
-    def __init__(self, place: Tuple[Any, ...], asker: str, seconds: int) -> None:
-        self._answer = f"smart-storages:answer:{_digest(*place, asker)}"
+    def __init__(self, place: Tuple[Any, ...], identity: str, seconds: int) -> None:
+        self._answer = f"smart-storages:answer:{_digest(*place, identity)}"
         self._stamp = f"smart-storages:stamp:{_digest(*place)}"
         self._seconds = seconds
         self._cache = caches[config.get_metadata_cache_alias()]
@@ -180,7 +180,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         if not self.metadata_cache_seconds:
             return None
         place = (self.endpoint_url or "aws", self.bucket_name, key)
-        return _Answers(place, self.asker, self.metadata_cache_seconds)
+        return _Answers(place, self.credentials_identity, self.metadata_cache_seconds)
 
     # Keeping them right
 

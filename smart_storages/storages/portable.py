@@ -15,8 +15,8 @@ from typing import (
     TypeVar,
 )
 
+from smart_storages.config.deconstructed import OPTION, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
-from smart_storages.config.stand_ins import OPTION, Kept, withhold
 
 __all__ = ["PortableMixin"]
 
@@ -34,13 +34,13 @@ class PortableMixin:
         _withheld: Tuple[str, ...]
 
     #: What deconstruct() left out, for whoever rebuilds the storage in this process.
-    _kept: Optional[Kept] = None
+    _kept: Optional[WithheldOptions] = None
 
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return how to make this storage again, without its secrets.
 
         In this process what it gives makes one that has them; see
-        :mod:`smart_storages.config.stand_ins`.
+        :mod:`smart_storages.config.deconstructed`.
 
         Source: ``django.utils.deconstruct.deconstructible``.
         """
@@ -64,7 +64,7 @@ class PortableMixin:
         if self._kept is None:
             plain, _ = self._without_secrets(kwargs)
             values = {name: each for name, each in kwargs.items() if name not in plain}
-            self._kept = Kept(values, type(self))
+            self._kept = WithheldOptions(values, type(self))
         # An alias of STORAGES stands for all of them, in every process, if it has all of them.
         made_by = None if args or not kwargs.keys() >= set(names) else type(self)
         return withhold(names, self._kept, made_by, kwargs)

@@ -20,6 +20,7 @@ from smart_storages import config
 from smart_storages.common.aio import with_twins
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
+from smart_storages.config.deconstructed import OPTION, restore
 from smart_storages.config.errors import raise_for_problems, raise_for_unknown_options
 from smart_storages.config.options import (
     OPTIONS,
@@ -29,7 +30,6 @@ from smart_storages.config.options import (
     guard_parameters,
     known_options,
 )
-from smart_storages.config.stand_ins import OPTION, restore
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.clients.pool import Connection
 from smart_storages.storages.configuring import ConfiguringMixin
@@ -138,7 +138,7 @@ class SmartS3Storage(
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         self.__dict__.pop("_lacks_entry", None)
-        self._asker: Optional[str] = None
+        self._identity: Optional[str] = None
         try:
             self._configure(self._options)
         except ConfigurationError as error:

@@ -76,7 +76,7 @@ def test_a_field_of_ours_does_not_make_the_checks_fail(settings, monkeypatch, va
         class Meta:
             app_label = "tests"
 
-    monkeypatch.setattr("smart_storages.checks.apps.get_models", lambda: [Report])
+    monkeypatch.setattr("smart_storages.checks.buckets.apps.get_models", lambda: [Report])
     settings.STORAGES = value
     assert "E001" in ids(run_checks())
 

@@ -3,7 +3,8 @@ from django.core.checks import run_checks
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages import checks, config
+from smart_storages import config
+from smart_storages.checks import buckets as checks
 from smart_storages.checks import check_buckets, check_storages
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore import UNSIGNED
 
-from smart_storages import checks
+from smart_storages.checks import buckets as checks
 from smart_storages.checks import connections, names
 from smart_storages.checks.connections import check_credentials, check_endpoints
 

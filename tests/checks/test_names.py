@@ -12,7 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import models
 from django.test.utils import isolate_apps
 
-from smart_storages import checks
+from smart_storages.checks import buckets as checks
 from smart_storages.checks import names
 from smart_storages.checks.names import check_module_names, check_setting_names
 from smart_storages.config.spelling import KNOWN_SETTINGS, find_misspelt_settings
@@ -273,7 +273,7 @@ def test_a_name_beside_the_setting_that_it_is_close_to_is_the_projects_own(proje
 
 
 def test_every_setting_that_the_source_reads_is_known():
-    package = Path(names.__file__).parent
+    package = Path(names.__file__).parents[1]
     read = {
         name
         for path in package.rglob("*.py")

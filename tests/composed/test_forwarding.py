@@ -13,7 +13,8 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.db.migrations.writer import MigrationWriter
 
 from smart_storages.common.aio import TWINS
-from smart_storages.composed.forwarding import OPERATIONS, SAVE, ForwardingStorage
+from smart_storages.composed.forwarding import ForwardingStorage
+from smart_storages.composed.operations import OPERATIONS
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
@@ -43,6 +44,9 @@ CALLS = {
     "is_name_available": (("a.txt",), {"max_length": 50}),
 }
 
+# save() is written by hand: the name and the content are prepared first.
+NAMES = {each.name for each in OPERATIONS} | {"save"}
+
 
 def composed(inner):
     return {
@@ -60,16 +64,16 @@ def test_the_list_has_every_public_method_of_django():
         for name, value in vars(Storage).items()
         if inspect.isfunction(value) and not name.startswith("_")
     }
-    assert public <= {each.name for each in OPERATIONS} | {SAVE.name}
+    assert public <= NAMES
 
 
 def test_the_list_has_the_arguments_of_django():
-    for operation in [*OPERATIONS, SAVE]:
-        original = getattr(Storage, operation.name, None)
-        if original is None or operation.name == "url":
+    for name in NAMES:
+        original = getattr(Storage, name, None)
+        if original is None or name == "url":
             continue
         for kind in (StorageDispatcher, FallbackStorage):
-            made = inspect.signature(getattr(kind, operation.name)).parameters
+            made = inspect.signature(getattr(kind, name)).parameters
             wanted = inspect.signature(original).parameters
             assert [(each.name, each.default) for each in made.values()] == [
                 (each.name, each.default) for each in wanted.values()
@@ -77,7 +81,7 @@ def test_the_list_has_the_arguments_of_django():
 
 
 def test_every_method_that_asks_the_storage_has_an_async_twin():
-    twins = {each.name for each in [*OPERATIONS, SAVE] if each.twin}
+    twins = {each.name for each in OPERATIONS if each.twin} | {"save"}
     assert {"open", "save", "delete", "exists", "listdir", "size", "url"} <= twins
     assert {*TWINS} - twins == {"stat"}  # of buckets alone, not of Django's Storage
     for kind in (StorageDispatcher, FallbackStorage, MirrorStorage, ReadOnlyStorage):
@@ -97,6 +101,29 @@ def test_every_method_arrives_with_all_its_arguments(kind, method):
     expected = getattr(judge, method)(*args, **kwargs)
     assert answer == expected or method == "open"
     assert inner.calls == judge.calls
+
+
+@pytest.mark.parametrize("kind", ["dispatcher", "fallback", "mirror", "scoped"])
+def test_an_argument_may_be_given_by_name(kind):
+    for method, (args, kwargs) in CALLS.items():
+        if (kind, method) == ("fallback", "get_available_name"):
+            continue  # looks for a name that these storages, which have every file, do not have
+        names = list(inspect.signature(getattr(StorageDispatcher, method)).parameters)[1:]
+        given = {**dict(zip(names, args)), **kwargs}
+        storages = [composed(RecordingStorage())[kind] for _ in range(2)]
+        answers = [getattr(storages[0], method)(**given)]
+        answers.append(getattr(storages[1], method)(*args, **kwargs))
+        assert answers[0] == answers[1] or method == "open", method
+        with pytest.raises(TypeError):
+            getattr(storages[0], method)()
+        with pytest.raises(TypeError):
+            getattr(storages[0], method)(*args, *args, "more", **{names[0]: "twice"})
+
+
+def test_a_mode_given_by_name_decides_where_a_file_is_opened():
+    first, second = RecordingStorage(), RecordingStorage()
+    FallbackStorage({"a": first, "b": second}, write_to=["b"]).open("a.txt", mode="wb")
+    assert (first.calls, len(second.calls)) == ([], 1)
 
 
 @pytest.mark.parametrize("kind", ["fallback", "mirror", "scoped"])

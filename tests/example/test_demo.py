@@ -34,6 +34,7 @@ def read_table(output: str) -> List[Dict[str, str]]:
 def environment_of(server: S3Server, endpoint_url: str = "") -> Dict[str, str]:
     return {
         "S3_ENDPOINT_URL": endpoint_url or server.endpoint_url,
+        "S3_PROVIDER": server.name,
         "AWS_ACCESS_KEY_ID": server.access_key,
         "AWS_SECRET_ACCESS_KEY": server.secret_key,
         "PRESS_BUCKET_PREFIX": f"demo-{uuid.uuid4().hex[:8]}",

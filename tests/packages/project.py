@@ -106,7 +106,10 @@ def storages_of(kind, keys, order):
     def options(name):
         if keys == "entry":
             return {"module_name": name}
-        plain = {"bucket_name": order["buckets"][name], "file_overwrite": False}
+        # Without it a server is taken for one where a free name cannot be kept, and packages that
+        # look for a file under the name they gave it do not find it.
+        provider = {"provider": server["provider"]}
+        plain = {"bucket_name": order["buckets"][name], "file_overwrite": False, **provider}
         return {**plain, **(server if keys == "OPTIONS" else {})}
 
     def bucket(name):

@@ -45,6 +45,21 @@ def test_list_shows_rows_and_counts(queue: Any) -> None:
     assert json.loads(line)["name"] == "a.txt"
 
 
+def test_options_of_django_stand_before_or_after_the_subcommand(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"hello"))
+    assert call("sweep") != ""
+    for arguments in (
+        ["sweep", "--verbosity", "0"],
+        ["sweep", "-v0"],
+        ["--verbosity", "0", "sweep"],
+        ["sweep", "-v0", "--no-color", "--traceback", "--skip-checks", "--settings", "x"],
+    ):
+        assert call(*arguments) == "", arguments
+    assert call("sweep", verbosity=0) == ""
+    with pytest.raises(CommandError, match="verbosity"):
+        call("sweep", "--verbosity", "9")
+
+
 def test_retry_queues_failed_transfers_again(queue: Any, messages: list) -> None:
     for name in ("a.txt", "b.txt"):
         queue.save(name, ContentFile(b"hello"))

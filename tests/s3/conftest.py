@@ -75,6 +75,6 @@ def read(answer: Answer) -> bytes:
     return content
 
 
-def is_lean(proxy: S3Proxy) -> bool:
+def is_direct(proxy: S3Proxy) -> bool:
     """Whether the last request was ours: botocore signs in a header, we in the query."""
     return "X-Amz-Signature" in proxy.requests[-1].query

@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
 from smart_storages.s3.signing.presigned_urls import UrlSigner
+from tests import documentation
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -26,22 +27,25 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium"),
 ]
 
+# The two blocks of the page, as they are printed.
+_POST, _PUT = [
+    block.text for block in documentation.blocks("docs/urls.md") if block.language == "js"
+]
 PAGE = """<!doctype html><script type="module">
+const post = async (form, file) => {
+// POST
+return answer;
+};
+const put = async (put, file) => {
+// PUT
+return answer;
+};
 const {uploads} = await (await fetch("/uploads")).json();
 const results = {};
 for (const {label, target, content, type} of uploads) {
   const file = new File([content], "local name.png", {type});
   try {
-    let answer;
-    if (target.method === "POST") {
-      const data = new FormData();
-      for (const [name, value] of Object.entries(target.fields)) data.append(name, value);
-      data.append("file", file);
-      answer = await fetch(target.url, {method: target.method, body: data});
-    } else {
-      const {url, method, headers} = target;
-      answer = await fetch(url, {method, headers, body: file});
-    }
+    const answer = await (target.method === "POST" ? post : put)(target, file);
     results[label] = answer.status;
   } catch (error) {
     results[label] = String(error);
@@ -49,6 +53,7 @@ for (const {label, target, content, type} of uploads) {
 }
 await fetch("/results", {method: "POST", body: JSON.stringify(results)});
 </script>"""
+PAGE = PAGE.replace("// POST", _POST).replace("// PUT", _PUT)
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -
     remote = storage.remote
     saved = listing.make_unique(storage, name, listing.limit(name, None))
     try:
-        saved = remote.save(saved, _prevent_move(body))
+        saved = _save_under(remote, saved, _prevent_move(body))
         if not local_copies.holds(remote, saved, copy):
             raise TransferError(f"The remote does not hold what was written to {saved!r}.")
         if storage.durable:
@@ -179,6 +179,14 @@ def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -
         _delete_unreferenced(storage, saved, error)
         logger.warning("the remote did not take %s; it is kept locally", name, exc_info=True)
         return None
+
+
+def _save_under(remote: Any, name: str, content: File[Any]) -> str:
+    if getattr(remote, "_draws_names", None) is not True:
+        return str(remote.save(name, content))
+    # Its save() would draw another name, which nobody knows if it fails. This one is unique.
+    remote._save_exactly(name, content, replace=True)
+    return name
 
 
 def _delete_unreferenced(storage: Any, saved: str, error: Optional[Exception] = None) -> None:

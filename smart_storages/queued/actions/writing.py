@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Dict, Optional, Tuple
 
 from smart_storages.composed.calls import Steps
-from smart_storages.composed.forwarding import CombiningStorage, is_changing
+from smart_storages.composed.forwarding import CombiningStorage
+from smart_storages.composed.operations import is_changing
 from smart_storages.queued import listing
 from smart_storages.queued.actions import saving
 from smart_storages.queued.actions.write_file import QueuedWriteFile

@@ -19,7 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import LazyObject
 
 from smart_storages import tenancy
-from smart_storages.composed.forwarding import url_params
+from smart_storages.composed.operations import url_params
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.ledger.identity import orphan_prefix
 from smart_storages.queued.validation import parts_of
@@ -253,13 +253,13 @@ def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> 
     """
     signed = _signing_of(storage, name)
     if signed is not None:
-        return make(storage.key, name, signed, url_params(args, kwargs))
+        return make(storage.key, name, signed, url_params(*args, **kwargs))
     try:
         return _own_url(place, args, kwargs)
     except (NotImplementedError, ValueError):  # a storage whose files have no URL
         if not has_view():
             raise
-        return make(storage.key, name, Signed(_DEFAULT_LIFE), url_params(args, kwargs))
+        return make(storage.key, name, Signed(_DEFAULT_LIFE), url_params(*args, **kwargs))
 
 
 def _own_url(place: Any, args: Any, kwargs: Any) -> str:

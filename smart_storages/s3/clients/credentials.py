@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CredentialSource",
     "assume_role",
+    "identity_of",
     "load_source",
     "missing_credentials_error",
-    "name_asker",
     "takes_argument",
 ]
 
@@ -102,7 +102,7 @@ class CredentialSource:
         return "CredentialSource()" if self == CredentialSource() else "CredentialSource(***)"
 
 
-def name_asker(source: CredentialSource) -> Tuple[str, ...]:
+def identity_of(source: CredentialSource) -> Tuple[str, ...]:
     """Return what tells the owner of some credentials from another one.
 
     It holds an access key id, but no secret key and no session token. It is the same in every
@@ -114,7 +114,7 @@ def name_asker(source: CredentialSource) -> Tuple[str, ...]:
         source: Where the credentials come from.
 
     Example:
-        >>> name_asker(CredentialSource(session_profile="acme", role_arn="arn:aws:iam::1:role/a"))
+        >>> identity_of(CredentialSource(session_profile="acme", role_arn="arn:aws:iam::1:role/a"))
         ('profile', 'acme', 'role', 'arn:aws:iam::1:role/a')
     """
     role = ("role", source.role_arn) if source.role_arn else ()

@@ -1,4 +1,4 @@
-"""For which requests the lean way is open, and how it reaches a bucket.
+"""For which requests the lean route is open, and how it reaches a bucket.
 
 How botocore would make the request is never guessed: the client is asked once per bucket, without
 network, and what it would have sent decides. Handlers of anybody else (moto's mock, a tracer),
@@ -19,10 +19,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.s3.clients.sockets import SocketPools
+from smart_storages.s3.private_names import (
+    credentials_of,
+    emitter_of,
+    handlers_of,
+    handlers_version,
+)
 from smart_storages.s3.signing.header_sigv4 import HeaderSigner
 from smart_storages.s3.signing.sigv4 import QuerySigner, Route
 
-__all__ = ["OPERATIONS", "WRITES", "Lane", "Request", "Way", "lane_of"]
+__all__ = ["OPERATIONS", "WRITES", "BucketRoute", "DirectClient", "Request", "direct_client_of"]
 
 #: The operations of botocore that are meant, by HTTP method.
 OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
@@ -44,7 +50,7 @@ WRITES = frozenset(
 _EXPIRES = 900
 
 #: Parameters that the lean way carries; any other one is the client's.
-_CARRIED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
+_SUPPORTED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
 
 _PROBE_KEY = "smart-storages/probe"
 _EVENTS = (
@@ -98,7 +104,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Way:
+class BucketRoute:
     """How to reach one bucket without the client."""
 
     pool: Any
@@ -122,41 +128,41 @@ class Way:
         return f"{self.before_key}{quote(request.key, safe='/~')}{tail}"
 
 
-class Lane:
-    """What is known of one client: for which buckets the lean way is open, and its sockets."""
+class DirectClient:
+    """What is known of one client: for which buckets the lean route is open, and its sockets."""
 
     def __init__(self, client: Any) -> None:
         # A client must be able to go while this is kept beside it.
         self._client = weakref.ref(client)
-        self._emitter = getattr(client.meta.events, "_emitter", None)
-        self._ways: Dict[str, Optional[Way]] = {}
+        self._emitter = emitter_of(client)
+        self._routes: Dict[str, Optional[BucketRoute]] = {}
         self._handlers: Any = None
         self.user_agent = client.meta.config.user_agent
         self._pools = SocketPools(client)
 
-    def way_to(self, bucket: str, request: Request) -> Optional[Way]:
+    def route_for(self, bucket: str, request: Request) -> Optional[BucketRoute]:
         """Return the lean way to a bucket, ``None`` if this request is the client's."""
-        if not request.params.keys() <= _CARRIED or not request.key:
+        if not request.params.keys() <= _SUPPORTED or not request.key:
             return None
-        return self.way(bucket)
+        return self.route(bucket)
 
-    def way(self, bucket: str) -> Optional[Way]:
+    def route(self, bucket: str) -> Optional[BucketRoute]:
         """Return the lean way to a bucket, ``None`` if only the client knows one."""
         # botocore replaces this object when a handler comes or goes.
-        if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
-            self._ways = {}
+        if handlers_version(self._emitter) is not self._handlers:
+            self._routes = {}
         try:
-            return self._ways[bucket]
+            return self._routes[bucket]
         except KeyError:
-            way = self._ways[bucket] = self._learn(bucket)
-            self._handlers = getattr(self._emitter, "_lookup_cache", None)
-            return way
+            route = self._routes[bucket] = self._find_route(bucket)
+            self._handlers = handlers_version(self._emitter)
+            return route
 
     def forget(self, bucket: str) -> None:
         """Ask the client anew at the next request: it was told something, a region perhaps."""
-        self._ways.pop(bucket, None)
+        self._routes.pop(bucket, None)
 
-    def _learn(self, bucket: str) -> Optional[Way]:
+    def _find_route(self, bucket: str) -> Optional[BucketRoute]:
         client = self._client()
         if client is None or not self._pools.usable or not self._has_only_botocores_handlers():
             return None
@@ -171,9 +177,9 @@ class Lane:
         host, is_secure = _host_header(parts), parts.scheme == "https"
         authorization = sent.headers.get("Authorization")
         if authorization is None:
-            return Way(pool, before_key, host, is_secure, None, None)
+            return BucketRoute(pool, before_key, host, is_secure, None, None)
         scope = _read_scope(_as_bytes(authorization))
-        credentials = getattr(client._request_signer, "_credentials", None)
+        credentials = credentials_of(client)
         if scope is None or credentials is None:
             return None
         route = Route(
@@ -183,18 +189,13 @@ class Lane:
             region=scope.group(1).decode(),
         )
         signers = QuerySigner(route, credentials), HeaderSigner(route, credentials)
-        return Way(pool, before_key, host, is_secure, *signers)
+        return BucketRoute(pool, before_key, host, is_secure, *signers)
 
     def _has_only_botocores_handlers(self) -> bool:
-        handlers = getattr(self._emitter, "_handlers", None)
-        if handlers is None:
-            return False
-        return all(
-            _is_botocores(handler)
-            for event in _EVENTS
-            for operation in (*OPERATIONS.values(), *WRITES)
-            for handler in handlers.prefix_search(event + operation)
-        )
+        operations = (*OPERATIONS.values(), *WRITES)
+        events = (event + operation for event in _EVENTS for operation in operations)
+        handlers = handlers_of(self._emitter, events)
+        return handlers is not None and all(map(_is_botocores, handlers))
 
 
 def _ask_client(client: Any, bucket: str) -> Any:
@@ -238,17 +239,17 @@ def _host_header(parts: Any) -> str:
     return host if parts.port in (None, default) else f"{host}:{parts.port}"
 
 
-_lanes: weakref.WeakKeyDictionary[Any, Lane] = weakref.WeakKeyDictionary()
+_direct_clients: weakref.WeakKeyDictionary[Any, DirectClient] = weakref.WeakKeyDictionary()
 
 
-def lane_of(client: Any) -> Lane:
+def direct_client_of(client: Any) -> DirectClient:
     """Return what is known of a client; it is kept as long as the client is."""
     try:
-        return _lanes[client]
+        return _direct_clients[client]
     except KeyError:
-        lane = _lanes[client] = Lane(client)
-        return lane
+        direct = _direct_clients[client] = DirectClient(client)
+        return direct
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_lanes.clear)
+    os.register_at_fork(after_in_child=_direct_clients.clear)

@@ -14,6 +14,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
 
+from smart_storages.s3.private_names import InterceptsReturns, pool_classes_of, session_of
+
 __all__ = ["IDLE_SECONDS", "KEPT", "ClosesIdle", "close_idle_sockets_of"]
 
 #: Idle connections kept for one host. What runs side by side in one process, bulk operations and
@@ -60,7 +62,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_register.start_anew)
 
 
-class ClosesIdle:
+class ClosesIdle(InterceptsReturns):
     """For a pool of urllib3 to inherit from, in front of urllib3's own class."""
 
     pool: Any
@@ -69,11 +71,11 @@ class ClosesIdle:
         super().__init__(*args, **options)
         _register.add(self)
 
-    def _put_conn(self, conn: Any) -> None:
+    def connection_returns(self, put: Any, connection: Any) -> None:
         now = monotonic()
-        if conn is not None:
-            conn.idle_since = now
-        super()._put_conn(conn)  # type: ignore[misc]
+        if connection is not None:
+            connection.idle_since = now
+        put(connection)
         self.close_idle(now)
         _register.look(now)
 
@@ -109,8 +111,7 @@ class _SecureClientPool(ClosesIdle, AWSHTTPSConnectionPool):
 
 def close_idle_sockets_of(client: Any) -> None:
     """Have a client of botocore, which has sent nothing yet, close its idle sockets as well."""
-    session = getattr(getattr(client, "_endpoint", None), "http_session", None)
-    classes = getattr(session, "_pool_classes_by_scheme", None)
+    classes = pool_classes_of(session_of(client))
     if classes == {"http": AWSHTTPConnectionPool, "https": AWSHTTPSConnectionPool}:
         # In place: the managers, that of a proxy too, hold this very dict.
         classes.update({"http": _ClientPool, "https": _SecureClientPool})

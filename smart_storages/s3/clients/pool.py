@@ -32,6 +32,7 @@ from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.errors.logs import redact, redact_logs
 from smart_storages.s3.errors.results import require_results
+from smart_storages.s3.private_names import InterceptsCalls, given_options
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _SOCKETS = 50
 #: Signers kept; one is a few kilobytes, and a millisecond to make.
 _SIGNERS = 4096
 
-_NOBODY = CredentialSource()
+_DEFAULT_CREDENTIALS = CredentialSource()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Connection:
         True
     """
 
-    credentials: CredentialSource = _NOBODY
+    credentials: CredentialSource = _DEFAULT_CREDENTIALS
     region_name: Optional[str] = None
     endpoint_url: Optional[str] = None
     use_ssl: bool = True
@@ -105,8 +106,8 @@ def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
     for config in configs:
         if config is None:
             continue
-        # What Config.merge() itself goes by; the attributes hold defaults as well.
-        for name, value in config._user_provided_options.items():
+        # Its attributes hold defaults as well.
+        for name, value in given_options(config).items():
             if name == "s3" and value:
                 styles = {key: each for key, each in value.items() if each is not None}
                 merged[name] = {**merged.get(name, {}), **styles}
@@ -234,7 +235,7 @@ class ClientPool:
         # boto3 writes these classes anew, in half a millisecond, each time it is asked for one.
         if self._resource_classes is None:
             with self._lock:
-                service = self._session_for(_NOBODY).make_resource()
+                service = self._session_for(_DEFAULT_CREDENTIALS).make_resource()
                 self._resource_classes = type(service), type(service.Bucket("any"))
         return self._resource_classes
 
@@ -327,7 +328,7 @@ class _SharedSession:
 
     def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
         self.botocore = _LendingSession(profile=profile)
-        self.botocore.register("creating-client-class", _make_discreet)
+        self.botocore.register("creating-client-class", _add_error_cleaning)
         if loader is not None:
             self.botocore.register_component("data_loader", loader)
         self._boto3 = boto3.session.Session(botocore_session=self.botocore)
@@ -368,23 +369,23 @@ class _LendingSession(Session):
         return self.lent or super().get_credentials(*args, **kwargs)
 
 
-class _Discreet:
+class _CleansErrors(InterceptsCalls):
     """What every client of ours is: no error of a request leaves it with a secret.
 
     Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
     parameters that are secret become plain text here as well, and are gone when it raises.
     """
 
-    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
-        params = {name: reveal(value) for name, value in api_params.items()}
+    def call_api(self, send: Any, operation_name: str, params: Any) -> Any:
+        params = {name: reveal(value) for name, value in params.items()}
         try:
-            return super()._make_api_call(operation_name, params)  # type: ignore[misc]
+            return send(operation_name, params)
         except BaseException as error:
             raise clean(error)  # noqa: B904 - it is the same one
         finally:
             del params
 
 
-def _make_discreet(**about: Any) -> None:
+def _add_error_cleaning(**about: Any) -> None:
     # botocore has this event for whoever wants to add to a class that it is about to make.
-    about["base_classes"].insert(0, _Discreet)
+    about["base_classes"].insert(0, _CleansErrors)

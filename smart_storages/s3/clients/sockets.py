@@ -11,6 +11,12 @@ from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cer
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 
 from smart_storages.s3.clients.idle import ClosesIdle
+from smart_storages.s3.private_names import (
+    lends_connections,
+    may_connect_directly,
+    session_of,
+    verify_of,
+)
 
 __all__ = ["SocketPools"]
 
@@ -43,11 +49,12 @@ class SocketPools:
 
     def __init__(self, client: Any) -> None:
         config = client.meta.config
-        session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        session = session_of(client)
         self._session = session
         #: Whether these sockets can stand in for the client's own.
         self.usable = (
             type(session) is URLLib3Session
+            and lends_connections(HTTPConnectionPool)
             and (config.retries or {}).get("mode") != "adaptive"
             and not getattr(config, "tcp_keepalive", None)
         )
@@ -60,10 +67,10 @@ class SocketPools:
     def pool(self, url: str) -> Optional[Any]:
         """Return the pool for a URL, ``None`` if a proxy stands before it."""
         session: Any = self._session
-        if session._proxy_config.proxy_url_for(url):
+        if not may_connect_directly(session, url):
             return None
         parts = urlsplit(url)
-        verify = session._verify if parts.scheme == "https" else None
+        verify = verify_of(session) if parts.scheme == "https" else None
         place = (parts.scheme, parts.hostname, parts.port)
         name = (*place, verify, self._cert, self._timeouts, self._size)
         # Two threads may make one each; they are then shared by fewer, which does no harm.

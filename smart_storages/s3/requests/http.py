@@ -14,10 +14,16 @@ from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from urllib3.exceptions import HTTPError
 
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
-from smart_storages.s3.clients.direct import OPERATIONS, Lane, Request, Way, lane_of
+from smart_storages.s3.clients.direct import (
+    OPERATIONS,
+    BucketRoute,
+    DirectClient,
+    Request,
+    direct_client_of,
+)
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.requests.answers import find_fault, is_claim, length_of
-from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
+from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, NotCarriedError, exchange
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
 
 if TYPE_CHECKING:
@@ -140,13 +146,13 @@ def fetch(
     if checksum:
         request.params["ChecksumMode"] = "ENABLED"
     client = target.client
-    lane = lane_of(client)
-    way = lane.way_to(target.bucket, request)
+    direct = direct_client_of(client)
+    route = direct.route_for(target.bucket, request)
     answer = None
-    if way is not None:
-        answer = _send_lean(target, lane, way, request)
+    if route is not None:
+        answer = _send_directly(target, direct, route, request)
         if answer is None:
-            lane.forget(target.bucket)
+            direct.forget(target.bucket)
     answer = answer or _send_by_client(target, client, request)
     if is_claim(answer.headers):
         answer.close()
@@ -157,20 +163,24 @@ def fetch(
     return answer
 
 
-def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Optional[Answer]:
+def _send_directly(
+    target: Target, direct: DirectClient, route: BucketRoute, request: Request
+) -> Optional[Answer]:
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
     plain, signed = request.headers()
-    headers = {"Host": way.host, "User-Agent": lane.user_agent, **plain, **signed}
+    headers = {"Host": route.host, "User-Agent": direct.user_agent, **plain, **signed}
     head = request.method == "HEAD"
     failures = 0
     may_be_stale = True
     while True:
         error: BaseException
         final = False
-        opened = way.pool.num_connections
+        opened = route.pool.num_connections
         try:
-            path = way.target_of(request, signed)
-            response = exchange(way.pool, request.method, path, headers)
+            # No variable for the signed path: Django's debug page would show it.
+            response = exchange(
+                route.pool, request.method, route.target_of(request, signed), headers
+            )
             status = response.status
             if status < _FIRST_REDIRECT:
                 outcome = _take(target, request, response)
@@ -184,10 +194,12 @@ def _send_lean(target: Target, lane: Lane, way: Way, request: Request) -> Option
             else:
                 error = _read_error(response, request)
                 final = status not in RETRIED
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         except EXCHANGE_ERRORS as broken:
             error = broken
             final = isinstance(broken, SSLError)
-            if may_be_stale and way.pool.num_connections == opened and not final:
+            if may_be_stale and route.pool.num_connections == opened and not final:
                 # A kept connection that the server had closed: a new one is no second try.
                 may_be_stale = False
                 continue

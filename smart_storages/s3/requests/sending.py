@@ -23,11 +23,13 @@ from botocore.exceptions import ClientError, SSLError
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from smart_storages.s3.clients.direct import WRITES, Lane, Way, lane_of
+from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
 from smart_storages.s3.errors.results import lacks_result, missing_result_error
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
     Body,
+    NotCarriedError,
+    Response,
     exchange,
     is_one_line,
     size_of,
@@ -45,12 +47,12 @@ _MAX_ANSWER = 8 * 1024**2
 _PIECE = 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
-_LEFT_TO_CLIENT = ("Checksum", "CopySource", "SSECustomer")
+_UNSUPPORTED = ("Checksum", "CopySource", "SSECustomer")
 _PLAIN_CHECKSUM = ("CreateMultipartUpload", "ChecksumAlgorithm")
 
 
 @dataclass(frozen=True)
-class _Order:
+class _SerializedRequest:
     """One request as botocore's serializer gives it, its body apart."""
 
     operation: str
@@ -88,15 +90,15 @@ def send(
 
         send(client, "PutObject", Bucket="acme", Key="a.txt", Body=b"text", checksum="md5")
     """
-    lane = lane_of(client)
-    way = lane.way(Bucket) if _is_carried(operation, params, checksum) else None
-    if way is not None:
-        order = _serialize(client, operation, way, {**params, "Bucket": Bucket}, Body)
-        if order is not None:
-            answer = _send_directly(client, lane, way, order, checksum)
+    direct = direct_client_of(client)
+    route = direct.route(Bucket) if _is_supported(operation, params, checksum) else None
+    if route is not None:
+        request = _serialize(client, operation, route, {**params, "Bucket": Bucket}, Body)
+        if request is not None:
+            answer = _send_directly(client, direct, route, request, checksum)
             if answer is not None:
                 return answer
-            lane.forget(Bucket)
+            direct.forget(Bucket)
     return _send_by_client(client, operation, {**params, "Bucket": Bucket}, Body, checksum)
 
 
@@ -125,19 +127,19 @@ def checksum_parameters(body: Body, checksum: Optional[str]) -> Dict[str, str]:
     return {"ContentMD5": b64encode(_digest(get_md5(), body).digest()).decode("ascii")}
 
 
-def _is_carried(operation: str, params: Dict[str, Any], checksum: Optional[str]) -> bool:
+def _is_supported(operation: str, params: Dict[str, Any], checksum: Optional[str]) -> bool:
     if operation not in WRITES or checksum not in (None, "md5", "CRC32"):
         return False
     if checksum == "md5" and not MD5_AVAILABLE:
         return False
     return not any(
-        name.startswith(_LEFT_TO_CLIENT) and (operation, name) != _PLAIN_CHECKSUM for name in params
+        name.startswith(_UNSUPPORTED) and (operation, name) != _PLAIN_CHECKSUM for name in params
     )
 
 
 def _serialize(
-    client: Any, operation: str, way: Way, params: Dict[str, Any], body: Optional[Body]
-) -> Optional[_Order]:
+    client: Any, operation: str, route: BucketRoute, params: Dict[str, Any], body: Optional[Body]
+) -> Optional[_SerializedRequest]:
     """Return the request, ``None`` if it is one for the client: a mistake to be told of, say."""
     model = client.meta.service_model.operation_model(operation)
     if not params.keys() <= model.input_shape.members.keys() or not params.get("Key", True):
@@ -154,10 +156,10 @@ def _serialize(
     key = quote(params.get("Key", ""), safe="/~")
     query = {**({subresource: ""} if subresource else {}), **made["query_string"]}
     pairs = sorted((_quote(name), _quote(str(value))) for name, value in query.items())
-    return _Order(
+    return _SerializedRequest(
         operation=operation,
         method=made["method"],
-        path=f"{way.before_key}{key}" if key else way.before_key.rstrip("/") or "/",
+        path=f"{route.before_key}{key}" if key else route.before_key.rstrip("/") or "/",
         query="&".join(f"{name}={value}" for name, value in pairs),
         headers=headers,
         body=_choose_body(made, body),
@@ -176,75 +178,88 @@ def _quote(text: str) -> str:
 
 
 def _send_directly(
-    client: Any, lane: Lane, way: Way, order: _Order, checksum: Optional[str]
+    client: Any,
+    direct: DirectClient,
+    route: BucketRoute,
+    request: _SerializedRequest,
+    checksum: Optional[str],
 ) -> Optional[Dict[str, Any]]:
     """Send a request, also again; ``None`` if its answer is one for the client to handle."""
-    headers = {**order.headers}
-    payload = _protect(client, way, order, checksum, headers)
-    target = f"{order.path}?{order.query}" if order.query else order.path
-    plain = {"Host": way.host, "User-Agent": lane.user_agent}
-    failures = retries = 0
-    may_be_stale = True
+    headers = {**request.headers}
+    payload = _protect(client, route, request, checksum, headers)
+    plain = {"Host": route.host, "User-Agent": direct.user_agent}
+    failures = 0
     while True:
-        opened = way.pool.num_connections
-        signed = headers
-        if way.header_signer is not None:
-            added = way.header_signer.sign(
-                order.method, order.path, headers, query=order.query, payload=payload
-            )
-            signed = {**headers, **added}
         try:
-            response = exchange(way.pool, order.method, target, {**plain, **signed}, order.body)
+            response = _sign_and_exchange(route, request, headers, payload, plain)
             text = response.read_all(_MAX_ANSWER)
         except EXCHANGE_ERRORS as broken:
             error: BaseException = broken
             is_final = isinstance(broken, SSLError)
-            if may_be_stale and way.pool.num_connections == opened and not is_final:
-                # A kept connection that the server had closed: a new one is no failure. But the
-                # request may have arrived, so it counts as one that was repeated.
-                may_be_stale = False
-                retries += 1
-                continue
+        except NotCarriedError:
+            return None  # botocore says what is wrong with it
         else:
             status = response.status
             if _FIRST_REDIRECT <= status < _FIRST_ERROR or status == _BAD_REQUEST:
                 return None  # another region, or a signature that S3 wants otherwise
-            answer, is_error = _parse(client, order.operation, response, text, retries)
+            answer, is_error = _parse(client, request.operation, response, text, failures)
             if not is_error:
                 return answer
-            error = ClientError(answer, order.operation)  # type: ignore[arg-type]
+            error = ClientError(answer, request.operation)  # type: ignore[arg-type]
             is_final = answer["ResponseMetadata"]["HTTPStatusCode"] not in RETRIED
         failures += 1
         if is_final or failures >= attempts_of(client):
             raise error
         pause(failures, error)
-        retries += 1
+
+
+def _sign_and_exchange(
+    route: BucketRoute,
+    request: _SerializedRequest,
+    headers: Dict[str, str],
+    payload: str,
+    plain: Dict[str, str],
+) -> Response:
+    # Apart from what raises errors, whose frame Django's debug page shows: a token is in here.
+    signed: Dict[str, str] = {}
+    if route.header_signer is not None:
+        signed = route.header_signer.sign(
+            request.method, request.path, headers, query=request.query, payload=payload
+        )
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    return exchange(
+        route.pool, request.method, target, {**plain, **headers, **signed}, request.body
+    )
 
 
 def _protect(
-    client: Any, way: Way, order: _Order, checksum: Optional[str], headers: Dict[str, str]
+    client: Any,
+    route: BucketRoute,
+    request: _SerializedRequest,
+    checksum: Optional[str],
+    headers: Dict[str, str],
 ) -> str:
     """Add the headers that have the server verify the body; return what is signed of it."""
-    if order.body is None:
+    if request.body is None:
         return EMPTY_PAYLOAD
     chosen = (client.meta.config.s3 or {}).get("payload_signing_enabled")
     # Over plain HTTP the signature covers the body: whoever is on the way could change a CRC too.
-    is_signed = chosen if chosen is not None else not way.is_secure
+    is_signed = chosen if chosen is not None else not route.is_secure
     if checksum == "CRC32":
         total = 0
-        for piece in _pieces(order.body):
+        for piece in _pieces(request.body):
             total = zlib.crc32(piece, total)
         headers["x-amz-checksum-crc32"] = b64encode(total.to_bytes(4, "big")).decode("ascii")
         headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
     elif checksum == "md5" and not is_signed:
-        digest = _digest(get_md5(), order.body).digest()
+        digest = _digest(get_md5(), request.body).digest()
         headers["Content-MD5"] = b64encode(digest).decode("ascii")
-    if order.operation == "DeleteObjects":  # S3 asks for one, signed or not
-        digest = _digest(get_md5(), order.body).digest()
+    if request.operation == "DeleteObjects":  # S3 asks for one, signed or not
+        digest = _digest(get_md5(), request.body).digest()
         headers["Content-MD5"] = b64encode(digest).decode("ascii")
     if not is_signed and ("Content-MD5" in headers or "x-amz-checksum-crc32" in headers):
         return UNSIGNED_PAYLOAD
-    return str(_digest(sha256(), order.body).hexdigest())
+    return str(_digest(sha256(), request.body).hexdigest())
 
 
 def _digest(digest: Any, body: Body) -> Any:

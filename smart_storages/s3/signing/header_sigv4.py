@@ -28,7 +28,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 
-class _Stamp(NamedTuple):
+class _Prepared(NamedTuple):
     """What the requests of one second have in common."""
 
     clock: int
@@ -39,7 +39,7 @@ class _Stamp(NamedTuple):
     outer: Any
 
     def __repr__(self) -> str:
-        return f"_Stamp(clock={self.clock})"
+        return f"_Prepared(clock={self.clock})"
 
 
 class HeaderSigner:
@@ -58,12 +58,12 @@ class HeaderSigner:
         ['Authorization', 'X-Amz-Content-SHA256', 'X-Amz-Date']
     """
 
-    __slots__ = ("_credentials", "_stamp", "route")
+    __slots__ = ("_credentials", "_prepared", "route")
 
     def __init__(self, route: Route, credentials: Any) -> None:
         self.route = route
         self._credentials = credentials
-        self._stamp: Optional[_Stamp] = None
+        self._prepared: Optional[_Prepared] = None
 
     def __repr__(self) -> str:
         return f"HeaderSigner({self.route!r})"
@@ -89,12 +89,12 @@ class HeaderSigner:
             now: Seconds since the epoch; the clock if ``None``.
         """
         clock = int(time() if now is None else now)
-        stamp = self._stamp
-        if stamp is None or stamp.clock != clock:
-            stamp = self._stamp = self._make_stamp(clock)
-        added = {"X-Amz-Date": stamp.date, "X-Amz-Content-SHA256": payload}
-        if stamp.token is not None:
-            added["X-Amz-Security-Token"] = stamp.token
+        prepared = self._prepared
+        if prepared is None or prepared.clock != clock:
+            prepared = self._prepared = self._prepare(clock)
+        added = {"X-Amz-Date": prepared.date, "X-Amz-Content-SHA256": payload}
+        if prepared.token is not None:
+            added["X-Amz-Security-Token"] = prepared.token
         signed = {"host": self.route.host}
         for name, value in headers.items():
             signed[name.lower()] = " ".join(value.split())
@@ -104,17 +104,19 @@ class HeaderSigner:
         listed = ";".join(names)
         lines = "\n".join([f"{name}:{signed[name]}" for name in names])
         request = f"{method}\n{path}\n{query}\n{lines}\n\n{listed}\n{payload}"
-        signature = finish_hmac(stamp.inner, stamp.outer, sha256(request.encode()).hexdigest())
-        added["Authorization"] = f"{stamp.before_names}{listed}, Signature={signature}"
+        signature = finish_hmac(
+            prepared.inner, prepared.outer, sha256(request.encode()).hexdigest()
+        )
+        added["Authorization"] = f"{prepared.before_names}{listed}, Signature={signature}"
         return added
 
-    def _make_stamp(self, clock: int) -> _Stamp:
+    def _prepare(self, clock: int) -> _Prepared:
         frozen, _ = read_credentials(self._credentials)
         date = strftime("%Y%m%dT%H%M%SZ", gmtime(clock))
         scope = f"{date[:8]}/{self.route.region}/s3/aws4_request"
         key = derive_key(frozen.secret_key, date[:8], self.route.region)
         inner, outer = start_hmac(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n")
-        return _Stamp(
+        return _Prepared(
             clock=clock,
             date=date,
             token=frozen.token,

@@ -15,6 +15,13 @@ from time import strptime, time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit
 
+from smart_storages.s3.private_names import (
+    credentials_of,
+    emitter_of,
+    handlers_of,
+    handlers_version,
+    redirects_of,
+)
 from smart_storages.s3.signing.sigv4 import (
     MAX_EXPIRES,
     QuerySigner,
@@ -124,7 +131,7 @@ class UrlSigner:
     def __init__(self, client: Any, bucket: str) -> None:
         self.client = client
         self.bucket = bucket
-        self._emitter: Any = getattr(client.meta.events, "_emitter", None)
+        self._emitter = emitter_of(client)
         self._redirects: Mapping[str, str] = {}
         self._learned: Dict[str, _Learned] = {}
         self._signers: Dict[Route, QuerySigner] = {}
@@ -223,7 +230,7 @@ class UrlSigner:
 
         The first time it is fewer, a warning goes to the log.
         """
-        credentials = _get_credentials(self.client)
+        credentials = credentials_of(self.client)
         rest = None if credentials is None else remaining_life(credentials, int(time()))
         if rest is None or expires <= rest:
             return expires
@@ -237,14 +244,14 @@ class UrlSigner:
         if (
             learned is not None
             # botocore replaces this object when a handler comes or goes,
-            and getattr(self._emitter, "_lookup_cache", None) is learned.handlers
+            and handlers_version(self._emitter) is learned.handlers
             # and notes here to which region S3 redirected requests for a bucket.
             and self._redirects.get(self.bucket) == learned.region
         ):
             return learned
         method = OPERATIONS.get(operation, "")
         # Noted before we look, so that a change while we do makes us look again.
-        handlers = getattr(self._emitter, "_lookup_cache", None)
+        handlers = handlers_version(self._emitter)
         plain = bool(method) and not _is_special_bucket(self.bucket)
         plain = plain and self._has_only_own_handlers(operation)
         region = self._redirects.get(self.bucket)
@@ -274,7 +281,7 @@ class UrlSigner:
         algorithm, scope, date = (
             fields.get(f"X-Amz-{name}", [""])[0] for name in ("Algorithm", "Credential", "Date")
         )
-        credentials = _get_credentials(self.client)
+        credentials = credentials_of(self.client)
         if algorithm != "AWS4-HMAC-SHA256" or credentials is None:
             return _Learned(method, is_v4=algorithm.startswith("AWS4"))
         parts = urlsplit(before_key)
@@ -292,16 +299,14 @@ class UrlSigner:
 
     def _has_only_own_handlers(self, operation: str) -> bool:
         camel = operation.title().replace("_", "")
-        try:
-            trie = self._emitter._handlers
-            handlers = [one for event in _EVENTS for one in trie.prefix_search(event + camel)]
-        except AttributeError:
+        handlers = handlers_of(self._emitter, [event + camel for event in _EVENTS])
+        if handlers is None:
             logger.debug("This botocore does not show its handlers; it signs all URLs itself.")
             return False
-        for handler in handlers:
-            if getattr(handler, "__name__", "") == "redirect_from_cache":
-                self._redirects = getattr(handler.__self__, "_cache", {})
-        return all(_is_botocores(handler) for handler in handlers)
+        redirects = redirects_of(handlers)
+        if redirects is not None:
+            self._redirects = redirects
+        return all(map(_is_botocores, handlers))
 
     def _known_parameters(self, operation: str) -> Tuple[Dict[str, str], Dict[str, str]]:
         camel = operation.title().replace("_", "")
@@ -371,11 +376,6 @@ def _place(
         else:
             return None
     return query, headers
-
-
-def _get_credentials(client: Any) -> Any:
-    # botocore has no public way from a client to its credentials.
-    return getattr(getattr(client, "_request_signer", None), "_credentials", None)
 
 
 def _is_botocores(handler: Any) -> bool:

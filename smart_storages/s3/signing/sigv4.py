@@ -19,6 +19,8 @@ from time import gmtime, strftime, time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
+from smart_storages.s3.private_names import expiry_of
+
 __all__ = [
     "MAX_EXPIRES",
     "METHODS",
@@ -43,8 +45,8 @@ METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 #: Derived keys kept: each day, region and credential needs one.
 _KEPT_KEYS = 256
 
-#: Kinds of time stamp (one per ``stable_for``) kept by one signer.
-_KEPT_STAMPS = 8
+#: Kinds of time prepared (one per ``stable_for``) kept by one signer.
+_MAX_PREPARED = 8
 
 # The two paddings of an HMAC, as translations of the key.
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -80,7 +82,7 @@ class Route:
     region: str
 
 
-class _Stamp(NamedTuple):
+class _Prepared(NamedTuple):
     """What one second, one window and one credential have in common."""
 
     clock: int
@@ -91,7 +93,7 @@ class _Stamp(NamedTuple):
     lifetime: Optional[int]
 
     def __repr__(self) -> str:
-        return f"_Stamp(clock={self.clock})"
+        return f"_Prepared(clock={self.clock})"
 
 
 class QuerySigner:
@@ -114,8 +116,8 @@ class QuerySigner:
         "_credentials",
         "_host_lines",
         "_path",
+        "_prepared",
         "_signed",
-        "_stamps",
         "_url",
         "_warned",
         "route",
@@ -124,7 +126,7 @@ class QuerySigner:
     def __init__(self, route: Route, credentials: Any) -> None:
         self.route = route
         self._credentials = credentials
-        self._stamps: Dict[int, _Stamp] = {}
+        self._prepared: Dict[int, _Prepared] = {}
         self._path = route.path
         self._url = route.origin + route.path
         self._host_lines = f"\nhost:{route.host}\n\nhost\nUNSIGNED-PAYLOAD"
@@ -165,10 +167,10 @@ class QuerySigner:
         if not 0 < expires <= life <= MAX_EXPIRES:
             check_life(expires, stable_for)
         clock = int(time() if now is None else now)
-        stamp = self._stamps.get(stable_for)
-        if stamp is None or stamp.clock != clock:
-            stamp = self._make_stamp(clock, stable_for)
-        _, start, token, inner, outer, lifetime = stamp
+        prepared = self._prepared.get(stable_for)
+        if prepared is None or prepared.clock != clock:
+            prepared = self._prepare(clock, stable_for)
+        _, start, token, inner, outer, lifetime = prepared
         if lifetime is not None and life > lifetime:
             life = max(lifetime, 1)
             self._warn_if_short(expires, life - (clock % stable_for if stable_for else 0))
@@ -183,14 +185,14 @@ class QuerySigner:
         signature = finish_hmac(inner, outer, sha256(request.encode()).hexdigest())
         return f"{self._url}{key}?{query}&X-Amz-Signature={signature}"
 
-    def _make_stamp(self, clock: int, stable_for: int) -> _Stamp:
+    def _prepare(self, clock: int, stable_for: int) -> _Prepared:
         frozen, ends_at = read_credentials(self._credentials)
         start = clock - clock % stable_for if stable_for else clock
         date = strftime("%Y%m%dT%H%M%SZ", gmtime(start))
         scope = f"{date[:8]}/{self.route.region}/s3/aws4_request"
         key = derive_key(frozen.secret_key, date[:8], self.route.region)
         inner, outer = start_hmac(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n")
-        stamp = _Stamp(
+        prepared = _Prepared(
             clock=clock,
             before_expires=(
                 "X-Amz-Algorithm=AWS4-HMAC-SHA256"
@@ -202,10 +204,10 @@ class QuerySigner:
             outer=outer,
             lifetime=_seconds_until(ends_at, start),
         )
-        if len(self._stamps) >= _KEPT_STAMPS:
-            self._stamps = {}
-        self._stamps[stable_for] = stamp
-        return stamp
+        if len(self._prepared) >= _MAX_PREPARED:
+            self._prepared = {}
+        self._prepared[stable_for] = prepared
+        return prepared
 
     def _describe(
         self, start: str, token: str, params: Mapping[str, str], headers: Mapping[str, str]
@@ -313,7 +315,7 @@ def read_credentials(credentials: Any) -> Tuple[Any, Optional[float]]:
     """Frozen credentials and when they end. botocore keeps the end private, hence the care."""
     while True:
         frozen = credentials.get_frozen_credentials()
-        ends = getattr(credentials, "_expiry_time", None)
+        ends = expiry_of(credentials)
         # A refresh in another thread between these lines would pair old keys with a new end.
         if ends is None or credentials.get_frozen_credentials() is frozen:
             return frozen, None if ends is None else ends.timestamp()

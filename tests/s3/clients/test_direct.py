@@ -1,4 +1,4 @@
-"""Which requests go the lean way, and what is known of a client and shared."""
+"""Which requests are sent directly, and what direct clients keep and share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smart_storages.s3.clients import direct
 from smart_storages.s3.requests.http import fetch
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
-from tests.s3.conftest import is_lean, make_client, read
+from tests.s3.conftest import is_direct, make_client, read
 from tests.servers import S3Proxy
 from tests.threads import run_in_threads
 
@@ -33,7 +33,7 @@ class TestWhatTheClientCarries:
         s3_bucket.put("k", b"content", **secret)
         target = Target(s3_bucket.name, lambda: client, read_parameters=secret)
         assert read(fetch(target, "k")) == b"content"
-        assert not is_lean(proxy)
+        assert not is_direct(proxy)
 
     def test_a_requester_who_pays(self, s3_bucket: Bucket, client: Any, proxy: S3Proxy) -> None:
         s3_bucket.put("k", b"content")
@@ -41,7 +41,7 @@ class TestWhatTheClientCarries:
         target = Target(s3_bucket.name, lambda: client, read_parameters=payer)
         assert read(fetch(target, "k")) == b"content"
         assert proxy.requests[-1].headers["x-amz-request-payer"] == "requester"
-        assert not is_lean(proxy)
+        assert not is_direct(proxy)
 
     @pytest.mark.parametrize(
         "event", ["before-send.s3.GetObject", "request-created.s3", "before-call", "after-call.*.*"]
@@ -56,14 +56,14 @@ class TestWhatTheClientCarries:
             seen.append(kwargs)
 
         assert read(fetch(target, "k")) == b"content"
-        assert is_lean(proxy)
+        assert is_direct(proxy)
         client.meta.events.register(event, handle)
         assert read(fetch(target, "k")) == b"content"
-        assert not is_lean(proxy)
+        assert not is_direct(proxy)
         assert seen
         client.meta.events.unregister(event, handle)
         assert read(fetch(target, "k")) == b"content"
-        assert is_lean(proxy)
+        assert is_direct(proxy)
 
     @pytest.mark.parametrize(
         "config",
@@ -77,14 +77,14 @@ class TestWhatTheClientCarries:
         s3_bucket.put("k", b"content")
         client = make_client(s3_bucket.server, endpoint_url=proxy.endpoint_url, config=config)
         assert read(fetch(Target(s3_bucket.name, lambda: client), "k")) == b"content"
-        assert not is_lean(proxy)
+        assert not is_direct(proxy)
 
     def test_a_proxy(self, s3_bucket: Bucket, proxy: S3Proxy) -> None:
         s3_bucket.put("k", b"content")
         client = make_client(s3_bucket.server, config={"proxies": {"http": proxy.endpoint_url}})
         assert read(fetch(Target(s3_bucket.name, lambda: client), "k")) == b"content"
         assert len(proxy.requests) == 1
-        assert not is_lean(proxy)
+        assert not is_direct(proxy)
 
     def test_its_errors_are_told_the_same_way(self, s3_bucket: Bucket, client: Any) -> None:
         payer = {"RequestPayer": "requester"}
@@ -125,19 +125,21 @@ class TestWhatIsKnown:
         s3_bucket.put("k", b"content")
         for client in clients:
             read(fetch(Target(s3_bucket.name, lambda client=client: client), "k"))
-        pools = {id(direct.lane_of(client)._ways[s3_bucket.name].pool) for client in clients}
+        pools = {
+            id(direct.direct_client_of(client)._routes[s3_bucket.name].pool) for client in clients
+        }
         assert len(pools) == 1
 
     def test_what_is_known_of_a_client_goes_with_it(self, s3_bucket: Bucket) -> None:
         gc.collect()
-        before = len(direct._lanes)
+        before = len(direct._direct_clients)
         clients = [make_client(s3_bucket.server)]
         s3_bucket.put("k", b"content")
         read(fetch(Target(s3_bucket.name, lambda: clients[0]), "k"))
-        assert len(direct._lanes) == before + 1
+        assert len(direct._direct_clients) == before + 1
         clients.clear()
         gc.collect()
-        assert len(direct._lanes) == before
+        assert len(direct._direct_clients) == before
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
     def test_a_forked_child_opens_connections_of_its_own(
@@ -147,7 +149,9 @@ class TestWhatIsKnown:
         assert read(fetch(target, "k")) == b"content"
         pid = os.fork()
         if pid == 0:
-            os._exit(0 if not direct._lanes and read(fetch(target, "k")) == b"content" else 1)
+            os._exit(
+                0 if not direct._direct_clients and read(fetch(target, "k")) == b"content" else 1
+            )
         assert os.waitpid(pid, 0)[1] == 0
         assert read(fetch(target, "k")) == b"content"
 

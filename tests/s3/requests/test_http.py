@@ -33,7 +33,7 @@ from smart_storages.s3.requests.http import fetch
 from smart_storages.s3.requests.retries import attempts_of
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
-from tests.s3.conftest import is_lean, make_client, read
+from tests.s3.conftest import is_direct, make_client, read
 from tests.servers import S3Proxy, S3Server, free_port
 
 
@@ -99,7 +99,7 @@ class TestRequests:
         assert answer.headers["content-type"] == "text/plain"
         assert answer.headers["x-amz-meta-k"] == "v"
         assert len(proxy.requests) == 1
-        assert is_lean(proxy)
+        assert is_direct(proxy)
 
     def test_a_head_goes_the_lean_way(
         self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
@@ -109,7 +109,7 @@ class TestRequests:
         answer.close()
         assert answer.headers["content-length"] == "7"
         assert [request.method for request in proxy.requests] == ["HEAD"]
-        assert is_lean(proxy)
+        assert is_direct(proxy)
 
     def test_a_range_of_one_version_is_asked_for(
         self, target: Target, s3_bucket: Bucket, proxy: S3Proxy
@@ -120,7 +120,7 @@ class TestRequests:
         assert read(answer) == b"234"
         assert answer.status == 206
         assert answer.headers["content-range"] == "bytes 2-4/10"
-        assert is_lean(proxy)
+        assert is_direct(proxy)
 
     def test_another_version_fails_the_precondition(
         self, target: Target, s3_bucket: Bucket
@@ -155,7 +155,7 @@ class TestRequests:
             s3_bucket.name, lambda: client, read_parameters={"VersionId": first["VersionId"]}
         )
         assert read(fetch(old, "k")) == b"first"
-        assert is_lean(proxy)
+        assert is_direct(proxy)
         assert read(fetch(target, "k")) == b"second"
 
     def test_the_connection_is_used_again(

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_storages.s3.clients.direct import lane_of
+from smart_storages.s3.clients.direct import direct_client_of
 from smart_storages.s3.requests import retries, sending
 from smart_storages.s3.requests.sending import send
 from tests.conftest import Bucket
@@ -147,16 +147,16 @@ class TestFaults:
     ) -> None:
         if s3_bucket.server.name == "moto":
             pytest.skip("moto looks at no body")
-        way = lane_of(client).way(s3_bucket.name)
-        order = sending._serialize(
-            client, "PutObject", way, {"Bucket": s3_bucket.name, "Key": "k"}, b"what was meant"
+        route = direct_client_of(client).route(s3_bucket.name)
+        request = sending._serialize(
+            client, "PutObject", route, {"Bucket": s3_bucket.name, "Key": "k"}, b"what was meant"
         )
         headers: Dict[str, str] = {}
-        payload = sending._protect(client, way, order, "md5", headers)
-        added = way.header_signer.sign("PUT", order.path, headers, payload=payload)
+        payload = sending._protect(client, route, request, "md5", headers)
+        added = route.header_signer.sign("PUT", request.path, headers, payload=payload)
         changed = b"what was sent!"
         response = sending.exchange(
-            way.pool, "PUT", order.path, {"Host": way.host, **headers, **added}, changed
+            route.pool, "PUT", request.path, {"Host": route.host, **headers, **added}, changed
         )
         text = response.raw.read()
         response.release()
@@ -259,9 +259,9 @@ def what_botocore_sends(operation: str, **params: Any) -> Any:
 
 
 def what_we_send(operation: str, params: Dict[str, Any], body: Any) -> Any:
-    way = lane_of(CLIENT).way("acme")
-    assert way is not None
-    return sending._serialize(CLIENT, operation, way, {**params, "Bucket": "acme"}, body)
+    route = direct_client_of(CLIENT).route("acme")
+    assert route is not None
+    return sending._serialize(CLIENT, operation, route, {**params, "Bucket": "acme"}, body)
 
 
 @given(key=keys, call=st.one_of(st.tuples(st.just("PutObject"), put_params), others))
@@ -291,7 +291,7 @@ def test_a_request_is_what_botocore_would_send(key: str, call: Tuple[str, Dict[s
 
 
 def test_only_operations_that_write_are_sent_from_here() -> None:
-    assert not sending._is_carried("GetObject", {}, None)
-    assert not sending._is_carried("UploadPartCopy", {"CopySource": "a/b"}, None)
-    assert not sending._is_carried("PutObject", {"SSECustomerKey": "k"}, None)
-    assert sending._is_carried("CreateMultipartUpload", {"ChecksumAlgorithm": "CRC32"}, None)
+    assert not sending._is_supported("GetObject", {}, None)
+    assert not sending._is_supported("UploadPartCopy", {"CopySource": "a/b"}, None)
+    assert not sending._is_supported("PutObject", {"SSECustomerKey": "k"}, None)
+    assert sending._is_supported("CreateMultipartUpload", {"ChecksumAlgorithm": "CRC32"}, None)

@@ -96,6 +96,6 @@ def test_a_signer_signs_each_second_anew_and_shows_no_key() -> None:
     first, second = (signer.sign("PUT", "/acme/a", {}, now=moment) for moment in (NOW, NOW + 1))
     assert first["X-Amz-Date"] != second["X-Amz-Date"]
     assert first["Authorization"] != second["Authorization"]
-    for shown in (repr(signer), repr(signer._stamp)):
+    for shown in (repr(signer), repr(signer._prepared)):
         assert "secret-text" not in shown
         assert "token-text" not in shown

@@ -612,7 +612,7 @@ def test_no_repr_shows_a_secret() -> None:
     signer.url("get_object", "a", stable_for=60)
     bare = signer.query_signer()
     assert bare is not None
-    shown = " ".join(map(repr, (signer, bare, signer._learned, bare._stamps, vars(signer))))
+    shown = " ".join(map(repr, (signer, bare, signer._learned, bare._prepared, vars(signer))))
     assert SECRET not in shown
     assert token not in shown
 

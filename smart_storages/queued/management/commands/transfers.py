@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any, Callable, Dict, List, Sequence
 
 from django.core.management.base import BaseCommand, CommandError
@@ -68,6 +68,7 @@ class Command(BaseCommand):
         each: Any
         for each in commands.choices.values():  # Django does so itself from 4.0 on
             each.called_from_command_line = getattr(parser, "called_from_command_line", False)
+            _add_options_of_django(each)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -207,6 +208,19 @@ def _text(text: str) -> str:
     if "\0" in text:
         raise ArgumentTypeError(f"{text!a} holds a NUL.")
     return text
+
+
+def _add_options_of_django(parser: ArgumentParser) -> None:
+    """Take them after the subcommand too, as every other command does.
+
+    Without defaults: these would replace what is given before the subcommand.
+    """
+    hidden: Any = {"default": SUPPRESS, "help": SUPPRESS}
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
+    for option in ("--settings", "--pythonpath"):
+        parser.add_argument(option, **hidden)
+    for flag in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
+        parser.add_argument(flag, action="store_true", **hidden)
 
 
 def _add_filters(parser: ArgumentParser) -> None:

@@ -26,9 +26,9 @@ from smart_storages.exceptions import ConfigurationError
 
 __all__ = [
     "OPTION",
-    "Kept",
-    "StandIn",
-    "find_kept",
+    "SerializedObject",
+    "WithheldOptions",
+    "find_withheld",
     "restore",
     "revive",
     "reviving",
@@ -42,7 +42,7 @@ _ALIAS = "alias:"
 _OBJECT = "smart_storages object "
 
 
-class Kept:
+class WithheldOptions:
     """Options that were left out, and the class that was made with some of them, if any."""
 
     __slots__ = ("__weakref__", "storage_class", "values")
@@ -71,9 +71,9 @@ class _WithheldName(str):
 
     __slots__ = ("kept", "name")
     name: str
-    kept: Optional[Kept]
+    kept: Optional[WithheldOptions]
 
-    def __new__(cls, name: str, mark: str, kept: Optional[Kept]) -> _WithheldName:
+    def __new__(cls, name: str, mark: str, kept: Optional[WithheldOptions]) -> _WithheldName:
         made = super().__new__(cls, f"{name}@{mark}")
         made.name, made.kept = name, kept
         return made
@@ -105,7 +105,7 @@ class _WithheldName(str):
 
 def withhold(
     names: Sequence[str],
-    kept: Kept,
+    kept: WithheldOptions,
     made_by: Any = None,
     options: Optional[Mapping[str, Any]] = None,
 ) -> Tuple[str, ...]:
@@ -141,7 +141,7 @@ def _plain_names(names: Sequence[str]) -> Tuple[str, ...]:
     return tuple(str(name).partition("@")[0] for name in names)
 
 
-def find_kept(names: Sequence[str]) -> Optional[Kept]:
+def find_withheld(names: Sequence[str]) -> Optional[WithheldOptions]:
     """Return what was left out under the names in ``withheld_options``, ``None`` if unknown."""
     for name in names:
         if isinstance(name, _WithheldName) and name.kept is not None:
@@ -150,17 +150,17 @@ def find_kept(names: Sequence[str]) -> Optional[Kept]:
         if mark.startswith(_ALIAS):
             return _read_alias(mark[len(_ALIAS) :], _plain_names(names))
         kept = _found.get(mark)
-        if isinstance(kept, Kept):
+        if isinstance(kept, WithheldOptions):
             return kept
     return None
 
 
-def _read_alias(alias: str, names: Tuple[str, ...]) -> Optional[Kept]:
+def _read_alias(alias: str, names: Tuple[str, ...]) -> Optional[WithheldOptions]:
     params = config.get_storages().get(alias)
     options = (params.get("OPTIONS") if isinstance(params, Mapping) else None) or {}
     if any(name not in options for name in names):
         return None
-    return Kept({name: options[name] for name in names})
+    return WithheldOptions({name: options[name] for name in names})
 
 
 def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -168,7 +168,7 @@ def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
     names = options.get(OPTION)
     if not names:
         return options
-    kept = find_kept(names)
+    kept = find_withheld(names)
     if kept is None:
         return {**options, OPTION: _plain_names(names)}
     return {**{name: each for name, each in options.items() if name != OPTION}, **kept.values}
@@ -177,13 +177,13 @@ def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
 # Objects
 
 
-class StandIn(str):
+class SerializedObject(str):
     """A text in the place of an object; a migration is given what the object deconstructs to."""
 
     __slots__ = ("original",)
     original: Any
 
-    def __new__(cls, original: Any, mark: str) -> StandIn:
+    def __new__(cls, original: Any, mark: str) -> SerializedObject:
         written = _write_down(original)
         made = super().__new__(cls, f"{_OBJECT}{mark} {_sign(written)} {written}")
         made.original = original
@@ -220,10 +220,10 @@ class StandIn(str):
     def __repr__(self) -> str:
         return repr(self.original)
 
-    def __copy__(self) -> StandIn:
+    def __copy__(self) -> SerializedObject:
         return self
 
-    def __deepcopy__(self, memo: Any) -> StandIn:
+    def __deepcopy__(self, memo: Any) -> SerializedObject:
         return self
 
     def __reduce__(self) -> Any:
@@ -255,7 +255,7 @@ def _sign(written: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    value = StandIn.of(value)
+    value = SerializedObject.of(value)
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, dict) and all(type(key) is str for key in value):
@@ -272,7 +272,7 @@ def revive(value: Any) -> Any:
         ConfigurationError: the text came from another process, where the object was.
     """
     kind = type(value)  # Django's default_storage would build itself for an isinstance()
-    if kind is StandIn:
+    if kind is SerializedObject:
         return value.original
     if issubclass(kind, str):
         return _find_object(value) if value.startswith(_OBJECT) else value

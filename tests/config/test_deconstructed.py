@@ -151,7 +151,7 @@ def test_nothing_that_is_written_holds_a_secret_or_a_mark(label):
 def test_a_field_of_it_changes_no_migration():
     def state_of(storage, label):
         class Meta:
-            app_label = "stand_ins"
+            app_label = "deconstructed"
 
         fields = {"file": models.FileField(storage=storage), "Meta": Meta, "__module__": __name__}
         from django.apps.registry import Apps
@@ -248,7 +248,7 @@ def test_another_process_finds_what_its_settings_and_plain_values_tell_it(settin
 
 
 def test_a_text_that_nobody_of_this_project_wrote_makes_nothing():
-    written = json.dumps(["tests.config.test_stand_ins.Own", ["a"], {}])
+    written = json.dumps(["tests.config.test_deconstructed.Own", ["a"], {}])
     for digest in ("", "0" * 64, "\udcff"):
         with pytest.raises(ConfigurationError, match="same SECRET_KEY"):
             ScopedStorage("fs", f"smart_storages object mark {digest} {written}")

@@ -1,0 +1,438 @@
+"""Every block of every page runs as it is printed; links, paths and commands lead somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import django
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.test import RequestFactory
+from django.utils.module_loading import import_string
+
+from smart_storages.checks import names as check_names
+from smart_storages.checks.buckets import check_buckets
+from smart_storages.checks.connections import check_credentials
+from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.queued import registry
+from smart_storages.queued.models import QueuedFile
+from smart_storages.utils import get_storage
+from tests import documentation
+from tests.documentation import ROOT, Block, Project
+from tests.servers.keeper import exclusive
+
+#: Where the blocks of this language run instead.
+ELSEWHERE = {
+    "floors": "tests/test_architecture.py reads them",
+    "js": "tests/s3/test_browser_upload.py runs them in a browser; here they are parsed",
+}
+PAGES = documentation.pages()
+
+
+# What is looked at when the blocks of a page have run
+
+
+def _readme(project: Project, _printed: str) -> None:
+    assert get_storage("documents").save("a.txt", ContentFile(b"x")).startswith("a")
+    assert get_storage("tenant_acme").listdir("")[1] != []
+
+
+def _configuration(project: Project, _printed: str) -> None:
+    keys = importlib.import_module("myproject.keys")
+    assert keys.for_tenant("tenant_acme")["security_token"] is None
+
+
+def _routing(project: Project, printed: str) -> None:
+    assert "eu/a.txt" in printed
+    from myapp.admin import ReportAdmin
+    from myapp.models import Report
+
+    report = Report(title="<1>", tenant="acme", file="us/1.pdf")
+    expected = '<a href="/rest/us/1.pdf">&lt;1&gt;</a>'
+    assert ReportAdmin(Report, None).link(report) == expected
+    tenants = importlib.import_module("myproject.tenants")
+    request = RequestFactory().get("/", HTTP_HOST="acme.example.com:8000")
+    assert tenants.of_request(request) == "acme"
+    middleware = importlib.import_module("myproject.middleware").RefusalsAreForbidden(None)
+    with pytest.raises(PermissionDenied):
+        middleware.process_exception(request, RoutingRefusedError("no"))
+
+
+def _fallback(project: Project, printed: str) -> None:
+    assert "open old.txt by far after 1" in printed
+
+
+def _reading(project: Project, _printed: str) -> None:
+    if django.VERSION < (4, 2):
+        return  # a StreamingHttpResponse does not take an async iterator
+    from myapp import views
+
+    async def received() -> bytes:
+        response = await views.download(RequestFactory().get("/"), "reports/2024.pdf")
+        return b"".join([part async for part in response.streaming_content])
+
+    assert asyncio.run(received()) == b"..."
+
+
+def _urls(project: Project, _printed: str) -> None:
+    from myapp import views
+
+    form = json.loads(views.post_form(RequestFactory().get("/")).content)
+    assert form["method"] == "POST"
+    assert form["url"].startswith("https://files.example.com/")
+    put = json.loads(views.put_target(RequestFactory().get("/?size=5")).content)
+    assert put["method"] == "PUT"
+    assert views.put_target(RequestFactory().get("/?size=2000000")).status_code == 400
+
+
+def _thumbnails(project: Project, _printed: str) -> None:
+    for names in project.settings["FILER_STORAGES"].values():
+        for each in names.values():
+            storage = import_string(each["ENGINE"])(**each["OPTIONS"])
+            assert storage.bucket_name == "acme-media"
+
+
+def _queued(project: Project, _printed: str) -> None:
+    # The broker of the settings is not there, so both files wait for a sweep.
+    assert set(QueuedFile.objects.values_list("state", flat=True)) == {"queued"}
+    call_command("transfers", "sweep", "--run", "--requeue-age", "0", stdout=io.StringIO())
+    assert set(QueuedFile.objects.values_list("state", flat=True)) == {"done"}
+    raw = project.names["scan"].raw
+    assert raw.storage.using_remote(raw.name)
+    with raw.storage.open(raw.name) as file:
+        assert file.read() == b"..."
+    scans = importlib.import_module("myproject.scans")
+    assert scans.is_clean(io.BytesIO(b"x"))
+    assert not scans.is_clean(io.BytesIO(b"EICAR"))
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page takes for granted, and what is looked at afterwards."""
+
+    buckets: Tuple[str, ...] = ()
+    #: Settings that the project has already.
+    given: Tuple[Tuple[str, Any], ...] = ()
+    #: Files that the project has already.
+    files: Tuple[Tuple[str, str], ...] = ()
+    #: Warnings of ``manage.py check`` that are right, with the reason.
+    warnings: Tuple[Tuple[str, str], ...] = ()
+    has_database: bool = False
+    afterwards: Callable[[Project, str], None] = lambda _project, _printed: None
+
+
+_NO_PROFILE = ("smart_storages.W010", "~/.aws of the tests' machine has no profile")
+_KEYS = '{"key": "k", "secret": "s", "expires": "2100-01-01T00:00:00+00:00"}'
+
+TABLE = {
+    "README.md": Page(
+        # What `aws s3 mb` made; the page itself makes acme-docs.
+        buckets=("acme-media", "acme-static", "acme-tenants"),
+        warnings=(_NO_PROFILE,),
+        afterwards=_readme,
+    ),
+    "docs/bulk.md": Page(
+        buckets=("acme-photos", "acme-archive"),
+        files=(("holiday/1.jpg", "1"), ("holiday/2.jpg", "2")),
+    ),
+    "docs/configuration.md": Page(
+        given=(("AWS_STORAGE_BUCKET_NAME", "acme"),),
+        files=(("secrets/tenant_acme.json", _KEYS),),
+        warnings=(
+            _NO_PROFILE,
+            ("smart_storages.E021", "the entries of one block are not those of the next"),
+        ),
+        afterwards=_configuration,
+    ),
+    "docs/fallback.md": Page(afterwards=_fallback),
+    "docs/queued.md": Page(
+        buckets=("acme-media", "acme-docs"),
+        warnings=(("smart_storages.Q005", "the page says what to do with several hosts"),),
+        has_database=True,
+        afterwards=_queued,
+    ),
+    "docs/reading.md": Page(buckets=("acme-docs",), afterwards=_reading),
+    "docs/routing.md": Page(afterwards=_routing),
+    "docs/thumbnails.md": Page(afterwards=_thumbnails),
+    "docs/urls.md": Page(buckets=("acme-media",), afterwards=_urls),
+    "docs/writing.md": Page(buckets=("acme-docs",)),
+}
+
+
+@pytest.fixture
+def project(
+    request: Any, tmp_path: Path, moto_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """The project of a page, on a machine whose S3 is moto."""
+    page = TABLE.get(request.param, Page())
+    given: Dict[str, Any] = {**moto_server.django_settings(), **dict(page.given)}
+    if "INSTALLED_APPS +=" not in documentation.read(request.param):
+        given["INSTALLED_APPS"] = [*documentation.STARTPROJECT["INSTALLED_APPS"], "smart_storages"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto_server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto_server.secret_key)
+    monkeypatch.setattr(registry, "_storages", {})
+    for name, text in page.files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for seen in ("iter_storages", "iter_classes"):
+        _leave_out_those_of_other_tests(monkeypatch, seen)
+    client = moto_server.client()
+    with exclusive("documentation"):  # the names of the buckets are printed
+        _empty(client)
+        for bucket in page.buckets:
+            client.create_bucket(Bucket=bucket)
+        with Project(tmp_path, given, has_database=page.has_database) as made:
+            yield made
+        _empty(client)
+
+
+def _leave_out_those_of_other_tests(monkeypatch: pytest.MonkeyPatch, seen: str) -> None:
+    find = getattr(check_names, seen)
+    others = {id(each): each for each in find()}  # kept: a later object gets no id of theirs
+    monkeypatch.setattr(
+        check_names, seen, lambda: [each for each in find() if id(each) not in others]
+    )
+
+
+def _empty(client: Any) -> None:
+    for bucket in client.list_buckets()["Buckets"]:
+        if bucket["Name"].startswith("acme-"):
+            for item in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+                client.delete_object(Bucket=bucket["Name"], Key=item["Key"])
+            client.delete_bucket(Bucket=bucket["Name"])
+
+
+def _check_text(block: Block) -> None:
+    """A tree of files, with a remark beside some: each of them exists."""
+    parents: List[Tuple[int, Path]] = []
+    for line in block.text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        while parents and parents[-1][0] >= indent:
+            parents.pop()
+        path = (parents[-1][1] if parents else ROOT) / line.split()[0]
+        assert path.exists(), path
+        parents.append((indent, path))
+
+
+def _check_js(block: Block) -> None:
+    node = shutil.which("node")
+    if node:
+        wrapped = f"async (form, put, file) => {{\n{block.text}}}"
+        subprocess.run([node, "--check", "-"], input=wrapped.encode(), check=True)
+
+
+def _check_shell(block: Block) -> None:
+    text = block.text
+    if block.language == "cron":
+        lines = [line.split(None, 5) for line in text.splitlines()]
+        assert all(re.fullmatch(r"[\d*,/-]+", field) for line in lines for field in line[:5])
+        text = "\n".join(line[5] for line in lines)
+    subprocess.run(["bash", "-n"], input=text.encode(), check=True)
+    for words in documentation.commands(text):
+        documentation.check_command(words)
+
+
+def _check_project(project: Project, page: Page) -> None:
+    gc.collect()  # a storage that the page has made and dropped is not in use
+    told = project.told()
+    assert set(told) <= {each for each, _reason in page.warnings}, told
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        pytest.param(
+            page,
+            marks=[pytest.mark.django_db(transaction=True)]
+            if TABLE.get(page, Page()).has_database
+            else [],
+        )
+        for page in PAGES
+    ],
+    indirect=True,
+)
+def test_every_block_of_a_page_runs_as_it_is_printed(
+    project: Project, request: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = request.node.callspec.params["project"]
+    page = TABLE.get(name, Page())
+    monkeypatch.syspath_prepend(str(ROOT / "example"))
+    printed = documentation.blocks(name)
+    for number, block in enumerate(printed):
+        try:
+            if block.language == "python":
+                project.run(block)
+                if [each.language for each in printed[number + 1 :][:1]] != ["python"]:
+                    _check_project(project, page)  # the blocks that belong together are there
+            elif block.language in ("sh", "cron"):
+                _check_shell(block)
+            elif block.language == "text":
+                _check_text(block)
+            elif block.language == "js":
+                _check_js(block)
+            else:
+                assert block.language in ELSEWHERE, f"what is ```{block.language}?"
+        except (Exception, SystemExit) as error:
+            raise AssertionError(f"{block.place}: {error!r}") from error
+    page.afterwards(project, capsys.readouterr().out)
+
+
+def test_the_table_names_pages_that_have_blocks() -> None:
+    assert [page for page in TABLE if not documentation.blocks(page)] == []
+
+
+# What stands between the blocks
+
+
+def _spans(page: str) -> List[str]:
+    prose = documentation.without_blocks(page)
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+
+
+def _anchors(path: Path) -> List[str]:
+    titles = re.findall(r"^#+ (.+)$", _FENCED.sub("", path.read_text("utf-8")), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+_FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"(?:make|pip install|(?:python )?manage\.py|[\w./]*python -m) \S")
+#: Paths that are made by a command, or examples of a file's name.
+_NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/"}
+#: What is named like a module, and is none.
+_NO_MODULES = {"smart_storages.queued.carry": "the name of Celery's task"}
+
+
+def test_every_link_leads_to_a_page_and_a_heading_that_exist() -> None:
+    wrong = []
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", documentation.without_blocks(page)):
+            name, _, anchor = target.partition("#")
+            path = (ROOT / page).parent / name if name else ROOT / page
+            if re.match(r"https?:", target):
+                continue
+            if not path.exists() or (anchor and anchor not in _anchors(path)):
+                wrong.append((page, target))
+    assert wrong == []
+
+
+def test_every_command_within_the_text_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "example"))
+    wrong, seen = [], 0
+    for page in PAGES:
+        for span in filter(_COMMAND.match, _spans(page)):
+            seen += 1
+            try:
+                for words in documentation.commands(span):
+                    documentation.check_command(words)
+            except (Exception, SystemExit) as error:
+                wrong.append((page, span, repr(error)))
+    assert wrong == []
+    assert seen > 20
+
+
+def test_every_path_within_the_text_exists() -> None:
+    places = [ROOT, ROOT / "docs", ROOT / "smart_storages", ROOT / "example"]
+    wrong, seen = [], 0
+    for page in PAGES:
+        for span in _spans(page):
+            if re.fullmatch(r"\.?\w+(/[\w.]+)*(/|\.(?:py|md|sh|toml|json|txt))", span):
+                seen += 1
+                if not any((place / span).exists() for place in places):
+                    wrong.append((page, span))
+    assert [each for each in wrong if each[1] not in _NO_FILES] == []
+    assert seen > 50
+
+
+def test_every_dotted_path_of_the_package_within_the_text_exists() -> None:
+    wrong, seen = [], 0
+    for page in PAGES:
+        for span in _spans(page):
+            if re.fullmatch(r"smart_storages(\.\w+)+", span) and not re.search(
+                r"\.[EWQ]\d{3}$", span
+            ):
+                seen += 1
+                if span not in _NO_MODULES and not _can_be_imported(span):
+                    wrong.append((page, span))
+    assert wrong == []
+    assert seen > 20
+
+
+def _can_be_imported(path: str) -> bool:
+    parent, _, name = path.rpartition(".")
+    module = importlib.import_module(parent)
+    return hasattr(module, name) or importlib.util.find_spec(path) is not None
+
+
+def test_check_tells_of_what_a_module_lacks_as_the_page_says(settings: Any) -> None:
+    settings.SMART_STORAGE_BUCKETS = {"m": {"bucket_name": "acme"}, "n": {}}
+    assert "smart_storages.W003" in [message.id for message in check_buckets()]
+    assert "smart_storages.W012" in [message.id for message in check_credentials()]
+
+
+def test_every_id_of_a_check_has_a_paragraph() -> None:
+    page = documentation.read("docs/checks.md")
+    ids = {
+        found
+        for path in (ROOT / "smart_storages").rglob("*.py")
+        if "check" in path.relative_to(ROOT).as_posix()
+        for found in re.findall(r'"(?:smart_storages\.)?([EWQ]0\d\d)"', path.read_text("utf-8"))
+    }
+    assert {"E001", "W012", "Q001"} <= ids
+    assert {each for each in ids if f"## smart_storages.{each}\n" not in page} == set()
+
+
+# The test tests: what it must see
+
+
+def _block(language: str, text: str) -> Block:
+    return Block("a page", 1, language, text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "make nothing",
+        "make test NOTHING=1",
+        "make bench ARGS=nothing",
+        "pip install '.[nothing]'",
+        "pip install 'celery[nothing]'",
+        "pip install 'dist/django_smart_storages-0.0.1-py3-none-any.whl'",
+        "python manage.py transfers nothing",
+        "python manage.py transfers list --nothing",
+        "python manage.py nothing",
+        "python -m nothing",
+        "nothing --at all",
+        "cd /tmp && make nothing",
+        "make test\nX=1 make nothing",
+        "tests/servers/nothing.sh",
+        "make (",
+    ],
+)
+def test_a_command_that_could_not_run_is_seen(line: str) -> None:
+    with pytest.raises((Exception, SystemExit)):
+        _check_shell(_block("sh", line))
+
+
+@pytest.mark.parametrize(
+    "text", ["```sh\nmake\n", "```\na\n```\n```\n", "> ```sh\n> make\n> ```\n", "~~~\na\n~~~\n"]
+)
+def test_a_fence_that_the_pattern_does_not_see_is_an_error(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documentation, "read", lambda page: text)
+    with pytest.raises(AssertionError, match="a fence"):
+        documentation.blocks("a page")
