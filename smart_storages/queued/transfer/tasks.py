@@ -1,7 +1,7 @@
 """What a worker does with a file: :class:`Transfer` and :class:`TransferAndDelete`.
 
 A project subclasses one of them to do more, and gives it as the ``task`` of its storage. Claiming,
-verifying, recording and retrying are not part of the task: see :mod:`.carrier`. Import the classes
+verifying, recording and retrying are not part of the task: see :mod:`.attempt`. Import the classes
 from :mod:`smart_storages.queued.tasks`, the path that rows of the ledger hold.
 """
 

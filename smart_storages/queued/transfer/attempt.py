@@ -33,7 +33,7 @@ from smart_storages.queued.transfer.task_storages import LocalView, RemoteView
 from smart_storages.queued.transfer.tasks import Transfer, get_task
 from smart_storages.s3.errors.logs import redact
 
-__all__ = ["Outcome", "carry", "retry_delay"]
+__all__ = ["Outcome", "process_row", "retry_delay"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -56,7 +56,7 @@ class Outcome:
 Again = Callable[[int, float], Any]
 
 
-def carry(pk: int, again: Again) -> Optional[str]:
+def process_row(pk: int, again: Again) -> Optional[str]:
     """Do the work of a row, if it has any; the body of every queued task.
 
     Args:
