@@ -69,10 +69,10 @@ def signed_life(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
     """
     found = []
     for each in _leaf_storages(storage, []):
-        told = _declared(each)
-        if told is None and name is not None:
-            told = _seen_in_url(each, name)
-        found += [told] if told else []
+        signed = _declared(each)
+        if signed is None and name is not None:
+            signed = _seen_in_url(each, name)
+        found += [signed] if signed else []
     return min(found) if found else None
 
 

@@ -125,9 +125,9 @@ def is_unfinished(local: Storage, name: str, before: float) -> bool:
         name: Name of a copy there.
         before: A time, in seconds since the epoch.
     """
-    told = _SIZE_IN_NAME.match(posixpath.basename(name))
+    expected = _SIZE_IN_NAME.match(posixpath.basename(name))
     found = _size_on_disk(local, name)
-    if told is None or found is None or not 0 <= found < int(told.group(1)):
+    if expected is None or found is None or not 0 <= found < int(expected.group(1)):
         return False
     with suppress(FileNotFoundError):
         return os.path.getmtime(local.path(name)) < before

@@ -116,8 +116,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{sent} queued again.")
         self._tell_unsent(unsent)
         if unknown:
-            told = ", ".join(map(str, unknown))
-            raise CommandError(f"The ledger has no row {told}; 'transfers list' shows the ids.")
+            ids = ", ".join(map(str, unknown))
+            raise CommandError(f"The ledger has no row {ids}; 'transfers list' shows the ids.")
         if unsent:
             raise CommandError("The engine did not accept everything; the log says why.")
 
@@ -166,9 +166,9 @@ class Command(BaseCommand):
             raise CommandError("Some remote files are not what the ledger says.")
 
 
-def _line(told: Dict[str, Any]) -> List[str]:
-    error = " ".join(told["error"].split())[:_ERROR_WIDTH]
-    return [str(told[heading.lower()]) for heading in _HEADINGS[:-1]] + [error]
+def _line(described: Dict[str, Any]) -> List[str]:
+    error = " ".join(described["error"].split())[:_ERROR_WIDTH]
+    return [str(described[heading.lower()]) for heading in _HEADINGS[:-1]] + [error]
 
 
 # Validation of the arguments
