@@ -4,11 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# Another name for the distribution; setup.py reads it. What is installed into .venv keeps its own.
+# Another name for the distribution, read by setup.py. What is installed into .venv keeps the normal name.
 DIST_NAME ?=
 unexport DIST_NAME
 
-# Twice as many processes as cores, since many tests wait. To debug: make test JOBS=0
+# Twice as many processes as cores, because many tests wait for servers. To debug: make test JOBS=0
 JOBS ?= auto
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
@@ -18,27 +18,27 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: help architecture demo site test slow soak coverage lint matrix bench build clean
 
-help: ## Say what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  ARGS are handed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
+	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(VENV)/.demo ## Upload to twelve buckets through the example site and fetch all back
+demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site and fetch them back
 	$(PY) example/demo.py $(ARGS)
 
-site: $(VENV)/.demo ## The same, then leave the site running and print its address
+site: $(VENV)/.demo ## The same as demo, but keep the site running and print its address
 	$(PY) example/demo.py --serve $(ARGS)
 
 test: $(VENV)/.test ## Run the suite; with Ceph installed, against a real S3 server too
 	$(PYTEST) $(ARGS)
 
-slow: $(VENV)/.test ## Run the tests that build, install, or kill for minutes
+slow: $(VENV)/.test ## Run the tests that build, install, or kill processes for minutes
 	$(PYTEST) -m slow $(ARGS)
 
-soak: $(VENV)/.test ## Run the tests that repeat for many minutes
+soak: $(VENV)/.test ## Run the tests that repeat their cases for many minutes
 	$(PYTEST) -m soak $(ARGS)
 
-coverage: $(VENV)/.coverage ## Run the suite and say which branches it does not take
+coverage: $(VENV)/.coverage ## Run the suite and list the branches that it does not cover
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 	$(PY) -m coverage combine --quiet
@@ -56,17 +56,17 @@ matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newes
 architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.md
 	$(PY) -m tests.architecture
 
-bench: $(VENV)/.bench ## Measure beside django-storages and boto3; figures and plots to bench/
+bench: $(VENV)/.bench ## Compare with django-storages and boto3; write figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)
 
-build: $(VENV)/.test ## Make sdist and wheel in dist/; DIST_NAME=... gives them another name
+build: $(VENV)/.test ## Build sdist and wheel into dist/; DIST_NAME=... gives them another name
 	rm -rf dist build
 	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
-clean: ## Remove everything that was made, .venv too
+clean: ## Remove everything that was generated, including .venv
 	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
 
-# One stamp for each extra of pyproject.toml: a second run installs nothing.
+# A stamp file for each extra of pyproject.toml, so that a second run installs nothing.
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { \

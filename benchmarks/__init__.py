@@ -1,17 +1,18 @@
-"""Figures with their rivals beside them, from one run: ``python -m benchmarks [SUBJECT ...]``.
+"""Benchmarks against django-storages and boto3, in one run: ``python -m benchmarks [SUBJECT ...]``.
 
 A subject is a module ``bench_<subject>.py`` with
 
 * ``TITLE``, a sentence;
-* ``run(context)``, which returns rows: dicts with ``case`` (what was done), ``who`` (by whom), and
-  numbers whose names end with their unit, ``first_use_ms``; ``note`` adds a remark.
+* ``run(context)``, which returns rows: dicts with ``case`` (what was measured), ``who`` (with which
+  library), and numbers whose names end with their unit, such as ``first_use_ms``; ``note`` adds a
+  remark.
 
-Rows of one case are compared with that of `OURS`. `harness.Context` measures in fresh processes.
+The rows of a case are compared with that of `OURS`. `harness.Context` measures in fresh processes.
 """
 
-#: Who we are in the rows.
+#: The name of this package in the rows.
 OURS = "smart-storages"
-#: Whom most are compared with: ``S3Boto3Storage`` as django-storages ships it.
+#: The main comparison: ``S3Boto3Storage`` as django-storages ships it.
 THEIRS = "django-storages"
-#: What both stand on, used by hand: the least that a request can cost.
+#: boto3 used directly, on which both are built: the least that a request can cost with it.
 BOTO3 = "boto3"

@@ -1,6 +1,6 @@
-"""``python -m benchmarks [SUBJECT ...]``: measures, prints, and writes to bench/.
+"""``python -m benchmarks [SUBJECT ...]``: measures, prints the figures, and writes them to bench/.
 
-With ``--record`` the figures replace those in docs/benchmarks/, and docs/measured.md is made anew.
+With ``--record`` they replace those in docs/benchmarks/, and docs/measured.md is generated again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def find_subjects() -> Dict[str, str]:
-    """Subjects by name, each with its module's name."""
+    """Return the module of each subject, by the subject's name."""
     return {
         path.stem[len("bench_") :]: f"benchmarks.{path.stem}"
         for path in sorted(HERE.glob("bench_*.py"))
@@ -33,8 +33,10 @@ def find_subjects() -> Dict[str, str]:
 def parse(arguments: Optional[List[str]], subjects: Dict[str, str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(subjects))
-    parser.add_argument("--repeat", type=int, default=3, help="measure so often, take the median")
-    parser.add_argument("--quick", action="store_true", help="small numbers, once; writes nothing")
+    parser.add_argument("--repeat", type=int, default=3, help="runs to take the median of (3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one run with small numbers; writes no files"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--output", type=Path, default=ROOT / "bench", help="folder (bench/)")
     where.add_argument(
@@ -43,7 +45,7 @@ def parse(arguments: Optional[List[str]], subjects: Dict[str, str]) -> argparse.
     options = parser.parse_args(arguments)
     if options.record:
         if options.quick:
-            parser.error("--quick measures nothing that could be recorded")
+            parser.error("--quick cannot be combined with --record: its figures are too rough")
         options.output = page.RECORDS
     unknown = sorted(set(options.subjects) - set(subjects))
     if unknown:

@@ -1,4 +1,4 @@
-"""What many reads at once cost an event loop: how long they take, and how long it stands still."""
+"""Many concurrent reads on one event loop: how long they take, and how long they block the loop."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def _measure(who: str, storage: Any, reads: int) -> Row:
 
     read = {OURS: _read_ours, THEIRS: _read_theirs, BOTO3: _read_plainly}[who]
     await read(storage)
-    # What start-up left behind is due for a full collection, which would fall into the reads.
-    # The collector stays on: what the reads themselves leave behind counts.
+    # Collect the garbage of the start-up now, so that it is not collected during the reads. The
+    # collector stays on, because garbage of the reads themselves counts.
     gc.collect()
     ticking = asyncio.create_task(tick())
     started = time.perf_counter()
@@ -73,7 +73,7 @@ async def _read_ours(storage: Any) -> None:
 
 
 async def _read_theirs(storage: Any) -> None:
-    # What an async view does with a storage that has no async methods.
+    # The way an async view uses a storage that has no async methods.
     from asgiref.sync import sync_to_async
 
     def read() -> None:

@@ -1,4 +1,4 @@
-"""What many storages cost: their clients, their construction, the import."""
+"""The cost of many storages: their clients, their construction, the import."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def run(context: Context) -> List[Row]:
     add(f"{many:,} tenants over 8 threads", OURS, first_use, tenants=many, threads=8, share=True)
     add(f"{many:,} tenants over 8 threads", BOTO3, first_use, tenants=many, threads=8, share=True)
 
-    # 1,000 of theirs would take 12 GB; the cost of each does not depend on how many there are.
+    # 1,000 storages of django-storages would take 12 GB; the cost per storage does not depend on
+    # how many there are.
     case = f"each of {own:,} tenants with own keys"
     add(case, OURS, first_use_with_own_keys, tenants=own)
     add(case, THEIRS, first_use_with_own_keys, tenants=30)
@@ -67,7 +68,7 @@ def configure(buckets: Dict[str, Any], **more: Any) -> None:
 
 
 def storage_classes(who: str, options: List[Dict[str, Any]]) -> List[Any]:
-    """A class for each tenant, as each library wants it written."""
+    """Return a class for each tenant, in the way that each library offers."""
     if who == OURS:
         from smart_storages.utils import create_storage_class
 
@@ -83,7 +84,7 @@ def storage_classes(who: str, options: List[Dict[str, Any]]) -> List[Any]:
 
 
 class PlainBucket:
-    """What somebody writes who has boto3 alone: a bucket, a prefix, and a client for the keys."""
+    """A storage written with boto3 alone: a bucket, a prefix, and a client for the access keys."""
 
     def __init__(self, bucket_name: str, location: str, **keys: str) -> None:
         self.bucket = SimpleNamespace(name=bucket_name)
@@ -104,7 +105,7 @@ _making = threading.Lock()
 
 
 def shared_client(*keys: str) -> Any:
-    """A client for a pair of keys, made once, from one session: clients are safe with threads."""
+    """Return the client of a pair of access keys, created once, because clients are thread-safe."""
     with _making:
         return _make_client(*(keys or ("testaccesskey", "testsecretkey0123456789")))
 
@@ -122,15 +123,15 @@ def _make_client(access_key: str, secret_key: str) -> Any:
 
 
 def use(storage: Any) -> None:
-    """What a first read, write or link needs before anything goes over the wire."""
+    """Do what a first read, write or URL needs before any request is sent."""
     if storage.bucket.name != "acme-tenants" or storage.connection is None:
-        raise RuntimeError(f"{storage!r} leads elsewhere")
+        raise RuntimeError(f"{storage!r} uses the wrong bucket, or has no client")
     if "Signature=" not in storage.url("report.txt"):
         raise RuntimeError(f"{storage!r} did not sign")
 
 
 def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
-    """Use each storage in each thread, or, if they share the storages, in one of them."""
+    """Use each storage in each thread, or in only one thread if ``share`` is true."""
     from psutil import Process
 
     process = Process()
@@ -150,7 +151,7 @@ def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
         except Exception as error:
             failures.append(error)
         done.wait()
-        # What a library keeps for a thread goes with it: stay while it is counted.
+        # A library may keep objects per thread, so the thread stays until they are counted.
         leave.wait()
 
     workers = [
@@ -161,7 +162,7 @@ def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
         worker.start()
     processor = time.process_time()
     start.wait()
-    begun = time.perf_counter()
+    first_use_started = time.perf_counter()
     done.wait()
     finished = time.perf_counter()
     processor = time.process_time() - processor
@@ -172,8 +173,8 @@ def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
         raise failures[0]
     return {
         "construct_ms": (constructed - started) * 1000,
-        "first_use_ms": (finished - begun) * 1000,
-        # What is left when other work on the machine is taken out of the time above.
+        "first_use_ms": (finished - first_use_started) * 1000,
+        # The processor time, which does not include other work on the machine.
         "first_use_cpu_ms": processor * 1000,
         "memory_mb": grown / MEGABYTE,
         "clients": clients,
@@ -181,15 +182,15 @@ def measure_use(classes: List[Any], threads: int, share: bool) -> Row:
 
 
 def count_clients() -> int:
-    """The S3 clients that are alive in this process."""
-    # type() and not isinstance: the latter wakes the lazy objects that Django keeps around.
+    """Return the number of S3 clients that are alive in this process."""
+    # type() and not isinstance(), which would evaluate Django's lazy objects.
     from botocore.client import BaseClient
 
     return sum(1 for each in gc.get_objects() if issubclass(type(each), BaseClient))
 
 
 def first_use(who: str, tenants: int, threads: int, share: bool = False) -> Row:
-    """Storages with common credentials."""
+    """Use storages with common credentials for the first time."""
     configure({"tenant_*": {"bucket_name": "acme-tenants", "location": "{module}/"}})
     options = [
         {"bucket_name": "acme-tenants", "location": f"tenant_{number}/"}
@@ -199,7 +200,7 @@ def first_use(who: str, tenants: int, threads: int, share: bool = False) -> Row:
 
 
 def first_use_with_own_keys(who: str, tenants: int) -> Row:
-    """Storages that cannot share a client, before the bound on clients takes effect."""
+    """Use storages that cannot share a client, fewer than the limit on clients."""
     options = [
         {
             "bucket_name": "acme-tenants",
@@ -210,7 +211,7 @@ def first_use_with_own_keys(who: str, tenants: int) -> Row:
         for number in range(tenants)
     ]
     configure({f"tenant_{number}": each for number, each in enumerate(options)})
-    # The first client of a process loads what all others share.
+    # The first client of a process loads data that all others share.
     first, *others = storage_classes(who, options)
     use(first())
     outcome = measure_use(others, threads=1, share=True)
@@ -235,7 +236,7 @@ def construct(who: str, number: int) -> Row:
 
 
 def import_it(who: str) -> Row:
-    """The module with the storage class, in a process that has loaded Django already."""
+    """Import the module with the storage class, in a process that has already loaded Django."""
     import importlib
 
     from django.conf import settings

@@ -1,7 +1,7 @@
-"""What a queued save costs the request, what the workers carry, and what the ledger costs.
+"""The cost of a queued save in the request, the throughput of the workers, the cost of the ledger.
 
-The request saves to a disk, flushed, with the ledger in PostgreSQL and Celery's broker in Redis;
-beside it django-storages saves to the same S3 server. Each request to that server takes 20 ms.
+A save writes and flushes to a disk, with the ledger in PostgreSQL and Celery's broker in Redis. For
+comparison, django-storages saves to the same S3 server. Each request to that server takes 20 ms.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def save(who: str, saves: int, durable: bool = True) -> Dict[str, Any]:
 
 
 class PlainBucket:
-    """A save with boto3 alone: one request, which a name that is taken refuses if it has to."""
+    """A save with boto3 alone: one request, which fails if a taken name must not be overwritten."""
 
     def __init__(self, storage: Any) -> None:
         self._client = storage.connection.meta.client
@@ -132,7 +132,7 @@ class PlainBucket:
 
 
 def measure_ledger(context: Context, saves: int) -> Row:
-    """Compare a save without broker and flushing with one to the plain disk."""
+    """Compare a queued save, without broker and flushing, with a save to the plain disk."""
     queued = context.measure(save_with_ledger, saves=saves)
     plain = context.measure(save, who=DISK, saves=saves)
     return {
@@ -165,11 +165,11 @@ def save_with_ledger(saves: int) -> Dict[str, Any]:
 
 
 def send_nothing(pk: int, delay: float) -> None:
-    """An engine whose messages get lost."""
+    """An engine that sends no messages."""
 
 
 def measure_workers(made: Any, workers: int, files: int) -> Row:
-    """Let a backlog be carried, and count from the first file that arrives to the last."""
+    """Let workers transfer a backlog, and measure from the first file that arrives to the last."""
     made.manage(
         "shell",
         "-c",

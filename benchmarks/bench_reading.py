@@ -1,4 +1,4 @@
-"""What reading costs: a small file, the first bytes of a big one, a gigabyte."""
+"""The cost of reading: a small file, the first bytes of a big one, a gigabyte."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _measure_latency(context: Context, server: S3Server, bucket: str) -> List[Ro
     return rows
 
 
-#: How often an operation is timed in one process, the first time included.
+#: How often an operation is timed in one process, including the first time.
 RUNS = 5
 
 
@@ -93,7 +93,7 @@ def _upload(client: Any, bucket: str, size: int) -> None:
     client.upload_fileobj(Zeros(), bucket, "huge", Config=config)
 
 
-# In a process of their own
+# Functions that run in a process of their own
 
 
 def make_storage(who: str, server: Dict[str, str], bucket: str) -> Any:
@@ -115,7 +115,7 @@ def _make_pool() -> Any:
 
 
 def make_reader(who: str, server: Dict[str, str], bucket: str) -> Callable[[str], Any]:
-    """Something that gives an iterator over the content of a key."""
+    """Return a function that returns an iterator over the content of a key."""
     storage = make_storage(who, server, bucket)
     client = storage.connection.meta.client
     if who in (OURS, THEIRS):
@@ -166,7 +166,7 @@ def operate(who: str, server: Dict[str, str], bucket: str, case: str) -> Row:
         started = time.perf_counter()
         work()
         times.append((time.perf_counter() - started) * 1000)
-    # The first makes the client too, which the benchmark of clients measures.
+    # The first run also creates the client, which the benchmark of clients measures.
     return {"time_ms": min(times[1:])}
 
 
@@ -191,7 +191,7 @@ def _open_missing(storage: Any) -> None:
         storage.open("missing")
     except FileNotFoundError:
         return
-    raise RuntimeError("opened what is not there")
+    raise RuntimeError("opened a file that does not exist")
 
 
 def _read_at(storage: Any, position: int) -> None:
@@ -211,7 +211,8 @@ def _ask_open_file(storage: Any) -> None:
             raise RuntimeError("no type or time")
 
 
-#: What is unread when the file is closed has been sent in part: shown near and far.
+#: When the file is closed, a part of the unread rest has already been sent: measured both without
+#: and with latency.
 GIVEN_UP = "10 bytes of 20 MB"
 
 OPERATIONS: Dict[str, Callable[[Any], Any]] = {
@@ -229,7 +230,7 @@ def _get_missing(get: Any, client: Any) -> None:
         get(Key="missing")
     except client.exceptions.NoSuchKey:
         return
-    raise RuntimeError("got what is not there")
+    raise RuntimeError("got an object that does not exist")
 
 
 def _get_range(get: Any, wanted: str) -> None:
@@ -237,7 +238,7 @@ def _get_range(get: Any, wanted: str) -> None:
         raise RuntimeError("read too little")
 
 
-#: The same with boto3 alone, by somebody who knows how.
+#: The same operations with boto3 alone, written for speed.
 PLAIN_OPERATIONS: Dict[str, Callable[[Any, Any], Any]] = {
     "open(name).read() of 4 KB": lambda get, client: get(Key="small")["Body"].read(),
     "open(name).read() of 8 MiB": lambda get, client: get(Key="eight")["Body"].read(),

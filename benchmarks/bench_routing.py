@@ -1,8 +1,8 @@
-"""What routing adds to a call, beside a direct call and a router written by hand.
+"""What routing adds to a call, compared with a direct call and with a router written by hand.
 
-The storage below does nothing, so that what is left is the routing. The contestants take turns
-within each round, and the best round of each counts: what else the machine does then slows all of
-them or none.
+The storage that is called does nothing, so that only the routing is measured. The contestants take
+turns within each round, and the best round of each counts, so that other work on the machine slows
+all of them or none.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def run(context: Any = None) -> List[Dict[str, Any]]:
     """Measure every contest.
 
     Args:
-        context: What the harness gives every benchmark; its ``quick`` shortens this one.
+        context: The harness's context; its ``quick`` shortens this benchmark.
 
     Returns:
-        A row for each contestant in each contest: nanoseconds a call, and how many of them the
-        direct call does not take.
+        A row for each contestant in each contest: nanoseconds per call, and how many more than
+        the direct call takes.
     """
     rounds = QUICK_ROUNDS if getattr(context, "quick", False) else ROUNDS
     rows: List[Dict[str, Any]] = []
@@ -134,7 +134,7 @@ def _make_nothing() -> Any:
     from django.core.files.storage import Storage
 
     class Nothing(Storage):
-        """Answers at once."""
+        """Does nothing and returns at once."""
 
         def exists(self, name: str) -> bool:
             return True
@@ -152,7 +152,7 @@ def _make_router_by_hand(storage: Any) -> Any:
     from django.core.files.storage import Storage
 
     class ByHand(Storage):
-        """What one would write for three methods, without any check."""
+        """A hand-written router for three methods, without any checks."""
 
         def __init__(self) -> None:
             self.storages = {"a": storage}

@@ -1,7 +1,7 @@
-"""How long a signed URL takes, beside django-storages and botocore. Needs no server.
+"""How long a signed URL takes, compared with django-storages and botocore. Needs no server.
 
-The contestants take turns within each round, and the best round of each counts: what else the
-machine does then slows all of them or none.
+The contestants take turns within each round, and the best round of each counts, so that other work
+on the machine slows all of them or none.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def run(context: Any = None) -> List[Dict[str, Any]]:
     """Measure every contest.
 
     Args:
-        context: What the harness gives every benchmark; not needed here.
+        context: The harness's context; not used here.
 
     Returns:
-        A row for each contestant in each contest: microseconds a URL.
+        A row for each contestant in each contest: microseconds per URL.
     """
     rows: List[Dict[str, Any]] = []
     for title, contestants, pattern in _make_contests():

@@ -1,7 +1,7 @@
-"""What writing costs: requests that wait for a network, CPU, and a gibibyte on its way up.
+"""The cost of writing: requests over a network with latency, CPU, and the upload of a gibibyte.
 
-The contenders of a case meet in one process and take turns, so that what else the machine does
-weighs on both; a gibibyte goes up in a process, and to a server, of its own.
+The contenders of a case take turns in one process, so that other work on the machine affects all
+of them; each upload of a gibibyte has its own process and its own server.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def make_storages(server: str, settings: Dict[str, Any], **options: Any) -> Dict
 
 
 class PlainBucket:
-    """What a view does that has boto3 alone."""
+    """A storage written with boto3 alone."""
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
@@ -75,7 +75,7 @@ class PlainBucket:
         return getattr(client, method)(Bucket=self._storage.bucket_name, **arguments)
 
     def save(self, name: str, content: Any) -> str:
-        """One request; another one, with another name, where the first is taken."""
+        """Save with one request; with a second one under another name, if the first is taken."""
         from botocore.exceptions import ClientError
 
         body = content.read()
@@ -101,7 +101,7 @@ class PlainBucket:
 
 
 def take_turns(contest: Contest, rounds: int, clock: Callable[[], float]) -> Dict[str, float]:
-    """Return the median of what each contender took, after one round for warmth."""
+    """Return the median time of each contender, after one round to warm up."""
     taken: Dict[str, List[float]] = {who: [] for who in contest}
     for number in range(rounds + 1):
         for who, work in contest.items():
@@ -118,7 +118,7 @@ def _measure_saves(context: Context, server: S3Server) -> List[Row]:
     bucket = server.create_bucket()
     server.client().put_object(Bucket=bucket, Key="taken.txt", Body=b"x")
     for case in SAVES:
-        # A proxy for each contender, to count what each of them sends.
+        # A proxy for each contender, to count its requests.
         proxies = {who: context.proxy(server, LATENCY) for who in (OURS, THEIRS, BOTO3)}
         taken = context.measure(
             save_in_turns,
@@ -128,7 +128,7 @@ def _measure_saves(context: Context, server: S3Server) -> List[Row]:
             **_where(server, bucket),
         )
         for who, proxy in proxies.items():
-            runs = context.repeat * (rounds + 1)  # the round for warmth is on the wire, too
+            runs = context.repeat * (rounds + 1)  # the proxy also counts the warm-up round
             title = f"{case}, 20 ms away"
             requests = round(len(proxy.requests) / runs, 2)
             rows.append(
@@ -140,7 +140,7 @@ def _measure_saves(context: Context, server: S3Server) -> List[Row]:
 def _measure_many(context: Context, server: S3Server) -> List[Row]:
     rows: List[Row] = []
     many = 250 if context.quick else 2_500
-    # One by one, theirs take as long for each of 2,500 as for each of 250.
+    # One by one, a name takes django-storages as long among 2,500 as among 250.
     names = {OURS: many, THEIRS: many // 10, BOTO3: many // 10}
     for case in MANY:
         names[BOTO3] = many if case == "delete" else many // 10
@@ -186,7 +186,7 @@ def _save(storage: Any, name: str, content: bytes = b"x") -> None:
     storage.save(name, ContentFile(content))
 
 
-#: By case: options of the storage, and what it does in each round.
+#: For each case, the options of the storage and what it does in each round.
 SAVES: Dict[str, Tuple[Dict[str, Any], Callable[[Any, int], None]]] = {
     "save": ({}, lambda storage, number: _save(storage, "a.txt")),
     "save, name free": (
@@ -219,7 +219,7 @@ def _save_all(storage: Any, names: List[str]) -> Any:
     return storage.save_many((name, ContentFile(b"x")) for name in names)
 
 
-#: By case: what ours does with many names, and what theirs does with each.
+#: For each case, our call for many names, and their call for each name.
 MANY: Dict[str, Tuple[Callable[[Any, List[str]], Any], Callable[[Any, str], Any]]] = {
     "save": (_save_all, _save),
     "exists of": (
@@ -242,11 +242,11 @@ def work_on_many(
 ) -> Dict[str, float]:
     paths = [f"many/{number:05}.txt" for number in range(names)]
     if case != "save":
-        # Straight to the server: neither counted nor timed.
+        # Directly on the server, so that it is neither counted nor timed.
         _save_all(make_storages(server, settings)[OURS], paths)
     storage = make_storages(server, settings, endpoint_url=endpoint_url)[who]
     together, one = MANY[case]
-    storage.connection  # noqa: B018 - the client is made before the clock runs
+    storage.connection  # noqa: B018 - creates the client before the timing starts
     start = time.perf_counter()
     if who == OURS:
         together(storage, paths)
@@ -295,7 +295,7 @@ def measure_cpu(server: str, settings: Dict[str, Any], bucket: str, rounds: int)
 
 
 class Endless(io.RawIOBase):
-    """So many zeros, from no memory."""
+    """A file of ``size`` zeros, which takes no memory."""
 
     def __init__(self, size: int) -> None:
         self.left = size
@@ -314,7 +314,7 @@ def upload(who: str, size: int) -> Dict[str, float]:
 
     from tests.servers import CephGateway, MotoServer, ceph_available
 
-    # A server for each: Ceph gives the memory of deleted objects back when it ends.
+    # A server for each upload: Ceph releases the memory of deleted objects only when it ends.
     with CephGateway() if ceph_available() else MotoServer() as server:
         bucket = server.create_bucket()
         settings = {**server.django_settings(), "AWS_STORAGE_BUCKET_NAME": bucket}

@@ -1,6 +1,6 @@
 """Runs one measured function in this process: ``python -m benchmarks.child MODULE FUNCTION JSON``.
 
-Imports nothing of the project, nor of its dependencies: what an import costs is measured too.
+It imports neither the project nor its dependencies, because the cost of imports is measured too.
 """
 
 import importlib

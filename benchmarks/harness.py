@@ -1,4 +1,4 @@
-"""What a benchmark works with: fresh processes, S3 servers, and tables of what came out."""
+"""Tools for the benchmarks: fresh processes, S3 servers, and tables of the results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Context:
 
     Args:
         repeat: How often a measurement is repeated; the median counts.
-        quick: Whether smaller numbers will do, to see that a benchmark works.
+        quick: Whether to use smaller numbers, only to see that a benchmark works.
     """
 
     def __init__(self, repeat: int = 3, quick: bool = False) -> None:
@@ -52,9 +52,9 @@ class Context:
         """Call ``function`` in fresh processes and return the median of each number it returns.
 
         Args:
-            function: At the top level of a module that imports cheaply, since its imports are
-                part of the process that is measured.
-            arguments: What JSON can carry.
+            function: A function at the top level of a module whose imports are cheap, because they
+                are part of the process that is measured.
+            arguments: Its arguments, as values that JSON can represent.
         """
         outcomes = [self._in_process(function, arguments) for _ in range(self.repeat)]
         return {
@@ -89,13 +89,13 @@ class Context:
         return self._servers["moto"]
 
     def ceph(self) -> S3Server:
-        """Ceph's gateway, started once; raises where it is not installed."""
+        """Ceph's gateway, started once; raises if it is not installed."""
         if "ceph" not in self._servers:
             self._servers["ceph"] = self._stack.enter_context(CephGateway())
         return self._servers["ceph"]
 
     def best_server(self) -> S3Server:
-        """Ceph where it is installed, else moto, whose own time then weighs on every figure."""
+        """Ceph if it is installed, otherwise moto, which is slower and affects every figure."""
         return self.ceph() if ceph_available() else self.moto()
 
     @property
@@ -104,7 +104,7 @@ class Context:
         return sorted(self._servers)
 
     def proxy(self, server: S3Server, latency: float = 0.0) -> S3Proxy:
-        """A proxy before the server which delays each request by so many seconds."""
+        """A proxy in front of the server that delays each request by ``latency`` seconds."""
         proxy = self._stack.enter_context(S3Proxy(server.endpoint_url))
         if latency:
             proxy.inject(times=None, latency=latency)
@@ -112,12 +112,12 @@ class Context:
 
 
 def load_now() -> float:
-    """How many processes want a processor, on average over a minute."""
+    """Return the load average over the last minute."""
     return round(os.getloadavg()[0], 2)
 
 
 def describe_machine() -> Dict[str, Any]:
-    """What a figure depends on, so that it can be judged later."""
+    """Return what the figures depend on, so that they can be judged later."""
     packages = ("Django", "boto3", "botocore", "django-storages")
     return {
         "python": platform.python_version(),
@@ -140,7 +140,7 @@ def format_ratio(theirs: Any, ours: Any) -> str:
 
 
 def render_table(rows: List[Row]) -> str:
-    """Cases and measures down, contenders across, each with its ratio to ours."""
+    """Return a table with a line per case and measure, and a column and ratio per contender."""
     others = [name for name in contenders_of(rows) if name != OURS]
     header = ["case", "measure", OURS]
     for other in others:

@@ -1,4 +1,4 @@
-"""What each number of a benchmark is called, its unit, and whether less or more of it is better."""
+"""The name and unit of each number in a benchmark, and whether less or more is better."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Measure(NamedTuple):
 
     name: str
     unit: str
-    #: ``"less"`` or ``"more"``; empty for what is only told.
+    #: ``"less"`` or ``"more"``; empty for numbers that are only shown for information.
     better: str = "less"
 
     @property
@@ -71,7 +71,7 @@ def cases_of(rows: List[Row], measure: str = "") -> List[str]:
 
 
 def contenders_of(rows: List[Row]) -> List[str]:
-    """Who takes part: we first, then those whom most are compared with."""
+    """The contenders: this package first, then django-storages, boto3 and the rest."""
     names = {str(row["who"]): None for row in rows}
     return sorted(names, key=lambda name: ([OURS, THEIRS, BOTO3, name].index(name), ""))
 
@@ -82,7 +82,7 @@ def find_row(rows: List[Row], case: str, who: str) -> Row:
 
 
 def format_number(value: Any) -> str:
-    """A number with the digits that count."""
+    """A number, rounded to its significant digits."""
     if value is None:
         return "-"
     if not isinstance(value, (int, float)):

@@ -1,7 +1,7 @@
-"""The most memory that this process has held.
+"""The peak memory of this process.
 
-``ru_maxrss`` would not do on Linux: a process starts with the peak of the one that started it, so
-that whatever a large parent measures in a small child is nothing.
+``ru_maxrss`` is of no use on Linux: a process inherits the peak of its parent, so a small child of
+a large parent would seem to use no memory of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_memory() -> int:
-    """Bytes resident at the worst moment since this program started."""
+    """Return the peak resident memory since this program started, in bytes."""
     if _STATUS.exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
         if found:

@@ -1,7 +1,7 @@
 """``python -m benchmarks.page``: docs/measured.md and its plots, from docs/benchmarks/*.json.
 
 The page has a place for each subject, between ``<!-- figures: SUBJECT -->`` and ``<!-- end -->``.
-What stands there is made here, and nowhere is a figure typed.
+This module generates what is there; no figure is written by hand.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MISSING = "-"
 
 
 def read_records() -> Dict[str, Dict[str, Any]]:
-    """The records that are kept, by subject."""
+    """Return the recorded figures, by subject."""
     paths = sorted(RECORDS.glob("*.json"))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
@@ -56,7 +56,7 @@ def _section(subject: str, records: Dict[str, Dict[str, Any]]) -> str:
 
 
 def describe(record: Dict[str, Any]) -> str:
-    """With what, and under which load, a record was taken."""
+    """Return the versions and the load with which figures were recorded."""
     machine = record["machine"]
     versions = [f"Python {machine['python']}"]
     versions += [f"{name} {version}" for name, version in machine["versions"].items()]

@@ -1,7 +1,7 @@
 """One picture for each subject: a panel for each measure, a group of bars for each case.
 
-Every axis is linear and begins at nought, so that bars of two panels are read alike; each bar has
-its number beside it.
+Every axis is linear and begins at zero, so that the bars of all panels can be read in the same way;
+each bar has its number beside it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def make(title: str, rows: List[Row]) -> Any:
 
 
 def draw(title: str, rows: List[Row], path: Path) -> None:
-    """Write the plot of ``rows`` to ``path``, whose ending says the format."""
+    """Write the plot of ``rows`` to ``path``, in the format of its extension."""
     figure = make(title, rows)
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""Timing calls that take well under a millisecond, beside each other."""
+"""Compares the times of calls that take well under a millisecond."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["take_turns"]
 def take_turns(
     contestants: Dict[str, Callable[[str], Any]], names: Sequence[str], rounds: int
 ) -> Dict[str, float]:
-    """Return the seconds that a call took each contestant in its best round.
+    """Return the seconds per call of each contestant in its best round.
 
-    They take turns within each round, so that what else the machine does slows all or none.
+    They take turns within each round, so that other work on the machine slows all or none.
 
     Args:
-        contestants: What to call with a name, by label.
-        names: One call for each of them in a round.
-        rounds: How many rounds.
+        contestants: Functions that take a name, by label.
+        names: The names; each contestant is called once with each of them in a round.
+        rounds: Number of rounds.
     """
     best = dict.fromkeys(contestants, float("inf"))
     for call in contestants.values():
-        call(names[0])  # what is only done once
+        call(names[0])  # work that is only done once
     for _ in range(rounds):
         for contestant, call in contestants.items():
             started = time.perf_counter()

@@ -1,10 +1,10 @@
-"""The whole site in one run: start it, upload files to it, fetch every file back.
+"""A demo of the whole site: start it, upload files to it, fetch every file back.
 
-``python example/demo.py`` prints a table and exits 0 only if every byte matched;
-``python example/demo.py --serve`` goes on serving the site afterwards.
+``python example/demo.py`` prints a table and exits with 0 only if every byte matched;
+``python example/demo.py --serve`` keeps serving the site afterwards.
 
-With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment
-the files go to that S3 server; without, to one in memory that lasts as long as the demo.
+With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment,
+the files go to that S3 server; otherwise to an in-memory server that runs as long as the demo.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 FEWEST_BUCKETS = 4
 START_SECONDS = 60
 FORBIDDEN = (401, 403)
-DISK = "workbench"  # the alias of STORAGES that is no bucket
+DISK = "workbench"  # the alias of STORAGES that is a disk, not a bucket
 
 try:
     import django
@@ -99,12 +99,12 @@ def run(serve: bool) -> int:
         if serve:
             print_line(f"\nServing The Harbour Press Office at {address} (Ctrl-C stops)")
             site.wait()
-            raise DemoError(f"The site ended by itself; its log is {log}.")
+            raise DemoError(f"The site stopped unexpectedly; its log is {log}.")
         return code
 
 
 def prepare_run_dir() -> Path:
-    """An empty database, log and workbench; the buckets are left as they are."""
+    """Delete the database, log and workbench of an earlier run; leave the buckets as they are."""
     run_dir = Path(os.environ.setdefault("PRESS_RUN_DIR", str(HERE / "run")))
     run_dir.mkdir(parents=True, exist_ok=True)
     for name in ("db.sqlite3", "db.sqlite3-journal", "site.log"):
@@ -117,7 +117,7 @@ def prepare_run_dir() -> Path:
 def start_embedded_s3(stack: contextlib.ExitStack) -> None:
     say("Starting an S3 server in memory (moto)")
     _, endpoint = start(stack, "moto's S3 server", [str(HERE / "embedded_s3.py")])
-    # Real credentials have no business at a server in memory.
+    # Real credentials must not be sent to the in-memory server.
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PII_ACCESS_KEY_ID", "PII_SECRET_ACCESS_KEY"):
         os.environ.pop(name, None)
     os.environ.update(
@@ -139,7 +139,7 @@ def start(stack, what, command, log=None):
             stderr=errors,
             env=os.environ,
             universal_newlines=True,
-            start_new_session=True,  # Ctrl-C is for the demo, which then ends its processes
+            start_new_session=True,  # Ctrl-C reaches only the demo, which then ends its processes
         )
     stack.callback(stop, process)
     ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
@@ -151,7 +151,7 @@ def start(stack, what, command, log=None):
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Both servers end when their standard input does; the rest is for one that hangs."""
+    """Close standard input, which ends both servers; kill one that hangs."""
     process.stdin.close()
     try:
         process.wait(timeout=5)
@@ -170,12 +170,12 @@ def prepare_site() -> None:
     fill_production()
     say("Creating the database")
     call_command("migrate", verbosity=0, interactive=False)
-    say("Sending the stylesheet and its kin to the static bucket (collectstatic)")
+    say("Sending the static files to their bucket (collectstatic)")
     call_command("collectstatic", verbosity=0, interactive=False)
 
 
 def fill_production() -> None:
-    """Put papers where the page "Development" reads them, as production would have."""
+    """Put papers into the production bucket, which the page "Development" reads."""
     from smart_storages.utils import get_storage
 
     for name, content in production_papers().items():
@@ -196,13 +196,15 @@ def visit(address: str) -> List[Row]:
     rows += check_development(visitor, checks)
     rows.append(check_stylesheet(visitor))
     if not checks:
-        say("Note: this S3 server takes any key and any signature, as moto does. Whom it lets in")
-        say("      proves nothing about access; set S3_ENDPOINT_URL to a server that checks.")
+        say(
+            "Note: this S3 server, like moto, accepts any key and any signature. So this run proves"
+        )
+        say("      nothing about access; set S3_ENDPOINT_URL to a server that checks them.")
     return rows
 
 
 def server_checks_signatures() -> bool:
-    """Ask for a private bucket with keys that nobody gave out."""
+    """Return whether a private bucket refuses keys that do not exist."""
     import boto3
 
     from smart_storages.utils import get_storage
@@ -226,9 +228,9 @@ def check_file(visitor, name, content, file, checks) -> Row:
     if status != 200:
         problems.append(f"the link answered {status}")
     elif received != content:
-        problems.append("the link gave other bytes")
+        problems.append("the link returned different content")
     if stored_bytes(file) != content:
-        problems.append("the bucket holds other bytes")
+        problems.append("the bucket holds different content")
     note = ""
     if file.access == "signed":
         status, _ = visitor.fetch(file.url.split("?")[0])
@@ -239,14 +241,14 @@ def check_file(visitor, name, content, file, checks) -> Row:
         else:
             note = f", {status} when unsigned (not checked)"
     elif urlsplit(file.url).query:
-        problems.append("a public link carries a signature")
+        problems.append("a public link has a signature")
     result = "; ".join(problems) or f"{len(content):,} bytes match{note}"
     place = (file.module, file.bucket, file.key, file.access, file.url)
     return Row(name, *place, result, not problems)
 
 
 def stored_bytes(file) -> bytes:
-    """What the bucket holds under the key that the page shows, past the site and its links."""
+    """Read the object at the key that the page shows, directly from the bucket."""
     from smart_storages.utils import get_storage
 
     if file.module == DISK:
@@ -256,7 +258,7 @@ def stored_bytes(file) -> bytes:
 
 
 def check_development(visitor, checks) -> List[Row]:
-    """Fetch production's papers through the site, write one file, and see production unchanged."""
+    """Fetch the papers of production, write a file, and check that production is unchanged."""
     page, upload = "/development/", draft()
     shown = visitor.read(page).files
     rows = []
@@ -280,7 +282,7 @@ def check_development(visitor, checks) -> List[Row]:
 
 
 def production_objects():
-    """Every object of the production bucket: key, checksum, time of the last change."""
+    """Return the key, ETag and modification time of every object of the production bucket."""
     from smart_storages.utils import get_storage
 
     storage = get_storage("production")
@@ -303,7 +305,7 @@ def check_stylesheet(visitor) -> Row:
 
 
 def report(rows: List[Row]) -> int:
-    """Print the table; 0 if every file came back and they lie in enough buckets."""
+    """Print the table; return 0 if every file matched and they are in enough buckets."""
     window = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print_line()
     for line in lay_out(rows, window):
@@ -322,7 +324,7 @@ def report(rows: List[Row]) -> int:
 
 
 def lay_out(rows: List[Row], window: Optional[int]) -> Iterator[str]:
-    """The lines of the table; in a window too narrow for them, each address has its own."""
+    """Yield the lines of the table; in a narrow window, each URL gets a line of its own."""
     heads = ("File", "Module", "Bucket", "Key", "Access", "Result", "URL fetched")
     table = [
         (row.file, row.module, row.bucket, row.key, row.access, row.result, short(row.url))
@@ -338,7 +340,7 @@ def lay_out(rows: List[Row], window: Optional[int]) -> Iterator[str]:
 
 
 def short(url: str) -> str:
-    """A signed address without its 300 characters of signature."""
+    """Shorten a signed URL by its 300 characters of signature."""
     base, mark, _ = url.partition("?")
     return base + (mark and "?X-Amz-...")
 

@@ -1,7 +1,7 @@
-"""An S3 server in memory for the demo: moto's, on a free port, until standard input closes.
+"""An in-memory S3 server for the demo: moto's, on a free port, until standard input closes.
 
-It keeps files and answers like S3, but checks no signature, no key and no expiry. That shows how
-the site works and proves nothing about who may read what.
+It stores files and answers like S3, but checks neither signatures nor keys nor expiry. So it shows
+how the site works, but proves nothing about who may read what.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A visitor of the site: reads pages, fills in forms, fetches files. Knows only HTTP."""
+"""A visitor of the site, which reads pages, fills in forms and fetches files, over HTTP only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import urllib3
 
 
 class VisitError(Exception):
-    """The site did not do what a visitor asked for."""
+    """The site did not answer as expected."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Visitor:
         self.http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=10, read=60), retries=False)
 
     def read(self, address: str) -> Page:
-        """The page at ``address``, which may be relative to the site."""
+        """Return the page at ``address``, which may be relative to the site."""
         url = urljoin(self.site, address)
         response = self._ask("GET", url)
         if response.status != 200:
@@ -90,7 +90,7 @@ class Visitor:
         return page
 
     def upload(self, address, fields, files) -> Dict[str, ShownFile]:
-        """Send the form at ``address``; return the files that are new, by name of their field."""
+        """Send the form at ``address``; return the new files by the name of their field."""
         form = self.read(address)
         if form.token is None:
             raise VisitError(f"{form.url} has no form with a CSRF token.")
@@ -101,7 +101,7 @@ class Visitor:
             answer = Page(form.url)
             answer.feed(response.data.decode(errors="replace"))
             why = " ".join(answer.problems) or "It gave no reason."
-            raise VisitError(f"{form.url} did not take the form ({response.status}). {why}")
+            raise VisitError(f"{form.url} did not accept the form ({response.status}). {why}")
         shown = self.read(urljoin(form.url, response.headers["Location"])).files
         new = [file for handle, file in shown.items() if handle not in form.files]
         if len(files) == len(new) == 1:
@@ -112,7 +112,7 @@ class Visitor:
         return by_field
 
     def fetch(self, url: str):
-        """Follow a file's link: no cookies, no credentials. Returns status and content."""
+        """Fetch a file without cookies or credentials; return the status and the content."""
         response = self.http.request("GET", url)
         return response.status, response.data
 

@@ -2,13 +2,13 @@
 
 ::
 
-    SmartStorageError                     base of all; never raised itself
+    SmartStorageError                     base class of all; never raised itself
     ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
     │   ├── InvalidModuleNameError        a module's name could climb out of its location
     │   ├── UnknownModuleError            SMART_STORAGE_STRICT refuses a module without an entry
-    │   ├── CircularStorageError          a storage refers to itself, by way of others too
+    │   ├── CircularStorageError          a storage refers to itself, directly or through others
     │   └── ResolutionError               no storage could be chosen for a file
-    ├── S3Error                           S3 said no, or said nothing            (OSError)
+    ├── S3Error                           S3 refused, or did not answer          (OSError)
     │   ├── ObjectNotFoundError           no object under that key               (FileNotFoundError)
     │   ├── BucketNotFoundError           no bucket of that name
     │   ├── AccessDeniedError             the credentials may not do this        (PermissionError)
@@ -23,14 +23,14 @@
     │   ├── NotFoundInBackendsError       none of them has the file              (FileNotFoundError)
     │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
     │   └── NoBackendMethodError          none of them has the method            (AttributeError)
-    ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
-    │   └── InvalidTenantNameError        what should name a tenant cannot
-    ├── TenantBlockError                  use_tenant() ended where it did not begin (RuntimeError)
-    └── TransferError                     a queued transfer could not be carried out
+    ├── RoutingRefusedError               a rule refuses access to the file      (PermissionError)
+    │   └── InvalidTenantNameError        a tenant's name is not valid
+    ├── TenantBlockError                  a use_tenant() block ended out of order (RuntimeError)
+    └── TransferError                     a queued transfer could not be done
 
-An error of S3 names the module, the bucket and the key, says what to do, and keeps the
-original exception as ``__cause__``. Where that is one of botocore's, the error can be caught as
-it, too: a 403 is an ``AccessDeniedError``, and a ``ClientError`` with ``response``.
+An error of S3 names the module, the bucket and the key, says what to do, and keeps the original
+exception as ``__cause__``. If that is an exception of botocore, the error can also be caught as
+that class: a 403 is an ``AccessDeniedError``, and also a ``ClientError`` with a ``response``.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ __all__ = [
 
 
 class SmartStorageError(Exception):
-    """Base of every error of this package; catch it to catch them all."""
+    """Base class of every error of this package; catch it to catch them all."""
 
 
 class ConfigurationError(SmartStorageError, ImproperlyConfigured):
@@ -89,7 +89,7 @@ class UnknownModuleError(ConfigurationError):
 
 
 class CircularStorageError(ConfigurationError):
-    """A storage that is made of others refers to itself, perhaps by way of them."""
+    """A storage that is built from others refers to itself, directly or through them."""
 
 
 class ResolutionError(ConfigurationError):
@@ -171,15 +171,15 @@ class PreconditionFailedError(S3Error):
 
 
 class ObjectExistsError(PreconditionFailedError, FileExistsError):
-    """The key was taken, and the write was one that must not overwrite."""
+    """The key was taken, and the write must not overwrite."""
 
 
 class ObjectChangedError(PreconditionFailedError):
-    """Somebody replaced the object between two requests of one read."""
+    """The object was replaced between two requests of one read."""
 
 
 class ContentMismatchError(S3Error):
-    """The bytes received are fewer or other than the server promised."""
+    """The bytes received are fewer than the server announced, or different."""
 
 
 class ThrottledError(S3Error):
@@ -191,11 +191,11 @@ class UnreachableError(S3Error, ConnectionError):
 
 
 class BackendsFailedError(SmartStorageError):
-    """Every backend of a composed storage failed; ``errors`` holds each one's own error.
+    """Every backend of a composed storage failed; ``errors`` holds the error of each.
 
     Args:
         what: What was attempted, as a sentence.
-        errors: Pairs of the backend's label and its error, in the order they were tried.
+        errors: Pairs of a backend's label and its error, in the order in which they were tried.
 
     Example:
         >>> str(BackendsFailedError("No backend could open 'a'.", [("disk", KeyError("a"))]))
@@ -217,33 +217,33 @@ class NotFoundInBackendsError(BackendsFailedError, FileNotFoundError):
 
 
 class BackendsUnreachableError(BackendsFailedError, ConnectionError):
-    """A backend of a composed storage did not answer, and no other could."""
+    """A backend of a composed storage did not answer, and no other backend could."""
 
 
 class NoBackendMethodError(BackendsFailedError, AttributeError, NotImplementedError):
     """No backend of a composed storage has the method.
 
-    Django's own way of lacking one, ``path`` say, is ``NotImplementedError``.
+    It is a ``NotImplementedError`` because Django's storages raise that for a missing ``path``.
     """
 
 
 class RoutingRefusedError(SmartStorageError, PermissionError):
-    """A rule keeps the file from whoever is asking: no tenant, another's file, no region.
+    """A rule refuses access to a file: there is no tenant or region, or it is another tenant's.
 
-    Not a :class:`ResolutionError`, for which a dispatcher would take its fallback.
+    It is not a :class:`ResolutionError`, because a dispatcher uses its fallback for these.
     """
 
 
 class InvalidTenantNameError(RoutingRefusedError, SuspiciousOperation):
-    """What should name a tenant cannot; Django answers such a request with 400."""
+    """A tenant's name is not valid; Django answers such a request with 400."""
 
 
 class TenantBlockError(SmartStorageError, RuntimeError):
-    """A block of ``use_tenant`` or ``use_region`` ended in another order or context than it began.
+    """A block of ``use_tenant`` or ``use_region`` ended in a different order or context.
 
-    A generator that yields in such a block is the usual cause.
+    The usual cause is a generator that yields inside such a block.
     """
 
 
 class TransferError(SmartStorageError):
-    """A queued transfer could not be carried out."""
+    """A queued transfer could not be done."""

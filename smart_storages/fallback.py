@@ -160,7 +160,7 @@ class FallbackStorage(CombiningStorage):
 
     # How each method calls the backends
 
-    def _leader(self, mode: str = "rb") -> Any:
+    def _first_storage(self, mode: str = "rb") -> Any:
         first = (self._ready or self._backends)[0]
         is_plain = first.breaker.refuses_until is None and self._timeout is None and mode == "rb"
         if not is_plain or backend_answered.receivers or logger.isEnabledFor(logging.DEBUG):
@@ -235,7 +235,7 @@ class FallbackStorage(CombiningStorage):
     def url(self, name: Any, *args: Any, **kwargs: Any) -> str:
         """Forward ``url``; see Django's ``Storage.url``."""
         check_path(name)
-        first, exists, error = self._leader(), None, None
+        first, exists, error = self._first_storage(), None, None
         if first is None or len(self._backends) == 1 or not hasattr(first, "url"):
             return str(run(self._url_steps(name, *args, **kwargs), self._perform))
         try:

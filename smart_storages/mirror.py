@@ -122,7 +122,7 @@ class MirrorStorage(CombiningStorage):
             return self._primary_steps(method, (name, *args))
         return self._first_healthy_steps(method, (name, *args), kwargs)
 
-    def _leader(self, mode: str = "rb") -> Any:
+    def _first_storage(self, mode: str = "rb") -> Any:
         is_reachable = self._breakers[id(self._primary)].refuses_until is None
         return self._primary.storage if is_reachable and mode == "rb" else None
 

@@ -1,8 +1,8 @@
-"""The signals of this package; receivers live elsewhere.
+"""The signals of this package.
 
-Each signal of a queued transfer is sent with the class of the queued storage as ``sender``,
-and ``storage`` (the storage), ``name`` (of the file) and ``transfer`` (its row of the ledger).
-A receiver that raises is logged and disturbs nothing.
+Each signal of a queued transfer is sent with the class of the queued storage as ``sender``, and
+with ``storage`` (the storage), ``name`` (of the file) and ``transfer`` (its row of the ledger). If
+a receiver raises, the error is logged, and the transfer continues.
 
 Example::
 
@@ -30,15 +30,15 @@ __all__ = [
 # Routing
 
 #: A backend of a :class:`smart_storages.fallback.FallbackStorage` answered. Arguments: ``storage``,
-#: ``method``, ``name``, ``backend`` (its label), ``failures`` (label and error of those before it).
+#: ``method``, ``name``, ``backend`` (its label), ``failures`` (labels and errors of those before).
 backend_answered = Signal()
 
 #: ``copy_on_read`` wrote a file to the first backend. Arguments: ``storage``, ``name``,
 #: ``source``, ``target`` (labels), ``size`` in bytes.
 file_copied = Signal()
 
-#: A mirror differs from the primary, or may. Arguments: ``storage``, ``name``, ``backend`` (the
-#: mirror's label), ``error``.
+#: A mirror differs, or may differ, from the primary. Arguments: ``storage``, ``name``, ``backend``
+#: (the mirror's label), ``error``.
 mirror_diverged = Signal()
 
 # Queued transfers
@@ -46,10 +46,11 @@ mirror_diverged = Signal()
 #: A file was saved locally and its row is committed.
 file_queued = Signal()
 
-#: A worker has taken a file.
+#: A worker has started to transfer a file.
 transfer_started = Signal()
 
-#: The remote holds the file, verified. Sent after the record: a worker that dies here sends none.
+#: The remote holds the file, verified. Sent after this is recorded, so if the worker dies in
+#: between, it is not sent.
 file_transferred = Signal()
 
 #: An attempt failed, and another one will follow.

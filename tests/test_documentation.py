@@ -271,13 +271,14 @@ def test_every_block_of_a_page_runs_as_it_is_printed(
     name = request.node.callspec.params["project"]
     page = TABLE.get(name, Page())
     monkeypatch.syspath_prepend(str(ROOT / "example"))
-    printed = documentation.blocks(name)
-    for number, block in enumerate(printed):
+    settled = False
+    for block in documentation.blocks(name):
         try:
             if block.language == "python":
+                if block.file == "settings.py" and settled:
+                    _check_project(project, page)  # what is printed so far belongs together
+                settled = settled or block.file == "settings.py"
                 project.run(block)
-                if [each.language for each in printed[number + 1 :][:1]] != ["python"]:
-                    _check_project(project, page)  # the blocks that belong together are there
             elif block.language in ("sh", "cron"):
                 _check_shell(block)
             elif block.language == "text":
@@ -288,6 +289,8 @@ def test_every_block_of_a_page_runs_as_it_is_printed(
                 assert block.language in ELSEWHERE, f"what is ```{block.language}?"
         except (Exception, SystemExit) as error:
             raise AssertionError(f"{block.place}: {error!r}") from error
+    if settled:
+        _check_project(project, page)
     page.afterwards(project, capsys.readouterr().out)
 
 

@@ -10,12 +10,12 @@ from smart_storages.utils import storages
 
 
 def scan_storage():
-    """The queued storage of ``STORAGES``: saved to the disk, carried to a bucket."""
+    """The queued storage of ``STORAGES``: saves to the disk, and transfers to a bucket."""
     return storages["scans"]
 
 
 class Scan(models.Model):
-    """A scan, and the name it has in its storage, wherever that is just now."""
+    """A scan; the name of its file stays the same, whether it is on the disk or in the bucket."""
 
     title = models.CharField(max_length=120)
     image = QueuedFileField(

@@ -1,4 +1,4 @@
-"""Where each scan is, in words."""
+"""Describes where each scan is, for the page."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from smart_storages.queued.models import QueuedFile
 WORDS = {
     "held": ("On this server, waiting to be sent", "signed"),
     "queued": ("On this server, in the queue", "signed"),
-    "transferring": ("On its way", "signed"),
-    "settling": ("In the bucket, checked once more", "signed"),
+    "transferring": ("Being sent to the bucket", "signed"),
+    "settling": ("In the bucket, being verified again", "signed"),
     "done": ("In the bucket", "public"),
     "failed": ("On this server, transfer failed", "wrong"),
 }
 
 
 def describe(scans):
-    """What the page shows of each scan; one query for all of them."""
+    """Return what the page shows of each scan, with a single query for all of them."""
     scans = list(scans)
     if not scans:
         return []

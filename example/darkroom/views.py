@@ -1,4 +1,4 @@
-"""The page of scans, what it asks every second, and the scans themselves."""
+"""The page of scans, the JSON that it polls every second, and the images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DarkroomPage(UploadMixin, CreateView):
     form_class = ScanForm
     template_name = "darkroom/scans.html"
     success_url = reverse_lazy("darkroom")
-    stored_message = "“{}” is here. It travels to its bucket by itself."
+    stored_message = "“{}” is saved. It will be sent to its bucket in the background."
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(scans=describe(Scan.objects.all()[:SHOWN]), **kwargs)
@@ -38,10 +38,10 @@ class DeleteScanPage(DeleteRowPage):
 
 
 def where(request):
-    """Where each scan is now."""
+    """Return where each scan is now, as JSON."""
     return JsonResponse({"scans": describe(Scan.objects.all()[:SHOWN])})
 
 
 def image(request, pk):
-    """A link that works for a while: to this server, or to the bucket once the scan is there."""
+    """Redirect to a link that expires: to this server, or to the bucket once the scan is there."""
     return redirect(get_object_or_404(Scan, pk=pk).image.url)

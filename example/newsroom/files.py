@@ -1,4 +1,4 @@
-"""What the pages say about a stored file. Asks the storage only for what costs no request."""
+"""What the pages show about a stored file, without any request to S3."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class StoredFile:
     Args:
         handle: Unique on the site, such as ``article-1-image``; ``demo.py`` finds files by it.
         label: What the file is to a reader, such as ``Picture``.
-        module: The module whose configuration chose the bucket.
+        module: The module whose configuration sets the bucket.
         bucket: The bucket's name.
         key: The object's key, location included.
         url: An address that works now: plain for a public file, signed for a private one.
-        signed: Whether ``url`` carries a signature.
-        expires: Seconds that a signed ``url`` works, from the moment the page was made.
-        why: Why it lies where it does, where a rule chose the place.
+        signed: Whether ``url`` has a signature.
+        expires: Seconds for which a signed ``url`` works, from the moment the page was made.
+        why: Why the file is there, if a rule chose the place.
         through_site: Whether ``url`` is an address of the site, which reads the file itself.
     """
 
@@ -33,7 +33,7 @@ class StoredFile:
     module: str
     bucket: str
     key: str
-    url: str = field(repr=False)  # signed, it is as good as a key for as long as it lives
+    url: str = field(repr=False)  # a signed one is a credential until it expires
     signed: bool
     expires: int
     why: str = ""
@@ -60,7 +60,7 @@ class StoredFile:
 
     @classmethod
     def of_fields(cls, instance, *field_names: str) -> List[StoredFile]:
-        """The files that ``instance`` has in ``field_names``, empty fields left out."""
+        """Return the files that ``instance`` has in ``field_names``, without empty fields."""
         found = []
         for field_name in field_names:
             value = getattr(instance, field_name)
@@ -91,7 +91,7 @@ class StoredFile:
 
     @property
     def lifetime(self) -> str:
-        """How long the link works, in words."""
+        """How long the link works, as text such as ``1 hour``."""
         for seconds, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
             count, rest = divmod(self.expires, seconds)
             if count and not rest:
@@ -100,7 +100,7 @@ class StoredFile:
 
 
 def follow(dispatcher, name):
-    """The storage at the end of every dispatcher, the name in it, and the reasons on the way."""
+    """Follow nested dispatchers; return the final storage, the name there, and the reasons."""
     step, reasons = dispatcher.explain(name), []
     while step:
         reasons.append(step.reason)

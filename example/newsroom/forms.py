@@ -11,7 +11,7 @@ from smart_storages.utils import storages
 
 
 class DescribedFields:
-    """Says to assistive technology what the page says to the eye."""
+    """Tells assistive technology what the page shows visually."""
 
     required_css_class = "required"
 

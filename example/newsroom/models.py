@@ -21,8 +21,8 @@ from smart_storages.storages import DocumentStorage, MediaStorage, SmartS3Storag
 from smart_storages.tenancy import use_tenant
 from smart_storages.utils import create_storage_class, get_storage, storages
 
-# Way 2, used by Person below: a class made from a module's name. What is given here stands above
-# SMART_STORAGE_BUCKETS; what an operator should be able to change belongs there instead.
+# Way 2, used by Person below: a class made from a module's name. Options given here override
+# SMART_STORAGE_BUCKETS; options that an operator should be able to change belong there instead.
 AvatarStorage = create_storage_class(
     "avatars", object_parameters={"CacheControl": "public, max-age=3600"}
 )
@@ -34,7 +34,7 @@ def kit_storage():
 
 
 def attachment_storage():
-    """Way 6: a dispatcher of ``STORAGES``, which looks at the size of what it is given."""
+    """Way 6: a dispatcher of ``STORAGES``, which chooses by the size of the content."""
     return storages["attachments"]
 
 
@@ -96,7 +96,7 @@ class Article(models.Model):
 
 
 class Attachment(models.Model):
-    """A file of a story; its size decides on the bucket, and its name says which it was."""
+    """A file of a story; its size decides the bucket, and its name records which it was."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="attachments")
     file = models.FileField(
@@ -116,7 +116,7 @@ class Attachment(models.Model):
 
     def save(self, *args, **kwargs) -> None:
         if self.file and not self.file._committed:
-            # Later the name alone decides, so the size is noted while there is content.
+            # Later only the name is known, so the reason is stored now, while there is content.
             storage, upload = self.file.storage, self.file.file
             self.reason = storage.explain(self.file.name, "save", content=upload).reason
         super().save(*args, **kwargs)
@@ -128,7 +128,7 @@ class Attachment(models.Model):
 
 
 class Person(models.Model):
-    """Somebody who works here, with a public portrait and a press card under lock and key."""
+    """Somebody who works here, with a public portrait and a private press card."""
 
     name = models.CharField(max_length=80)
     role = models.CharField(max_length=80)
@@ -197,7 +197,7 @@ class RowStoredFile(models.Model):
         raise NotImplementedError
 
     def on_behalf(self):
-        """The context in which the storage is asked."""
+        """The context in which the storage is used."""
         return nullcontext()
 
     def store(self, upload) -> None:
@@ -230,12 +230,12 @@ class Report(RowStoredFile):
         return storages["reports"]
 
     def on_behalf(self):
-        """The dispatcher goes to the place of the tenant in charge, and to nobody else's."""
+        """On behalf of the tenant, so that the dispatcher only uses that tenant's storage."""
         return use_tenant(self.tenant.slug)
 
 
 class Bulletin(RowStoredFile):
-    """Way 5: ``get_storage``, with the name of a module that the row decides."""
+    """Way 5: ``get_storage``, with the name of a module that depends on the row."""
 
     class Region(models.TextChoices):
         EU = "eu", "Europe"

@@ -1,4 +1,4 @@
-"""What may be uploaded. A name is easy to fake, so the first bytes have a say too."""
+"""Validators for uploads. A name is easy to fake, so the first bytes are checked too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 MAX_BYTES = 5 * 1024 * 1024
 
-# First bytes of each type, by suffix. Markup that a browser would run (SVG, HTML) is not here.
+# First bytes of each type, by suffix. Markup that a browser would run (SVG, HTML) is left out.
 IMAGES = {
     ".gif": (b"GIF87a", b"GIF89a"),
     ".jpeg": (b"\xff\xd8\xff",),
@@ -24,7 +24,7 @@ ATTACHMENTS = {**DOCUMENTS, **IMAGES, **KITS, **TABLES}
 
 
 def _validator(name, types):
-    """A function, because a migration names validators by their path."""
+    """Return a function, because a migration refers to validators by their dotted path."""
 
     def validate(upload):
         _validate(upload, types)
@@ -44,7 +44,7 @@ validate_attachment = _validator("validate_attachment", ATTACHMENTS)
 
 def _validate(upload, types):
     if getattr(upload, "_committed", False):
-        return  # in the bucket already: looking at its size would be a request for nothing
+        return  # already in the bucket; reading its size would cost a needless request
     suffix = os.path.splitext(upload.name)[1].lower()
     if suffix not in types:
         raise ValidationError(f"Choose a file of one of these types: {_listing(types)}.")

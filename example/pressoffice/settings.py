@@ -1,18 +1,18 @@
 """Settings of the example site, a press office whose files live in many buckets.
 
 The part to read is ``SMART_STORAGE_BUCKETS``. Everything that depends on where the site runs
-comes from the environment, so the same file serves a laptop, a test server and production:
+comes from the environment, so the same file works on a laptop, a test server and in production:
 
 ======================================  =========================================================
 ``S3_ENDPOINT_URL``                     an S3 server that is not AWS, such as http://127.0.0.1:9000
 ``S3_PROVIDER``                         what that server is: ``minio``, ``ceph``, ``r2`` ...
-``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  who the site is
-``AWS_REGION``                          region of every bucket that names none (``us-east-1``)
+``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  the site's credentials
+``AWS_REGION``                          region of the buckets that set none (``us-east-1``)
 ``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
 ``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
-``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  a second identity, for personal data
-``PRESS_TASKS``, ``PRESS_DARKROOM_PAUSE``  who carries scans, and after how many seconds (3)
+``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  separate credentials for personal data
+``PRESS_TASKS``, ``PRESS_DARKROOM_PAUSE``  engine that transfers scans, and seconds to wait (3)
 ``PRESS_RUN_DIR``                       the SQLite file, new scans, the workbench (``example/run``)
 ``PRESS_DEBUG``, ``PRESS_SECRET_KEY``   Django's ``DEBUG`` and ``SECRET_KEY``
 ======================================  =========================================================
@@ -30,7 +30,7 @@ RUN_DIR = Path(os.environ.get("PRESS_RUN_DIR", str(BASE_DIR / "run")))
 RUN_DIR.mkdir(parents=True, exist_ok=True)  # SQLite makes the file, not the folder
 DEBUG = os.environ.get("PRESS_DEBUG", "1") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-# Good enough for a site that only this machine reaches; a real one sets the variable.
+# Good enough for a site that only this machine can reach; a real site sets the variable.
 SECRET_KEY = os.environ.get("PRESS_SECRET_KEY", "the-harbour-press-office-example")
 
 INSTALLED_APPS = [
@@ -48,8 +48,8 @@ INSTALLED_APPS = [
 
 # --- Where files go -------------------------------------------------------------------------
 
-# The AWS_* names of django-storages are the defaults of every module below. An option left at
-# None is an option not set.
+# The AWS_* settings of django-storages are the defaults of every module below. An option that is
+# None counts as not set.
 AWS_S3_ENDPOINT_URL = os.environ.get("S3_ENDPOINT_URL") or None
 AWS_S3_REGION_NAME = os.environ.get("AWS_REGION", "us-east-1")
 AWS_S3_SIGNATURE_VERSION = "s3v4"
@@ -58,12 +58,12 @@ AWS_S3_ACCESS_KEY_ID = os.environ.get("AWS_ACCESS_KEY_ID")
 AWS_S3_SECRET_ACCESS_KEY = os.environ.get("AWS_SECRET_ACCESS_KEY")
 AWS_SESSION_TOKEN = os.environ.get("AWS_SESSION_TOKEN")
 
-# One set of buckets an environment: staging can never overwrite a file of production.
+# Each environment has its own buckets, so staging can never overwrite a file of production.
 ENVIRONMENT = os.environ.get("PRESS_ENV", "dev")
 PREFIX = os.environ.get("PRESS_BUCKET_PREFIX", f"harbour-{ENVIRONMENT}")
 
 SMART_STORAGE_BUCKETS = {
-    # Level 1, public: anybody who knows the address may read, browsers may keep it for a day.
+    # Level 1, public: anybody who knows the address may read, browsers may cache it for a day.
     "media": {
         "bucket_name": f"{PREFIX}-media",
         "location": "media/",
@@ -93,7 +93,7 @@ SMART_STORAGE_BUCKETS = {
         "file_overwrite": False,
         "querystring_expire": 3600,
     },
-    # Level 3, personal data: a bucket and an identity of its own, links that work for a minute.
+    # Level 3, personal data: its own bucket and credentials, links that work for a minute.
     "pii": {
         "bucket_name": f"{PREFIX}-pii",
         "location": "press-cards/",
@@ -104,7 +104,7 @@ SMART_STORAGE_BUCKETS = {
         "access_key": os.environ.get("PII_ACCESS_KEY_ID", AWS_S3_ACCESS_KEY_ID),
         "secret_key": os.environ.get("PII_SECRET_ACCESS_KEY", AWS_S3_SECRET_ACCESS_KEY),
     },
-    # Tenants: one pattern for all of them, each confined to a folder of its own.
+    # Tenants: one pattern for all of them, each with a folder of its own.
     "tenant_*": {
         "bucket_name": f"{PREFIX}-tenants",
         "location": "{module}/",
@@ -112,7 +112,7 @@ SMART_STORAGE_BUCKETS = {
         "file_overwrite": False,
         "querystring_expire": 900,
     },
-    # An exact name wins over the pattern: this tenant's contract asks for a bucket of its own.
+    # An exact name takes precedence over the pattern: this tenant needs a bucket of its own.
     "tenant_tidewater": {
         "bucket_name": f"{PREFIX}-tenant-tidewater",
         "default_acl": "private",
@@ -134,7 +134,7 @@ SMART_STORAGE_BUCKETS = {
     },
 }
 
-# Scans are saved to a disk first and travel to this module's bucket afterwards.
+# Scans are saved to a disk first, and then transferred to this module's bucket.
 SMART_STORAGE_BUCKETS["darkroom"] = {
     "bucket_name": f"{PREFIX}-darkroom",
     "location": "scans/",
@@ -143,7 +143,7 @@ SMART_STORAGE_BUCKETS["darkroom"] = {
     "querystring_expire": 900,
 }
 
-# Attachments of a story: the short ones at hand, the long ones where room is cheap.
+# Attachments of a story: small and large ones in different buckets.
 SMART_STORAGE_BUCKETS["attachments-small"] = {
     "bucket_name": f"{PREFIX}-attachments-small",
     "default_acl": "private",
@@ -158,8 +158,8 @@ SMART_STORAGE_BUCKETS["attachments-large"] = {
 }
 ATTACHMENT_LIMIT = 256 * 1024  # the largest attachment that counts as small, in bytes
 
-# What the page "Development" reads and never changes. A real project gives it credentials that
-# may only read; here one server plays both parts.
+# The page "Development" reads this bucket and never changes it. A real project gives it read-only
+# credentials; here both buckets are on the same server.
 SMART_STORAGE_BUCKETS["production"] = {
     "bucket_name": f"{PREFIX}-production",
     "location": "papers/",
@@ -192,12 +192,12 @@ STORAGES = {
             "task": "smart_storages.queued.tasks.TransferAndDelete",
         },
     },
-    # The tenant in charge decides; no tenant, no file. The name records whose file it is.
+    # The current tenant decides; without one, access is refused. The name records the tenant.
     "reports": {
         "BACKEND": "smart_storages.dispatcher.StorageDispatcher",
         "OPTIONS": {"resolver": "smart_storages.resolvers.ByTenant", "record_alias": True},
     },
-    # The size decides, once; the name records it, because no read could tell.
+    # The size decides at the save; the name records the choice, because a read cannot repeat it.
     "attachments": {
         "BACKEND": "smart_storages.dispatcher.StorageDispatcher",
         "OPTIONS": {
@@ -206,7 +206,7 @@ STORAGES = {
             )
         },
     },
-    # Development with the files of production: the disk first, and the bucket only to read.
+    # Development with the files of production: the disk comes first, the bucket is only read.
     "workbench": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(RUN_DIR / "workbench")},
@@ -216,12 +216,12 @@ STORAGES = {
         "OPTIONS": {"backends": ["workbench", "production"], "write_to": ["workbench"]},
     },
 }
-# Addresses of static files come from the storage; Django only insists that this has a value.
+# URLs of static files come from the storage; Django only requires that this has a value.
 STATIC_URL = "/static/"
 
-# Who carries the scans. "celery" or "django" in a real project; here a thread of this process,
-# which waits a moment so that one can watch.
-SMART_STORAGE_TASKS = os.environ.get("PRESS_TASKS", "darkroom.couriers.Courier")
+# The engine that transfers the scans: "celery" or "django" in a real project; here a thread of this
+# process, which waits a moment so that you can watch.
+SMART_STORAGE_TASKS = os.environ.get("PRESS_TASKS", "darkroom.engines.ThreadEngine")
 DARKROOM_PAUSE = float(os.environ.get("PRESS_DARKROOM_PAUSE", "3"))
 
 # --- The rest is what startproject writes ---------------------------------------------------
@@ -255,7 +255,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": RUN_DIR / "db.sqlite3",
-        # The site's server answers in threads; wait for a lock rather than fail.
+        # The site's server uses threads, so wait for a lock instead of failing.
         "OPTIONS": {"timeout": 20},
     }
 }

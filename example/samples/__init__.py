@@ -1,6 +1,6 @@
-"""What the demo uploads: stories, people, reports and bulletins of a harbour that does not exist.
+"""What the demo uploads: stories, people, reports and bulletins of a fictional harbour.
 
-The pictures in ``pictures/`` were drawn for this example; the papers are made here.
+The pictures in ``pictures/`` were drawn for this example; the papers are generated here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Upload:
 
 
 def uploads() -> List[Upload]:
-    """Everything there is to upload, in the order in which a visitor would."""
+    """Return all uploads, in the order in which a visitor would make them."""
     return [*stories(), *attachments(), *reports(), *bulletins(), *people()]
 
 

@@ -228,7 +228,7 @@ class CombiningStorage(ForwardingStorage):
     ) -> Steps:
         raise NotImplementedError
 
-    def _leader(self, mode: str = "rb") -> Any:
+    def _first_storage(self, mode: str = "rb") -> Any:
         """Return the storage that ``_steps`` would call first, so that it is called directly.
 
         ``None`` if the call has to run through ``_steps``.

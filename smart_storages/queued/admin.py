@@ -84,8 +84,8 @@ class QueuedFileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             nothing = _("None of the chosen transfers has failed: nothing was queued again.")
             self.message_user(request, nothing, messages.WARNING)
         if unsent:
-            told = _("The engine did not take %d; a sweep will send them.") % unsent
-            self.message_user(request, told, messages.WARNING)
+            text = _("The engine did not take %d; a sweep will send them.") % unsent
+            self.message_user(request, text, messages.WARNING)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: Optional[Dict[str, Any]] = None

@@ -23,7 +23,7 @@ from django.utils.module_loading import import_string
 from smart_storages.composed.health import Breaker
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.queued.transfer.carrier import carry
+from smart_storages.queued.transfer.attempt import process_row
 
 __all__ = [
     "Engine",
@@ -73,7 +73,7 @@ class Engine:
 
 def run(pk: int) -> Optional[str]:
     """Do the work of a row; the body of every task, in every engine."""
-    return carry(int(pk), enqueue)
+    return process_row(int(pk), enqueue)
 
 
 class InlineEngine(Engine):

@@ -184,12 +184,12 @@ def make_key(*parts: Tuple[Any, Optional[Mapping[str, Any]]]) -> str:
         'scratch>media'
     """
     text = ">".join(describe(reference) for reference, _ in parts)
-    told = [_plain(reference) for reference, _ in parts] + [_plain(opts) for _, opts in parts]
+    plain = [_plain(reference) for reference, _ in parts] + [_plain(opts) for _, opts in parts]
     needs_digest = any(options for _, options in parts) or any(
         not isinstance(reference, str) for reference, _ in parts
     )
     if needs_digest or len(text) > _MAX_KEY:
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
         text = f"{text[: _MAX_KEY - 13]}#{digest}"
     return text
 
@@ -205,10 +205,10 @@ def _plain(value: Any) -> Any:
         return str(value)
     if hasattr(value, "deconstruct") and not isinstance(value, type):
         path, args, kwargs = value.deconstruct()
-        told = _plain(kwargs)
+        plain = _plain(kwargs)
         if OPTION in kwargs:
-            told[OPTION] = [str(name) for name in kwargs[OPTION]]
-        return [path, _plain(args), told]
+            plain[OPTION] = [str(name) for name in kwargs[OPTION]]
+        return [path, _plain(args), plain]
     if hasattr(value, "__fspath__"):
         return str(value)
     return getattr(value, "__qualname__", type(value).__qualname__)

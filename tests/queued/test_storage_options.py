@@ -133,13 +133,15 @@ def test_what_django_queued_storage_took_is_refused_with_the_way_to_write_it_now
         lambda: QueuedStorage("scratch", "media", None, None, "old", True),  # type: ignore[arg-type]
         lambda: Old("scratch", "media"),
     ):
-        with pytest.raises(ConfigurationError, match=f": cache_prefix .'old'. is of .*{now}"):
+        with pytest.raises(
+            ConfigurationError, match=f": cache_prefix .'old'. is an option of .*{now}"
+        ):
             make()
     told = r"class ScanForViruses\(Transfer\), with a method transfer\(self, name, local, remote"
     with pytest.raises(ConfigurationError, match=told):
         QueuedStorage("scratch", "media", task=scan_for_viruses)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=told):
         make_queue(task=f"{__name__}.scan_for_viruses").save("a.txt", ContentFile(b"hello"))
-    with pytest.raises(ConfigurationError, match=r"are in smart_storages\.queued\.tasks now"):
+    with pytest.raises(ConfigurationError, match=r"are now in smart_storages\.queued\.tasks"):
         make_queue(task="queued_storage.tasks.Transfer").save("a.txt", ContentFile(b"hello"))
     assert not QueuedFile.objects.exists()

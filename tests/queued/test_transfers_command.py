@@ -108,11 +108,11 @@ def test_sweep_reports_what_it_did(queue: Any, messages: list) -> None:
 def test_sweep_forgets_old_rows_that_say_nothing(queue: Any) -> None:
     queue.save("a.txt", ContentFile(b"hello"))
     broker.deliver()
-    assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
-    assert "0 rows forgotten" in call("sweep", "--prune-days", "0"), "an attempt may be late"
+    assert "0 rows deleted" in call("sweep", "--prune-days", "1")
+    assert "0 rows deleted" in call("sweep", "--prune-days", "0"), "an attempt may be late"
     pass_time(13 * 300)
-    assert "0 rows forgotten" in call("sweep", "--prune-days", "1")
-    assert "1 rows forgotten" in call("sweep", "--prune-days", "0")
+    assert "0 rows deleted" in call("sweep", "--prune-days", "1")
+    assert "1 rows deleted" in call("sweep", "--prune-days", "0")
     assert queue.open("a.txt").read() == b"hello"
 
 
@@ -130,7 +130,7 @@ def test_a_late_attempt_does_not_delete_a_file_whose_row_was_forgotten(
     pass_time(300 * leases)
     late.lease_until -= datetime.timedelta(seconds=2000 + 300 * leases)
     forgotten = call("sweep", "--prune-days", "0")
-    assert f"{int(leases == 13)} rows forgotten" in forgotten
+    assert f"{int(leases == 13)} rows deleted" in forgotten
     ledger.mark_in_doubt(late)  # it has woken up, and says so
     pass_time(1000)
     call("sweep", "--run")

@@ -1,4 +1,4 @@
-"""Stories: the home page and one page a story."""
+"""Stories: the home page, and a page for each story."""
 
 from __future__ import annotations
 

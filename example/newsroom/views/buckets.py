@@ -11,7 +11,7 @@ from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import get_storage
 
 CREDENTIALS = {"access_key", "secret_key", "security_token"}
-# Options that a storage class may preset, so that the storage knows better than the setting.
+# Options that a storage class may preset; they are read from the storage, not from the setting.
 PRESET = {"default_acl", "file_overwrite", "location", "querystring_auth", "querystring_expire"}
 
 
@@ -30,7 +30,7 @@ class BucketsPage(TemplateView):
 
 
 def configured_modules():
-    """Pairs of a module's name and its key in the setting; a pattern once for each tenant."""
+    """Yield pairs of a module's name and its key in the setting; a pattern once per tenant."""
     for key in settings.SMART_STORAGE_BUCKETS:
         if key == "tenant_*":
             for slug in Tenant.objects.values_list("slug", flat=True):
@@ -53,7 +53,7 @@ def describe(name, key):
     own = settings.SMART_STORAGE_BUCKETS[key]
     config = get_bucket_config(name)
     config.update({option: getattr(storage, option) for option in PRESET})
-    # A storage of no module has what the AWS_* settings say.
+    # A storage without a module has only the values of the AWS_* settings.
     plain = SmartS3Storage()
     defaults = get_default_bucket_config()
     defaults.update({option: getattr(plain, option) for option in PRESET})
@@ -67,7 +67,7 @@ def describe(name, key):
         elif value == defaults.get(option):
             source = "default"
         elif option == "querystring_auth":
-            source = "implied"  # what anybody may read needs no signature
+            source = "implied"  # public files need no signature
         options.append({"name": option, "value": show(option, value), "source": source})
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""Taking a row away with its files, which Django by itself leaves in their storages."""
+"""Deleting a row together with its files, which Django by itself leaves in their storages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smart_storages.utils import storages
 
 
 def files_of(row):
-    """What deletes each file of a row, and of the rows that go with it."""
+    """Return a function for each file of a row, and of the rows deleted with it, to delete it."""
     if isinstance(row, RowStoredFile):
         return [row.delete_file]
     found = []
@@ -32,7 +32,7 @@ def files_of(row):
 
 
 def delete(row):
-    """Delete a row, then its files: a file without a row harms nobody. Returns what went wrong."""
+    """Delete a row, then its files, since a file without a row does no harm; return the errors."""
     deletions = files_of(row)
     row.delete()
     problems = []
@@ -45,17 +45,17 @@ def delete(row):
 
 
 class DeletePage(TemplateView):
-    """Asks first, and deletes when the question is answered."""
+    """Asks for confirmation on GET, and deletes on POST."""
 
     template_name = "newsroom/delete.html"
     back = reverse_lazy("home")
 
     def get_what(self):
-        """What is to be deleted, as the page calls it."""
+        """Return what is to be deleted, in the form that the page shows."""
         raise NotImplementedError
 
     def delete(self):
-        """Delete it; return what went wrong."""
+        """Delete it, and return the errors."""
         raise NotImplementedError
 
     def get_context_data(self, **kwargs):
@@ -66,7 +66,7 @@ class DeletePage(TemplateView):
         problems = self.delete()
         if problems:
             told = " ".join(problems)
-            messages.error(request, f"“{what}” is deleted, but not each of its files. {told}")
+            messages.error(request, f"“{what}” is deleted, but not all of its files. {told}")
         else:
             messages.success(request, f"“{what}” and its files are deleted.")
         return redirect(self.back)
@@ -84,7 +84,7 @@ class DeleteRowPage(DeletePage, SingleObjectMixin):
 
 
 class DeleteNewsPage(DeleteRowPage):
-    """For the models of the newsroom, by their names in the address."""
+    """For the models of the newsroom, by their names in the URL."""
 
     pages = {
         "article": (Article, "home"),
@@ -98,14 +98,14 @@ class DeleteNewsPage(DeleteRowPage):
         try:
             self.model, page = self.pages[self.kwargs["kind"]]
         except KeyError:
-            raise Http404("There is no such kind of thing.") from None
+            raise Http404("This kind of object does not exist.") from None
         what = super().get_what()
         self.back = reverse(page, args=[what.article_id] if self.model is Attachment else [])
         return what
 
 
 class DeleteDevelopmentPage(DeletePage):
-    """For a file on the disk: the fallback deletes where it writes, and never in production."""
+    """For a file on the disk: the fallback deletes only where it writes, never in production."""
 
     back = reverse_lazy("development")
 

@@ -1,4 +1,4 @@
-"""Development mode: this disk first, and behind it a production bucket that nothing changes."""
+"""Development mode: reads from this disk, then from a production bucket; writes to the disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smart_storages.utils import resolve_storage, storages
 SHOWN = 50
 DISK, PRODUCTION = "workbench", "production"
 
-# One list for each call that listens: the site answers several visitors at a time.
+# One list for each caller, because the site serves several requests at a time.
 _heard = ContextVar("heard", default=None)
 
 
@@ -34,7 +34,7 @@ backend_answered.connect(_note)
 
 @contextmanager
 def listening():
-    """A list that is given each backend that answers, and those that were asked before it."""
+    """Collect each backend that answers, with those that were tried before it, in a list."""
     heard = []
     token = _heard.set(heard)
     try:
@@ -55,7 +55,7 @@ class DevelopmentPage(UploadMixin, SavingForm, FormView):
     form_class = DevelopmentForm
     template_name = "newsroom/development.html"
     success_url = reverse_lazy("development")
-    stored_message = "“{}” is on this disk. Production has not noticed."
+    stored_message = "“{}” is on this disk. Production is unchanged."
 
     def get_context_data(self, **kwargs):
         files, problem = [], ""
@@ -101,7 +101,7 @@ def describe_one(storage, name):
 
 
 def development_file(request, name):
-    """A file from whichever backend has it; to be saved, for a browser might run it."""
+    """Serve a file from the backend that has it, as a download: a browser might run it."""
     try:
         file = storages["development"].open(name)
     except FileNotFoundError as error:

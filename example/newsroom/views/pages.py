@@ -1,4 +1,4 @@
-"""What every page with an upload form does."""
+"""What all pages with an upload form share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UploadMixin:
         try:
             response = super().form_valid(form)
         except STORAGE_ERRORS as error:
-            # Nothing was written to the database: the storage comes first, the row after it.
+            # Nothing was written to the database, because the file is stored before the row.
             form.add_error(None, f"The storage did not take the file. {error}")
             return self.form_invalid(form)
         messages.success(self.request, self.stored_message.format(self.object))

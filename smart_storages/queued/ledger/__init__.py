@@ -1,7 +1,8 @@
 """The ledger: the only record of where a queued file is, and every write to it.
 
-What the application and the workers decide comes in; rows go out. It may not know storages: a row
-holds the key of one, never its options. The rules of its states are at the top of :mod:`.writes`.
+Decisions of the application and the workers come in; rows go out. It may not know storages: a row
+holds the key of one, never its options. The states of a row are explained at the top of
+:mod:`.writes`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The named steps between which a process may die.
+"""Named steps of the queue, at which the crash tests kill the process.
 
-Each place where a crash could leave something half done calls :func:`reached` with its name.
-In production that is one comparison. The crash tests set :data:`hook` and kill the process at
-every one of these names; ``docs/queued.md`` says what each leaves behind and who repairs it.
+Each place where a crash could leave work half done calls :func:`reached` with the step's name. In
+production this costs one comparison. The crash tests set :data:`hook` and kill the process at each
+of these steps; ``docs/queued.md`` says what each crash leaves behind and what repairs it.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ STEPS = (
     "retry:requeued",
 )
 
-#: Set by tests only; called with the name of the step.
+#: Called with the name of each step; only tests set it.
 hook: Optional[Callable[[str], None]] = None
 
 
 def reached(step: str) -> None:
-    """Say that ``step`` has just been completed."""
+    """Report that ``step`` has just been completed."""
     if hook is not None:
         hook(step)

@@ -1,4 +1,4 @@
-"""The lease of a running attempt: renewed while it lives, checked before whatever it does."""
+"""The lease of a running attempt: renewed while it runs, and checked before every change."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ logger = logging.getLogger("smart_storages.queued")
 
 
 class LeaseLostError(Exception):
-    """The attempt had no lease any more, and must not touch anything."""
+    """The attempt no longer has the lease, and must not change anything."""
 
 
 class Lease:
-    """Keeps the claim on a row alive while the ``with`` block runs.
+    """Holds the lease on a row while the ``with`` block runs.
 
-    A thread renews it, but does nothing until a third of the time has passed: a short transfer
+    A thread renews it, the first time after a third of its duration, so that a short transfer
     opens no second database connection.
 
     Args:
@@ -36,20 +36,20 @@ class Lease:
         self._seconds = get_queue_settings().lease
         self._stop = threading.Event()
         self._thread: Optional[threading.Thread] = None
-        #: Whether anything was sent to the remote, which may arrive even after an error.
+        #: Whether anything was sent to the remote; it may arrive even after an error.
         self.sent = False
         self._extend(*self._clocks())
 
     @staticmethod
     def _clocks() -> Tuple[float, float]:
-        # A suspended machine stops the first clock, a corrected one moves the second.
+        # A suspended machine stops the first clock; a correction of the time moves the second.
         return time.monotonic(), time.time()
 
     def _extend(self, monotonic: float, wall: float) -> None:
         self._until = (monotonic + self._seconds, wall + self._seconds)
 
     def check(self) -> None:
-        """Raise :class:`LeaseLostError` if the lease has run out or was lost."""
+        """Raise :class:`LeaseLostError` if the lease has expired or was lost."""
         monotonic, wall = self._clocks()
         if monotonic >= self._until[0] or wall >= self._until[1]:
             raise LeaseLostError(self._row.name)
@@ -76,7 +76,7 @@ class Lease:
             started = self._clocks()
             try:
                 alive = ledger.renew(self._row)
-            except Exception:  # the database may be back before the lease has run out
+            except Exception:  # the database may be back before the lease expires
                 logger.warning("could not renew the lease on %s", self._row.name, exc_info=True)
                 continue
             if not alive:

@@ -1,16 +1,16 @@
-"""What Django's cache may remember: that a file is in the remote, and what it is called there.
+"""An optional cache of which files are in the remote, and under which name.
 
-The cache is off unless ``QUEUED_STORAGE_CACHE_KEY`` is set. It holds nothing that the ledger
-does not, and may be flushed, lost or shared at any time.
+It uses Django's cache, and is off unless ``QUEUED_STORAGE_CACHE_KEY`` is set. It holds nothing that
+the ledger does not, and may be flushed or lost at any time.
 
-A save or delete puts a mark in the place of the answer, and readers only ever add an answer
-where there is nothing: a reader that asked the ledger just before cannot bring the old answer
-back. Two things leave an old answer for as long as an answer lives, one minute: a process that dies
-between its commit and the mark; and a cache that loses the mark (it is flushed, or evicts) while
-such a reader is between the two.
+A save or delete replaces a cached name by a mark. Readers only add a name where the cache has
+nothing, so a reader that asked the ledger just before cannot bring the old name back. An outdated
+name can still stay for one minute, its time to live, in two cases: a process dies between its
+commit and writing the mark; or the cache loses the mark (flushed or evicted) while such a reader is
+between asking the ledger and adding the name.
 
-A cache that each process has for itself gets no mark from the others: it is not used, unless
-``QUEUED_STORAGE_CACHE_PER_PROCESS`` says that there is only one.
+If each process has its own cache, it gets no marks from the others. Such a cache is not used,
+unless ``QUEUED_STORAGE_CACHE_PER_PROCESS`` says that there is only one process.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ def _cache_key(storage: str, name: str) -> str:
 
 
 def is_per_process() -> bool:
-    """Whether the cache is one that other processes neither see nor mark."""
+    """Whether each process has its own cache, which the others cannot write to."""
     return isinstance(_try(caches.__getitem__, DEFAULT_CACHE_ALIAS), LocMemCache)
 
 
 def get(storage: str, name: str) -> Optional[str]:
-    """Return what a file is called in the remote, ``None`` to ask the ledger."""
+    """Return the name of a file in the remote, ``None`` if the ledger must be asked."""
     key = _cache_key(storage, name)
     return (_try(cache.get, key) or None) if key else None
 
 
 def remember(storage: str, name: str, remote_name: str) -> None:
-    """Remember that the remote holds a file."""
+    """Cache that the remote holds a file, and its name there."""
     key = _cache_key(storage, name)
     if key:
         _try(cache.add, key, remote_name, _ANSWER_SECONDS)
 
 
 def forget(storage: str, name: str) -> None:
-    """Put the mark: something is happening to the file, ask the ledger."""
+    """Write the mark, because the file is about to change: readers then ask the ledger."""
     key = _cache_key(storage, name)
     if key:
         _try(cache.set, key, _MARK, _MARK_SECONDS)
@@ -69,6 +69,6 @@ def forget(storage: str, name: str) -> None:
 def _try(operation: Callable[..., Any], *args: Any) -> Any:
     try:
         return operation(*args)
-    except Exception:  # a cache that is down slows us, no more
+    except Exception:  # if the cache is down, the ledger is asked
         logger.warning("the cache did not answer", exc_info=True)
         return None

@@ -1,4 +1,4 @@
-"""What is asked of the ledger, by everyone; nothing here writes."""
+"""Queries on the ledger; nothing here writes to it."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def connection() -> Any:
 
 
 def replace_lost_connection() -> None:
-    """Have the next statement connect anew, if the connection was lost outside a transaction."""
+    """Make the next statement reconnect if the connection was lost outside a transaction."""
     connection().close_if_unusable_or_obsolete()
 
 
 def rows() -> QuerySet[QueuedFile]:
-    """Return the ledger, read from where it is written: a replica may lag behind."""
+    """Return all rows, read from the database that is written to: a replica may lag behind."""
     return QueuedFile.objects.using(database())
 
 
@@ -53,30 +53,30 @@ def find(storage: str, name: str) -> Optional[QueuedFile]:
 
 
 def in_seconds(seconds: float) -> datetime.datetime:
-    """Return the time that is so many seconds from now."""
+    """Return the time ``seconds`` from now."""
     return timezone.now() + datetime.timedelta(seconds=seconds)
 
 
 def no_lease(now: datetime.datetime) -> Q:
-    """Match the rows that no living attempt works on."""
+    """Match the rows that no running attempt holds a lease on."""
     return Q(lease_until=None) | Q(lease_until__lt=now)
 
 
 def local_bytes(storage: str) -> int:
-    """Return how many bytes the local copies of a storage have, as far as rows know."""
+    """Return the total size in bytes of a storage's local copies that have a row."""
     kept = rows().filter(storage=storage).exclude(local_name="")
     return int(kept.aggregate(total=Sum("size"))["total"] or 0)
 
 
 def differing(storage: str, prefix: str) -> QuerySet[QueuedFile]:
-    """Return the rows under a directory that a listing of the remote would not show rightly."""
+    """Return the rows under a directory for which a listing of the remote would be wrong."""
     renamed = ~Q(remote_name="") & ~Q(remote_name=F("name"))
     under = Q(name__startswith=prefix) | Q(remote_name__startswith=prefix)
     return rows().filter(under, ~Q(state=State.DONE) | renamed, storage=storage)
 
 
 def enqueued_before(moment: datetime.datetime) -> Q:
-    """Match the rows whose last message is so old that it counts as lost."""
+    """Match the rows whose last message was sent before ``moment``, or that have none."""
     return Q(enqueued_at=None) | Q(enqueued_at__lte=moment)
 
 

@@ -18,7 +18,7 @@ __all__ = ["LocalCopy", "NameTakenError", "record_delete", "record_remote", "rec
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """What was saved, where, and how to recognise it; ``name`` is empty if nothing is local."""
+    """What was saved, where, and its checksums; ``name`` is empty if there is no local copy."""
 
     name: str
     size: int
@@ -27,12 +27,12 @@ class LocalCopy:
     host: str
 
 
-#: Takes away what was written for a row.
+#: Deletes the file that was written for a row.
 Undo = Callable[[], Any]
 
 
 class NameTakenError(Exception):
-    """Another save was faster to take a name that must not be overwritten."""
+    """Another save took the name first, and it must not be overwritten."""
 
 
 def record_save(
@@ -45,16 +45,16 @@ def record_save(
     overwrite: bool,
     undo: Undo,
 ) -> Tuple[QueuedFile, str]:
-    """Write that ``name`` is now what ``copy`` holds.
+    """Record that the content of ``name`` is now ``copy``.
 
     Args:
-        undo: Called if the row was certainly not written; not for a name that is taken.
+        undo: Called if it is certain that the row was not written; not if the name is taken.
 
     Returns:
         The row, and the name of the local copy that this one replaces (may be empty).
 
     Raises:
-        NameTakenError: Without ``overwrite``, the name belongs to a file that lives.
+        NameTakenError: Without ``overwrite``, the name belongs to a file that exists.
     """
     values: Dict[str, Any] = {
         "state": state,
@@ -69,7 +69,7 @@ def record_save(
     }
     if not overwrite:
         return _record(storage, name, values, replaceable=Q(state=State.DELETING), undo=undo)
-    # What the remote has under that name from before the ledger is replaced, not kept beside.
+    # A file that the remote has had under that name since before the ledger is replaced too.
     if_new = {"remote_name": name}
     return _record(storage, name, values, replaceable=Q(), if_new=if_new, undo=undo)
 
@@ -77,13 +77,13 @@ def record_save(
 def record_remote(
     storage: str, name: str, copy: LocalCopy, *, task: str, remote_name: str, undo: Undo
 ) -> QueuedFile:
-    """Write that ``name``, of which there is no row, is what the remote holds, verified.
+    """Record that ``name``, which has no row yet, is in the remote and verified.
 
     Args:
         undo: As for :func:`record_save`.
 
     Raises:
-        NameTakenError: There is a row. An attempt may be working on it.
+        NameTakenError: There is a row, and an attempt may be working on it.
     """
     values: Dict[str, Any] = {
         "state": State.DONE,
@@ -98,9 +98,9 @@ def record_remote(
 
 
 def record_delete(storage: str, name: str, task: str, remote_name: str) -> Tuple[QueuedFile, str]:
-    """Write a tombstone: the name is gone for readers, and stays so until a worker agreed.
+    """Write a tombstone: readers no longer see the file, and a worker deletes it in the remote.
 
-    Without a row, ``remote_name`` is what the remote has; a row knows what was written there.
+    ``remote_name`` is used if there is no row; an existing row has the name in the remote.
     """
     values = {"state": State.DELETING, "local_name": "", "finished_at": None}
     if_new = {"task": task, "remote_name": remote_name}
@@ -132,7 +132,8 @@ def _record(
     except NameTakenError:
         raise
     except BaseException:
-        # The server may have committed although its answer was lost: then nobody knows.
+        # If only the commit failed, its answer may have been lost although it succeeded: the file
+        # must stay.
         if not only_commit_is_left:
             undo()
         raise
@@ -143,7 +144,7 @@ def _write(
 ) -> Tuple[QueuedFile, str]:
     key = row_key(storage, name)
     existing = rows().filter(replaceable, key=key)
-    # The update comes first: it locks the row (or all of SQLite) before anything is read.
+    # The update comes first, because it locks the row (in SQLite, the database) before any read.
     while not existing.update(generation=F("generation") + 1):
         new = QueuedFile(key=key, storage=storage, name=name, **{**if_new, **values})
         try:
@@ -151,7 +152,7 @@ def _write(
                 new.save(using=database(), force_insert=True)
                 return new, ""
         except IntegrityError:
-            # There is such a row, maybe only since a moment; or was, until a moment ago.
+            # Another process has just added such a row, or has deleted it since.
             if replaceable and rows().filter(~replaceable, key=key).exists():
                 raise NameTakenError(name) from None
     row = rows().get(key=key)

@@ -1,4 +1,4 @@
-"""Text that goes into the ledger, as every database takes it."""
+"""Texts for the ledger, in a form that every database accepts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["check_fits", "describe_error", "longest", "storable"]
 
 
 def longest(column: str) -> int:
-    """Return how many characters a column of the ledger takes.
+    """Return how many characters a column of the ledger can hold.
 
     Example:
         >>> longest("name")
         1024
     """
     found: Optional[int] = QueuedFile._meta.get_field(column).max_length  # type: ignore[union-attr]
-    assert found is not None  # noqa: S101 - asked of columns that have one
+    assert found is not None  # noqa: S101 - only called for columns that have a limit
     return found
 
 
 def check_fits(**columns: Any) -> None:
-    """Refuse texts that are too long for their columns, which SQLite would take.
+    """Refuse texts that are too long for their columns; SQLite would accept them.
 
     Raises:
         SuspiciousFileOperation: Names the column, the text and how long it may be.
@@ -34,14 +34,14 @@ def check_fits(**columns: Any) -> None:
             what = column.replace("_", " ")
             raise SuspiciousFileOperation(
                 f"The {what} {text[:40]!r}... has {len(text)} characters, and the ledger of queued "
-                f"files takes {most}. Give a shorter one."
+                f"files holds at most {most}. Give a shorter one."
             )
 
 
 def storable(text: str) -> str:
-    r"""Return a text without what some database refuses, shown as an escape instead.
+    r"""Return a text in which the characters that some database refuses are escaped.
 
-    PostgreSQL takes no NUL, SQLite no half character, as ``os.fsdecode`` makes of bytes.
+    PostgreSQL refuses NUL, SQLite the lone surrogates that ``os.fsdecode`` makes of invalid bytes.
 
     Example:
         >>> storable("a\0b\udce9")
@@ -51,7 +51,7 @@ def storable(text: str) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the class and the text of an error, whatever the text is.
+    """Return the class and the text of an error, in a form that the ledger can hold.
 
     Example:
         >>> describe_error(KeyError("a"))
@@ -59,6 +59,6 @@ def describe_error(error: BaseException) -> str:
     """
     try:
         text = str(error)
-    except Exception as another:  # an error may fail to say what it is
+    except Exception as another:  # its __str__ may raise
         text = f"(its text raised {type(another).__name__})"
     return storable(f"{type(error).__name__}: {text}")

@@ -1,8 +1,8 @@
-"""What workers and sweeps write to the ledger, each one statement or one short transaction.
+"""What workers and sweeps write to the ledger, each in one statement or one short transaction.
 
 What the application writes, a save or a delete, is in :mod:`.recording`.
 
-The states of a row, and what moves it::
+The states of a row, and the events that change them::
 
     save ──────────────► QUEUED ──claim──► TRANSFERRING ──verified──► DONE
      │ (delayed)           ▲  ▲                │   │                   │
@@ -14,14 +14,14 @@ The states of a row, and what moves it::
 
 Three rules make it safe on any database, with or without row locks:
 
-1. *Generations.* Each save and delete adds one. Whatever a worker writes is conditional on the
-   generation it read, so what it learned about an old one changes nothing.
-2. *Leases.* One attempt at a time works on a name. The claim is one conditional ``UPDATE``; the
-   attempt renews its lease while it lives and gives it back when it ends. A newer generation
+1. *Generations.* Each save and delete increments the generation. Every write of a worker is
+   conditional on the generation that it read, so results about an old one change nothing.
+2. *Leases.* Only one attempt at a time works on a name. The claim is one conditional ``UPDATE``;
+   the attempt renews its lease while it runs and releases it when it ends. A newer generation
    waits for the end of the attempt on the older one, so two uploads of a name never race.
-3. *Doubt.* An attempt whose end nobody saw (its lease ran out) might still be writing. Until
-   ``dirty_until`` nothing that it could spoil is final: the row is SETTLING or DELETING, the
-   local copy stays, and the remote is looked at once more afterwards.
+3. *Doubt.* An attempt whose lease expired did not report its end, and might still be writing.
+   Until ``dirty_until``, nothing that it could overwrite is final: the row is SETTLING or DELETING,
+   the local copy stays, and the remote is checked once more afterwards.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ __all__ = [
 
 
 def claim(pk: int) -> Optional[QueuedFile]:
-    """Take the lease on a row that has work, or return ``None``.
+    """Take the lease on a row that has work to do, or return ``None``.
 
-    Nothing is taken that is not due, has no work, or is in the hands of a living attempt.
+    ``None`` if the row has no work, is not due yet, or a running attempt holds its lease.
     """
     now = timezone.now()
     lease = get_queue_settings().lease
@@ -90,7 +90,7 @@ def claim(pk: int) -> Optional[QueuedFile]:
     )
     row = rows().filter(pk=pk, lease_token=token).first() if taken else None
     if row is not None and row.state not in _CLAIMED:
-        # A save has come in between: the lease is ours, but the row asks to be claimed anew.
+        # A save came in between the two statements, so the row must be claimed again.
         release(row)
         return claim(pk)
     return row
@@ -100,7 +100,7 @@ _CLAIMED = (State.TRANSFERRING, State.SETTLING, State.DELETING)
 
 
 def _doubt_after_expiry(now: datetime.datetime, lease: float) -> Dict[str, Any]:
-    # A lease that was given back is empty; one that ran out still has its token.
+    # The token of a lease that was released is empty; one that expired still has its token.
     until = now + datetime.timedelta(seconds=lease)
     return {
         "dirty_until": Case(
@@ -128,7 +128,7 @@ _NO_LEASE: Dict[str, Any] = {"lease_token": "", "lease_until": None}
 
 
 def renew(row: QueuedFile) -> bool:
-    """Say that the attempt lives; ``False`` if the lease has gone to somebody else."""
+    """Extend the lease; ``False`` if another attempt has taken it."""
     until = in_seconds(get_queue_settings().lease)
     if not _leased(row).update(lease_until=until):
         return False
@@ -137,12 +137,12 @@ def renew(row: QueuedFile) -> bool:
 
 
 def release(row: QueuedFile) -> bool:
-    """Give the lease back; ``False`` if it had gone to somebody else."""
+    """Release the lease; ``False`` if another attempt has taken it."""
     return bool(_leased(row).update(**_NO_LEASE))
 
 
 def name_remote(row: QueuedFile, remote_name: str) -> bool:
-    """Claim a name in the remote before anything is written there."""
+    """Record the name in the remote, before anything is written there."""
     check_fits(remote_name=remote_name)
     if not _leased(row).update(remote_name=remote_name):
         return False
@@ -151,18 +151,18 @@ def name_remote(row: QueuedFile, remote_name: str) -> bool:
 
 
 def finish(row: QueuedFile) -> Optional[str]:
-    """Record a verified transfer, and give the lease back.
+    """Record a verified transfer, and release the lease.
 
     Returns:
-        ``DONE``; ``SETTLING`` if an attempt whose end nobody saw may still write; ``None`` if
-        the row has moved on, in which case nothing was written.
+        ``DONE``; ``SETTLING`` if an attempt whose lease expired may still write; ``None`` if the
+        row has changed since it was claimed, in which case nothing was written.
     """
     now = timezone.now()
     values: Dict[str, Any] = {"last_error": "", **_NO_LEASE}
-    # A task that writes by itself has claimed no name.
+    # A task that writes to the remote by itself has recorded no name.
     values["remote_name"] = row.remote_name or row.name
-    # The doubt is judged by the statement itself: a late worker may just be reporting it. Doubt
-    # about the same generation is none, since the same bytes again would spoil nothing.
+    # The statement itself checks for doubt, because a late worker may be recording it right now.
+    # An attempt at the same generation is harmless, because it writes the same bytes.
     certain = _no_doubt(now) | Q(dirty_generation=row.generation)
     if (
         _unchanged(row)
@@ -182,14 +182,14 @@ def _no_doubt(now: datetime.datetime) -> Q:
 
 
 def fail(row: QueuedFile, error: str, *, retry_in: Optional[float], sent: bool) -> bool:
-    """Record a failed attempt, and give the lease back.
+    """Record a failed attempt, and release the lease.
 
     Args:
-        retry_in: Seconds until the next attempt, ``None`` for no further one.
-        sent: Whether something may have been sent, which may still arrive at the remote.
+        retry_in: Seconds until the next attempt, ``None`` for no further attempt.
+        sent: Whether something was sent that may still arrive at the remote.
 
     Returns:
-        Whether the row was still the one that the attempt knew.
+        Whether it was recorded; ``False`` if the row has changed since it was claimed.
     """
     values: Dict[str, Any] = {"last_error": storable(error)[:4000], **_NO_LEASE}
     if row.state != State.DELETING:
@@ -210,9 +210,9 @@ def _note_doubt(row: QueuedFile) -> None:
 
 
 def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = False) -> bool:
-    """Put a row that nobody works on back into the queue.
+    """Put a row that no attempt works on back into the queue.
 
-    Without a local copy there is nothing to send: the remote is looked at once more.
+    Without a local copy there is nothing to send; then the remote is only verified once more.
     """
     if not row.local_name:
         state = State.SETTLING
@@ -225,7 +225,7 @@ def requeue(row: QueuedFile, *, state: str = State.QUEUED.value, reset: bool = F
 
 
 def remove(row: QueuedFile) -> bool:
-    """Drop a tombstone whose remote copy is deleted; in doubt, keep it to delete once more."""
+    """Delete a tombstone whose remote copy is deleted; in doubt, keep it for another delete."""
     if _unchanged(row).filter(_no_doubt(timezone.now())).delete()[0]:
         return True
     _unchanged(row).update(not_before=F("dirty_until"), attempts=0, **_NO_LEASE)
@@ -233,9 +233,9 @@ def remove(row: QueuedFile) -> bool:
 
 
 def forget_local(row: QueuedFile) -> bool:
-    """Take the local copy out of a finished row; only who did that may delete it.
+    """Remove the local copy from a finished row; only if this succeeded may it be deleted.
 
-    The row may have been sent back to work by now, for which this is the only copy.
+    Otherwise the row may have been queued again in the meantime, and needs this copy.
     """
     finished = rows().filter(pk=row.pk, generation=row.generation, state=State.DONE)
     named = finished.exclude(local_name="").filter(local_name=row.local_name)
@@ -243,24 +243,25 @@ def forget_local(row: QueuedFile) -> bool:
 
 
 def mark_in_doubt(row: QueuedFile) -> List[int]:
-    """An attempt that had lost its lease may have written after all: look at the remote again.
+    """Have the remote checked again, because an attempt without a lease may have written to it.
 
     Returns:
-        The rows to look at once the doubt is over.
+        Ids of the rows to check once the doubt is over.
     """
     until = in_seconds(get_queue_settings().lease)
     known = rows().filter(key=row.key)
     known.update(dirty_until=until, dirty_generation=0)
     known.filter(state=State.DONE).update(state=State.SETTLING, not_before=until)
     if not known.exists() and _is_deleted(row):
-        # The tombstone is gone already, and what we wrote would bring the file back.
+        # The tombstone is already deleted, and what this attempt wrote would bring the file back.
         return [record_delete(row.storage, row.name, row.task, row.remote_name)[0].pk]
     return list(known.values_list("pk", flat=True))
 
 
 def _is_deleted(row: QueuedFile) -> bool:
-    # Whoever finished the file since did so after our lease, and no row is pruned that soon. Later
-    # than that the file may be there, and only its row be gone. A late delete brings nothing back.
+    # If the file was finished since, that was after our lease, and no row is pruned so soon after:
+    # a missing row means that the file was deleted. Later, the row of an existing file may have
+    # been pruned. A late attempt to delete brings no file back.
     if row.state == State.DELETING or row.lease_until is None:
         return False
     lease = datetime.timedelta(seconds=get_queue_settings().lease)
@@ -268,14 +269,14 @@ def _is_deleted(row: QueuedFile) -> bool:
 
 
 def prunable(before: datetime.datetime) -> QuerySet[QueuedFile]:
-    """Return the rows that finished before, and say nothing that the remote does not."""
+    """Return the rows that finished before that time and are no longer needed."""
     kept = in_seconds(-(_DELETED_LEASES + _MARGIN_LEASES) * get_queue_settings().lease)
     return rows().filter(
         state=State.DONE, local_name="", remote_name=F("name"), finished_at__lt=min(before, kept)
     )
 
 
-#: For so many leases after an attempt's own, that there is no row means that it was deleted.
+#: For so many leases after an attempt's own, a missing row means that the file was deleted.
 _DELETED_LEASES = 10
-#: By so many leases may the clocks of hosts differ, and prune and a late attempt overlap.
+#: A margin, in leases, for clocks that differ between hosts and for overlapping prunes.
 _MARGIN_LEASES = 2

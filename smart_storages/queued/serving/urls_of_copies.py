@@ -1,9 +1,9 @@
-"""URLs of local copies: where the remote signs its URLs, so are those of files still on their way.
+"""URLs of local copies: if the remote signs its URLs, those of files not yet transferred are too.
 
-A signed URL of S3 ends, and without its signature the file is not given. The URL of a disk knows
-neither. While a file waits for its transfer, its URL therefore leads to a view of this package,
-:mod:`smart_storages.queued.serving.views`, with a signed token that says which file, and until
-when.
+A signed URL of S3 expires, and S3 refuses the file without the signature. URLs of a disk do
+neither. So while a file waits for its transfer, its URL leads to a view of this package,
+:mod:`smart_storages.queued.serving.views`, with a signed token that says which file it is for, and
+until when.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
     "url_of_copy",
 ]
 
-#: What the URLconf needs.
+#: The line that the URLconf needs.
 LINE = 'path("queued/", include("smart_storages.queued.urls"))'
 
 _VIEW = "smart_storages_queued:file"
@@ -48,9 +48,9 @@ _METHODS = ("GET", "HEAD")
 class Signed(NamedTuple):
     """How the URLs of a storage are signed."""
 
-    #: Seconds that one lives.
+    #: Seconds until a URL expires.
     life: int
-    #: Seconds in which all are the same.
+    #: Seconds for which the URL of a file stays the same.
     stable_for: int = 0
 
 
@@ -60,26 +60,26 @@ class Signed(NamedTuple):
 def signed_life(storage: Any, name: Optional[str] = None) -> Optional[Signed]:
     """Return how a storage signs its URLs, ``None`` if it does not.
 
-    A storage made of others signs if one of them does.
+    A storage built from others signs if one of them does.
 
     Args:
         storage: The storage.
-        name: Name of a file, to look at its URL where the storage's attributes do not tell;
-            without it, such a storage counts as one that does not sign.
+        name: Name of a file, whose URL is inspected if the storage's attributes do not say whether
+            it signs; without it, such a storage counts as one that does not.
     """
     found = []
     for each in _leaf_storages(storage, []):
-        told = _declared(each)
-        if told is None and name is not None:
-            told = _seen_in_url(each, name)
-        found += [told] if told else []
+        signed = _declared(each)
+        if signed is None and name is not None:
+            signed = _seen_in_url(each, name)
+        found += [signed] if signed else []
     return min(found) if found else None
 
 
 def _leaf_storages(storage: Any, seen: List[Any]) -> Iterator[Any]:
-    """Yield the storages that a storage is made of, itself if it is made of none."""
+    """Yield the storages that a storage is built from, or itself if it is not built from others."""
     while isinstance(storage, LazyObject):  # as default_storage is
-        bool(storage)  # builds what is in it
+        bool(storage)  # makes it build the storage inside
         storage = storage.__dict__["_wrapped"]
     if any(storage is each for each in seen):
         return
@@ -92,7 +92,7 @@ def _leaf_storages(storage: Any, seen: List[Any]) -> Iterator[Any]:
 
 
 def _declared(storage: Any) -> Any:
-    """Return how a storage signs; ``False`` if it does not, ``None`` if nothing tells."""
+    """Return how a storage signs; ``False`` if it does not, ``None`` if that is not known."""
     signs = getattr(storage, "querystring_auth", None)
     if isinstance(signs, bool):  # S3, and Google's storage of django-storages
         if getattr(storage, "custom_domain", None):
@@ -122,7 +122,7 @@ def _signed_by(storage: Any) -> Signed:
 def _seen_in_url(storage: Any, name: str) -> Any:
     try:
         query = parse_qsl(urlsplit(storage.url(name)).query, keep_blank_values=True)
-    except Exception:  # it cannot tell: better a signature too many than a private file for all
+    except Exception:  # not known: an unneeded signature is better than a private file made public
         return Signed(_DEFAULT_LIFE)
     names = [parameter.lower() for parameter, _ in query]
     signs = any("signature" in each or each in ("sig", "token", "hmac") for each in names)
@@ -133,7 +133,7 @@ def _seen_in_url(storage: Any, name: str) -> Any:
 
 
 class Link(NamedTuple):
-    """What a token says."""
+    """The content of a token."""
 
     storage: str
     ledger: str
@@ -146,12 +146,12 @@ class Link(NamedTuple):
 
     @property
     def seconds_left(self) -> int:
-        """Seconds until the end; none or less after it."""
+        """Seconds until it expires; zero or negative afterwards."""
         return int(self.end - time())
 
     @property
     def is_ours(self) -> bool:
-        """Whether the ledger that is asked now is the one it was made for."""
+        """Whether it was made for the ledger that is in use now."""
         return self.ledger == orphan_prefix(self.storage)
 
 
@@ -165,18 +165,18 @@ def make(key: str, name: str, signed: Signed, params: Mapping[str, Any]) -> str:
     Args:
         key: Key of the queued storage.
         name: Name of the file there.
-        signed: How the remote signs.
+        signed: How the remote signs its URLs.
         params: ``expire``, ``parameters`` and ``http_method``, as for ``url()`` of a bucket.
 
     Raises:
-        ConfigurationError: The URLconf lacks the view.
-        ValueError: The URL would live no time, or is for a method that changes the file.
+        ConfigurationError: The URLconf does not have the view.
+        ValueError: ``expire`` is not valid, or ``http_method`` would change the file.
     """
     method = params.get("http_method") or "GET"
     if method not in _METHODS:
         raise ValueError(
-            f"{name!r} waits for its transfer, and has a URL for {' and '.join(_METHODS)} only, "
-            f"not for {method!r}."
+            f"{name!r} waits for its transfer, so its URL can only be for "
+            f"{' or '.join(_METHODS)}, not for {method!r}."
         )
     given = params.get("parameters") or {}
     link = Link(
@@ -185,7 +185,7 @@ def make(key: str, name: str, signed: Signed, params: Mapping[str, Any]) -> str:
         name=name,
         end=_end(signed, params.get("expire")),
         method=method,
-        # The others are for S3 alone, as VersionId is.
+        # Other parameters, such as VersionId, only make sense for S3.
         parameters={
             word: value
             for word, value in given.items()
@@ -200,9 +200,9 @@ def make(key: str, name: str, signed: Signed, params: Mapping[str, Any]) -> str:
     except NoReverseMatch:
         raise ConfigurationError(
             f"The queued storage {key!r}: {name!r} waits for its transfer. The remote signs its "
-            "URLs, so that of the local copy is signed too, and leads through a view that the "
-            f"URLconf does not have: add {LINE} to it. If the file is nobody's secret, give the "
-            "storage signed_urls=False."
+            "URLs, so the URL of the local copy is signed too, and needs a view that the URLconf "
+            f"does not have: add {LINE} to it. If the files are public, give the storage "
+            "signed_urls=False instead."
         ) from None
 
 
@@ -226,7 +226,7 @@ def has_view() -> bool:
 
 
 def read(token: str) -> Optional[Link]:
-    """Return what a token says; ``None`` if it is forged, altered or over."""
+    """Return the content of a token; ``None`` if it is forged, altered or expired."""
     try:
         link = Link(*_signer().unsign_object(token))
     except (signing.BadSignature, TypeError, ValueError):
@@ -234,7 +234,7 @@ def read(token: str) -> Optional[Link]:
     return link if link.seconds_left > 0 else None
 
 
-# What url() says
+# The answer of url()
 
 
 def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> str:
@@ -244,26 +244,26 @@ def url_of_copy(storage: Any, name: str, place: Any, args: Any, kwargs: Any) -> 
         storage: The queued storage.
         name: Name of the file there.
         place: Where its local copy is.
-        args: What ``url()`` was given beside the name.
-        kwargs: The same, by name.
+        args: Positional arguments of ``url()`` after the name.
+        kwargs: Keyword arguments of ``url()``.
 
     Raises:
-        ConfigurationError: The URLconf lacks the view.
-        ValueError: The URL would live no time, or is for a method that changes the file.
+        ConfigurationError: The URLconf does not have the view.
+        ValueError: ``expire`` is not valid, or ``http_method`` would change the file.
     """
     signed = _signing_of(storage, name)
     if signed is not None:
         return make(storage.key, name, signed, url_params(*args, **kwargs))
     try:
         return _own_url(place, args, kwargs)
-    except (NotImplementedError, ValueError):  # a disk that no web server gives out
+    except (NotImplementedError, ValueError):  # a storage whose files have no URL
         if not has_view():
             raise
         return make(storage.key, name, Signed(_DEFAULT_LIFE), url_params(*args, **kwargs))
 
 
 def _own_url(place: Any, args: Any, kwargs: Any) -> str:
-    # Parameters of a signed URL mean nothing to a disk.
+    # FileSystemStorage.url() does not take the parameters of a signed URL.
     try:
         return str(place.storage.url(place.name, *args, **kwargs))
     except TypeError:
@@ -271,7 +271,7 @@ def _own_url(place: Any, args: Any, kwargs: Any) -> str:
 
 
 def needs_view(storage: Any) -> bool:
-    """Whether local copies of a queued storage have URLs through the view; asks no remote."""
+    """Whether the URLs of a queued storage's local copies use the view; makes no request."""
     return _signing_of(storage) is not None
 
 

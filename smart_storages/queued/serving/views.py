@@ -1,7 +1,7 @@
-"""The view behind the signed URL of a local copy: what S3 is to the URL of a transferred file.
+"""The view behind the signed URL of a local copy; it does what S3 does for a transferred file.
 
-Local copies are what users have uploaded, and come from the address of the application: nothing of
-them may run there as a script.
+Local copies are uploads of users, but are served from the origin of the application, so none of
+them may be run there as a script.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["serve"]
 
 _MAX_LOOKUPS = 5
 _REFUSED = "This link is not valid, or no longer."
-_MOST_SECONDS = 7 * 24 * 3600  # what S3 grants a signed URL at most
+_MOST_SECONDS = 7 * 24 * 3600  # the longest life of a signed URL of S3
 
-#: What a browser may show by itself: it runs no script of theirs at our address.
+#: Types that a browser may display: it runs no scripts in them.
 _INLINE = frozenset(
     [
         "application/pdf", "audio/aac", "audio/flac", "audio/mp4", "audio/mpeg", "audio/ogg",
@@ -38,13 +38,13 @@ _INLINE = frozenset(
         "video/mpeg", "video/ogg", "video/quicktime", "video/webm",
     ]
 )  # fmt: skip
-#: What could run, or be used by a page as its script or style.
+#: Types that a browser could run, or that a page could use as a script or style sheet.
 _ACTIVE = re.compile(r"text/(?!csv$|plain$)|.*(script|html|wasm|flash)|(?!image/).*[/+]xml$")
 _UNKNOWN = "application/octet-stream"
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _PACKED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-#: Parameters of S3 that become headers as they are.
+#: Parameters of S3 whose values become headers unchanged.
 _HEADERS = {
     "ResponseCacheControl": "Cache-Control",
     "ResponseContentLanguage": "Content-Language",
@@ -53,15 +53,15 @@ _HEADERS = {
 
 @require_safe
 def serve(request: Any, token: str, filename: str) -> Any:
-    """Give the local copy of a file; redirect to the remote once the file is there.
+    """Serve the local copy of a file; redirect to the remote once the file is there.
 
     Args:
-        request: A GET or a HEAD; conditions and one range are honoured.
+        request: A GET or a HEAD; conditional headers and a single range are supported.
         token: From ``url()`` of a queued storage.
         filename: The last part of the file's name, for the browser.
 
     Raises:
-        PermissionDenied: The token is forged, altered or over.
+        PermissionDenied: The token is forged, altered or expired.
         Http404: The file was deleted, or its local copy is on another host.
     """
     link = urls_of_copies.read(token)
@@ -69,7 +69,8 @@ def serve(request: Any, token: str, filename: str) -> Any:
         raise PermissionDenied(_REFUSED)
     if link.method == "HEAD" and request.method != "HEAD":
         raise PermissionDenied("This link is for HEAD only.")
-    # Whoever has the link has the file, as with S3: the asker is the one it was made for.
+    # Whoever has the link may have the file, as with S3; so the tenant and region are those that
+    # it was made for.
     with tenancy.use_tenant(link.tenant), tenancy.use_region(link.region):
         if not link.is_ours:
             raise PermissionDenied(_REFUSED)
@@ -97,7 +98,7 @@ def _answer(request: Any, link: urls_of_copies.Link) -> Any:
         seen = row.local_name
         try:
             return _give(request, link, storage.local, row)
-        except FileNotFoundError:  # it may have been carried away between the two looks
+        except FileNotFoundError:  # it may have been transferred since the ledger was asked
             continue
     raise Http404("There is no such file, or not on this host.")
 
@@ -145,11 +146,11 @@ def _give(request: Any, link: urls_of_copies.Link, local: Any, row: Any) -> Any:
 
 
 def _wanted_range(request: Any, size: int, versions: Tuple[str, str]) -> Tuple[int, int]:
-    """Return the first byte and how many; fewer than none if there are no such bytes."""
+    """Return the first byte and the number of bytes; a negative number if the range is invalid."""
     asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     version = request.headers.get("If-Range", versions[0])
     if asked is None or asked.group(0) == "bytes=-" or version not in versions:
-        return 0, size  # several ranges, too: the whole is a valid answer
+        return 0, size  # also for several ranges, where the whole file is a valid answer
     first, last = (int(each) if each else None for each in asked.groups())
     if first is None:
         first, last = max(0, size - (last or 0)), size - 1
@@ -168,12 +169,12 @@ def _stream(local: Any, row: Any, start: int, length: int) -> Any:
     response["Content-Length"] = str(length)
     if is_part:
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{row.size}"
-        response["Content-Encoding"] = "identity"  # GZipMiddleware would compress the part
+        response["Content-Encoding"] = "identity"  # keeps GZipMiddleware from compressing the part
     return response
 
 
 class _Part:
-    """So many bytes of a file, to be read once."""
+    """The next ``length`` bytes of a file, to be read once."""
 
     def __init__(self, content: Any, length: int) -> None:
         self._content = content

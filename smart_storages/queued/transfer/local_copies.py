@@ -1,4 +1,4 @@
-"""Local copies: where they are put, how they are recognised, and when a remote one equals them."""
+"""Local copies: their names, how they are written, and whether a remote file equals one."""
 
 from __future__ import annotations
 
@@ -42,15 +42,16 @@ _MOST_DIRECTORIES = 10_000
 _WRITES_PLAINLY = getattr(FileSystemStorage, "_save", None)
 _SIZE_IN_NAME = re.compile(r"[0-9a-f]{32}\.(\d+)-")
 
-#: Directories whose entry in their parent is on the disk; the inode tells one that was remade.
+#: Directories known to be flushed to the disk in their parent; the inode detects one that was
+#: deleted and created again.
 _on_disk: Set[Tuple[str, int, int]] = set()
 
 
 def new_name(storage: str, name: str, size: int) -> str:
-    """Return a local name that no copy ever had before, nor will have again.
+    """Return a local name that is never used for another copy.
 
-    A worker that is late can therefore never read, or delete, a newer copy. The size is in it, so
-    that a sweep knows a copy that was never finished.
+    So a late worker can never read or delete a newer copy. The name includes the size, so that a
+    sweep can recognise an incomplete copy.
     """
     token = uuid.uuid4().hex
     root, extension = posixpath.splitext(posixpath.basename(name))
@@ -67,13 +68,13 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
         storage: Key of the queued storage.
         name: Name that the file has for the application.
         content: A Django file; text is stored as UTF-8.
-        durable: Whether the copy must survive a power cut: it is then flushed to the disk.
+        durable: Whether to flush the copy to the disk, so that it survives a power cut.
 
     Returns:
         What was written.
 
     Raises:
-        OSError: The disk is full, or another error of the local storage; nothing is left there.
+        OSError: The disk is full, or another error of the local storage; nothing is left behind.
     """
     body, size, sha256, md5sum = measure(content)
     local_name = new_name(storage, name, size)
@@ -83,8 +84,8 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
             sync_to_disk(local, local_name)
         _check_whole(local, local_name, size)
     except BaseException as error:
-        # On a full disk, what is left of this copy would fail every save that follows. A bucket
-        # holds whole objects only, and one that does not answer is not asked once more.
+        # On a full disk, the rest of this copy would make every later save fail. A bucket holds
+        # only complete objects, so one that does not answer is not called again.
         if path_on_disk(local, local_name) or kind_of(error) != UNREACHABLE:
             delete_quietly(local, local_name)
         raise
@@ -92,20 +93,20 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
 
 
 def this_host() -> str:
-    """Return the name of this host, as the ledger has it."""
+    """Return the name of this host, in the form that the ledger holds."""
     return storable(socket.gethostname())[: longest("host")]
 
 
 def _check_whole(local: Storage, name: str, size: int) -> None:
-    # After a long stall a sweep may have taken it for one that was never finished.
+    # After a long stall, a sweep may have deleted it as incomplete.
     found = _size_on_disk(local, name)
     if found is not None and found != size:
         raise OSError(f"The local copy {name!r} has {max(found, 0)} bytes of {size}; save again.")
 
 
 def _size_on_disk(local: Storage, name: str) -> Optional[int]:
-    """Return the size of a copy, -1 if it is not there, ``None`` if the size says nothing."""
-    # A subclass may compress or encrypt what it writes.
+    """Return the size of a copy, -1 if it does not exist, ``None`` if it cannot be compared."""
+    # A storage that overrides _save() may compress or encrypt what it writes.
     if getattr(type(local), "_save", None) is not _WRITES_PLAINLY:
         return None
     try:
@@ -115,18 +116,18 @@ def _size_on_disk(local: Storage, name: str) -> Optional[int]:
 
 
 def is_unfinished(local: Storage, name: str, before: float) -> bool:
-    """Whether a copy has fewer bytes than it was to have, and got none since ``before``.
+    """Whether a copy is smaller than its name says, and was not written to since ``before``.
 
-    No row names it: what a row names was whole.
+    Only for copies without a row; a copy that has a row was complete.
 
     Args:
         local: The local storage.
         name: Name of a copy there.
         before: A time, in seconds since the epoch.
     """
-    told = _SIZE_IN_NAME.match(posixpath.basename(name))
+    expected = _SIZE_IN_NAME.match(posixpath.basename(name))
     found = _size_on_disk(local, name)
-    if told is None or found is None or not 0 <= found < int(told.group(1)):
+    if expected is None or found is None or not 0 <= found < int(expected.group(1)):
         return False
     with suppress(FileNotFoundError):
         return os.path.getmtime(local.path(name)) < before
@@ -138,7 +139,7 @@ def measure(content: Any) -> Tuple[File[Any], int, str, str]:
     sha256, md5sum, size = hashlib.sha256(), md5(), 0
     spool: Optional[BinaryIO] = None
     if not _is_seekable_binary(content):
-        # Closed with the file that wraps it.
+        # Closed together with the file that wraps it.
         spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115
     for chunk in _chunks(content):
         size += len(chunk)
@@ -168,14 +169,14 @@ def path_on_disk(storage: Any, name: str) -> Optional[str]:
     """Return where a file would be on a disk, ``None`` if the storage has no paths."""
     try:
         return str(storage.path(name))
-    except Exception:  # composed storages and others' raise what they like
+    except Exception:  # composed storages and those of other packages raise various errors
         return None
 
 
 def sync_to_disk(storage: Storage, name: str) -> None:
-    """Flush a file to the disk, and every directory that was made for it."""
+    """Flush a file to the disk, and every directory that was created for it."""
     path = path_on_disk(storage, name)
-    if path is None or not os.path.exists(path):  # a storage in memory has paths of no files
+    if path is None or not os.path.exists(path):  # an in-memory storage has paths without files
         return
     _sync(path)
     directory = os.path.dirname(path)
@@ -189,7 +190,7 @@ def sync_to_disk(storage: Storage, name: str) -> None:
         directory = os.path.dirname(directory)
         try:
             _sync(directory)
-        except PermissionError:  # not ours, so not made by us
+        except PermissionError:  # owned by another user, so not created by us
             return
         if len(_on_disk) >= _MOST_DIRECTORIES:
             _on_disk.clear()
@@ -205,9 +206,9 @@ def _sync(path: str) -> None:
 
 
 def holds(remote: Storage, name: str, row: Any) -> bool:
-    """Whether the remote's ``name`` has the size and the checksum that the ledger has.
+    """Whether the file ``name`` of the remote has the size and checksum that are in the ledger.
 
-    S3 tells the MD5 of an object that was sent in one part; anything else is read back.
+    For an object that was sent in one part, S3 reports the MD5; any other file is read.
     """
     if _s3_tells(remote, name) == (row.size, row.md5):
         return True
@@ -229,7 +230,7 @@ def _s3_tells(remote: Storage, name: str) -> Optional[Tuple[int, str]]:
     client, address = bucket_object
     try:
         head = client.head_object(**address)
-    except client.exceptions.ClientError:  # missing or forbidden: the reading back will tell
+    except client.exceptions.ClientError:  # missing or forbidden: reading the file will show it
         return None
     return head["ContentLength"], head.get("ETag", "").strip('"')
 
@@ -245,7 +246,7 @@ def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
 
 
 def delete_quietly(storage: Storage, name: str) -> bool:
-    """Delete a copy that nobody needs; a failure is logged. The sweep finds a local one again."""
+    """Delete a copy that is no longer needed. A failure is logged; the sweep retries local ones."""
     if not name:
         return True
     try:

@@ -1,4 +1,4 @@
-"""The two storages as a task sees them: under the file's own name, and with the lease watched."""
+"""The two storages that a task gets: they use the file's own name, and check the lease."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ logger = logging.getLogger("smart_storages.queued")
 
 
 class LocalView(ChoosingStorage):
-    """The local storage, in which the copy of a row has the name of its file.
+    """The local storage, in which the local copy appears under the name of its file.
 
     Args:
         inner: The local storage.
-        row: The row as it was claimed.
-        lease: The lease of the attempt; reading stops when it is lost.
+        row: The row, as it was claimed.
+        lease: The lease of the attempt; once it is lost, reads raise.
     """
 
     def __init__(self, inner: Any, row: QueuedFile, lease: Lease) -> None:
@@ -44,17 +44,18 @@ class LocalView(ChoosingStorage):
         return self.inner, self.name_of(name)
 
     def name_of(self, name: str) -> str:
-        """Return what the storage calls a file."""
+        """Return the name of a file in the local storage."""
         return self._row.local_name if name == self._row.name else name
 
     def open(self, name: str, mode: str = "rb") -> File[Any]:
-        """Open the local copy; each read makes sure that the lease still holds."""
+        """Open the local copy; each read checks that the lease is still held."""
         try:
             content = self.inner.open(self.name_of(name), mode)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"The local copy of {name!r} is not here; it was saved on {self._row.host!r}. "
-                "Run a worker there, or make local a bucket that every host reaches."
+                f"The local copy of {name!r} is not on this host; it was saved on "
+                f"{self._row.host!r}. Run a worker there, or make local a bucket that every host "
+                "can reach."
             ) from error
         return File(cast(IO[bytes], _LeasedContent(content, self._lease)), name=name)
 
@@ -63,7 +64,7 @@ class _LeasedContent:
     def __init__(self, content: Any, lease: Lease) -> None:
         self._content = content
         self._lease = lease
-        #: Whether anybody may have had any of the content.
+        #: Whether any of the content may have been read.
         self.used = False
 
     def read(self, *args: Any) -> Any:
@@ -79,18 +80,18 @@ class _LeasedContent:
         return getattr(self._content, attribute)
 
 
-#: What tells nothing of the content.
+#: Attributes that can be used without reading any of the content.
 _REVEALS_NOTHING = frozenset(
     ["close", "closed", "mode", "name", "seek", "seekable", "size", "tell"]
 )
 
 
 class RemoteView(ChoosingStorage):
-    """The remote storage, where ``save`` writes what the ledger has claimed.
+    """The remote storage, where ``save`` writes under the name recorded in the ledger.
 
     Args:
         inner: The remote storage.
-        row: The row as it was claimed.
+        row: The row, as it was claimed.
         lease: The lease of the attempt.
         overwrite: Whether the storage replaces a file by itself.
     """
@@ -124,15 +125,16 @@ class RemoteView(ChoosingStorage):
         return saved
 
     def _recording_names(self) -> Any:
-        """Return the remote as one that asks us before it writes under another name.
+        """Return a copy of the remote that records a name in the ledger before it writes.
 
-        A name that only the remote knows would stay there for good if the worker died before it
-        wrote it down. Django's storages find their names in ``get_available_name``; a composed
-        one leaves that to the storage it chooses, and tells when it has written.
+        Otherwise, if the worker died before it recorded a new name, that object would stay in the
+        remote for ever. Django's storages choose names in ``get_available_name``, which is
+        replaced here. A composed storage leaves the choice to another storage, so its name is
+        recorded only after the write, by :meth:`adopt`.
         """
         inner = self.inner
         while isinstance(inner, LazyObject):  # as default_storage is
-            bool(inner)  # builds what is in it
+            bool(inner)  # makes it build the storage inside
             inner = inner.__dict__["_wrapped"]
         if isinstance(inner, ForwardingStorage):
             return inner
@@ -152,18 +154,18 @@ class RemoteView(ChoosingStorage):
         if self._is_new:
             self.note(found)
             return found
-        # Ours alone, so that a late attempt at the same file has just written there.
+        # Only attempts at this file use the recorded name, so a late one has just written there.
         self.note(claimed)
         self.inner.delete(claimed)
         return claimed
 
     def claim(self, name: str, max_length: Optional[int] = None) -> str:
-        """Return the name to write, which is in the ledger before anything is written."""
+        """Return the name to write under, which is recorded before anything is written."""
         self._lease.check()
         claimed = self._row.remote_name
         self._is_new = not claimed
         if self._is_new:
-            most = longest("remote_name")  # of the row; a suffix may make it longer
+            most = longest("remote_name")  # a suffix may make the name longer
             limit = min(max_length or most, most)
             available = self.inner.get_available_name(name, max_length=limit)
             claimed = name if self._overwrite else available
@@ -172,14 +174,14 @@ class RemoteView(ChoosingStorage):
         self._lease.check()
         self._lease.sent = True
         if not (self._is_new or self._overwrite):
-            # Ours: an older generation, or what an attempt that died has left half written.
+            # An older generation of this file, or the rest of an attempt that died.
             self.inner.delete(claimed)
             reached("transfer:place-freed")
             self._lease.check()
         return claimed
 
     def release_name(self) -> None:
-        """Give up a name under which nothing was written: it may be somebody else's soon."""
+        """Remove a recorded name under which nothing was written; another file may get it."""
         try:
             if self.inner.exists(self._row.remote_name):
                 return
@@ -190,22 +192,22 @@ class RemoteView(ChoosingStorage):
         self._lease.sent = False
 
     def make_room(self) -> None:
-        """Delete what was written before the disk was full: it would fail every other transfer."""
+        """Delete the part that was written before the disk was full, to free its space."""
         self._lease.check()
         delete_quietly(self.inner, self._row.remote_name)
 
     def adopt(self, saved: str) -> None:
-        """Write down the other name under which the remote has put the file."""
+        """Record the different name under which the remote has stored the file."""
         try:
             self.note(saved)
         except Exception:
-            # Nobody but us knows it, and nobody would ever delete it. If the ledger has it all the
-            # same, since only its answer was lost, the next attempt finds nothing and sends again.
+            # The name is recorded nowhere else, so the object would never be deleted. If only the
+            # database's answer was lost, the next attempt finds no object and sends it again.
             self.inner.delete(saved)
             raise
 
     def note(self, remote_name: str) -> None:
-        """Write the name into the ledger."""
+        """Record the name in the ledger."""
         if not ledger.name_remote(self._row, remote_name):
             raise LeaseLostError(self._row.name)
 
@@ -213,16 +215,16 @@ class RemoteView(ChoosingStorage):
 def _name_buckets_alike(local: Any, remote: Any) -> bool:
     if isinstance(local, ConnectingMixin) and isinstance(remote, ConnectingMixin):
         return local.identify_server() == remote.identify_server()
-    # A storage of django-storages itself.
+    # One of them is a storage of django-storages itself.
     provider = get_provider(getattr(remote, "provider", None), remote.client.meta.endpoint_url)
     return provider.global_names or local.access_key == remote.access_key
 
 
 def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
-    """Let S3 copy the file, when both storages are buckets of the same server.
+    """Have S3 copy the file, if both storages are buckets of the same server.
 
     Returns:
-        Whether it did; ``False`` asks the caller to carry the bytes.
+        Whether it was copied; if ``False``, the caller has to transfer the content.
     """
     if not (isinstance(local, LocalView) and isinstance(remote, RemoteView)):
         return False
@@ -247,7 +249,8 @@ def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
             SourceClient=source[0],
         )
     except client.exceptions.ClientError:
-        # These credentials may not read the staging bucket; ours, which wrote it, may.
-        logger.info("no server-side copy of %s; it is carried instead", name, exc_info=True)
+        # The remote's credentials may not be allowed to read the staging bucket; the local
+        # storage's are.
+        logger.info("no server-side copy of %s; it is uploaded instead", name, exc_info=True)
         return False
     return True

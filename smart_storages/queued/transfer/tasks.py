@@ -1,8 +1,8 @@
 """What a worker does with a file: :class:`Transfer` and :class:`TransferAndDelete`.
 
-A project subclasses one of them to do more, and names it as ``task`` of its storage. Claiming,
-verifying, recording and retrying are not part of the task: see :mod:`.carrier`. They are imported
-from :mod:`smart_storages.queued.tasks`, which is the path that rows of the ledger hold.
+A project subclasses one of them to do more, and gives it as the ``task`` of its storage. Claiming,
+verifying, recording and retrying are not part of the task: see :mod:`.attempt`. Import the classes
+from :mod:`smart_storages.queued.tasks`, the path that rows of the ledger hold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Transfer", "TransferAndDelete", "get_task", "how_to_write"]
 
 
 class Transfer:
-    """Carry a file to the remote storage, and keep the local copy.
+    """Transfer a file to the remote storage, and keep the local copy.
 
     Example:
         >>> class TransferScan(Transfer):
@@ -33,16 +33,16 @@ class Transfer:
     delete_local = False
 
     def transfer(self, name: str, local: Storage, remote: Storage, **kwargs: Any) -> bool:
-        """Copy ``name`` from ``local`` to ``remote``. May run more than once for a file.
+        """Copy ``name`` from ``local`` to ``remote``. It may run more than once for a file.
 
         Args:
-            name: Name of the file, in both storages as they are given here.
-            local: Opens the local copy under ``name``, whatever it is called on the disk.
-            remote: The remote storage; ``save`` puts the file where the ledger expects it.
-            **kwargs: Reserved: ``size`` in bytes, ``generation``, ``attempt`` from 1.
+            name: Name of the file in ``local`` and ``remote``.
+            local: The local storage; opens the local copy under ``name``, whatever its real name.
+            remote: The remote storage; ``save`` writes the file where the ledger expects it.
+            **kwargs: Reserved: ``size`` in bytes, ``generation``, ``attempt`` (starting at 1).
 
         Returns:
-            ``True`` if the file is there, ``False`` to be asked again later. Anything else is a
+            ``True`` if the file was transferred, ``False`` to try again later. Anything else raises
             ``ValueError``.
         """
         if copy_in_s3(name, local, remote):
@@ -53,15 +53,15 @@ class Transfer:
 
 
 class TransferAndDelete(Transfer):
-    """Carry a file to the remote storage; delete the local copy once that is verified."""
+    """Transfer a file to the remote storage; delete the local copy once it is verified."""
 
     delete_local = True
 
 
 def how_to_write(task: Any) -> str:
-    """Return how a function is made a task, a sentence to follow another; empty for other things.
+    """Return a sentence for an error that says how to make a task of a function; else ``""``.
 
-    Tasks of django-queued-storage were Celery's.
+    In django-queued-storage, tasks were Celery tasks, which can be functions.
     """
     if isinstance(task, type) or not callable(task) or isinstance(task, Transfer):
         return ""
@@ -89,7 +89,7 @@ def get_task(reference: Union[str, Type[Transfer]]) -> Type[Transfer]:
     except ImportError as error:
         moved = ""
         if str(reference).startswith("queued_storage."):
-            moved = " Those of django-queued-storage are in smart_storages.queued.tasks now."
+            moved = " The tasks of django-queued-storage are now in smart_storages.queued.tasks."
         raise ConfigurationError(
             f"The task {reference!r} cannot be imported: {error}.{moved}"
         ) from error

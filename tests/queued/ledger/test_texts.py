@@ -81,7 +81,7 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_written(
             lambda queue: run(put_steps(queue, name, ContentFile(b"hello"))),
             lambda queue: queue.delete(name),
         ):
-            with pytest.raises(SuspiciousFileOperation, match=r"1025 characters.* takes 1024"):
+            with pytest.raises(SuspiciousFileOperation, match=r"1025 characters.* at most 1024"):
                 call(queue)
         assert local_files(queue) == []
         assert not queue.remote.exists("") or queue.remote.listdir("") == ([], [])
@@ -126,8 +126,8 @@ class Deepening(FileSystemStorage):
 def test_a_key_or_a_task_that_the_ledger_cannot_hold_is_refused_by_the_constructor() -> None:
     QueuedStorage("scratch", "media", key="k" * 100)
     for cls in (QueuedStorage, DelayedStorage):
-        for key, told in (("k" * 101, "101 characters"), ("a\0b", "NUL"), ("\udce9", "half")):
+        for key, told in (("k" * 101, "101 characters"), ("a\0b", "NUL"), ("\udce9", "surrogate")):
             with pytest.raises(ConfigurationError, match=f"{cls.__name__}: key .*{told}"):
                 cls("scratch", "media", key=key)
-        with pytest.raises(ConfigurationError, match=r"the path of the task.*takes 200"):
+        with pytest.raises(ConfigurationError, match=r"the path of the task.*at most 200"):
             cls("scratch", "media", task="a." * 100 + "Task")

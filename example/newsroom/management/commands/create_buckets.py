@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from smart_storages.utils import get_storage
 
-# What servers answer that know one region only, whatever it is called.
+# Error codes of servers that have only one region, whatever its name.
 NO_SUCH_REGION = {"InvalidLocationConstraint", "IllegalLocationConstraintException"}
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         done = set()
         for module in settings.SMART_STORAGE_BUCKETS:
-            # A pattern's bucket is the same for all names, so any name will do to learn it.
+            # A pattern's bucket is the same for all names, so any name gives it.
             storage = get_storage(module.replace("*", "any"))
             bucket = storage.bucket_name
             if bucket in done:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
 
 def explain(error):
-    """What S3 said, which may be nothing but a code, and what to try."""
+    """Return the error of S3, which may be only a code, and what to try."""
     if not isinstance(error, ClientError):
         return f"{error} Check S3_ENDPOINT_URL."
     code = error.response["Error"].get("Code")
@@ -46,7 +46,7 @@ def explain(error):
 
 
 def ensure_bucket(client, bucket, region):
-    """Create ``bucket`` unless it exists; say whether it had to be created."""
+    """Create ``bucket`` unless it exists; return whether it was created."""
     try:
         client.head_bucket(Bucket=bucket)
     except ClientError as error:

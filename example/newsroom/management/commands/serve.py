@@ -1,7 +1,7 @@
-"""``manage.py serve``: serves the site on a port that is free and prints its address.
+"""``manage.py serve``: serves the site on a free port and prints its address.
 
-``runserver`` works too; this one needs no port, no reloader, and ends with the process that
-started it, so that ``demo.py`` leaves nothing behind even when it is killed.
+``runserver`` works too. This command chooses a port by itself, has no reloader, and ends with the
+process that started it, so that ``demo.py`` leaves nothing running even when it is killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.core.wsgi import get_wsgi_application
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Reports failures only."""
+    """Logs only failed requests."""
 
     def log_message(self, format, *args):  # noqa: A002
         if len(args) > 1 and str(args[1]).startswith("5"):

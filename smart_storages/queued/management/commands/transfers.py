@@ -1,4 +1,4 @@
-"""``manage.py transfers list|retry|sweep|verify``: look at the ledger, and keep it going."""
+"""``manage.py transfers list|retry|sweep|verify``: show and repair the ledger."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Command"]
 
 _ERROR_WIDTH = 60
 _LARGEST_ID = 2**63 - 1
-_MOST_DAYS = 36_500  # a hundred years, which any clock can go back
+_MOST_DAYS = 36_500  # a hundred years; dates before year 1 would raise
 _MOST_SECONDS = _MOST_DAYS * 86_400
 _HEADINGS = ("ID", "STATE", "AGE", "SIZE", "ATTEMPTS", "STORAGE", "NAME", "ERROR")
 _NUMBERS = ("ID", "AGE", "SIZE", "ATTEMPTS", "ROWS")
 
 
 class Command(BaseCommand):
-    """The command; each subcommand is a method of its name."""
+    """The command; each subcommand has a method named after it."""
 
     help = "Shows and repairs the transfers of queued storages."
 
@@ -44,20 +44,26 @@ class Command(BaseCommand):
         retried.add_argument("ids", nargs="*", type=_whole(1), help="Ids; all failed ones if none.")
 
         swept = commands.add_parser(
-            "sweep", help="Re-queue what died, delete local copies that nobody needs. For cron."
+            "sweep", help="Repair lost transfers and delete unneeded local copies. For cron."
         )
         swept.add_argument(
-            "--run", action="store_true", help="Carry the files here; needs no engine nor worker."
+            "--run", action="store_true", help="Transfer in this process, without any worker."
         )
         seconds, days = _number(_MOST_SECONDS), _number(_MOST_DAYS)
-        swept.add_argument("--orphan-age", type=seconds, help="Seconds a copy without a row lives.")
-        swept.add_argument("--requeue-age", type=seconds, help="Seconds until a message is lost.")
-        swept.add_argument("--prune-days", type=days, help="Forget rows that finished before.")
+        swept.add_argument(
+            "--orphan-age", type=seconds, help="Seconds to keep a copy without a row."
+        )
+        swept.add_argument(
+            "--requeue-age", type=seconds, help="Seconds until a message counts as lost."
+        )
+        swept.add_argument("--prune-days", type=days, help="Delete rows finished so many days ago.")
 
         verified = commands.add_parser("verify", help="Compare remote files with the ledger.")
         _add_filters(verified)
         verified.add_argument(
-            "--repair", action="store_true", help="Send again what has a local copy left."
+            "--repair",
+            action="store_true",
+            help="Transfer again files that still have a local copy.",
         )
         each: Any
         for each in commands.choices.values():  # Django does so itself from 4.0 on
@@ -110,10 +116,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{sent} queued again.")
         self._tell_unsent(unsent)
         if unknown:
-            told = ", ".join(map(str, unknown))
-            raise CommandError(f"The ledger has no row {told}; 'transfers list' shows the ids.")
+            ids = ", ".join(map(str, unknown))
+            raise CommandError(f"The ledger has no row {ids}; 'transfers list' shows the ids.")
         if unsent:
-            raise CommandError("The engine did not take everything; the log says why.")
+            raise CommandError("The engine did not accept everything; the log says why.")
 
     def _tell_unsent(self, unsent: int) -> None:
         if unsent:
@@ -137,10 +143,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.local_deleted} finished local copies deleted.")
             self.stdout.write(f"{report.orphans} orphans deleted.")
             if options["prune_days"] is not None:
-                self.stdout.write(f"{pruned} rows forgotten.")
+                self.stdout.write(f"{pruned} rows deleted.")
         self._tell_unsent(report.unsent)
         for key in report.unknown:
-            self.stderr.write(f"No storage with the key {key!r}: give the renamed one key={key!r}.")
+            self.stderr.write(
+                f"No storage has the key {key!r}. If one was renamed, give it key={key!r}."
+            )
         for error in report.errors:
             self.stderr.write(error)
         if report.unsent or report.unknown or report.errors:
@@ -158,12 +166,12 @@ class Command(BaseCommand):
             raise CommandError("Some remote files are not what the ledger says.")
 
 
-def _line(told: Dict[str, Any]) -> List[str]:
-    error = " ".join(told["error"].split())[:_ERROR_WIDTH]
-    return [str(told[heading.lower()]) for heading in _HEADINGS[:-1]] + [error]
+def _line(described: Dict[str, Any]) -> List[str]:
+    error = " ".join(described["error"].split())[:_ERROR_WIDTH]
+    return [str(described[heading.lower()]) for heading in _HEADINGS[:-1]] + [error]
 
 
-# What the arguments may be
+# Validation of the arguments
 
 
 def _whole(least: int) -> Callable[[str], int]:
@@ -185,7 +193,7 @@ def _number(most: float) -> Callable[[str], float]:
             value = float(text)
         except ValueError:
             raise ArgumentTypeError(f"{text!a} is not a number.") from None
-        if not 0 <= value <= most:  # not a number is neither
+        if not 0 <= value <= most:  # false for NaN too
             raise ArgumentTypeError(f"{text} is not between 0 and {most}.")
         return value
 
@@ -195,7 +203,7 @@ def _number(most: float) -> Callable[[str], float]:
 def _text(text: str) -> str:
     try:
         text.encode()
-    except UnicodeEncodeError:  # as Python reads bytes that are not UTF-8
+    except UnicodeEncodeError:  # a surrogate, from an argument that is not UTF-8
         raise ArgumentTypeError(f"{text!a} is not valid Unicode.") from None
     if "\0" in text:
         raise ArgumentTypeError(f"{text!a} holds a NUL.")

@@ -17,7 +17,7 @@ from smart_storages.queued.ledger import crash_points
 from smart_storages.queued.ledger.lease import Lease
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer, TransferAndDelete
-from smart_storages.queued.transfer import carrier
+from smart_storages.queued.transfer import attempt
 from tests.queued import broker
 from tests.queued.conftest import local_files, pass_time, row_of
 
@@ -669,4 +669,4 @@ def test_a_row_of_a_storage_that_nobody_knows_waits_and_says_why(queue: Any) -> 
 def test_delays_double_and_end(settings: Any) -> None:
     settings.QUEUED_STORAGE_RETRY_DELAY = 60
     for attempts, seconds in ((1, 60), (2, 120), (5, 960), (60, 6 * 3600)):
-        assert seconds * 0.8 <= carrier.retry_delay(attempts) <= seconds * 1.2
+        assert seconds * 0.8 <= attempt.retry_delay(attempts) <= seconds * 1.2

@@ -1,11 +1,11 @@
-"""One attempt at a row, from the claim to the record.
+"""One attempt at a row, from the claim to the recorded result.
 
-The order is what makes it safe (the steps are those of :mod:`.steps`)::
+The order makes it safe (the steps are listed in :mod:`..ledger.crash_points`)::
 
-    claim the row -> claim a name in the remote -> upload -> read back what the remote holds
-    -> record it, if the row is still the same -> only then forget and delete the local copy
+    claim the row -> record a name in the remote -> upload -> verify what the remote holds
+    -> record the result, if the row has not changed -> only then forget and delete the local copy
 
-Whatever kills the attempt in between leaves a row that the next one starts from.
+If the attempt is killed in between, the row is left in a state from which the next one can start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from smart_storages.queued.transfer.task_storages import LocalView, RemoteView
 from smart_storages.queued.transfer.tasks import Transfer, get_task
 from smart_storages.s3.errors.logs import redact
 
-__all__ = ["Outcome", "carry", "retry_delay"]
+__all__ = ["Outcome", "process_row", "retry_delay"]
 
 logger = logging.getLogger("smart_storages.queued")
 
@@ -52,16 +52,16 @@ class Outcome:
     SUPERSEDED = "superseded"
 
 
-#: Asks an engine to come back to a row, after so many seconds.
+#: Asks an engine to process a row again, after some seconds.
 Again = Callable[[int, float], Any]
 
 
-def carry(pk: int, again: Again) -> Optional[str]:
-    """Do what a row asks for, if it asks for anything; the body of every queued task.
+def process_row(pk: int, again: Again) -> Optional[str]:
+    """Do the work of a row, if it has any; the body of every queued task.
 
     Args:
-        pk: The row. It may be gone, finished, or in other hands: then nothing happens.
-        again: Called with a row and seconds when there will be more to do for it.
+        pk: Id of the row. If it is gone, finished, or leased to another attempt, nothing happens.
+        again: Called with the row's id and seconds, if there will be more to do for it then.
 
     Returns:
         How the last attempt ended, ``None`` if there was nothing to do.
@@ -74,7 +74,7 @@ def carry(pk: int, again: Again) -> Optional[str]:
         outcome = _Attempt(row, again).run()
         if outcome != Outcome.SUPERSEDED:
             return outcome
-        # A save or delete came in meanwhile and waits for the lease that was just given back.
+        # A save or delete came in meanwhile, and waits for the lease that was just released.
 
 
 def retry_delay(attempts: int) -> float:
@@ -104,9 +104,9 @@ class _Attempt:
             raise ValueError(str(error)) from None
         except Exception as error:
             if isinstance(error, AnyDatabaseError):
-                queries.replace_lost_connection()  # else the failure could not be recorded
+                queries.replace_lost_connection()  # otherwise the failure could not be recorded
             return self._end_failed(error)
-        except BaseException as error:  # the worker was told to stop: give the row back
+        except BaseException as error:  # the worker was told to stop: put the row back
             ledger.fail(self.row, describe_error(error), retry_in=0, sent=self.lease.sent)
             ledger.release(self.row)
             raise
@@ -152,7 +152,7 @@ class _Attempt:
         return self.row.remote_name or self.row.name
 
     def _is_there_already(self) -> bool:
-        # An attempt that died between upload and record has done the work.
+        # An earlier attempt may have died after the upload, before it recorded the result.
         row = self.row
         return bool(
             row.attempts > 1
@@ -168,7 +168,7 @@ class _Attempt:
             reached("settle:verified")
             return self._finish()
         if row.local_name:
-            error = "A late attempt wrote over the transferred file; it is sent again."
+            error = "A late attempt overwrote the transferred file; it is sent again."
             return self._end_failed(TransferError(error), delay=0.0)
         error = "The remote file was changed, and no local copy is left to send it again."
         return self._end_failed(TransferError(error), retry=False)
@@ -181,7 +181,7 @@ class _Attempt:
             return self._end_superseded()
         reached("transfer:recorded")
         if state == State.SETTLING:
-            # Doubt lasts at most one lease.
+            # The doubt lasts at most one lease.
             self.again(row.pk, get_queue_settings().lease)
             return Outcome.SETTLING
         if self.task.delete_local and ledger.forget_local(row):
@@ -202,7 +202,7 @@ class _Attempt:
         reached("remove:claimed")
         remote = self.storage.remote
         self.lease.check()
-        if row.remote_name:  # else no attempt has written anything
+        if row.remote_name:  # otherwise no attempt has written anything
             self.lease.sent = True
             with suppress(FileNotFoundError):
                 remote.delete(row.remote_name)
@@ -214,7 +214,7 @@ class _Attempt:
             self.storage.moved(row.name)
             self._send(signals.file_deleted)
             return Outcome.DELETED
-        if ledger.release(row):  # still ours: a save came in meanwhile
+        if ledger.release(row):  # the lease was still ours, so a save came in meanwhile
             return self._superseded()
         self.again(row.pk, get_queue_settings().lease)
         return Outcome.SETTLING
@@ -226,7 +226,7 @@ class _Attempt:
 
     def _superseded(self) -> str:
         reached("transfer:superseded")
-        logger.info("%s was saved over or deleted during its transfer", self.row.name)
+        logger.info("%s was replaced or deleted during its transfer", self.row.name)
         return Outcome.SUPERSEDED
 
     def _end_late(self) -> str:
@@ -245,7 +245,7 @@ class _Attempt:
             retry = False
         if delay is None:
             delay = retry_delay(row.attempts)
-        # A remote of any package may tell what it signed; ours has it cleaned already.
+        # The errors of other packages' storages may contain signed URLs; ours are clean already.
         text = redact(describe_error(error))
         if not ledger.fail(row, text, retry_in=delay if retry else None, sent=self.lease.sent):
             return self._end_superseded()
@@ -255,7 +255,7 @@ class _Attempt:
             self._send(signals.transfer_retried)
             self.again(row.pk, delay)
             return Outcome.RETRY
-        logger.error("%s: given up after %d attempts: %s", row.name, row.attempts, text)
+        logger.error("%s: gave up after %d attempts: %s", row.name, row.attempts, text)
         self._send(signals.transfer_failed)
         return Outcome.FAILED
 
