@@ -105,6 +105,8 @@ DIFFERENT = {
     ("use_ssl", "url"): "the host of the bucket's region, not the one that redirects",
     ("client_config: beside", "url"): "addressing_style is not forgotten beside a client_config",
     ("client_config: beside", "client"): "addressing_style is not forgotten beside a client_config",
+    ("file_overwrite", "name"): "a random suffix where no provider says that a name can be kept",
+    ("file_overwrite", "put"): "a random suffix where no provider says that a name can be kept",
     ("use_ssl", "client"): "virtual hosts on AWS, so that URLs have the region's",
 }
 

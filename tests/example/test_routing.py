@@ -87,19 +87,15 @@ def test_a_report_that_names_another_tenant_s_folder_stays_with_its_own(visitor:
         {"tenant": "2", "title": "Whose"},
         {"upload": ("tenant_beacon.csv", b"a,b\n")},
     )["upload"]
-    assert stored.module == "tenant_gull"
-    # Nobody told the example what kind of server it has: then each name gets a suffix.
-    assert re.fullmatch(r"tenant_gull/tenant_beacon_[a-z0-9]{16}\.csv", stored.key)
+    assert (stored.module, stored.key) == ("tenant_gull", "tenant_gull/tenant_beacon.csv")
     assert visitor.fetch(stored.url) == (200, b"a,b\n")
 
 
 def test_a_report_says_what_led_to_its_place(visitor: Any, site: RunningSite) -> None:
     text = page_text(visitor, site.address + "reports/")
-    assert re.search(
-        r"Stored as tenant_tidewater/front-page_[a-z0-9]{16}\.csv\. "
-        r"The name begins with 'tenant_tidewater'\.",
-        text,
-    )
+    assert (
+        "Stored as tenant_tidewater/front-page.csv. The name begins with 'tenant_tidewater'."
+    ) in text
 
 
 @pytest.mark.parametrize(
