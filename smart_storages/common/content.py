@@ -94,7 +94,7 @@ def spool(content: Any) -> Any:
 
 
 def closed_by_exception(frame: Any) -> bool:
-    """Tell whether ``close()`` was called by a ``with`` block that an exception ends.
+    """Return whether ``close()`` was called by a ``with`` block that an exception ends.
 
     ``FieldFile``'s ``with`` block ends in ``File.__exit__``, which calls ``close()`` and keeps to
     itself that there was an exception; it stands a frame or two above.

@@ -162,7 +162,7 @@ def _is_customer_key(name: Any) -> bool:
 
 
 def holds_secret(name: str, value: Any) -> bool:
-    """Tell whether an option must stay out of migrations and pickles.
+    """Return whether an option must stay out of migrations and pickles.
 
     Example:
         >>> holds_secret("secret_key", "hunter2"), holds_secret("location", "media/")

@@ -91,7 +91,7 @@ def is_strict() -> bool:
 
 
 def has_entry(module_name: str) -> bool:
-    """Tell whether a module is one that ``SMART_STORAGE_BUCKETS`` speaks of, if that is set.
+    """Return whether a module is one that ``SMART_STORAGE_BUCKETS`` speaks of, if that is set.
 
     ``"default"`` always is: it is the module of a storage for which nobody named one.
     """

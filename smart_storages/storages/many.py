@@ -47,7 +47,7 @@ _OUT_OF_SIGHT = (
 
 
 def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
-    """Tell whether a marked copy left the file of that key alone; raise rather than guess."""
+    """Return whether a marked copy left the file of that key alone; raise rather than guess."""
     if has_token(target, key, target.read_parameters, token) is None:
         raise S3Error(
             "The copy could not be seen, so that nobody knows if it replaced the file itself. Look "

@@ -262,7 +262,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         return stat_object(self.s3_target(name), key)
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a file of that name, with one HEAD.
+        """Return whether there is a file of that name, with one HEAD.
 
         Raises:
             AccessDeniedError: S3 would not tell; the message says what may be missing.

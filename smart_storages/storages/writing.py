@@ -91,7 +91,7 @@ class _DrawnNames:
             self._keys.popitem(last=False)
 
     def take(self, bucket: str, key: str) -> bool:
-        """Tell whether a name was given out, and forget it: it is good for one file."""
+        """Return whether a name was given out, and forget it: it is good for one file."""
         return self._keys.pop((bucket, key), self) is None
 
 

@@ -1,8 +1,9 @@
-"""For which requests the lean route is open, and how it reaches a bucket.
+"""Which requests are sent directly, past botocore's client, and how they reach a bucket.
 
-How botocore would make the request is never guessed: the client is asked once per bucket, without
-network, and what it would have sent decides. Handlers of anybody else (moto's mock, a tracer),
-proxies, customer keys and signatures other than SigV4 all lead to the client.
+How botocore would make a request is never guessed. Once per bucket, the client prepares a probe
+request that is not sent, and the direct route is taken from it. Requests stay with the client where
+there are handlers of other packages (moto's mock, a tracer), proxies, customer keys, or signatures
+other than SigV4.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from smart_storages.s3.signing.sigv4 import QuerySigner, Route
 
 __all__ = ["OPERATIONS", "WRITES", "BucketRoute", "DirectClient", "Request", "direct_client_of"]
 
-#: The operations of botocore that are meant, by HTTP method.
+#: botocore's operations that read, by HTTP method.
 OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
 
 #: The operations that write; :mod:`smart_storages.s3.requests.sending` sends them.
@@ -40,10 +41,10 @@ WRITES = frozenset(
     }
 )
 
-#: Seconds a signature is good for. As long as S3 lets clocks differ for a signed header.
+#: Seconds a signature is valid: as long as S3 lets clocks differ for a signed header.
 _EXPIRES = 900
 
-#: Parameters that the lean way carries; any other one is the client's.
+#: Parameters that a direct GET or HEAD supports; a request with any other goes to the client.
 _SUPPORTED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
 
 _PROBE_KEY = "smart-storages/probe"
@@ -62,7 +63,8 @@ _EVENTS = (
     "after-call-error.s3.",
 )
 
-# What botocore's request of the probe may carry without our request missing something.
+# Headers that botocore's probe request may have. With any other header, a direct request would
+# lack something.
 _KNOWN_HEADERS = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -83,7 +85,7 @@ _read_scope = re.compile(
 
 @dataclass
 class Request:
-    """One request by boto3's names of its parameters."""
+    """One GET or HEAD, its parameters by boto3's names."""
 
     method: str
     key: str
@@ -99,7 +101,7 @@ class Request:
 
 @dataclass(frozen=True)
 class BucketRoute:
-    """How to reach one bucket without the client."""
+    """How requests reach one bucket without botocore's client."""
 
     pool: Any
     before_key: str
@@ -123,10 +125,10 @@ class BucketRoute:
 
 
 class DirectClient:
-    """What is known of one client: for which buckets the lean route is open, and its sockets."""
+    """What sends requests in place of one botocore client: routes to buckets, and sockets."""
 
     def __init__(self, client: Any) -> None:
-        # A client must be able to go while this is kept beside it.
+        # A weak reference: this object must not keep the client alive.
         self._client = weakref.ref(client)
         self._emitter = getattr(client.meta.events, "_emitter", None)
         self._routes: Dict[str, Optional[BucketRoute]] = {}
@@ -135,14 +137,14 @@ class DirectClient:
         self._pools = SocketPools(client)
 
     def route_for(self, bucket: str, request: Request) -> Optional[BucketRoute]:
-        """Return the lean way to a bucket, ``None`` if this request is the client's."""
+        """Return the direct route for a request, ``None`` if it must go to the client."""
         if not request.params.keys() <= _SUPPORTED or not request.key:
             return None
         return self.route(bucket)
 
     def route(self, bucket: str) -> Optional[BucketRoute]:
-        """Return the lean way to a bucket, ``None`` if only the client knows one."""
-        # botocore replaces this object when a handler comes or goes.
+        """Return the direct route to a bucket, ``None`` if its requests must go to the client."""
+        # botocore replaces this object when a handler is registered or removed.
         if getattr(self._emitter, "_lookup_cache", None) is not self._handlers:
             self._routes = {}
         try:
@@ -153,7 +155,7 @@ class DirectClient:
             return route
 
     def forget(self, bucket: str) -> None:
-        """Ask the client anew at the next request: it was told something, a region perhaps."""
+        """Look up the route again at the next request: S3 may have told the client a region."""
         self._routes.pop(bucket, None)
 
     def _find_route(self, bucket: str) -> Optional[BucketRoute]:
@@ -198,7 +200,7 @@ class DirectClient:
 
 
 def _ask_client(client: Any, bucket: str) -> Any:
-    """Return the request that a client would send for the probe key, unsent."""
+    """Return the request that a client would send for the probe key; it is not sent."""
     caught = []
 
     def catch(request: Any, **kwargs: Any) -> Any:
@@ -242,7 +244,7 @@ _direct_clients: weakref.WeakKeyDictionary[Any, DirectClient] = weakref.WeakKeyD
 
 
 def direct_client_of(client: Any) -> DirectClient:
-    """Return what is known of a client; it is kept as long as the client is."""
+    """Return the direct client for a botocore client; it lives as long as the client."""
     try:
         return _direct_clients[client]
     except KeyError:

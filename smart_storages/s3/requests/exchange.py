@@ -1,9 +1,9 @@
-"""One HTTP request and its answer over a connection of urllib3's pool.
+"""One HTTP request and its answer over a connection of a urllib3 pool.
 
-urllib3 opens, secures and keeps the connections; what goes over them is written and read here.
-Its own ``urlopen`` takes 0.27 to 0.30 ms of CPU time for a 4 KB upload, this takes 0.08 to 0.09.
-The methods of urllib3 whose names begin with an underscore are used in this module alone;
-``tests/s3/requests/test_exchange.py`` fails when one of them goes.
+urllib3 opens, secures and keeps the connections; requests and responses are written and read here.
+urllib3's ``urlopen`` takes 0.27 to 0.30 ms of CPU time for a 4 KB upload, this module 0.08 to 0.09.
+urllib3's private methods are used in this module alone; ``tests/s3/requests/test_exchange.py``
+fails when one of them is removed.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ __all__ = ["EXCHANGE_ERRORS", "Body", "Response", "exchange", "is_one_line", "si
 
 Body = Union[bytes, bytearray, memoryview, IO[bytes]]
 
-#: What an exchange raises where the connection fails.
+#: What :func:`exchange` raises when the connection fails.
 EXCHANGE_ERRORS = (HTTPClientError, BotoConnectionError)
 
 _BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError)
 
-#: A body up to this size, in bytes, is sent with the headers: one packet less to wait for.
+#: A body up to this size, in bytes, is sent together with the headers: this saves a packet.
 _SENT_TOGETHER = 16 * 1024
 _PIECE = 1024**2
 
-# No header and no target may hold the end of one: what follows would be another header.
+# A line break in a header or target would start another header.
 is_one_line = re.compile(r"[\x20-\x7e\x80-\xff\t]*").fullmatch
 
 
 class Response:
-    """The answer to a request, its body unread.
+    """The answer to a request, its body not read yet.
 
     Args:
         raw: The answer as :mod:`http.client` reads it.
-        pool: Where the connection goes when the body has been read.
-        connection: The connection it came over.
+        pool: The pool to which the connection returns once the body is read.
+        connection: The connection of the request.
     """
 
     __slots__ = ("_connection", "_pool", "headers", "raw", "status")
@@ -58,7 +58,7 @@ class Response:
     def __init__(self, raw: HTTPResponse, pool: Any, connection: Any) -> None:
         self.raw = raw
         self.status: int = raw.status
-        #: By lower-case name.
+        #: Headers by lower-case name.
         self.headers: Dict[str, str] = {name.lower(): value for name, value in raw.getheaders()}
         self._pool = pool
         self._connection = connection
@@ -78,7 +78,7 @@ class Response:
             self.release()
 
     def release(self) -> None:
-        """Give the connection back if the body was read to its end, else close it."""
+        """Return the connection to the pool if the body was read to its end, else close it."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -86,7 +86,7 @@ class Response:
         self.raw.close()
         if not is_kept:
             connection.close()
-        # None is the place of one that is to be made, which the pool then counts as new.
+        # None frees a slot of the pool for a connection to be made, which it counts as new.
         self._pool._put_conn(connection if is_kept else None)
 
 
@@ -97,19 +97,19 @@ def exchange(
     headers: Mapping[str, str],
     body: Optional[Body] = None,
 ) -> Response:
-    """Send a request and return the answer as it comes, whatever its status.
+    """Send a request and return the answer, whatever its status.
 
     Args:
-        pool: A pool of urllib3 for the host.
+        pool: A urllib3 pool for the host.
         method: HTTP method in capitals.
         target: Quoted path and query.
-        headers: All headers but ``Content-Length``; ``Host`` among them.
-        body: Bytes, or a file, sent from its beginning.
+        headers: All headers, ``Host`` included, except ``Content-Length``.
+        body: Bytes, or a file that is sent from its beginning.
 
     Raises:
-        ValueError: a header or the target has a character that HTTP does not carry there.
-        HTTPClientError, botocore.exceptions.ConnectionError: the connection failed; which of
-            their kinds is what botocore's client would raise.
+        ValueError: a header or the target has a character that HTTP does not allow there.
+        HTTPClientError, botocore.exceptions.ConnectionError: the connection failed; the error is
+            of the class that botocore's client would raise.
 
     Source: https://www.rfc-editor.org/rfc/rfc9112
     """
@@ -120,7 +120,7 @@ def exchange(
         try:
             _send(sock, head, body)
         except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses a large body answers and closes before it has all of it.
+            # A server that refuses a large body answers and closes before it has received it all.
             raw = _receive(sock, method)
             raw.will_close = True
         else:
@@ -140,7 +140,8 @@ def _write_head(method: str, target: str, headers: Mapping[str, str], size: Opti
         lines.append(f"Content-Length: {size}")
     for line in lines:
         if not is_one_line(line):
-            raise ValueError(f"HTTP cannot carry {line.partition(':')[0]!r}: not one line of text.")
+            name = line.partition(":")[0]
+            raise ValueError(f"HTTP cannot send {name!r}: it is not a single line of text.")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -148,7 +149,7 @@ def _connected(pool: Any, connection: Any) -> Any:
     timeout = pool.timeout
     if connection.sock is None:
         connection.timeout = timeout.connect_timeout
-        pool._validate_conn(connection)  # connects where it has to look at a certificate
+        pool._validate_conn(connection)  # connects if there is a certificate to verify
         if connection.sock is None:
             connection.connect()
     connection.sock.settimeout(timeout.read_timeout)
@@ -181,7 +182,7 @@ def _receive(sock: Any, method: str) -> HTTPResponse:
 
 
 def size_of(body: Body) -> int:
-    """Return the length of a body, and put a file at its beginning."""
+    """Return the size of a body in bytes, and rewind a file to its beginning."""
     if isinstance(body, (bytes, bytearray)):
         return len(body)
     if isinstance(body, memoryview):

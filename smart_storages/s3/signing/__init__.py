@@ -1,5 +1,5 @@
 """Signature Version 4 for URLs and browser uploads, held equal to botocore's by property tests.
 
-Credentials, a place and a time come in; signed URLs and form fields go out. It makes no request
-and knows no client beyond the one it is compared with.
+Credentials, a bucket's address and a time come in; signed URLs and form fields go out. It sends no
+request, and may not know any client except the one that its URLs are compared with.
 """
