@@ -1,8 +1,8 @@
-"""Django's debug page, with the passwords of proxies hidden among the settings that it shows.
+"""Hides the passwords of proxies among the settings on Django's debug page.
 
-Django hides a setting whose name speaks of a key, a token or a password; ``proxies`` speaks of
-none, though ``http://joe:secret@proxy:3128`` holds one. Tracebacks need nothing from here: what
-this package keeps in variables prints as ``***``.
+Django hides settings whose names contain words such as key, token or password. The name ``proxies``
+contains none, though ``http://joe:secret@proxy:3128`` has a password. Tracebacks need no filter:
+the secrets that this package keeps in variables print as ``***``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _has_password = re.compile(r"://[^/@\s]*:[^/@\s]+@").search
 class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
     """Hides ``proxies`` too: in entries, in ``OPTIONS``, ``AWS_S3_PROXIES`` and ``HTTPS_PROXY``.
 
-    With ``"smart_storages"`` in ``INSTALLED_APPS`` it is used where a project names no filter of
-    its own. Derive one's own from it.
+    With ``"smart_storages"`` in ``INSTALLED_APPS`` it is used unless the project sets a filter of
+    its own, which should be a subclass of this one.
 
     Example::
 
@@ -48,7 +48,7 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
 
 
 def adopt_reporter_filter() -> None:
-    """Have Django use our filter where a project names none of its own."""
+    """Make Django use this package's filter unless the project sets its own."""
     config.adopt_reporter_filter(
         f"{SafeExceptionReporterFilter.__module__}.{SafeExceptionReporterFilter.__qualname__}",
         f"{__name__}.{StorageExceptionReporterFilter.__qualname__}",
@@ -56,16 +56,16 @@ def adopt_reporter_filter() -> None:
 
 
 def check_reporter_filter(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Warn of a proxy's password that the project's own filter would show."""
+    """Warn about a proxy's password that the project's own filter would show."""
     path = config.get_reporter_filter()
     try:
         cleansed = import_string(path)().cleanse_setting("proxies", _SAMPLE)
-    except Exception:  # Django itself will say so, or the filter is another kind of thing
+    except Exception:  # Django itself reports it, or the filter has no such method
         return []
     shown = sorted(_find_passwords()) if "password" in str(cleansed) else []
     return [
         checks.Warning(
-            f"{where} holds a password, and Django's debug page shows it: {path}, the setting "
+            f"{where} contains a password, and Django's debug page shows it: {path}, the setting "
             "DEFAULT_EXCEPTION_REPORTER_FILTER, does not hide it.",
             hint=f"Derive that class from {__name__}.{StorageExceptionReporterFilter.__name__}.",
             id="smart_storages.W020",
@@ -85,7 +85,7 @@ def _find_passwords() -> Iterator[str]:
             if _in_proxies(params.get("OPTIONS")):
                 yield f"STORAGES[{alias!r}]['OPTIONS']['proxies']"
     except (ConfigurationError, ImproperlyConfigured):
-        return  # told of by the check of the setting
+        return  # reported by the check of the setting
 
 
 def _in_proxies(options: Any) -> bool:

@@ -4,11 +4,11 @@
 
     SmartStorageError                     base of all; never raised itself
     ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
-    │   ├── InvalidModuleNameError        a module's name could climb out of its location
+    │   ├── InvalidModuleNameError        a module's name could lead out of its location
     │   ├── UnknownModuleError            SMART_STORAGE_STRICT refuses a module without an entry
-    │   ├── CircularStorageError          a storage refers to itself, by way of others too
+    │   ├── CircularStorageError          a storage refers to itself, directly or through others
     │   └── ResolutionError               no storage could be chosen for a file
-    ├── S3Error                           S3 said no, or said nothing            (OSError)
+    ├── S3Error                           S3 refused a request or did not answer (OSError)
     │   ├── ObjectNotFoundError           no object under that key               (FileNotFoundError)
     │   ├── BucketNotFoundError           no bucket of that name
     │   ├── AccessDeniedError             the credentials may not do this        (PermissionError)
@@ -16,21 +16,21 @@
     │   ├── PreconditionFailedError       a condition of the request did not hold
     │   │   ├── ObjectExistsError         the key was taken by another writer    (FileExistsError)
     │   │   └── ObjectChangedError        the object changed while it was read
-    │   ├── ContentMismatchError          bytes or checksum differ from what was promised
-    │   ├── ThrottledError                still "slow down" after every retry
-    │   └── UnreachableError              no answer after every retry            (ConnectionError)
+    │   ├── ContentMismatchError          bytes or checksum differ from the expected ones
+    │   ├── ThrottledError                still "slow down" after the last retry
+    │   └── UnreachableError              no answer after the last retry         (ConnectionError)
     ├── BackendsFailedError               every backend of a composed storage failed
     │   ├── NotFoundInBackendsError       none of them has the file              (FileNotFoundError)
     │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
     │   └── NoBackendMethodError          none of them has the method            (AttributeError)
-    ├── RoutingRefusedError               a rule keeps the file from the asker   (PermissionError)
-    │   └── InvalidTenantNameError        what should name a tenant cannot
-    ├── TenantBlockError                  use_tenant() ended where it did not begin (RuntimeError)
+    ├── RoutingRefusedError               a rule denies access to the file       (PermissionError)
+    │   └── InvalidTenantNameError        the value is not valid as a tenant's name
+    ├── TenantBlockError                  use_tenant() ended out of order        (RuntimeError)
     └── TransferError                     a queued transfer could not be carried out
 
-An error of S3 names the module, the bucket and the key, says what to do, and keeps the
-original exception as ``__cause__``. Where that is one of botocore's, the error can be caught as
-it, too: a 403 is an ``AccessDeniedError``, and a ``ClientError`` with ``response``.
+An S3 error names the module, the bucket and the key, says what to do, and keeps the original
+exception as ``__cause__``. If that is an error of botocore, it can also be caught under botocore's
+class: a 403 is an ``AccessDeniedError`` and also a ``ClientError`` with ``response``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ConfigurationError(SmartStorageError, ImproperlyConfigured):
 
 
 class InvalidModuleNameError(ConfigurationError, SuspiciousFileOperation):
-    """A module's name could climb out of its location; Django answers such a request with 400."""
+    """A module's name could lead out of its location; Django answers such a request with 400."""
 
 
 class UnknownModuleError(ConfigurationError):
@@ -89,7 +89,7 @@ class UnknownModuleError(ConfigurationError):
 
 
 class CircularStorageError(ConfigurationError):
-    """A storage that is made of others refers to itself, perhaps by way of them."""
+    """A composed storage refers to itself, directly or through other storages."""
 
 
 class ResolutionError(ConfigurationError):
@@ -171,15 +171,15 @@ class PreconditionFailedError(S3Error):
 
 
 class ObjectExistsError(PreconditionFailedError, FileExistsError):
-    """The key was taken, and the write was one that must not overwrite."""
+    """The key is taken, and the write must not overwrite it."""
 
 
 class ObjectChangedError(PreconditionFailedError):
-    """Somebody replaced the object between two requests of one read."""
+    """The object was replaced between two requests of one read."""
 
 
 class ContentMismatchError(S3Error):
-    """The bytes received are fewer or other than the server promised."""
+    """The bytes that were sent or received are not the expected ones: their number or checksum."""
 
 
 class ThrottledError(S3Error):
@@ -223,23 +223,23 @@ class BackendsUnreachableError(BackendsFailedError, ConnectionError):
 class NoBackendMethodError(BackendsFailedError, AttributeError, NotImplementedError):
     """No backend of a composed storage has the method.
 
-    Django's own way of lacking one, ``path`` say, is ``NotImplementedError``.
+    It is also a ``NotImplementedError``, which Django raises for a missing method such as ``path``.
     """
 
 
 class RoutingRefusedError(SmartStorageError, PermissionError):
-    """A rule keeps the file from whoever is asking: no tenant, another's file, no region.
+    """A rule denies access: there is no tenant or region, or the file belongs to another tenant.
 
-    Not a :class:`ResolutionError`, for which a dispatcher would take its fallback.
+    It is not a :class:`ResolutionError`, for which a dispatcher would use its fallback.
     """
 
 
 class InvalidTenantNameError(RoutingRefusedError, SuspiciousOperation):
-    """What should name a tenant cannot; Django answers such a request with 400."""
+    """The value is not valid as a tenant's name; Django answers such a request with 400."""
 
 
 class TenantBlockError(SmartStorageError, RuntimeError):
-    """A block of ``use_tenant`` or ``use_region`` ended in another order or context than it began.
+    """A ``use_tenant`` or ``use_region`` block ended in another order or context than it started.
 
     A generator that yields in such a block is the usual cause.
     """

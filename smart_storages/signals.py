@@ -1,8 +1,8 @@
 """The signals of this package; receivers live elsewhere.
 
 Each signal of a queued transfer is sent with the class of the queued storage as ``sender``,
-and ``storage`` (the storage), ``name`` (of the file) and ``transfer`` (its row of the ledger).
-A receiver that raises is logged and disturbs nothing.
+and ``storage`` (the storage), ``name`` (of the file) and ``transfer`` (its row in the ledger).
+If a receiver raises, its error is logged and the transfer goes on.
 
 Example::
 
@@ -37,8 +37,8 @@ backend_answered = Signal()
 #: ``source``, ``target`` (labels), ``size`` in bytes.
 file_copied = Signal()
 
-#: A mirror differs from the primary, or may. Arguments: ``storage``, ``name``, ``backend`` (the
-#: mirror's label), ``error``.
+#: A mirror differs or may differ from the primary. Arguments: ``storage``, ``name``, ``backend``
+#: (the mirror's label), ``error``.
 mirror_diverged = Signal()
 
 # Queued transfers
@@ -49,7 +49,8 @@ file_queued = Signal()
 #: A worker has taken a file.
 transfer_started = Signal()
 
-#: The remote holds the file, verified. Sent after the record: a worker that dies here sends none.
+#: The remote has the file, verified. Sent after this is recorded: a worker that dies in between
+#: sends no signal.
 file_transferred = Signal()
 
 #: An attempt failed, and another one will follow.
@@ -58,5 +59,5 @@ transfer_retried = Signal()
 #: Every retry was used up; the local copy is kept.
 transfer_failed = Signal()
 
-#: A deleted file is gone from the remote too.
+#: A file that was deleted has also been deleted from the remote.
 file_deleted = Signal()
