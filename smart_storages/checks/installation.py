@@ -1,4 +1,4 @@
-"""System check of the installation: whether what is imported is what was installed."""
+"""System check of the installation: whether the imported package is the installed one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HINT = (
 
 
 def check_installation(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that the imported package is the installed distribution, where there is one."""
+    """Check that the imported package is the installed distribution, if there is one."""
     package = Path(smart_storages.__file__).parent
     return [
         checks.Warning(text, hint=_HINT, id="smart_storages.W011")
