@@ -65,7 +65,7 @@ def check_reporter_filter(**kwargs: Any) -> List[checks.CheckMessage]:
     shown = sorted(_find_passwords()) if "password" in str(cleansed) else []
     return [
         checks.Warning(
-            f"{where} holds a password, and Django's debug page shows it: {path}, the setting "
+            f"{where} contains a password, and Django's debug page shows it: {path}, the setting "
             "DEFAULT_EXCEPTION_REPORTER_FILTER, does not hide it.",
             hint=f"Derive that class from {__name__}.{StorageExceptionReporterFilter.__name__}.",
             id="smart_storages.W020",

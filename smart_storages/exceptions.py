@@ -4,7 +4,7 @@
 
     SmartStorageError                     base class of all; never raised itself
     ├── ConfigurationError                a setting is missing or wrong  (ImproperlyConfigured)
-    │   ├── InvalidModuleNameError        a module's name could climb out of its location
+    │   ├── InvalidModuleNameError        a module's name could lead out of its location
     │   ├── UnknownModuleError            SMART_STORAGE_STRICT refuses a module without an entry
     │   ├── CircularStorageError          a storage refers to itself, directly or through others
     │   └── ResolutionError               no storage could be chosen for a file
@@ -16,9 +16,9 @@
     │   ├── PreconditionFailedError       a condition of the request did not hold
     │   │   ├── ObjectExistsError         the key was taken by another writer    (FileExistsError)
     │   │   └── ObjectChangedError        the object changed while it was read
-    │   ├── ContentMismatchError          bytes or checksum differ from what was promised
-    │   ├── ThrottledError                still "slow down" after every retry
-    │   └── UnreachableError              no answer after every retry            (ConnectionError)
+    │   ├── ContentMismatchError          bytes or checksum differ from the expected ones
+    │   ├── ThrottledError                still "slow down" after the last retry
+    │   └── UnreachableError              no answer after the last retry         (ConnectionError)
     ├── BackendsFailedError               every backend of a composed storage failed
     │   ├── NotFoundInBackendsError       none of them has the file              (FileNotFoundError)
     │   ├── BackendsUnreachableError      one that might have it did not answer  (ConnectionError)
@@ -81,7 +81,7 @@ class ConfigurationError(SmartStorageError, ImproperlyConfigured):
 
 
 class InvalidModuleNameError(ConfigurationError, SuspiciousFileOperation):
-    """A module's name could climb out of its location; Django answers such a request with 400."""
+    """A module's name could lead out of its location; Django answers such a request with 400."""
 
 
 class UnknownModuleError(ConfigurationError):

@@ -59,5 +59,5 @@ transfer_retried = Signal()
 #: Every retry was used up; the local copy is kept.
 transfer_failed = Signal()
 
-#: A deleted file is gone from the remote too.
+#: A file that was deleted has also been deleted from the remote.
 file_deleted = Signal()

@@ -76,7 +76,7 @@ def test_a_check_tells_where_a_filter_of_the_project_shows_a_password(settings):
     settings.DEFAULT_EXCEPTION_REPORTER_FILTER = DJANGOS
     messages = check_reporter_filter()
     assert [each.id for each in messages] == ["smart_storages.W020"] * 3
-    assert [each.msg.partition(" holds")[0] for each in messages] == [
+    assert [each.msg.partition(" contains")[0] for each in messages] == [
         "AWS_S3_PROXIES",
         "SMART_STORAGE_BUCKETS['media']['proxies']",
         "STORAGES['reports']['OPTIONS']['proxies']",

@@ -279,7 +279,7 @@ BROKEN: Dict[str, Dict[str, Any]] = {
     },
 }
 
-#: Leaves out what the lean way of reading does not carry.
+#: "keys" leaves out what direct requests do not support.
 ENTRIES: Dict[str, Callable[[], Dict[str, Any]]] = {
     "keys": lambda: {**leaks.secrets_of_entry(), "object_parameters": {}},
     "customer keys": leaks.secrets_of_entry,

@@ -133,7 +133,7 @@ class TestTwoTenants:
         one, other = make(0), make(1)
         one.save("a.txt", ContentFile(b"hello"))
         proxy.inject(method="HEAD", status=403, times=10)
-        with pytest.raises(S3Error, match="could not be seen"):
+        with pytest.raises(S3Error, match="could not be checked"):
             one.move("a.txt", "a.txt", to=other)
         proxy.reset()
         assert one.open("a.txt").read() == b"hello"

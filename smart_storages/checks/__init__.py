@@ -1,9 +1,8 @@
 """System checks: what is wrong with the settings, before anybody uploads a file.
 
 Settings, aliases of ``STORAGES`` and file fields come in; numbered messages with hints go out. A
-check does no network I/O and shows no secret. It may not know the queue, which has checks of its
-own. Every id is stable and documented in ``docs/checks.md``; an id that is retired is never used
-again.
+check does no network I/O and shows no secret. This room may not know the queue, which has its own
+checks. Every id is stable and documented in ``docs/checks.md``; a retired id is never used again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""System checks of the shape of ``STORAGES``: what Django would pass over, or fail at.
+"""System checks of the shape of ``STORAGES``: what Django would ignore, or fail on.
 
 No storage is built here, and no value of an option is shown.
 """
@@ -30,7 +30,7 @@ _HINT_BACKEND = "Write the dotted path of a storage class, as text."
 
 
 def check_aliases(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that ``STORAGES`` is a dict of aliases, and that options stand in ``OPTIONS``."""
+    """Check that ``STORAGES`` is a dict of aliases, and that options are inside ``OPTIONS``."""
     try:
         aliases = read_aliases()
     except ConfigurationError as error:
@@ -55,7 +55,7 @@ def _check_alias(alias: Any, params: Any) -> Iterator[checks.CheckMessage]:
         yield _message("bad-setting", f"{label}['BACKEND'] {what}.", _HINT_BACKEND)
     names = _find_options(backend)
     if names is None:
-        return  # what somebody else's backend makes of other keys is not ours to say
+        return  # a backend of another package may use other keys
     for key in params:
         if key not in _KEYS:
             text = f"{label}[{key!r}] is ignored by Django: an alias has BACKEND and OPTIONS."
@@ -65,7 +65,7 @@ def _check_alias(alias: Any, params: Any) -> Iterator[checks.CheckMessage]:
 def _import(path: str) -> Any:
     try:
         return import_string(path)
-    except Exception:  # told of elsewhere: by Django, or as E001
+    except Exception:  # reported elsewhere: by Django, or as E001
         return None
 
 
@@ -74,7 +74,7 @@ def _name_of(value: Any) -> str:
 
 
 def _find_options(backend: Any) -> Optional[List[str]]:
-    """Return what a backend of ours takes as ``OPTIONS``, ``None`` if it is not ours."""
+    """Return the ``OPTIONS`` of a backend of this package, ``None`` for any other backend."""
     if not isinstance(backend, type):
         return None
     if issubclass(backend, SmartS3Storage):

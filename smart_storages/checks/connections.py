@@ -1,8 +1,8 @@
-"""System checks of what a storage connects with: endpoints, profiles, credentials.
+"""System checks of the connection: endpoints, profiles, credentials.
 
 They look at the environment and for the AWS configuration files, as boto3 does at the first use,
-and send no request. The files are opened only where a profile is named. ``docs/checks.md`` has the
-numbers.
+and send no request. The files are only opened if a profile is configured. ``docs/checks.md`` has
+the numbers.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _path_of(endpoint: str) -> str:
 
 
 def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that profiles exist, and that whoever has no credentials can find some here."""
+    """Check that profiles exist, and that boto3 can find credentials where none are configured."""
     messages = list(_check_profiles())
     users = [
         user.label

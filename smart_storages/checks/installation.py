@@ -23,7 +23,7 @@ _HINT = (
 
 
 def check_installation(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that the imported package is the installed distribution, where there is one."""
+    """Check that the imported package is the installed distribution, if there is one."""
     package = Path(smart_storages.__file__).parent
     return [
         checks.Warning(text, hint=_HINT, id="smart_storages.W011")

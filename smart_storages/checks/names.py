@@ -1,7 +1,7 @@
 """System checks of names: a module without an entry, an entry without a module, a setting.
 
-A typing error in one of them raises nothing by itself: it is as if nobody had set anything, and
-files go to the bucket of the ``AWS_*`` settings. ``docs/checks.md`` has the numbers.
+A misspelt name raises no error by itself: it has no effect, and files go to the bucket of the
+``AWS_*`` settings. ``docs/checks.md`` has the numbers.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _MOST_USERS = 3
 
 
 def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that each module in use has an entry, and that no entry is the misspelt name of one."""
+    """Check that each module in use has an entry, and that no entry is a misspelt module name."""
     try:
         buckets = config.get_buckets()
         code = "refused-module" if config.is_strict() else "unknown-module"
     except ConfigurationError:
-        return []  # told of by check_buckets
+        return []  # reported by check_buckets
     lacking: Dict[str, List[str]] = {}
     used: Set[str] = set()
     messages: List[checks.CheckMessage] = []
@@ -73,10 +73,11 @@ def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
 
 
 def find_used_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
-    """Yield every storage of ours that can be seen, with what it is called and if by the project.
+    """Yield every storage of this package that is found, with a label, and whether it has a name.
 
-    Those of ``STORAGES`` and of file fields; one of each class that ``create_storage_class`` made;
-    and whatever else was made by now, also by ``get_storage``.
+    These are the storages of ``STORAGES`` and of file fields, one of each class that
+    ``create_storage_class`` made, and all others made so far, for example by ``get_storage``. The
+    first two have names in the project; the others only get a label that describes them.
     """
     seen: Set[int] = set()
     for label, storage, named in _find_storages():
@@ -111,14 +112,14 @@ def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
 
 
 def list_users(users: List[str]) -> str:
-    """Return the first few of what uses something, for a message."""
+    """Return the first few users of something, for a message."""
     users = list(dict.fromkeys(users))
     more = f" and {len(users) - _MOST_USERS} more" if len(users) > _MOST_USERS else ""
     return ", ".join(users[:_MOST_USERS]) + more
 
 
 def check_setting_names(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check for settings whose names are close to one of ours or of django-storages."""
+    """Check for unknown settings whose names are close to a known one."""
     return [
         _message(
             "unknown-setting",

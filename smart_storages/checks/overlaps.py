@@ -1,4 +1,4 @@
-"""Which modules keep their files in each other's locations, but not with the same ACL."""
+"""Finds modules whose locations overlap, but whose ACLs differ."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Place(NamedTuple):
 
     Args:
         key: The module's key in ``SMART_STORAGE_BUCKETS``, or its name if it has none.
-        is_alias: Whether an alias of ``STORAGES`` says so, not the entry under that key.
-        bucket: What is equal for two modules of one bucket: its name, its endpoint, and who asks
-            where tenants may each have a bucket of that name.
+        is_alias: Whether it is an alias of ``STORAGES``, not the entry with that key.
+        bucket: A value that is equal for two modules with the same bucket: its name, its endpoint
+            and, if each tenant of the server may have a bucket of that name, the credentials.
         location: The location.
         acl: The canned ACL that a saved file gets.
     """

@@ -1,7 +1,8 @@
-"""System checks of storages made of storages: dispatcher, fallback, mirror and wrappers.
+"""System checks of composed storages: dispatcher, fallback, mirror and wrappers.
 
-They look at every alias of ``STORAGES`` and every file field that has one of ours, and follow what
-these refer to. A storage of somebody else's is never built. ``docs/checks.md`` has the numbers.
+They examine every alias of ``STORAGES`` and every file field that has a composed storage, and
+follow their references. Storages of other packages are never built. ``docs/checks.md`` has the
+numbers.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
 
 
 def find_named_modules() -> Iterator[Tuple[str, str]]:
-    """Yield each module of a ready-made class that one of those storages names, and where."""
+    """Yield each module of a ready-made class that a composed storage refers to, and where."""
     for (kind, name), node in _visit().nodes.items():
         if kind == "text" and ready_made_class(name) is not None and not is_alias(name):
             yield node.where, name
@@ -118,7 +119,7 @@ def _visit() -> _House:
 
 
 class _House:
-    """The storages of ours that were found, each looked at once, and what is to be told."""
+    """The composed storages that were found, each examined once, and the messages about them."""
 
     def __init__(self) -> None:
         self.messages: List[checks.CheckMessage] = []
@@ -177,7 +178,7 @@ class _House:
                 self._tell(nodes[0].where, "circle", f"these storages lead in a circle: {labels}")
 
     def _find_circle(self, start: Any) -> Optional[List[Any]]:
-        """Return the shortest way from a storage back to itself that every call may take."""
+        """Return the shortest path of references from a storage back to itself."""
         ways: Deque[List[Any]] = deque([[start]])
         passed: Set[Any] = set()
         while ways:
@@ -194,7 +195,7 @@ class _House:
         return None
 
     def _is_sure(self, circle: List[Any]) -> bool:
-        # A second dispatcher, or another name for the first, may lead out of it.
+        # With a second dispatcher, or another name for the file, a call may leave the circle.
         made = [self.nodes[key].storage for key in circle]
         choosing = sum(isinstance(each, ResolvingStorage) for each in made)
         renaming = any(isinstance(each, ScopedStorage) for each in made)

@@ -1,4 +1,4 @@
-"""System checks of the tenants: whether a request can be told to be somebody's."""
+"""System checks of tenants: whether the tenant of a request can be determined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HINT = "Set it to the dotted path of a function that takes the request and retu
 
 
 def check_tenant(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that ``TenantMiddleware`` can tell whose a request is."""
+    """Check that ``TenantMiddleware`` can determine the tenant of a request."""
     try:
         function = find_tenant_function()
     except ConfigurationError as error:

@@ -1,7 +1,7 @@
-"""Async twins of sync methods, run by threads of our own.
+"""Async versions ("twins") of sync methods, which run in this package's own threads.
 
-``asgiref``'s ``sync_to_async`` gives a request one thread, for the sake of database connections.
-A storage has none, so its calls run side by side, at most :data:`THREADS` at once.
+``sync_to_async`` of ``asgiref`` uses one thread for each request, because of database connections.
+A storage has none, so its calls run in parallel, at most :data:`THREADS` at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TWINS = (
     "url",
 )
 
-#: Calls under way at once. More would keep the event loop waiting for the interpreter lock.
+#: Most calls at once. With more, the event loop would often wait for the interpreter lock.
 THREADS = 16
 
 _DONE: Any = object()
@@ -40,7 +40,7 @@ _executors: Dict[str, ThreadPoolExecutor] = {}
 _Class = TypeVar("_Class", bound=Type[Any])
 
 if hasattr(os, "register_at_fork"):
-    # Threads do not follow into a forked child.
+    # A forked child does not inherit the threads.
     os.register_at_fork(after_in_child=_executors.clear)
 
 
@@ -66,7 +66,7 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     door = _door_of(loop)
     async with door.places:
         async with door.turn:
-            # One a round: handing over takes locks, for which the loop may have to wait.
+            # One call in each round of the loop: submitting takes locks, which may block the loop.
             await asyncio.sleep(0)
             context = contextvars.copy_context()
             call = partial(context.run, partial(method, *args, **kwargs))
@@ -105,7 +105,7 @@ async def iterate(items: Iterator[Any]) -> AsyncIterator[Any]:
 def with_twins(cls: _Class) -> _Class:
     """Give a storage class an async twin, ``aname``, of each method in :data:`TWINS`.
 
-    A twin that the class has already stays.
+    An async method that the class already has is kept.
 
     Example::
 

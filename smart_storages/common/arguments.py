@@ -1,4 +1,4 @@
-"""Arguments of the wrong type are refused where they are given, by name."""
+"""Checks of constructors' arguments; their errors name the class and the argument."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def import_path(what: str, path: str) -> Any:
     """
     try:
         return import_string(path)
-    except (ImportError, TypeError, ValueError) as error:  # the last two: it begins with a dot
+    except (ImportError, TypeError, ValueError) as error:  # the last two if it begins with a dot
         raise ConfigurationError(f"{what} {path!r} cannot be imported: {error}.") from error
 
 
@@ -49,7 +49,7 @@ def require_flags(owner: Union[str, Type[Any]], **flags: Any) -> None:
     """Raise for an argument that is neither ``True`` nor ``False``.
 
     Args:
-        owner: The class that was given it.
+        owner: The class whose constructor got it.
         flags: Arguments by name.
 
     Raises:
@@ -67,11 +67,11 @@ False, not 'no'.
 
 
 def require_numbers(owner: Union[str, Type[Any]], what: str, **numbers: Any) -> None:
-    """Raise for an argument that is no number of 0 or more.
+    """Raise for an argument that is not a number of 0 or more.
 
     Args:
         owner: As for :func:`require_flags`.
-        what: What it counts: ``"seconds"``.
+        what: The unit: ``"seconds"``.
         numbers: Arguments by name.
     """
     for name, value in numbers.items():
@@ -81,7 +81,7 @@ def require_numbers(owner: Union[str, Type[Any]], what: str, **numbers: Any) -> 
 
 
 def require_names(owner: Union[str, Type[Any]], **names: Any) -> None:
-    """Raise for an argument that is no text, such as an alias.
+    """Raise for an argument that is not a string, such as an alias, or is empty.
 
     Args:
         owner: As for :func:`require_flags`.
@@ -92,7 +92,7 @@ def require_names(owner: Union[str, Type[Any]], **names: Any) -> None:
 
 
 def require_tables(owner: Union[str, Type[Any]], **tables: Any) -> None:
-    """Raise for an argument that is no dict.
+    """Raise for an argument that is not a dict.
 
     Args:
         owner: As for :func:`require_flags`.
@@ -107,20 +107,20 @@ def require_tables(owner: Union[str, Type[Any]], **tables: Any) -> None:
 def require_references(
     owner: Union[str, Type[Any]], *, by_label_only: bool = False, **references: Any
 ) -> None:
-    """Raise for an argument that holds no references to storages.
+    """Raise for an argument that is not a list or dict of references to storages.
 
     Args:
         owner: As for :func:`require_flags`.
-        by_label_only: Whether only a dict will do, and no list.
+        by_label_only: Whether only a dict is allowed, not a list.
         references: Arguments by name.
     """
     what = "a dict of storages by alias" if by_label_only else "a list of storages, or a dict"
     for name, value in references.items():
-        # By its type: an isinstance() would have Django's default_storage build itself.
+        # By its type: isinstance() would build Django's lazy default_storage.
         given = type(value)
         is_list = issubclass(given, Sequence) and not issubclass(given, (str, bytes))
         is_right = issubclass(given, Mapping) or (is_list and not by_label_only)
-        # By its type again: what was given may hold credentials.
+        # Only its type is shown: the value may contain credentials.
         shown = f"a {given.__name__}" if not is_right else "an empty one"
         if not is_right or not value:
             owner = owner if isinstance(owner, str) else owner.__name__
@@ -129,7 +129,7 @@ def require_references(
 
 
 def require_choices(owner: Union[str, Type[Any]], **choices: Any) -> None:
-    """Raise for an argument that is no label, no position, and no list of these.
+    """Raise for an argument that is neither a label, nor a position, nor a list of these.
 
     Args:
         owner: As for :func:`require_flags`.

@@ -1,4 +1,4 @@
-"""Work done after a call has returned, in threads of this process that a fork leaves behind."""
+"""Jobs that run after a call has returned, in threads of this process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["Worker"]
 
 
 class Worker:
-    """Runs jobs in threads; a full queue makes the caller work. A job that has to be the only one
-    on a name takes the lock of that name itself.
+    """Runs jobs in threads; if its queue is full, the caller's thread runs the job.
+
+    A job that must be the only one for a name takes the lock of that name itself.
 
     Args:
-        name: What its threads are called.
+        name: Prefix of the threads' names.
 
     Example::
 
@@ -39,7 +40,7 @@ class Worker:
         self._pid = 0
 
     def lock(self, name: str) -> Any:
-        # A fixed number of locks: two names may share one, which costs time and nothing else.
+        # A fixed number of locks: two names may share one, which only costs time.
         with self._guard:
             return self._locks.setdefault(str(hash(name) % 64), RLock())
 
@@ -62,7 +63,7 @@ class Worker:
                 future = self._pool.submit(work)
                 self._waiting.add(future)
         if is_full:
-            job()  # the writer waits, rather than the memory growing
+            job()  # slows the writer down, so that memory does not grow
         else:
             future.add_done_callback(self._done)
 

@@ -1,4 +1,4 @@
-"""What differs between the versions we support. Each entry says when it can go."""
+"""What differs between the supported versions. "Goes with X" says when an entry can be removed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = [
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)
 
-#: django-storages keeps the name of a file that is overwritten by itself; before, it had
-#: ``exists()`` say no, which ours does not. Goes with django-storages 1.14.4.
+#: Whether django-storages itself keeps the name of a file that is overwritten. Before, its
+#: ``exists()`` returned ``False`` for that, which ours does not. Goes with django-storages 1.14.4.
 KEEPS_OVERWRITTEN_NAMES = hasattr(storages.utils, "get_available_overwrite_name")
 
 #: Django names it ``Tags.files`` since 4.0. Goes with Django 3.2.
@@ -108,7 +108,7 @@ class StorageHandler:
 
 
 def django_storages_handler(read_backends: Callable[[], Dict[str, Any]]) -> Any:
-    """Django's own ``storages`` where there is one, ours elsewhere. Goes with Django 4.1."""
+    """Return Django's own ``storages`` if there is one, else ours. Goes with Django 4.1."""
     if HAS_STORAGES:
         from django.core.files.storage import storages
 
@@ -117,7 +117,7 @@ def django_storages_handler(read_backends: Callable[[], Dict[str, Any]]) -> Any:
 
 
 def forget_default_storages() -> None:
-    """Have Django's two lazy storages built anew when next used. Goes with Django 4.1."""
+    """Make Django build its two lazy storages again at the next use. Goes with Django 4.1."""
     from django.contrib.staticfiles.storage import staticfiles_storage
     from django.core.files.storage import default_storage
     from django.utils.functional import empty
@@ -128,7 +128,7 @@ def forget_default_storages() -> None:
 
 
 def md5() -> Any:
-    """Return an MD5 that recognises bytes and protects nothing, also where policy forbids MD5."""
+    """Return an MD5 to recognise equal bytes, not for security; works even if MD5 is forbidden."""
     if sys.version_info >= (3, 9):  # goes with Python 3.8
         return hashlib.md5(usedforsecurity=False)
     return hashlib.md5()  # noqa: S324

@@ -1,4 +1,4 @@
-"""The content of a save as it is handed to several storages, one after another."""
+"""The content of a save, prepared to be read by several storages one after another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IN_MEMORY = 2 * 1024 * 1024
 
 
 class LentContent(File):  # type: ignore[type-arg]
-    """The caller's content as one storage may use it: read, but not closed or moved away.
+    """The caller's content, for one storage: it can be read, but not closed or moved away.
 
     ``FileSystemStorage`` moves the temporary file of an upload, and boto3 closes what it has
     uploaded; the next storage would find nothing.
@@ -33,7 +33,7 @@ class LentContent(File):  # type: ignore[type-arg]
             self.content_type = content.content_type
 
     def revoke(self) -> None:
-        """Fail every later read: a storage that took too long must not read along with the next."""
+        """Make later reads fail: a storage that timed out must not read while the next does."""
         with self._lock:
             self._is_revoked = True
 
@@ -43,7 +43,7 @@ class LentContent(File):  # type: ignore[type-arg]
     def _use(self, method: str, *args: Any) -> Any:
         with self._lock:
             if self._is_revoked:
-                raise ValueError("This content was taken back after a timeout.")
+                raise ValueError("This content can no longer be read: the storage timed out.")
             return getattr(self._content, method)(*args)
 
     def read(self, *args: Any) -> Any:
@@ -63,14 +63,14 @@ class LentContent(File):  # type: ignore[type-arg]
         return self
 
     def close(self) -> None:
-        """Do nothing: the content is the caller's."""
+        """Do nothing: the content belongs to the caller."""
 
 
 def make_rewindable(content: Any) -> Any:
     """Return content that can be read more than once: itself, or a copy.
 
     Args:
-        content: What was given to ``save``.
+        content: The content passed to ``save``.
     """
     try:
         content.seek(0)
@@ -94,10 +94,10 @@ def spool(content: Any) -> Any:
 
 
 def closed_by_exception(frame: Any) -> bool:
-    """Tell whether ``close()`` was called by a ``with`` block that an exception ends.
+    """Return whether ``close()`` was called by a ``with`` block that ended with an exception.
 
-    ``FieldFile``'s ``with`` block ends in ``File.__exit__``, which calls ``close()`` and keeps to
-    itself that there was an exception; it stands a frame or two above.
+    The ``with`` block of a ``FieldFile`` ends in ``File.__exit__``, which calls ``close()`` without
+    passing on that there was an exception. It is found one or two frames further up.
 
     Args:
         frame: The frame that called ``close()``.

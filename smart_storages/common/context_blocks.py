@@ -1,8 +1,9 @@
-"""``with`` blocks that set a context variable, and what generators do to them.
+"""``with`` blocks that set a context variable, and how generators interfere with them.
 
-A block in a plain generator does not end at ``yield``: whoever consumes the generator runs on with
-what the block has set, until the generator is resumed or closed. That is told, and blocks that end
-in another order or context than they began in leave nothing behind.
+A block in a generator does not end at ``yield``: the code that consumes the generator goes on with
+the value that the block has set, until the generator is resumed or closed. A warning is logged
+then. Blocks that end in another order or context than they were entered do not leave their value
+behind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Block", "plain"]
 logger = logging.getLogger("smart_storages.tenancy")
 
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-#: Who runs a generator as a block: what it yields to is the inside of a ``with``, or a test.
+#: Modules that run a generator as a block: it yields to the body of a ``with``, or to a test.
 _RUNNERS = ("contextlib", "_pytest.", "pluggy.", "pytest_asyncio.")
 
 _ELSEWHERE = "in another thread or task than it began in"
@@ -34,12 +35,12 @@ class Block(ContextDecorator):
 
     Args:
         variable: The variable.
-        value: What it is in the block; :func:`plain` gives it back.
+        value: Its value in the block; read it with :func:`plain`.
         kind: The function that makes such blocks, for messages: ``"use_tenant"``.
 
     Raises:
-        TenantBlockError: The block ends in another order or context than it began in, or begins
-            for a second time.
+        TenantBlockError: the block ends in another order or context than it was entered, or is
+            entered a second time.
     """
 
     def __init__(self, variable: ContextVar[Any], value: Any, kind: str) -> None:
@@ -59,7 +60,7 @@ class Block(ContextDecorator):
             raise TenantBlockError(f"{self} was entered before: call {self.kind} for each block.")
         self.around: Optional[Block] = _blocks.get()
         self.before = self.variable.get()
-        #: It ended in another context, which could not take it out of this one.
+        #: Whether it ended in another context, where the value of this one could not be reset.
         self.is_abandoned = False
         frame = _consumed_generator(sys._getframe(1))
         value = self.value if frame is None else _FromGenerator(self.value, frame, self)
@@ -75,10 +76,10 @@ class Block(ContextDecorator):
             raise _wrong(self, _take_out(self))
         try:
             self.variable.reset(self.token)
-        except ValueError:  # a copy of the context: a task or a thread that was begun in the block
+        except ValueError:  # a copied context: a task or thread that was started in the block
             self.is_abandoned = True
             raise _wrong(self, _ELSEWHERE) from None
-        self.variable.set(self.before)  # another one, if the block around has ended already
+        self.variable.set(self.before)  # it differs if an outer block has already ended
         _blocks.set(self.around)
 
 
@@ -86,7 +87,7 @@ _blocks: ContextVar[Optional[Block]] = ContextVar("smart_storages_blocks", defau
 
 
 def _take_out(block: Block) -> str:
-    """End a block around others, so that their ends bring nothing of it back; say what is wrong."""
+    """End a block before those inside it, so that they do not restore its value; return why."""
     inner = outermost = _blocks.get()
     same: Optional[Block] = None
     while inner is not None and inner is not block:
@@ -126,10 +127,10 @@ class _FromGenerator:
         if self._block.is_abandoned:
             return plain(self._block.before)
         if self._frame.f_back is None and self._value is not None:
-            self._tell()  # it is suspended, so that somebody else is asking
+            self._warn()  # the generator is suspended, so other code is reading the variable
         return self._value
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         code = self._frame.f_code
         if (code.co_filename, self._frame.f_lineno) in _told:
             return
@@ -145,7 +146,7 @@ class _FromGenerator:
 
 
 def plain(value: Any) -> Any:
-    """Return what a :class:`Block` was given; tells of a generator that has left its block open."""
+    """Return the value of a :class:`Block`; warn if a suspended generator left its block open."""
     return value.read() if type(value) is _FromGenerator else value
 
 

@@ -1,7 +1,7 @@
 """Which installed distribution the imported package belongs to.
 
-Another project on the public index has the same name and the same import name. Where both were
-installed, files of one lie over files of the other.
+Another project on the public index has the same name and the same import name. If both are
+installed, files of one overwrite files of the other.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Claim(NamedTuple):
     Args:
         name: Name of the distribution.
         version: Its version.
-        place: The directory it has the package in.
-        is_editable: Whether it only points there, so that its version may be an older one.
+        place: The directory in which it has the package.
+        is_editable: Whether it only refers to a checkout, whose version may be newer.
     """
 
     name: str
@@ -45,8 +45,8 @@ def find_claims(installed: Optional[Iterable[Distribution]] = None) -> List[Clai
     for each in distributions() if installed is None else installed:
         claim = _read_claim(each)
         if claim is not None:
-            # Of two with one name the first is what imports see; and an editable installation
-            # leaves an egg-info beside the source as well.
+            # Of two distributions with the same name, the first is the one that is imported; an
+            # editable installation also leaves an egg-info directory beside the source.
             found.setdefault(re.sub(r"[-_.]+", "-", claim.name).lower(), claim)
     return list(found.values())
 
@@ -54,12 +54,12 @@ def find_claims(installed: Optional[Iterable[Distribution]] = None) -> List[Clai
 def _read_claim(distribution: Distribution) -> Optional[Claim]:
     top = distribution.read_text("top_level.txt")
     if top is not None and PACKAGE not in top.split():
-        return None  # spares the long list of files of most
+        return None  # saves reading the long list of files of most distributions
     has_files = f"{_INIT}," in (distribution.read_text("RECORD") or "")
     if not has_files and top is None:
         return None
     if not any(distribution.read_text(name) for name in ("METADATA", "PKG-INFO")):
-        return None  # what an installation that was broken off left behind
+        return None  # remains of an interrupted installation
     name, version = distribution.metadata["Name"], distribution.version
     source = _find_source(distribution)
     if source is not None:

@@ -1,4 +1,4 @@
-"""A file's name as every layer checks it, and as it travels from generate_filename to save."""
+"""Checks of file names, and names that carry a choice from ``generate_filename`` to ``save``."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 
 _MOST_NAMES = 1000
 
-#: Context variables that a choice may follow, such as the tenant: a name carries them from
-#: ``generate_filename`` to ``save``. The room that has one adds it.
+#: Context variables on which a choice may depend, such as the tenant. A name carries their values
+#: from ``generate_filename`` to ``save``. A module that defines such a variable adds it here.
 CARRIED: List[ContextVar[Any]] = []
 
 
@@ -39,16 +39,16 @@ def check_name(name: Any) -> None:
         name: Name of a file, relative, with forward slashes.
 
     Raises:
-        SuspiciousFileOperation: the name is empty, absolute, names no file, holds a NUL, or has
-            ``..`` for a segment.
+        SuspiciousFileOperation: the name is empty or absolute, does not name a file, contains a
+            NUL character, or has a segment ``..``.
 
     Example:
         >>> check_name("reports/2026.pdf")
 
     Source: ``django.core.files.utils.validate_file_name``.
     """
-    # Django's own check takes 3 microseconds, most of it pathlib. Almost every name needs none
-    # of it, and whatever is not plainly harmless gets all of it.
+    # Django's own check takes 3 microseconds, mostly in pathlib. Almost all names are obviously
+    # harmless and skip it; all others go through the whole check.
     if (
         type(name) is str
         and name
@@ -61,8 +61,8 @@ def check_name(name: Any) -> None:
         return
     name = str(name)
     if "\0" in name:
-        raise SuspiciousFileOperation(f"The file name {name!r} holds a NUL character.")
-    # Storages turn backslashes into slashes later, so they are judged as slashes here.
+        raise SuspiciousFileOperation(f"The file name {name!r} contains a NUL character.")
+    # Storages turn backslashes into slashes later, so they are checked as slashes here.
     validate_file_name(name.replace("\\", "/"), allow_relative_path=True)
 
 
@@ -79,7 +79,7 @@ def check_path(path: Any) -> None:
         >>> check_path(""), check_path("reports/")
         (None, None)
     """
-    if (  # as in check_name; this is on the way of every url()
+    if (  # as in check_name; every url() calls this
         type(path) is str
         and path
         and ".." not in path
@@ -97,16 +97,17 @@ def check_path(path: Any) -> None:
 
 
 class PreparedName(str):
-    """What ``generate_filename`` returns, with the choice that was made for it.
+    """The result of ``generate_filename``, together with the choice that was made for it.
 
-    ``FileField`` first asks the storage for a name and then saves under it. The choice made for
-    the first call holds for the second: it travels inside the name, and so does who asked.
+    ``FileField`` first gets a name from the storage and then saves under it. The choice made in the
+    first call also applies to the second: the name carries it, and the values of the context
+    variables in :data:`CARRIED`, such as the tenant.
 
     Args:
         text: The name.
-        owner: The composed storage that made it; no other believes what it carries.
-        storage: The storage chosen, ``None`` if the content has to be seen first.
-        inner: The name as the chosen storage gave it.
+        owner: The composed storage that made it; other storages ignore what it carries.
+        storage: The chosen storage, ``None`` if the choice depends on the content.
+        inner: The name as the chosen storage returned it.
 
     Example:
         >>> PreparedName("a.txt", owner=None, storage=None, inner="a.txt")
@@ -138,7 +139,7 @@ class PreparedName(str):
 
 
 def renamed(name: str, text: str) -> str:
-    """Return another text for a name, with the choice that travels in it.
+    """Return a name with another text, which carries the same choice.
 
     Args:
         name: What ``generate_filename`` returned, or any other name.
@@ -161,11 +162,11 @@ def renamed(name: str, text: str) -> str:
 
 @contextmanager
 def as_prepared(owner: Any, name: Any) -> Iterator[None]:
-    """Run a save as whoever asked when ``owner`` made its name: one save, one tenant.
+    """Set the context variables as they were when ``owner`` made the name: one save, one tenant.
 
     Args:
         owner: The composed storage that saves.
-        name: Name that it was given.
+        name: The name passed to its ``save``.
     """
     prepared = PreparedName.made_by(owner, name)
     tokens = [(each, each.set(value)) for each, value in prepared.context] if prepared else []
@@ -182,13 +183,13 @@ def alternatives(
     """Yield a name and then others like it, none longer than ``max_length``.
 
     Args:
-        name: The name that is wanted.
-        max_length: Characters, ``None`` for any number.
-        make: ``get_alternative_name`` of a storage: from root and extension to a new name.
+        name: The preferred name.
+        max_length: Largest number of characters, ``None`` for no limit.
+        make: ``get_alternative_name`` of a storage: it makes a new name from root and extension.
 
     Raises:
-        SuspiciousFileOperation: nothing is left of the name to shorten, or a thousand were not
-            enough: a storage that calls every name taken is broken.
+        SuspiciousFileOperation: the name cannot be shortened further, or a thousand names were
+            not enough: a storage that reports every name as taken is broken.
 
     Example:
         >>> names = alternatives("a/b.tar.gz", None, lambda root, ext: f"{root}_2{ext}")

@@ -1,4 +1,4 @@
-"""A progress bar for a terminal; silent anywhere else, such as under cron."""
+"""A progress bar for a terminal; it draws nothing elsewhere, such as under cron."""
 
 from __future__ import annotations
 

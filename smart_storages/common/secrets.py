@@ -11,8 +11,8 @@ class Secret(str):
     """A string that prints, formats and represents itself as ``***``.
 
     It compares and hashes like the plain string, and cannot be pickled: logs, tracebacks and
-    Django's debug page never see what it holds. What copies its characters (``"".join``, ``+``,
-    JSON) gets them.
+    Django's debug page never show its value. Operations that copy its characters (``"".join``,
+    ``+``, JSON) return the plain text.
 
     Example:
         >>> key = Secret("hunter2")
@@ -43,11 +43,13 @@ class Secret(str):
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("A secret is never pickled; let the other process read its own settings.")
+        raise TypeError(
+            "A secret is never pickled; let the other process read it from its own settings."
+        )
 
 
 class SecretBytes(bytes):
-    """Bytes that print as ``***``: a customer's key may be binary. See :class:`Secret`."""
+    """Bytes that print as ``***``, for customer keys, which may be binary. See :class:`Secret`."""
 
     __slots__ = ()
 

@@ -8,9 +8,9 @@ An option is the first of:
 4. a preset of the class: an attribute named like the option;
 5. the ``AWS_*`` setting of django-storages, or its default.
 
-Credentials are looked up as one set: the first of these that names any of them gives all of them.
+Credentials are one set: all of them are taken from the first of these places that has any.
 
-Names of modules and what constructors were given come in; merged options, with secrets that print
+Names of modules and the arguments of constructors come in; merged options, with secrets that print
 as ``***``, go out. This room may not know storages, nor the engine that the options are for.
 """
 

@@ -1,10 +1,11 @@
-"""What ``deconstruct()`` gives in the place of secrets and objects, and how they are found again.
+"""What ``deconstruct()`` returns in place of secrets and objects, and how they are found again.
 
-Migrations and messages hold neither keys nor objects. But other packages rebuild a storage from
-what ``deconstruct()`` gave, in the same process, and some send it through JSON on the way. So a
-text stands in for what is left out. A migration is given the plain name of an option, or what the
-object itself deconstructs to. JSON gets a mark beside it, by which this process finds the values;
-in another process only an alias of ``STORAGES``, or an object made of plain values, is found.
+Migrations and messages must contain neither keys nor objects. But other packages rebuild a storage
+from the result of ``deconstruct()`` in the same process, some after sending it through JSON. So
+each secret and object is replaced by a special string. In a migration, such a string is written as
+the plain name of the option, or as what the object itself deconstructs to. In JSON it also has a
+mark, with which this process finds the values again. Another process only finds an alias of
+``STORAGES``, or an object that can be made from plain values.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _OBJECT = "smart_storages object "
 
 
 class WithheldOptions:
-    """Options that were left out, and the class that was made with some of them, if any."""
+    """The values that were left out, and the class that was made with some of them, if any."""
 
     __slots__ = ("__weakref__", "storage_class", "values")
 
@@ -53,7 +54,7 @@ class WithheldOptions:
         self.storage_class = storage_class
 
 
-# Weakly: what nobody can rebuild any more is forgotten.
+# Weak references: values are forgotten once the objects that hold them are gone.
 _found: WeakValueDictionary[str, Any] = WeakValueDictionary()
 _marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
@@ -68,7 +69,7 @@ def _mark_of(thing: Any) -> str:
 
 
 class _WithheldName(str):
-    """The name of an option that was left out; the mark beside it shows in JSON alone."""
+    """The name of an option that was left out; only JSON shows the mark after it."""
 
     __slots__ = ("kept", "name")
     name: str
@@ -115,7 +116,7 @@ def withhold(
     Args:
         names: Names of the options that are left out.
         kept: Their values.
-        made_by: The class of the storage, if an alias of ``STORAGES`` may stand for it.
+        made_by: The class of the storage, if an alias of ``STORAGES`` may be used instead.
         options: All of its options.
     """
     alias = None if made_by is None else _find_alias(made_by, options)
@@ -130,7 +131,7 @@ def _find_alias(made_by: Any, options: Any) -> Optional[str]:
         backend = params.get("BACKEND")
         try:
             found = import_string(backend) if isinstance(backend, str) else backend
-        except ImportError:  # told of when that alias is used
+        except ImportError:  # Django reports it when that alias is used
             continue
         if found is made_by:
             return alias
@@ -143,7 +144,7 @@ def _plain_names(names: Sequence[str]) -> Tuple[str, ...]:
 
 
 def find_withheld(names: Sequence[str]) -> Optional[WithheldOptions]:
-    """Return what was left out under the names in ``withheld_options``, ``None`` if unknown."""
+    """Return the values for the names in ``withheld_options``, ``None`` if they are unknown."""
     for name in names:
         if isinstance(name, _WithheldName) and name.kept is not None:
             return name.kept
@@ -165,7 +166,7 @@ def _read_alias(alias: str, names: Tuple[str, ...]) -> Optional[WithheldOptions]
 
 
 def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return options with those that were left out, as far as this process finds them."""
+    """Return options together with those that were left out, if this process finds them."""
     names = options.get(OPTION)
     if not names:
         return options
@@ -179,7 +180,7 @@ def restore(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class SerializedObject(str):
-    """A text in the place of an object; a migration is given what the object deconstructs to."""
+    """A string in place of an object; in a migration, the object itself is deconstructed."""
 
     __slots__ = ("original",)
     original: Any
@@ -192,8 +193,8 @@ class SerializedObject(str):
 
     @classmethod
     def of(cls, value: Any) -> Any:
-        """Return what stands for a value in JSON: the value itself, if nothing has to."""
-        kind = type(value)  # Django's default_storage would build itself for an isinstance()
+        """Return what replaces a value in JSON: the value itself, if it need not be replaced."""
+        kind = type(value)  # isinstance() would build Django's lazy default_storage
         if issubclass(kind, PathLike):
             return fspath(value)
         if issubclass(kind, (type, FunctionType)):
@@ -202,7 +203,7 @@ class SerializedObject(str):
             return value
         try:
             return cls(value, _mark_of(value))
-        except TypeError:  # cannot be hashed, or not be referred to weakly
+        except TypeError:  # not hashable, or no weak reference to it is possible
             return value
 
     def deconstruct(self) -> Any:
@@ -214,7 +215,7 @@ class SerializedObject(str):
         if not hasattr(self.original, "deconstruct"):
             raise ValueError(
                 f"Cannot serialize {type(self.original).__qualname__}: it has no deconstruct(). "
-                "Describe the storage in STORAGES and give its alias."
+                "Define the storage in STORAGES and give its alias."
             )
         return self.original.deconstruct()
 
@@ -235,7 +236,7 @@ def _path_of(value: Any) -> Optional[str]:
     path = f"{value.__module__}.{value.__qualname__}"
     try:
         return path if import_string(path) is value else None
-    except ImportError:  # a lambda, or in a function, or in a class
+    except ImportError:  # a lambda, or defined inside a function or a class
         return None
 
 
@@ -247,7 +248,7 @@ def _write_down(original: Any) -> str:
 
 
 def _sign(written: str) -> str:
-    # Only what this project wrote is ever carried out: a prefix or a name may come from a user.
+    # Only what this project wrote is ever executed: a prefix or a name may come from a user.
     return config.keyed_digest("stand-in", written)
 
 
@@ -259,16 +260,16 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if value is None or isinstance(value, (bool, float, int, str)):
         return value
-    raise TypeError(f"{type(value).__qualname__} is no plain value.")
+    raise TypeError(f"{type(value).__qualname__} is not a plain value.")
 
 
 def revive(value: Any) -> Any:
-    """Return arguments with the objects and options that texts stand for.
+    """Return arguments in which such strings are replaced by their objects and options again.
 
     Raises:
-        ConfigurationError: the text came from another process, where the object was.
+        ConfigurationError: the string comes from another process and its object is only there.
     """
-    kind = type(value)  # Django's default_storage would build itself for an isinstance()
+    kind = type(value)  # isinstance() would build Django's lazy default_storage
     if kind is SerializedObject:
         return value.original
     if issubclass(kind, str):
@@ -295,16 +296,16 @@ def _find_object(text: str) -> Any:
         signature.encode("utf-8", "replace"), _sign(written).encode()
     ):
         raise ConfigurationError(
-            "This storage was made with an object that only the process has which deconstructed "
-            "it, or one with the same SECRET_KEY. Describe it in STORAGES and give its alias, or "
-            "give a dotted path."
+            "This storage was made with an object that cannot be made again in this process, or "
+            "the SECRET_KEY differs from that of the process that deconstructed it. Define the "
+            "storage in STORAGES and give its alias, or give a dotted path."
         )
     path, args, kwargs = json.loads(written)
     return import_string(path)(*revive(args), **revive(kwargs))
 
 
 def reviving(init: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor that takes what ``deconstruct()`` gave, whoever passes it on."""
+    """Return a constructor that also accepts the result of ``deconstruct()``."""
 
     @wraps(init)
     def revived(self: Any, *args: Any, **kwargs: Any) -> None:

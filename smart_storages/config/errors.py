@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as errors that name the module or setting, key and fix."""
+"""Errors about the configuration; they name the module or setting, the key and the fix."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ BUCKETS_SETTING = "SMART_STORAGE_BUCKETS"
 
 
 def configuration_error(module_key: str, problem: Problem) -> ConfigurationError:
-    """Return the error that tells of a problem in a module's options."""
+    """Return the error for a problem in a module's entry."""
     return ConfigurationError(
         f"{BUCKETS_SETTING}[{module_key!r}][{problem.key!r}] {problem.message}. {problem.hint}"
     )
 
 
 class Sources(NamedTuple):
-    """Which options of a storage each place names, the place that wins first. Never a value."""
+    """The names of the options that each place sets, in order of precedence; never their values."""
 
     class_name: str = "SmartS3Storage"
     arguments: FrozenSet[str] = frozenset()
@@ -54,7 +54,7 @@ class Sources(NamedTuple):
     has_own_defaults: bool = False
 
     def find(self, problem: Problem, module_name: str) -> Optional[str]:
-        """Return the place at fault with the option, as the subject of a sentence, if any is."""
+        """Return the place that sets the wrong option, as the subject of a sentence, if known."""
         key, keys = problem.key, _at_fault(problem)
         if keys & self.arguments:
             return (
@@ -73,7 +73,7 @@ class Sources(NamedTuple):
 
 
 def _at_fault(problem: Problem) -> FrozenSet[str]:
-    # A problem of several options together is told of one of them.
+    # A problem of several options together is reported under the key of one of them.
     if problem.key in CREDENTIAL_OPTIONS:
         return CREDENTIAL_OPTIONS | {"external_id"}
     if problem.code == "bad-life":
@@ -91,9 +91,9 @@ def raise_for_problems(
 
     Args:
         module_name: Name of the module.
-        options: What :func:`smart_storages.config.merge_options` gave.
-        upstream: What ``get_upstream_options`` of that module gave.
-        find_sources: Returns where the options come from; asked only if one is wrong.
+        options: The result of :func:`smart_storages.config.merge_options`.
+        upstream: The result of :func:`smart_storages.config.get_upstream_options`.
+        find_sources: Returns where the options come from; called only if one is wrong.
 
     Raises:
         ConfigurationError: names the module, the place the option comes from, and the fix.
@@ -111,7 +111,7 @@ def raise_for_problems(
 def find_setting(
     problem: Problem, options: Mapping[str, Any], upstream: Mapping[str, Any]
 ) -> Optional[str]:
-    """Return the ``AWS_*`` setting at fault, ``None`` if the module's own options are."""
+    """Return the ``AWS_*`` setting that is wrong, ``None`` if it is one of the module's options."""
     of_set = CREDENTIAL_OPTIONS if problem.key in CREDENTIAL_OPTIONS else {problem.key}
     own = any(key in options and options[key] != upstream.get(key) for key in of_set)
     return None if own or problem.key not in OPTIONS else OPTIONS[problem.key].setting
@@ -121,11 +121,11 @@ def raise_for_unknown_options(owner: str, options: Mapping[str, Any]) -> None:
     """Raise if a constructor or factory was given something that is not an option.
 
     Args:
-        owner: Who was called, for the message.
-        options: What it was called with.
+        owner: The constructor or factory, for the message.
+        options: The options that it was called with.
 
     Raises:
-        ConfigurationError: names the option, and one that may have been meant.
+        ConfigurationError: names the option, and one that was probably meant.
     """
     for problem in find_entry_problems(options):
         raise ConfigurationError(
@@ -138,7 +138,7 @@ def missing_bucket_error(module_name: str, known: Collection[Any] = ()) -> Confi
 
     Args:
         module_name: Name of the module.
-        known: The modules that have an entry, where this one has none.
+        known: The modules that have an entry, if this one has none.
     """
     hint = hint_at_modules(module_name, [*map(str, known)]) if known else ""
     return ConfigurationError(
@@ -151,11 +151,11 @@ def missing_bucket_error(module_name: str, known: Collection[Any] = ()) -> Confi
 def describe_missing_entry(
     module_name: str, bucket_name: Optional[str], known: Iterable[Any]
 ) -> Tuple[str, str]:
-    """Return what it means that a module has no entry, and a hint at the one that was meant.
+    """Return what happens because a module has no entry, and a hint at the one probably meant.
 
     Args:
         module_name: Name of the module.
-        bucket_name: The bucket that it has for want of one, ``None`` for none.
+        bucket_name: The default bucket that it uses instead, ``None`` if there is none.
         known: The keys of ``SMART_STORAGE_BUCKETS``.
     """
     if bucket_name:
@@ -164,8 +164,8 @@ def describe_missing_entry(
         what = "it has no bucket"
     text = f"The module {module_name!r} has no entry in {BUCKETS_SETTING}, so that {what}."
     hint = (
-        f"{hint_at_modules(module_name, [*map(str, known)])} If the AWS_* settings are meant, say "
-        f"so with an entry: {{{module_name!r}: {{}}}}."
+        f"{hint_at_modules(module_name, [*map(str, known)])} If the module shall use the AWS_* "
+        f"settings, add an empty entry: {{{module_name!r}: {{}}}}."
     )
     return text, hint
 
@@ -173,6 +173,6 @@ def describe_missing_entry(
 def unknown_module_error(
     module_name: str, bucket_name: Optional[str], known: Iterable[Any]
 ) -> UnknownModuleError:
-    """Return the error for a module without an entry where ``SMART_STORAGE_STRICT`` is set."""
+    """Return the error for a module without an entry while ``SMART_STORAGE_STRICT`` is set."""
     text, hint = describe_missing_entry(module_name, bucket_name, known)
-    return UnknownModuleError(f"{text} SMART_STORAGE_STRICT refuses that. {hint}")
+    return UnknownModuleError(f"{text} SMART_STORAGE_STRICT does not allow that. {hint}")

@@ -1,4 +1,4 @@
-"""The options of a storage, each from the first place that names it."""
+"""Merges the options of a storage: each is taken from the first place that has it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smart_storages.config.settings import get_module_entry
 from smart_storages.config.spelling import OLDER_SETTINGS
 from smart_storages.exceptions import ConfigurationError
 
-#: What :func:`get_default_bucket_config` always holds.
+#: The keys that :func:`get_default_bucket_config` always returns.
 DEFAULT_KEYS = (
     "bucket_name",
     "location",
@@ -28,12 +28,12 @@ DEFAULT_KEYS = (
     "secret_key",
     "region_name",
 )
-#: What was looked at last: every storage that is made asks again, and it is the same as a rule.
-_found_sound: Dict[str, Any] = {}
+#: The settings that were validated last. Every new storage reads them, and they rarely change.
+_last_valid: Dict[str, Any] = {}
 
 
 def get_default_bucket_config() -> Dict[str, Any]:
-    """Return what the ``AWS_*`` settings say, in the precedence of django-storages.
+    """Return the values of the ``AWS_*`` settings, with the precedence of django-storages.
 
     Returns:
         A fresh dict with the keys ``bucket_name``, ``location``, ``default_acl``,
@@ -56,15 +56,15 @@ def get_default_bucket_config() -> Dict[str, Any]:
 def get_bucket_config(module_name: str) -> Dict[str, Any]:
     """Return a module's entry of ``SMART_STORAGE_BUCKETS`` over the ``AWS_*`` defaults.
 
-    An exact key wins, then the longest pattern that matches; a module without an entry gets the
-    defaults. The dict is fresh: changing it changes no setting.
+    An exact key is used first, then the longest pattern that matches; a module without an entry
+    gets the defaults. The dict is a new one: changing it changes no setting.
 
     Args:
         module_name: Name of the module, ``"media"`` or ``"tenant_x"``.
 
     Raises:
         ConfigurationError: the entry is wrong; the message names the module, the key and the fix.
-        InvalidModuleNameError: the name reached a pattern and could climb out of its location.
+        InvalidModuleNameError: the name matches a pattern and could lead out of its location.
 
     Example::
 
@@ -84,19 +84,19 @@ def merge_options(
     presets: Optional[Mapping[str, Any]] = None,
     upstream: Optional[Mapping[str, Any]] = None,
 ) -> Dict[str, Any]:
-    """Return the options of a storage, each from the first place that names it.
+    """Return the options of a storage, each from the first place that has it.
 
     Args:
         module_name: Name of the module.
-        arguments: What the storage's constructor was given.
-        defaults: What ``create_storage_class`` was given.
+        arguments: The arguments of the storage's constructor.
+        defaults: The options given to ``create_storage_class``.
         presets: The class's own attributes.
-        upstream: What :func:`get_upstream_options` gave, if it was read already.
+        upstream: The result of :func:`get_upstream_options`, if it was read already.
 
     Returns:
-        The six keys of :func:`get_default_bucket_config` and every other option that anything
-        but an ``AWS_*`` setting names. ``None`` stands only where it switches something off, an
-        ``AWS_*`` setting or the signer; elsewhere it is left out.
+        The six keys of :func:`get_default_bucket_config`, and every other option that is set
+        anywhere but in an ``AWS_*`` setting. A value is ``None`` only if it switches off an
+        ``AWS_*`` setting or the signer; other options that are ``None`` are left out.
 
     Raises:
         ConfigurationError: an option is unknown or has a value of the wrong type.
@@ -130,7 +130,7 @@ def _or_default(key: str, value: Any) -> Any:
 
 
 def _imply_unsigned_urls(merged: Dict[str, Any], layers: List[Dict[str, Any]]) -> None:
-    # A signed URL of an object that anybody may read only defeats caches.
+    # If anybody may read the object, signing its URL only defeats caches.
     if merged.get("default_acl") not in ("public-read", "public-read-write"):
         return
     if any("querystring_auth" in layer for layer in layers):
@@ -144,22 +144,22 @@ def get_upstream_options() -> Dict[str, Any]:
     """Return every option as django-storages reads it from the ``AWS_*`` settings."""
     from storages.backends.s3 import S3Storage
 
-    # Never a variable with the plain keys: the debug page shows those of a frame that raises.
+    # The plain keys are never in a variable: the debug page shows the variables of each frame.
     guarded = guard(S3Storage.get_default_settings(None))
-    if guarded != _found_sound:
+    if guarded != _last_valid:
         for problem in find_upstream_problems(guarded):
             raise ConfigurationError(
                 f"The setting {_setting_of(problem.key)} {problem.message}. {problem.hint}"
             )
-        _found_sound.clear()
-        # Copies: somebody may change a dict of the settings in place.
+        _last_valid.clear()
+        # Copies, since the project may change a dict of its settings in place.
         for key, value in guarded.items():
-            _found_sound[key] = dict(value) if isinstance(value, dict) else value
+            _last_valid[key] = dict(value) if isinstance(value, dict) else value
     return guarded
 
 
 def _setting_of(key: str) -> str:
-    # django-storages has two names for some: tell of the one that somebody wrote.
+    # django-storages has two names for some settings: return the one that the project uses.
     first = str(OPTIONS[key].setting)
     older = OLDER_SETTINGS.get(key, first)
     return older if hasattr(settings, older) and not hasattr(settings, first) else first

@@ -1,4 +1,4 @@
-"""Names of modules: which pattern one matches, and what is made of one in the place of {module}."""
+"""Names of modules: which pattern a name matches, and how it is filled in for ``{module}``."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _HINT = "Use letters, digits, '-' and '_', and '*' as in 'tenant_*'."
 
 
 def find_pattern(keys: Iterable[Any], module_name: str) -> Optional[str]:
-    """Return the longest of the keys whose ``*`` can stand for a part of the name, if any does.
+    """Return the longest of the keys that is a pattern with ``*`` and matches the name, if any.
 
     Raises:
-        TypeError: the name is no text.
+        TypeError: the name is not a string.
 
     Example:
         >>> find_pattern(["media", "*", "tenant_*"], "tenant_x")
@@ -49,10 +49,10 @@ def _compile(pattern: str) -> Pattern[str]:
 
 
 def fill_in(module_name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return options with the module's name in the place of ``{module}``.
+    """Return options with ``{module}`` replaced by the module's name.
 
     Raises:
-        InvalidModuleNameError: the name could climb out of what is made of it.
+        InvalidModuleNameError: the name could lead out of a location or bucket made from it.
     """
     return {
         name: value if name in SECRET_OPTIONS else _fill_in(value, module_name)
@@ -74,29 +74,29 @@ def _fill_in(value: Any, module_name: str) -> Any:
 
 
 def validate_module_name(module_name: str, pattern: Optional[str] = None) -> None:
-    """Refuse a name that could climb out of the key or location which a pattern makes of it.
+    """Refuse a name that could lead out of the key or location that is made from it.
 
     Raises:
-        InvalidModuleNameError: the name is empty, or holds ``/``, ``\\``, ``..`` or a control
-            character, or the pattern's ``*`` stands for nothing.
+        InvalidModuleNameError: the name is empty, or contains ``/``, ``\\``, ``..``, a brace or a
+            control character, or a ``*`` of the pattern matches nothing.
     """
     reason = None
     if not module_name.strip(". "):
         reason = "is empty"
     elif "/" in module_name or "\\" in module_name:
-        reason = "holds a slash"
+        reason = "contains a slash"
     elif ".." in module_name:
-        reason = "holds '..'"
+        reason = "contains '..'"
     elif not module_name.isprintable():
-        reason = "holds a control character"
+        reason = "contains a control character"
     elif "{" in module_name or "}" in module_name:
-        reason = "holds a brace"
+        reason = "contains a brace"
     elif pattern and not all(_wildcard_parts(pattern, module_name)):
         reason = "has nothing in the place of '*'"
     if reason:
         where = f"{BUCKETS_SETTING}[{pattern!r}]" if pattern else "a {module} placeholder"
         raise InvalidModuleNameError(
-            f"The module name {module_name!r} {reason}; it reached {where}. "
+            f"The module name {module_name!r} {reason}; it was used for {where}. "
             "Use letters, digits, '-' and '_'."
         )
 
@@ -107,12 +107,12 @@ def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
 
 
 def sample_name(key: str) -> str:
-    """Return a name that fits a pattern and no other key."""
+    """Return a name that matches a pattern and no other key."""
     return key.replace("*", ANY_MODULE)
 
 
 def find_key_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield why no storage can be made of a key, or of what its entry makes of the name."""
+    """Yield why no module can use a key, or the options that its entry makes from the name."""
     if "*" not in key:
         try:
             fill_in(key, entry)
@@ -121,26 +121,26 @@ def find_key_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
         return
     try:
         validate_module_name(sample_name(key), key)
-    except InvalidModuleNameError:  # which speaks of the sample, a name that nobody wrote
+    except InvalidModuleNameError:  # its message is about the sample name, which nobody wrote
         what = (
-            "fits no module: a name that reaches a pattern holds no slash, '..', brace or control "
-            "character, and something for each '*'"
+            "matches no module: a name that matches a pattern must not contain a slash, '..', a "
+            "brace or a control character, and must have something for each '*'"
         )
         yield Problem("bad-setting", "", what, _HINT)
 
 
 def find_hidden_problem(key: str, reached: Optional[str], error: ConfigurationError) -> Problem:
-    """Return why the options of a key that is sound could not be read.
+    """Return why the options of a valid key could not be read.
 
     Args:
         key: A key of ``SMART_STORAGE_BUCKETS``.
-        reached: The key that its :func:`sample_name` reaches.
-        error: What reading them raised.
+        reached: The key that is used for its :func:`sample_name`.
+        error: The error that reading them raised.
     """
     if reached == key:
         return Problem("bad-setting", "", f"cannot be used: {error}", "Correct its options.")
     what = (
-        f"is never used: every name that fits it reaches the longer {reached!r}, and is refused "
-        "there, for it has nothing in the place of a '*'"
+        f"is never used: every name that matches it also matches the longer {reached!r}, and is "
+        "refused there because it has nothing in the place of a '*'"
     )
-    return Problem("bad-setting", "", what, "Write patterns that do not fit the same names.")
+    return Problem("bad-setting", "", what, "Write patterns that do not match the same names.")

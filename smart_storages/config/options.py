@@ -24,8 +24,8 @@ class Option:
     """One option of a storage.
 
     Args:
-        types: What the value may be an instance of; empty for anything.
-        default: What it is when nobody names it; ``None`` may be given where this is ``None``.
+        types: Types that the value may have; empty for any type.
+        default: The value if the option is not set, or set to ``None``.
         setting: The Django setting that django-storages reads for it, if any.
     """
 
@@ -35,10 +35,10 @@ class Option:
 
     def accepts(self, value: Any) -> bool:
         if value is None:
-            # A None that is named switches the default off; what that leaves is ``default``.
+            # None switches off a value from elsewhere; ``default`` is then used.
             return True
         if isinstance(value, bool) and self.types and bool not in self.types:
-            return False  # True is an int to Python, and a mistake here
+            return False  # in Python True is an int; here it is a mistake
         return not self.types or isinstance(value, self.types)
 
     @property
@@ -46,7 +46,7 @@ class Option:
         return " or ".join(kind.__name__ for kind in self.types)
 
 
-#: Every option whose type is known. django-storages may have newer ones: those pass unchecked.
+#: Every option whose type is known. Newer options of django-storages are accepted unchecked.
 OPTIONS: Dict[str, Option] = {
     "access_key": Option((str,), None, "AWS_S3_ACCESS_KEY_ID"),
     "secret_key": Option((str,), None, "AWS_S3_SECRET_ACCESS_KEY"),
@@ -100,12 +100,12 @@ OWN_OPTIONS: FrozenSet[str] = frozenset(
     }
 )
 
-#: Naming one of these names a whole set: none is then taken from anywhere else.
+#: These are one set: a place that has one of them provides all of them.
 CREDENTIAL_OPTIONS: FrozenSet[str] = frozenset(
     {"access_key", "secret_key", "security_token", "session_profile", "role_arn", "credentials"}
 )
 
-#: Options whose value must not be read by people, logs or migrations.
+#: Options whose value must not appear in logs, migrations or on a screen.
 SECRET_OPTIONS: FrozenSet[str] = frozenset(
     {"access_key", "secret_key", "security_token", "cloudfront_key"}
 )
@@ -113,11 +113,11 @@ SECRET_OPTIONS: FrozenSet[str] = frozenset(
 
 @cache
 def known_options() -> FrozenSet[str]:
-    """Return the name of every option: all that django-storages' S3 backend takes, and ours."""
+    """Return the names of all options: those of django-storages' S3 backend, and our own."""
     from storages.backends.s3 import S3Storage
 
-    # get_default_settings() does not look at its storage; asking it keeps us right about options
-    # of django-storages that are newer than this package.
+    # get_default_settings() does not use its instance. Calling it also finds options of
+    # django-storages that are newer than this package.
     upstream = S3Storage.get_default_settings(None)
     return frozenset({*upstream, "cloudfront_signer", *OWN_OPTIONS})
 
@@ -134,7 +134,7 @@ def guard(options: Mapping[str, Any]) -> Dict[str, Any]:
 
 def _guarded(name: str, value: Any) -> Any:
     if name in SECRET_OPTIONS:
-        # A PEM may be given as bytes; one kind of secret is enough.
+        # A key in PEM format may be given as bytes; it is kept as text, like the others.
         text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
         return Secret(text) if type(text) is str else value
     if name == "object_parameters" and isinstance(value, dict):
@@ -145,7 +145,7 @@ def _guarded(name: str, value: Any) -> Any:
 
 
 def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return a copy of parameters of a request in which a customer's key prints as ``***``.
+    """Return a copy of a request's parameters in which a customer key prints as ``***``.
 
     Example:
         >>> guard_parameters({"ACL": "private", "SSECustomerKey": "hunter2"})
@@ -162,7 +162,7 @@ def _is_customer_key(name: Any) -> bool:
 
 
 def holds_secret(name: str, value: Any) -> bool:
-    """Tell whether an option must stay out of migrations and pickles.
+    """Return whether an option must stay out of migrations and pickles.
 
     Example:
         >>> holds_secret("secret_key", "hunter2"), holds_secret("location", "media/")
@@ -180,6 +180,6 @@ def holds_secret(name: str, value: Any) -> bool:
 
 
 def default_of(name: str) -> Any:
-    """Return what an option is when it was switched off with ``None``."""
+    """Return the value of an option that was switched off with ``None``."""
     option = OPTIONS.get(name)
     return option.default if option else None

@@ -1,4 +1,4 @@
-"""What is wrong with options: with each by itself, and with a set of them together."""
+"""Finds problems in options: in each one by itself, and in several together."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from smart_storages.config.values import ANY_MODULE, Problem, did_you_mean, find
 __all__ = ["find_entry_problems", "find_problems", "find_upstream_problems"]
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?")
-# Deeper down there may be JSON, which has braces of its own.
+# Nested values may contain JSON, which has braces of its own.
 _NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 
-#: Seconds a URL of S3 can live: 7 days.
+#: The longest validity of a signed S3 URL in seconds: 7 days.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 MAX_URL_LIFE = 604_800
 
 _is_bucket = re.compile(r"[A-Za-z0-9._-]{1,255}\Z").match
-# ARNs of AWS, MinIO and Ceph; botocore takes none that is shorter.
+# ARNs of AWS, MinIO and Ceph; botocore refuses shorter ones.
 _is_role = re.compile(r"arn:(?=.{16}).*:role/.+\Z").match
 
 
 def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with options as somebody wrote them: unknown names and wrong values."""
+    """Yield the problems of options as they were written: unknown names and wrong values."""
     known = known_options()
     for key, value in entry.items():
         if key not in known:
@@ -44,7 +44,7 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
             yield Problem(
                 "unknown-placeholder",
                 key,
-                f"holds the placeholder {_find_placeholder(key, value)}",
+                f"contains the placeholder {_find_placeholder(key, value)}",
                 "The only placeholder is {module}.",
             )
         else:
@@ -52,9 +52,9 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def find_upstream_problems(upstream: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with each value that the ``AWS_*`` settings give.
+    """Yield the problems of each value from the ``AWS_*`` settings.
 
-    django-storages takes a flag of 1 and seconds in a string, and so do its users: these pass.
+    django-storages accepts 1 as a flag and a string as seconds, and projects use that: these pass.
     """
     for key, option in OPTIONS.items():
         if option.setting is None or key not in upstream:
@@ -85,7 +85,7 @@ def _wrong_type(key: str, value: Any) -> Problem:
 
 
 def _find_placeholder(key: str, value: Any) -> Optional[str]:
-    # Left as it is, an unknown one would be the same location for every tenant.
+    # An unknown placeholder would stay in the location, which would be the same for every tenant.
     if key in SECRET_OPTIONS:
         return None
     pattern = _PLACEHOLDER
@@ -106,7 +106,7 @@ def _iter_texts(value: Any) -> Iterator[str]:
 
 @cache
 def _option(key: str) -> Option:
-    # The two whose types are botocore's, which is not imported before it is needed.
+    # The types of these two are in botocore and boto3, which are only imported when needed.
     if key == "client_config":
         from botocore.config import Config
 
@@ -119,10 +119,10 @@ def _option(key: str) -> Option:
 
 
 def find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with options together, once each has the module's name filled in.
+    """Yield the problems of merged options, in which ``{module}`` is already filled in.
 
     Args:
-        options: The options of a storage, from wherever each of them comes.
+        options: The options of a storage, from all places.
     """
     bucket = options.get("bucket_name")
     if isinstance(bucket, str) and bucket:
@@ -150,7 +150,7 @@ def _find_bucket_problems(bucket: str) -> Iterator[Problem]:
         yield Problem(
             "unknown-choice",
             "bucket_name",
-            f"is {bucket!r}, which is no name of a bucket",
+            f"is {bucket!r}, which is not a valid bucket name",
             "Write the name alone, of letters, digits, '.', '-' and '_', or the ARN of an "
             "access point.",
         )
@@ -162,10 +162,10 @@ def _find_endpoint_problems(key: str, endpoint: str) -> Iterator[Problem]:
         yield Problem("bad-endpoint", key, "must start with http:// or https://", hint)
     elif "@" in endpoint.split("/")[2]:
         hint = "Remove it: S3 has access_key and secret_key, and a URL shows it to everybody."
-        yield Problem("bad-endpoint", key, "holds a user name or password", hint)
+        yield Problem("bad-endpoint", key, "contains a user name or password", hint)
     elif not _has_host(endpoint):
         hint = "Write https://s3.example.com, or https://s3.example.com:9000."
-        yield Problem("bad-endpoint", key, "names no host, or a port that is no number", hint)
+        yield Problem("bad-endpoint", key, "has no host, or a port that is not a number", hint)
 
 
 def _has_host(endpoint: str) -> bool:
@@ -177,21 +177,22 @@ def _has_host(endpoint: str) -> bool:
 
 
 def _find_life_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
-    # The AWS_* setting may be text, which django-storages takes as well.
+    # The AWS_* setting may be a string, which django-storages accepts too.
     given = options.get("querystring_expire", 3600)
     try:
         life, window = int(given), int(options.get("url_stable_for") or 0)
     except (TypeError, ValueError):
-        yield Problem("bad-life", "querystring_expire", "is no number of seconds", "Give one.")
+        hint = "Give a whole number of seconds."
+        yield Problem("bad-life", "querystring_expire", "is not a number of seconds", hint)
         return
     limited = not options.get("custom_domain") and options.get("querystring_auth", True)
     if life < 1 or window < 0 or (limited and life + window > MAX_URL_LIFE):
         yield Problem(
             "bad-life",
             "querystring_expire",
-            f"is {life}, and url_stable_for {window}: a signed URL lives more than 0 and, both "
-            f"together, at most {MAX_URL_LIFE} seconds",
-            "Make them shorter: 7 days are the limit of S3.",
+            f"is {life}, and url_stable_for is {window}: a signed URL is valid for more than 0 "
+            f"and, both together, at most {MAX_URL_LIFE} seconds",
+            "Choose values within these limits: 7 days are the limit of S3.",
         )
 
 
@@ -207,15 +208,15 @@ def _find_location_problems(location: str) -> Iterator[Problem]:
         yield Problem(
             "bad-location",
             "location",
-            f"holds '..': {location!r}",
-            "Name the prefix itself; a location never climbs.",
+            f"contains '..': {location!r}",
+            "Write the prefix itself, without '..'.",
         )
     elif location and normpath(location) != location.rstrip("/"):
         yield Problem(
             "bad-location",
             "location",
-            f"holds '.' or an empty name between slashes: {location!r}",
-            f"Use {normpath(location)!r}: django-storages finds every name outside of the other.",
+            f"contains '.' or an empty name between slashes: {location!r}",
+            f"Use {normpath(location)!r}: django-storages would refuse every name in the other.",
         )
 
 
@@ -228,8 +229,8 @@ def _find_credential_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
                 "half-credentials",
                 other,
                 f"is missing although {half!r} is set",
-                "A module that names one credential takes none from the AWS_* defaults: "
-                "name the whole set.",
+                "A module that sets one credential takes none from the AWS_* defaults: "
+                "set all of them.",
             )
     if "security_token" in given and not given & {"access_key", "secret_key"}:
         yield Problem(
@@ -244,14 +245,14 @@ def _find_credential_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "mixed-credentials",
             kinds[1],
             f"is set together with {kinds[0]!r}",
-            "Use one kind of credentials a module: keys, a profile, or a callable.",
+            "Use one kind of credentials for a module: keys, a profile, or a callable.",
         )
     role = options.get("role_arn")
     if isinstance(role, str) and not _is_role(role):
         yield Problem(
             "unknown-choice",
             "role_arn",
-            f"is {role!r}, which is no ARN of a role",
+            f"is {role!r}, which is not the ARN of a role",
             "Write arn:aws:iam::123456789012:role/name.",
         )
     if options.get("external_id") and "role_arn" not in given:

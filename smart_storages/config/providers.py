@@ -1,4 +1,4 @@
-"""What S3 providers do differently, one row each."""
+"""How S3 providers differ: a table with one row for each."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Provider:
     """How to talk to one kind of S3 server.
 
     Args:
-        name: What a ``provider`` key holds.
-        checksum: What is sent with a body for the server to verify: ``"crc32"`` (the flexible
-            checksums of boto3 1.36), ``"md5"`` (``Content-MD5``, understood by all).
+        name: The value of the ``provider`` option.
+        checksum: The checksum with which the server verifies a body: ``"crc32"`` (the flexible
+            checksums of boto3 1.36) or ``"md5"`` (``Content-MD5``, which all servers support).
         addressing_style: ``"path"``, ``"virtual"``, or ``None`` for botocore's choice.
-        conditional_put: ``If-None-Match: *`` holds on ``PutObject``.
-        conditional_complete: the same on ``CompleteMultipartUpload``.
-        acls: the ``x-amz-acl`` header is understood.
-        bulk_delete: ``DeleteObjects`` is there.
-        md5_etags: The ETag is the MD5 of the content, save where the answer says otherwise (it
-            was encrypted with a key, or uploaded in parts).
-        global_names: The name of a bucket means one bucket, whoever asks. Elsewhere each tenant of
-            a server may have a bucket of that name.
+        conditional_put: Whether ``If-None-Match: *`` is honoured on ``PutObject``.
+        conditional_complete: The same on ``CompleteMultipartUpload``.
+        acls: Whether the ``x-amz-acl`` header is supported.
+        bulk_delete: Whether ``DeleteObjects`` is supported.
+        md5_etags: Whether the ETag is the MD5 of the content, unless the answer says otherwise
+            (encrypted with a key, or uploaded in parts).
+        global_names: Whether a bucket name means the same bucket for all credentials. On other
+            servers, each tenant may have a bucket of the same name.
 
     Example:
         >>> PROVIDERS["ceph"].conditional_complete
@@ -43,8 +43,8 @@ class Provider:
     global_names: bool = False
 
 
-# The rows of ceph (16) and moto (5) are measured by the test suite; the others follow the
-# providers' documentation, and where that is silent they are cautious.
+# The test suite verifies the rows of ceph (16) and moto (5). The others follow the providers'
+# documentation; where it says nothing, the row assumes that a feature is missing.
 _ROWS = (
     #        name       checksum  addressing  put    complete  acls   bulk   MD5    global
     Provider("aws",     "crc32",  None,       True,  True,     True,  True,  True,  True),
@@ -62,15 +62,15 @@ PROVIDERS: Dict[str, Provider] = {row.name: row for row in _ROWS}
 
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
-#: For an endpoint nobody named: assume no more than what every S3 server does.
+#: For an unknown endpoint: only what every S3 server supports.
 CAUTIOUS = Provider("other", "md5", None, False, False, True)
 
 
 def get_provider(name: Optional[str], endpoint_url: Optional[str]) -> Provider:
-    """Return the row for a ``provider`` key, or the fitting one where the key is missing.
+    """Return the row for a ``provider`` option, or the one for the endpoint if it is not set.
 
     Args:
-        name: The ``provider`` key, one of :data:`PROVIDERS`, or ``None``.
+        name: The ``provider`` option, a key of :data:`PROVIDERS`, or ``None``.
         endpoint_url: The endpoint, ``None`` for AWS itself.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the settings say about queued transfers."""
+"""The settings of queued transfers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from smart_storages.exceptions import ConfigurationError
 
 @dataclass(frozen=True)
 class QueueSettings:
-    """What the settings say about queued transfers; times in seconds.
+    """The settings of queued transfers; times in seconds.
 
     Args:
         retries: ``QUEUED_STORAGE_RETRIES``: attempts after the first one failed.
-        retry_delay: ``QUEUED_STORAGE_RETRY_DELAY``: before the first retry; doubles each time.
-        lease: ``QUEUED_STORAGE_LEASE``: a worker without a sign of life for so long is dead.
-        orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: a local copy without a row lives so long;
-            longer than your longest database transaction.
-        cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty: no cache.
-        cache_per_process: ``QUEUED_STORAGE_CACHE_PER_PROCESS``: whether a cache that each process
-            has for itself may be used: there is only one.
-        tasks: ``SMART_STORAGE_TASKS``: the engine; empty: not set.
+        retry_delay: ``QUEUED_STORAGE_RETRY_DELAY``: wait before the first retry; it doubles each
+            time.
+        lease: ``QUEUED_STORAGE_LEASE``: a worker that has not renewed its lease for this long is
+            considered dead.
+        orphan_age: ``QUEUED_STORAGE_ORPHAN_AGE``: how long a local copy without a row is kept. It
+            must be longer than the longest database transaction.
+        cache_key: ``QUEUED_STORAGE_CACHE_KEY``: prefix of the cache keys; empty for no cache.
+        cache_per_process: ``QUEUED_STORAGE_CACHE_PER_PROCESS``: whether a cache may be used that
+            is not shared between processes, because there is only one process.
+        tasks: ``SMART_STORAGE_TASKS``: the engine; empty if not set.
         tasks_queue: ``SMART_STORAGE_TASKS_QUEUE``: the engine's queue, empty for its default.
     """
 
@@ -56,7 +58,7 @@ def get_queue_settings() -> QueueSettings:
     """Return the settings of queued transfers as they are now.
 
     Raises:
-        ConfigurationError: A number is not one, is negative, text is not text, or a flag is none.
+        ConfigurationError: a setting has the wrong type, or a number is negative.
     """
     found: Dict[str, Any] = {}
     for field, setting in _QUEUE_SETTINGS.items():

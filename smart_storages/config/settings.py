@@ -1,4 +1,4 @@
-"""Every setting of Django that this package reads, one function each."""
+"""Every Django setting that this package reads, with one function for each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
 DEFAULT_MAX_CLIENTS = 256
-#: The module of a storage for which nobody named one.
+#: The module of a storage that was made without a module's name.
 DEFAULT_MODULE = "default"
 
 
@@ -51,7 +51,7 @@ def get_buckets() -> Mapping[str, Any]:
 
 
 def find_key(module_name: str) -> Optional[str]:
-    """Return the key of ``SMART_STORAGE_BUCKETS`` that a module's entry stands under, if any."""
+    """Return the key of ``SMART_STORAGE_BUCKETS`` that applies to a module, if any."""
     keys = get_buckets().keys()
     if isinstance(module_name, str) and module_name in keys:
         return module_name
@@ -59,7 +59,7 @@ def find_key(module_name: str) -> Optional[str]:
 
 
 def get_module_entry(module_name: str) -> Dict[str, Any]:
-    """Return what ``SMART_STORAGE_BUCKETS`` itself says of a module: names filled in, checked."""
+    """Return a module's entry, checked, with ``{module}`` filled in; empty if it has none."""
     key = find_key(module_name)
     if key is None:
         return {}
@@ -91,9 +91,9 @@ def is_strict() -> bool:
 
 
 def has_entry(module_name: str) -> bool:
-    """Tell whether a module is one that ``SMART_STORAGE_BUCKETS`` speaks of, if that is set.
+    """Return whether a module has an entry; ``True`` if ``SMART_STORAGE_BUCKETS`` is not set.
 
-    ``"default"`` always is: it is the module of a storage for which nobody named one.
+    ``"default"`` needs no entry: it is the module of a storage made without a module's name.
     """
     if module_name == DEFAULT_MODULE or getattr(settings, BUCKETS_SETTING, None) is None:
         return True
@@ -116,12 +116,12 @@ def get_max_clients() -> int:
 
 
 def get_metadata_cache_alias() -> str:
-    """Return ``SMART_STORAGE_METADATA_CACHE``: the cache of ``metadata_cache_seconds``."""
+    """Return ``SMART_STORAGE_METADATA_CACHE``: the alias of the cache for file metadata."""
     return _get_cache_alias(METADATA_CACHE_SETTING)
 
 
 def get_lock_cache_alias() -> Optional[str]:
-    """Return ``SMART_STORAGE_LOCK_CACHE``: the cache of the locks of names, or ``None``."""
+    """Return ``SMART_STORAGE_LOCK_CACHE``: the alias of the cache for locks, or ``None``."""
     if getattr(settings, LOCK_CACHE_SETTING, "default") is None:
         return None
     return _get_cache_alias(LOCK_CACHE_SETTING)
@@ -138,7 +138,7 @@ def _get_cache_alias(setting: str) -> str:
 
 
 def keyed_digest(*parts: str) -> str:
-    """Return a digest that every process of this project makes of the same parts, and no other.
+    """Return a digest of the parts that only processes with this ``SECRET_KEY`` can make.
 
     Example::
 
@@ -153,20 +153,20 @@ def keyed_digest(*parts: str) -> str:
 
 
 def get_upload_folder() -> Optional[str]:
-    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for where the system keeps temporary files."""
+    """Return ``FILE_UPLOAD_TEMP_DIR``, ``None`` for the system's directory of temporary files."""
     folder = settings.FILE_UPLOAD_TEMP_DIR
     return None if folder is None else str(folder)
 
 
 def uses_time_zones() -> bool:
-    """Return ``USE_TZ``: whether Django wants times that know their zone."""
+    """Return ``USE_TZ``: whether Django uses aware datetimes."""
     return bool(settings.USE_TZ)
 
 
 def get_storages() -> Dict[str, Any]:
-    """Return ``STORAGES``, completed from the settings that older Django versions have for it."""
+    """Return ``STORAGES``, completed from the settings that older versions of Django use."""
     storages: Dict[str, Any] = dict(getattr(settings, "STORAGES", None) or {})
-    if not HAS_STORAGES:  # goes with Django 4.1
+    if not HAS_STORAGES:  # can be removed with Django 4.1
         older = {"default": "DEFAULT_FILE_STORAGE", "staticfiles": "STATICFILES_STORAGE"}
         for alias, name in older.items():
             storages.setdefault(alias, {"BACKEND": getattr(settings, name)})
@@ -174,7 +174,7 @@ def get_storages() -> Dict[str, Any]:
 
 
 def adopt_storages_setting(default: str, staticfiles: str) -> None:
-    """Have a Django that knows no ``STORAGES`` take its storages from there. Goes with Django 4.1.
+    """Make a Django without ``STORAGES`` take its storages from there. For Django up to 4.1.
 
     Args:
         default: Dotted path of a callable that returns the storage aliased ``default``.
@@ -192,23 +192,23 @@ def adopt_storages_setting(default: str, staticfiles: str) -> None:
 
 
 def get_reporter_filter() -> str:
-    """Return ``DEFAULT_EXCEPTION_REPORTER_FILTER``: what cleanses Django's debug page."""
+    """Return ``DEFAULT_EXCEPTION_REPORTER_FILTER``: the path of the debug page's filter."""
     return str(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)
 
 
 def adopt_reporter_filter(djangos: str, ours: str) -> None:
-    """Have Django cleanse its debug page with our filter where the project chose none.
+    """Make Django filter its debug page with this package's filter, unless the project set one.
 
     Args:
-        djangos: Dotted path of the filter that Django uses by itself.
-        ours: The same of ours.
+        djangos: Dotted path of Django's default filter.
+        ours: Dotted path of this package's filter.
     """
     if get_reporter_filter() == djangos:
         settings.DEFAULT_EXCEPTION_REPORTER_FILTER = ours
 
 
 def iter_module_keys() -> Iterator[str]:
-    """Yield the keys of ``SMART_STORAGE_BUCKETS``, patterns too."""
+    """Yield the keys of ``SMART_STORAGE_BUCKETS``, including patterns."""
     yield from get_buckets()
 
 
@@ -224,7 +224,7 @@ def get_fallback_backends() -> Sequence[Any]:
 
 
 def get_tenant_function() -> Union[str, Callable[[Any], Optional[str]], None]:
-    """Return ``SMART_STORAGE_TENANT``: what tells a request's tenant, or its dotted path."""
+    """Return ``SMART_STORAGE_TENANT``: the function that returns a request's tenant."""
     return getattr(settings, TENANT_SETTING, None)
 
 

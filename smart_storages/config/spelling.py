@@ -1,4 +1,4 @@
-"""Names that are close to a known one: of modules, and of settings."""
+"""Finds misspelt names of modules and settings: those that are close to a known one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smart_storages.config.options import OPTIONS
 
 __all__ = ["KNOWN_SETTINGS", "find_misspelt_settings", "hint_at_modules", "near_module"]
 
-#: The settings of this package; a test compares them with what its source reads.
+#: The settings of this package; a test compares them with those that its source reads.
 OWN_SETTINGS: FrozenSet[str] = frozenset(
     {
         "QUEUED_STORAGE_CACHE_KEY",
@@ -37,7 +37,7 @@ OLDER_SETTINGS: Dict[str, str] = {
     "security_token": "AWS_SECURITY_TOKEN",
 }
 
-#: Names of django-storages that are read where there is no option for them.
+#: Settings of django-storages that have no option.
 OTHER_SETTINGS: FrozenSet[str] = frozenset({"AWS_S3_FILE_BUFFER_SIZE"})
 
 KNOWN_SETTINGS: FrozenSet[str] = frozenset(
@@ -50,8 +50,9 @@ KNOWN_SETTINGS: FrozenSet[str] = frozenset(
 )
 
 _PREFIXES = ("AWS_", "GZIP_", "QUEUED_STORAGE", "SMART_STORAGE")
-#: Words that are left out, or put in, without a thought of something else: AWS_S3_REGION,
-#: AWS_REGION_NAME. Any other word makes another setting: AWS_SES_REGION_NAME, AWS_MEDIA_LOCATION.
+#: A name that has one of these words too few or too many is probably misspelt: AWS_S3_REGION,
+#: AWS_REGION_NAME. With any other word it is another setting: AWS_SES_REGION_NAME,
+#: AWS_MEDIA_LOCATION.
 _FILLERS = frozenset({"ACCESS", "BUCKET", "CACHE", "CUSTOM", "ID", "NAME", "S3", "STORAGE", "URL"})
 _CLOSE_MODULE = 0.8
 _CLOSE_WORD = 0.7
@@ -60,7 +61,7 @@ _MOST_SHOWN = 10
 
 
 def near_module(name: str, known: Iterable[str]) -> Optional[str]:
-    """Return the module, or the pattern, that a name was probably meant to be.
+    """Return the module or pattern that was probably meant by a name.
 
     Example:
         >>> near_module("documnets", ["media", "documents"])
@@ -74,7 +75,7 @@ def near_module(name: str, known: Iterable[str]) -> Optional[str]:
 
 
 def hint_at_modules(name: str, known: Collection[str]) -> str:
-    """Return a hint: the module that somebody may have meant, or those there are.
+    """Return a hint: the module that was probably meant, or the known modules.
 
     Example:
         >>> hint_at_modules("mediaa", ["media"])
@@ -90,11 +91,11 @@ def hint_at_modules(name: str, known: Collection[str]) -> str:
 
 
 def find_misspelt_settings(names: Collection[str]) -> Iterator[Tuple[str, str]]:
-    """Yield each setting that is close to a known one but is none, and the one it is close to.
+    """Yield each unknown setting that is close to a known one, together with the known one.
 
     Args:
-        names: The names of all settings of a project. One that is close to a setting which is
-            set as well is a name of the project's own.
+        names: The names of all settings of a project. If a name is close to a setting that is set
+            as well, it is a setting of the project's own and not misspelt.
 
     Example:
         >>> list(find_misspelt_settings(["AWS_S3_REGION", "AWS_SES_REGION_NAME"]))
@@ -110,7 +111,7 @@ def find_misspelt_settings(names: Collection[str]) -> Iterator[Tuple[str, str]]:
 
 
 def _family_of(setting: str) -> str:
-    # Either of two names for one option says that it is set.
+    # An option with two settings is set if either of them is.
     by_name = {option.setting: key for key, option in OPTIONS.items()}
     older = {name: key for key, name in OLDER_SETTINGS.items()}
     return by_name.get(setting) or older.get(setting) or setting

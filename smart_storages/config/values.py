@@ -1,4 +1,4 @@
-"""What is wrong with the value of one option, whatever the others are."""
+"""Validates the value of a single option, regardless of the others."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from smart_storages.config.providers import PROVIDERS
 
 __all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
 
-#: Stands for ``*`` in the name of a module that checks make up: it fits the pattern and no other
-#: key, for it is a sign nobody types.
+#: Replaces ``*`` in the sample names that checks make of patterns. It matches the pattern and no
+#: other key, since nobody types this character.
 ANY_MODULE = "\u2217"
 
 _CANNED_ACLS = (
@@ -40,10 +40,10 @@ class Problem:
     """One thing wrong with the options of a module.
 
     Args:
-        code: A short stable name, ``unknown-key``.
-        key: The option at fault.
-        message: What is wrong, as a sentence; never holds a secret.
-        hint: What to do about it.
+        code: A short stable name, such as ``unknown-key``.
+        key: The wrong option.
+        message: What is wrong with it, as the predicate of a sentence; never contains a secret.
+        hint: How to fix it.
     """
 
     code: str
@@ -53,15 +53,15 @@ class Problem:
 
 
 def find_value_problems(key: str, value: Any) -> Iterator[Problem]:
-    """Yield what is wrong with a value whose type is right."""
+    """Yield the problems of a value that has the right type."""
     if value is None:
         return
     if key in SECRET_OPTIONS - {"cloudfront_key"} and not str.isprintable(reveal(value)):
         yield Problem(
             "wrong-type",
             key,
-            "holds a line break or another control character",
-            "Strip what it was read from: a file often ends with a line break.",
+            "contains a line break or another control character",
+            "Strip the text when you read it from a file: files often end with a line break.",
         )
     elif key in _FINDERS:
         yield from _FINDERS[key](value)
@@ -121,7 +121,7 @@ def _find_proxy_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         yield Problem(
             "wrong-type",
             "proxies",
-            "must hold text under text",
+            "must map schemes to URLs, both as text",
             "Write {'https': 'http://proxy.example.com:3128'}.",
         )
 
@@ -133,7 +133,7 @@ def _find_parameter_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         yield Problem(
             "wrong-type",
             key,
-            f"holds the name {strange!r}, which is no text",
+            f"has the key {strange!r}, which is not a string",
             "Name the parameters of put_object: {'CacheControl': 'max-age=60'}.",
         )
         return
@@ -144,7 +144,7 @@ def _find_parameter_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         yield Problem(
             "wrong-type",
             key,
-            "holds Metadata that is not a dict of text",
+            "has Metadata that is not a dict of strings",
             "Write {'Metadata': {'department': 'press'}}.",
         )
 
@@ -154,7 +154,7 @@ def _is_texts(value: Mapping[Any, Any]) -> bool:
 
 
 def did_you_mean(name: Any, known: Collection[str]) -> str:
-    """Return a hint: the known name that somebody may have meant, or all of them."""
+    """Return a hint: the known name that was probably meant, or all known names."""
     by_setting = {option.setting: key for key, option in OPTIONS.items() if option.setting}
     if by_setting.get(str(name)) in known:
         return f"Did you mean {by_setting[name]!r}?"

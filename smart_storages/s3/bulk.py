@@ -1,4 +1,4 @@
-"""Many objects at once: as few requests as S3 allows, and as many of them at a time as is fit."""
+"""Operations on many objects: with as few requests as S3 allows, several at a time."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = ["count_threads", "delete_many", "iter_entries", "run_many", "stat_man
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-#: What DeleteObjects and ListObjectsV2 take and give at most.
+#: The most keys that DeleteObjects takes and ListObjectsV2 returns.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 PAGE = 1_000
 
-#: Requests under way at the same time.
+#: Most requests at the same time.
 _THREADS = 16
 
-#: Listing answers up to 1,000 keys one page after another, a HEAD answers one, 16 at a time. A
-#: page that answered fewer than this was not worth it.
+#: A page of a listing covers up to 1,000 keys, but pages are fetched one after another; a HEAD
+#: covers one key, but 16 run at a time. A page that covers fewer keys than this does not pay.
 _WORTH_A_PAGE = 4
 
 
 def count_threads(target: Target) -> int:
-    """Return how many requests may be under way: no more than the client keeps sockets for."""
+    """Return how many requests may run at once: no more than the client has sockets."""
     config: Any = target.client.meta.config
     sockets: int = config.max_pool_connections
     return max(1, min(_THREADS, sockets))
@@ -51,11 +51,12 @@ def run_many(
 
     Args:
         function: What to call.
-        items: Taken one by one, not much earlier than they are needed.
-        threads: How many calls are under way at most.
+        items: The items; an iterator is consumed only shortly ahead of the calls.
+        threads: Most calls at the same time.
 
     Returns:
-        An iterator over item, result and error (one of them ``None``), in the order of the items.
+        An iterator of tuples ``(item, result, error)`` in the order of the items; either the
+        result or the error is ``None``.
 
     Example:
         >>> [result for _, result, _ in run_many(len, ["a", "bb"], threads=2)]
@@ -95,21 +96,21 @@ def run_many(
 
 
 def delete_many(target: Target, keys: Iterable[str]) -> Dict[str, S3Error]:
-    """Delete objects, 1,000 a request where the provider can; one that is missing is no error.
+    """Delete objects, 1,000 per request if the provider can; a missing object is not an error.
 
     Args:
-        target: Where.
-        keys: Their keys.
+        target: The bucket.
+        keys: Keys of the objects.
 
     Returns:
-        What could not be deleted, by key, and why.
+        An error for each key that could not be deleted.
 
     Example::
 
         failed = delete_many(target, ["a.txt", "b.txt"])
     """
     unique = list(dict.fromkeys(keys))
-    # XML cannot carry them, and one would spoil its whole request.
+    # XML cannot hold unprintable characters, and one such key would make the whole request fail.
     single = [key for key in unique if not key.isprintable() or not target.provider.bulk_delete]
     chosen = set(single)
     bulk = [key for key in unique if key not in chosen]
@@ -121,20 +122,20 @@ def delete_many(target: Target, keys: Iterable[str]) -> Dict[str, S3Error]:
     ):
         failed.update(errors or {})
         if error is not None:
-            failed.update({key: _told(error, target, key) for key in page})
+            failed.update({key: _as_s3_error(error, target, key) for key in page})
     for key, _, error in run_many(
         lambda key: delete_one(target, key), single, threads=count_threads(target)
     ):
         if error is not None:
-            failed[key] = _told(error, target, key)
+            failed[key] = _as_s3_error(error, target, key)
     return failed
 
 
 def delete_one(target: Target, key: str) -> None:
-    """Delete an object; one that is missing is no error.
+    """Delete an object; a missing one is not an error.
 
     Raises:
-        S3Error: S3 refused to, or there is no such bucket.
+        S3Error: S3 refused, or there is no such bucket.
     """
     client = target.client
     params = accepted(client, "DeleteObject", target.read_parameters)
@@ -153,7 +154,7 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
         client,
         "DeleteObjects",
         Bucket=target.bucket,
-        # Not quiet: a key counts as deleted once the answer says so.
+        # Not quiet: a key counts as deleted only if the answer lists it.
         Delete={"Objects": [{"Key": key} for key in keys], "Quiet": False},
         **params,
     )
@@ -165,21 +166,21 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
         for key in keys
         if key not in named
     }
-    told = {
+    reported = {
         key: translate_answer(
             _STATUS_OF.get(entry.get("Code"), 400), entry.get("Code"), **target.places(key)
         )
         for key, entry in ((entry.get("Key"), entry) for entry in refused)
         if key in keys and entry.get("Code") != "NoSuchKey"
     }
-    return {**failed, **told}
+    return {**failed, **reported}
 
 
-# Inside an answer of 200 there are only codes.
+# An answer of 200 lists errors by their codes alone, without an HTTP status.
 _STATUS_OF = {"InternalError": 500, "ServiceUnavailable": 503}
 
 
-def _told(error: Exception, target: Target, key: str) -> S3Error:
+def _as_s3_error(error: Exception, target: Target, key: str) -> S3Error:
     ours = translate_error(error, **target.places(key))
     if not isinstance(ours, S3Error):
         raise error
@@ -188,11 +189,11 @@ def _told(error: Exception, target: Target, key: str) -> S3Error:
 
 
 def _send_md5(target: Target) -> None:
-    # DeleteObjects must carry a checksum. boto3 1.36 sends a CRC32, the servers that our table
-    # gives "md5" know Content-MD5 alone, and the operation has no parameter for it.
+    # DeleteObjects must have a checksum. boto3 1.36 sends a CRC32, but servers with "md5" in the
+    # table of providers only know Content-MD5, for which the operation has no parameter.
     if target.provider.checksum == "md5" and MD5_AVAILABLE:
         events = target.client.meta.events
-        # The id makes it one registration for each client, however often this runs.
+        # The ID makes it one registration for each client, however often this is called.
         events.register(
             "before-call.s3.DeleteObjects", _add_md5, unique_id="smart-storages-content-md5"
         )
@@ -205,15 +206,15 @@ def _add_md5(params: Dict[str, Any], **_: Any) -> None:
     params.get("context", {}).get("checksum", {}).pop("request_algorithm", None)
 
 
-# Asking
+# Listing and HEAD
 
 
 def iter_entries(target: Target, prefix: str) -> Iterator[Tuple[str, Stat]]:
-    """Yield key and stat of every object under a prefix, in the order of their keys.
+    """Yield key and stat of every object under a prefix, in the order of the keys.
 
     Args:
-        target: Where.
-        prefix: What the keys begin with.
+        target: The bucket.
+        prefix: The beginning of the keys.
 
     Raises:
         S3Error: S3 refused to list them.
@@ -242,13 +243,14 @@ def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, 
 
 
 def stat_many(target: Target, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
-    """Return the stat of each key, ``None`` for one without an object.
+    """Return the stat of each key, ``None`` for a key without an object.
 
-    Keys that stand close to each other are answered by listing, 1,000 a request; scattered ones
-    by HEADs, several at a time. How close they stand shows as the pages come.
+    Keys that are close to each other in the bucket's order are covered by listings, 1,000 per
+    request; scattered keys by HEAD requests, several at a time. How close they are is measured
+    from the pages.
 
     Args:
-        target: Where.
+        target: The bucket.
         keys: Keys of the objects.
 
     Raises:
@@ -269,7 +271,7 @@ def stat_many(target: Target, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
 def _stat_by_listing(
     target: Target, wanted: List[str], found: Dict[str, Optional[Stat]]
 ) -> List[str]:
-    """Answer what listing answers well; return the keys that are left to be asked one by one."""
+    """Fill ``found`` as far as listings pay; return the keys that need a HEAD each."""
     prefix = _common_prefix(wanted[0], wanted[-1])
     left: List[str] = []
     skip = 2 * _THREADS
@@ -278,8 +280,8 @@ def _stat_by_listing(
         try:
             entries, is_last = _list_page(target, prefix, _just_before(wanted[start]))
         except AccessDeniedError:
-            return left + wanted[start:]  # who may read objects may not always list them
-        # What the page says of a key up to its last one is final: it is there, or it is not.
+            return left + wanted[start:]  # some credentials may read objects but not list them
+        # For each key up to the last one of the page, the page shows whether it exists.
         end = len(wanted) if is_last else bisect_right(wanted, entries[-1]["Key"])
         stats = {entry["Key"]: entry for entry in entries}
         for key in wanted[start:end]:
@@ -287,7 +289,8 @@ def _stat_by_listing(
         answered = end - start
         start = end
         if answered < _WORTH_A_PAGE:
-            # Sparse here. It may become dense again: look after twice as many each time.
+            # The keys are sparse here, but may become dense again. Before the next listing, skip
+            # some keys, and twice as many each time.
             left += wanted[start : start + skip]
             start += skip
             skip *= 2
@@ -297,7 +300,7 @@ def _stat_by_listing(
 
 
 def _common_prefix(first: str, last: str) -> str:
-    # Of sorted keys, what the first and the last have in common all of them have.
+    # In sorted keys, a prefix that the first and the last share is shared by all.
     for index, (one, other) in enumerate(zip(first, last)):
         if one != other:
             return first[:index]
@@ -305,7 +308,7 @@ def _common_prefix(first: str, last: str) -> str:
 
 
 def _just_before(key: str) -> str:
-    """Return a text that sorts before a key, and after nearly all that does so."""
+    """Return a text that sorts before a key, and after nearly all other keys before it."""
     last = key[-1:]
     if last.isascii() and last.isalnum():
         return f"{key[:-1]}{chr(ord(last) - 1)}\U0010fffd"

@@ -1,4 +1,4 @@
-"""Copying an object: by the server where it can, through here where it cannot."""
+"""Copying an object: by the server if it can, else through this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 from boto3.s3.transfer import TransferConfig
 
-from smart_storages.exceptions import ObjectExistsError, S3Error
+from smart_storages.exceptions import S3Error
 from smart_storages.s3.bulk import count_threads
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.claims import Claim
@@ -22,18 +22,19 @@ from smart_storages.s3.writing.parameters import (
     with_token,
 )
 from smart_storages.s3.writing.parameters import head as ask_head
+from smart_storages.s3.writing.single_put import taken_error
 from smart_storages.s3.writing.writer import put
 
 __all__ = ["copy_object", "stream_object"]
 
-#: CopyObject takes no more; beyond it the object is copied in parts.
+#: The largest object that CopyObject copies; a larger one is copied in parts.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 MAX_COPY = 5 * 1024**3
 
-#: Bytes of each part of a copy. A server copies quickly, and 10,000 parts are 5 TB.
+#: Size of each part of a copy in bytes. A server copies quickly, and 10,000 parts are 5 TB.
 COPY_PART = 512 * 1024**2
 
-#: What an object says of its content; it stays with the copy unless the target names another.
+#: Parameters that describe an object's content; the copy keeps them unless others are given.
 _DESCRIPTION = (
     "CacheControl",
     "ContentDisposition",
@@ -58,23 +59,25 @@ def copy_object(
     foreign: bool,
     overwrite: bool,
 ) -> None:
-    """Have the server copy an object; type, metadata and the like go with it, its ACL does not.
+    """Let the server copy an object; type, metadata and the like are copied too, its ACL is not.
 
     Args:
-        source: Where it is.
-        key: Its key.
-        target: Where to. Its credentials make the request, and must be allowed to read the source.
+        source: The bucket to copy from.
+        key: Key of the object.
+        target: The bucket to copy to. Its credentials make the request, and must be allowed to
+            read the source.
         new_key: Key of the copy.
         params: Parameters of the copy: ``ACL``, ``StorageClass``, ``CacheControl`` and the like.
-        foreign: The credentials of the two differ. The name of a bucket may then mean another
-            bucket, so that the object is looked at first and named by its ETag.
-        overwrite: ``False`` to fail where the key is taken. AWS knows the condition on a copy;
-            elsewhere the key is claimed first, where the provider's row allows it. Where it does
-            not, give a key that nobody else draws.
+        foreign: Whether the two have different credentials. The same bucket name may then mean
+            another bucket, so the ETag is read first and the copy is made on condition of it.
+        overwrite: ``False`` to fail if the key is taken. AWS supports the condition on a copy;
+            elsewhere the key is reserved first if the provider supports that. If it does not, pass
+            a key that nobody else can choose.
 
     Raises:
         AccessDeniedError: the target's credentials may not read the source.
-        PreconditionFailedError: the object changed meanwhile, or they see another one.
+        PreconditionFailedError: the object changed meanwhile, or the target's credentials see
+            another one.
         ObjectExistsError: the key is taken.
         S3Error: S3 could not copy it.
     """
@@ -100,7 +103,7 @@ def copy_object(
 
 @dataclass(frozen=True)
 class _Job:
-    """One copy, as :func:`copy_object` was asked for it."""
+    """The arguments of one call of :func:`copy_object`."""
 
     source: Target
     key: str
@@ -140,16 +143,15 @@ def _copy_at_once(job: _Job, answer: Dict[str, Any]) -> None:
         if not isinstance(error, CALL_ERRORS):
             raise
         refused = "IfNoneMatch" in chosen and error_code(error) == "PreconditionFailed"
-        if refused and exists(target, job.new_key, job.params):  # of the two conditions, this one
-            raise ObjectExistsError(
-                "There is a file of that name already.", **target.places(job.new_key)
-            ) from error
+        # The request has two conditions: only if the key exists, it was this one that failed.
+        if refused and exists(target, job.new_key, job.params):
+            raise taken_error(target, job.new_key) from error
         target.fail(error, job.key)
 
 
 def _knows_condition(target: Target) -> bool:
     shape = target.client.meta.service_model.operation_model("CopyObject").input_shape
-    # Older releases of boto3 do not know it.
+    # Older releases of boto3 do not have the parameter.
     return target.provider.name == "aws" and "IfNoneMatch" in getattr(shape, "members", ())
 
 
@@ -184,19 +186,20 @@ def stream_object(
     overwrite: bool,
     transfer: TransferConfig,
 ) -> str:
-    """Copy an object between two servers, through here; type and metadata go with it.
+    """Copy an object between two servers through this process, with its type and metadata.
 
     Args:
-        source: Where it is.
-        key: Its key.
-        target: Where to.
+        source: The bucket to copy from.
+        key: Key of the object.
+        target: The bucket to copy to.
         new_key: Key of the copy.
         params: Parameters of the write.
-        overwrite: ``False`` to fail where the key is taken.
+        overwrite: ``False`` to fail if the key is taken.
         transfer: As for :func:`smart_storages.s3.writing.writer.put`.
 
     Returns:
-        The mark that the copy carries, see :func:`smart_storages.s3.writing.parameters.has_token`.
+        The token in the copy's metadata; see
+        :func:`smart_storages.s3.writing.parameters.has_token`.
 
     Raises:
         ObjectExistsError: the key is taken.
@@ -220,7 +223,7 @@ def _description(answer: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _source_parameters(source: Target) -> Dict[str, Any]:
-    # A source encrypted with the customer's own key is read with it.
+    # To read a source that is encrypted with a customer key, S3 needs that key.
     return {
         f"CopySource{name}": value
         for name, value in source.read_parameters.items()

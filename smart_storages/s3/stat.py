@@ -1,4 +1,4 @@
-"""What S3 says of an object without sending it."""
+"""What S3 says about an object: size, time, ETag, type and metadata."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["Stat"]
 
 _METADATA = "x-amz-meta-"
 
-# For a server that does not say, or not in words, when an object was written.
+# For a server whose answer has no readable date.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class Stat:
-    """What S3 says of an object without sending it.
+    """What S3 says about an object, without its content.
 
     Args:
-        size: Bytes stored; of a compressed object, the compressed ones.
-        modified_time: When the object was written, aware, in UTC.
+        size: Bytes stored; for a compressed object, its compressed size.
+        modified_time: When the object was written: an aware datetime in UTC.
         etag: The ETag without its quotes.
-        content_type: ``None`` where the answer was a listing, which does not hold it.
+        content_type: ``None`` if it comes from a listing, which does not include it.
         content_encoding: As ``content_type``.
-        metadata: The object's own metadata; empty where the answer was a listing.
+        metadata: The object's own metadata; empty if it comes from a listing.
         storage_class: ``None`` for the standard class, which S3 does not name.
         version_id: Version, in a bucket that keeps versions.
 
@@ -47,11 +47,11 @@ class Stat:
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str], size: Optional[int] = None) -> Stat:
-        """Return it of the headers, by lower-case name, of the answer to a GET or HEAD.
+        """Return the stat that the answer to a GET or HEAD describes.
 
         Args:
-            headers: The headers.
-            size: The size, if it is known better than the headers tell it.
+            headers: The headers of the answer, by lower-case name.
+            size: The size, if it is known from a better source than the headers.
 
         Example:
             >>> Stat.from_headers({"content-length": "5", "etag": '"0cc1"'}).size
@@ -73,7 +73,7 @@ class Stat:
 
     @classmethod
     def from_entry(cls, entry: Dict[str, Any]) -> Stat:
-        """Return it of one entry of ``list_objects_v2``."""
+        """Return the stat that one entry of ``list_objects_v2`` describes."""
         storage_class = entry.get("StorageClass")
         return cls(
             size=entry["Size"],
@@ -91,6 +91,6 @@ def _read_date(text: str) -> datetime:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:  # "-0000": a time in UTC that says so of itself
+    if moment.tzinfo is None:  # "-0000": UTC, for which Python returns a naive datetime
         return moment.replace(tzinfo=timezone.utc)
     return moment.astimezone(timezone.utc)

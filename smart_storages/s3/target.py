@@ -1,4 +1,4 @@
-"""What the engine needs to know of a storage: one bucket, and how to reach it."""
+"""What the engine needs to know about a storage: one bucket, and how to reach it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Target"]
 
 @dataclass(frozen=True)
 class Target:
-    """One bucket and how to reach it; every room of the engine takes one.
+    """One bucket and how to reach it; the functions of the engine take one.
 
     Args:
         bucket: Name of the bucket.
-        get_client: Returns the shared, thread-safe client. Called for each operation, since a
-            forked child, or a pool that was full, has another one.
+        get_client: Returns the shared, thread-safe client. It is called for each operation: after
+            a fork, or when the pool has dropped the client, there is a new one.
         module: Name of the module, for messages.
         provider: What the server does differently.
         read_parameters: Parameters of every GET and HEAD (``SSECustomerKey``, ``RequestPayer``).
@@ -44,13 +44,13 @@ class Target:
         return self.get_client()
 
     def places(self, key: Optional[str] = None) -> Dict[str, Any]:
-        """Return what an error says of where it happened."""
+        """Return where an error happened, as keyword arguments of an ``S3Error``."""
         return {"module": self.module, "bucket": self.bucket, "key": key}
 
     def fail(
         self, error: BaseException, key: Optional[str] = None, *, head: bool = False
     ) -> NoReturn:
-        """Raise our error for one of botocore or urllib3, with the original as its cause."""
+        """Raise this package's error for one of botocore or urllib3, which becomes its cause."""
         ours = translate_error(error, head=head, **self.places(key))
         if ours is error:
             raise error

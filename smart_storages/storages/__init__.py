@@ -1,8 +1,8 @@
 """Storages with a bucket of their own: where configuration meets the S3 engine.
 
-A module's name and options come in from Django; calls on the engine go out. The class is put
-together from mixins, one subject a file. This room may not know storages made of storages, nor
-the queue.
+A module's name and options come in from Django; calls to the engine go out. The class is composed
+of mixins, one subject in each file. This room may not know storages that are composed of other
+storages, nor the queue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "client_pool",
 ]
 
-# Migrations, pickles and tracebacks name a class by its module: this one, which stays.
+# Migrations and pickles name a class by its module. This public path must not change.
 for _class in (
     DocumentStorage,
     MediaStorage,

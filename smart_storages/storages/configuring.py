@@ -1,4 +1,4 @@
-"""Where the options of a storage come from: its class, its module, and who made it."""
+"""Where the options of a storage come from: its class, its module, and its constructor."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["ConfiguringMixin"]
 
 
 class ConfiguringMixin:
-    """The part of a storage that knows which options it was given, and by whom."""
+    """The part of a storage that knows its options and where each of them comes from."""
 
     module_name: str
     _options: Dict[str, Any]
     _lacks_entry = False
 
-    # What create_storage_class was given; it stands above settings, a preset below.
+    # What create_storage_class was given; these override settings, which override presets.
     _class_defaults: Dict[str, Any] = {}  # noqa: RUF012
-    # What an override of get_default_settings() has that is no option of anybody else's.
+    # Options that only an override of get_default_settings() defines.
     _added_options: FrozenSet[str] = frozenset()
 
     def get_default_settings(self) -> Dict[str, Any]:
-        """Return the ``AWS_*`` options; what an override returns stands in their place.
+        """Return the ``AWS_*`` options; a subclass may override this to return other values.
 
         Source: ``S3Storage.get_default_settings`` of django-storages.
         """
@@ -58,8 +58,8 @@ class ConfiguringMixin:
         raise_for_unknown_options(type(self).__name__, options)
 
     def _require_entry(self, bucket: Optional[str], named: Sequence[Mapping[str, Any]]) -> None:
-        # A typing error in the name of a module would send its files to the default bucket. One
-        # that the storage itself names was meant.
+        # A misspelt module name would send its files to the default bucket. If the storage itself
+        # names a bucket, there is no such mistake.
         if self._is_computed("bucket_name") or any("bucket_name" in each for each in named):
             return
         if config.has_entry(self.module_name):
@@ -83,7 +83,7 @@ class ConfiguringMixin:
 
     @classmethod
     def find_presets(cls) -> Dict[str, Any]:
-        """Return the options that the class presets: its attributes named like one."""
+        """Return the options that the class presets: its attributes with the name of an option."""
         named = [name for name in known_options() if hasattr(cls, name)]
         return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
 
@@ -94,35 +94,35 @@ class ConfiguringMixin:
 
     @classmethod
     def _is_computed(cls, name: str) -> bool:
-        # A property is somebody's way to choose at run time: neither a value nor settable.
+        # A property chooses at run time: it is neither a preset value nor settable.
         return isinstance(getattr(cls, name, None), property)
 
     @property
     def lacks_entry(self) -> bool:
-        """Whether ``SMART_STORAGE_BUCKETS`` is set and says nothing of this storage's bucket."""
+        """Whether ``SMART_STORAGE_BUCKETS`` is set but has no entry for this storage's module."""
         return self._lacks_entry
 
 
 def _complete_defaults(
     owner: str, own: Mapping[str, Any], upstream: Mapping[str, Any]
 ) -> Dict[str, Any]:
-    """Return what an overridden ``get_default_settings()`` gives, to stand for the settings.
+    """Return the options of an overridden ``get_default_settings()``, completed from the settings.
 
     Args:
-        owner: Who gave it, for messages.
-        own: What it gave. What it lacks comes from ``upstream``.
-        upstream: What ``config.get_upstream_options`` gave.
+        owner: The method, for messages.
+        own: What it returned. Options that are missing come from ``upstream``.
+        upstream: What ``config.get_upstream_options`` returned.
 
     Returns:
-        The options, guarded. Credentials are one set, as everywhere: where one is not what the
-        settings say, none is taken from them.
+        The options, guarded. Credentials are one set, as everywhere: if one of them differs from
+        the settings, none is taken from the settings.
 
     Raises:
-        ConfigurationError: it is no dict, or a value has the wrong type.
+        ConfigurationError: it is not a dict, or a value has the wrong type.
     """
     if not isinstance(own, Mapping):
         raise ConfigurationError(f"{owner} must return a dict, not {type(own).__name__}.")
-    own = guard(own)  # a traceback shows what the arguments are
+    own = guard(own)  # a traceback shows the arguments
     for problem in find_upstream_problems(own):
         raise ConfigurationError(
             f"{owner}: the option {problem.key!r} {problem.message}. {problem.hint}"

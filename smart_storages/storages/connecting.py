@@ -50,7 +50,7 @@ def plain_config(style: Optional[str], signature: Any, proxies: Tuple[Any, ...])
     )
 
 
-#: What _warn_of_missing_entry() told of. Modules may be as many as tenants: a hundred are enough.
+#: Modules for which a warning was logged. There may be one for each tenant: a hundred are enough.
 _warned: Set[str] = set()
 _MOST_WARNINGS = 100
 
@@ -68,7 +68,7 @@ _is_host_label = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]").fullmatch
 
 
 def _is_special(bucket: str) -> bool:
-    # An access point's ARN and an S3 Express bucket have signatures of their own.
+    # Access points (given by their ARN) and S3 Express buckets use other signatures.
     return bucket.startswith("arn:") or bucket.endswith("--x-s3")
 
 
@@ -107,7 +107,7 @@ class ConnectingMixin:
         if self._withheld:
             raise ConfigurationError(
                 f"This storage of module {self.module_name!r} was made with "
-                f"{', '.join(self._withheld)}, which stay out of migrations and pickles. "
+                f"{', '.join(self._withheld)}, which migrations and pickles never contain. "
                 f"Set them in {BUCKETS_SETTING}[{self.module_name!r}] instead."
             )
 
@@ -125,13 +125,13 @@ class ConnectingMixin:
 
     @property
     def connection(self) -> S3ServiceResource:
-        """A boto3 resource, made for the caller: resources are not for sharing."""
+        """A boto3 resource, a new one for each caller: resources must not be shared."""
         resource: S3ServiceResource = self._from_pool(client_pool.resource)
         return resource
 
     @property
     def unsigned_connection(self) -> S3ServiceResource:
-        """A boto3 resource that signs nothing, made for the caller."""
+        """A boto3 resource that signs nothing, a new one for each caller."""
         resource: S3ServiceResource = self._from_pool(
             lambda signed: client_pool.resource(replace(signed, signed=False))
         )
@@ -139,17 +139,17 @@ class ConnectingMixin:
 
     @property
     def bucket(self) -> Bucket:
-        """A boto3 ``Bucket``, made for the caller."""
+        """A boto3 ``Bucket``, a new one for each caller."""
         bucket: Bucket = self._from_pool(
             lambda connection: client_pool.bucket(connection, self.bucket_name)
         )
         return bucket
 
     def get_connection(self) -> Connection:
-        """Return what the S3 client of this storage is made of.
+        """Return the connection from which the S3 client of this storage is made.
 
         Raises:
-            ConfigurationError: the storage has no bucket, or a setting of it is wrong.
+            ConfigurationError: the storage has no bucket, or one of its settings is wrong.
         """
         if self._connection is None:
             self._raise_without_bucket()
@@ -216,7 +216,10 @@ class ConnectingMixin:
 
     @property
     def credentials_identity(self) -> str:
-        """A digest of whose credentials these are, the same in every process; not of a secret."""
+        """A digest that identifies whose credentials these are; it contains no secret.
+
+        It is the same in every process of the project.
+        """
         if self._identity is None:
             is_anonymous = getattr(self.client_config, "signature_version", None) is UNSIGNED
             source = CredentialSource() if is_anonymous else self._describe_credentials()
@@ -225,12 +228,13 @@ class ConnectingMixin:
         return self._identity
 
     def identify_server(self) -> Tuple[str, str]:
-        """Return what is equal for two storages to which the name of a bucket means one bucket.
+        """Return a value that is equal for two storages if a bucket name means the same bucket.
 
-        The endpoint, and who asks where each tenant of a server may have a bucket of that name.
+        It holds the endpoint and, for servers on which each tenant may have a bucket of the same
+        name, the identity of the credentials.
 
         Raises:
-            ConfigurationError: the credentials are described wrongly.
+            ConfigurationError: the options for the credentials are wrong.
         """
         return (
             self.endpoint_url or "aws",
@@ -238,7 +242,7 @@ class ConnectingMixin:
         )
 
     def _option_config(self) -> Config:
-        # django-storages forgets these three when a client_config is given.
+        # django-storages ignores these three options when a client_config is given.
         proxies = tuple(sorted((self.proxies or {}).items()))
         return plain_config(self.addressing_style, self.signature_version, proxies)
 
@@ -253,11 +257,11 @@ class ConnectingMixin:
         if row.addressing_style:
             options["s3"] = {"addressing_style": row.addressing_style}
         elif row.name == "aws" and _is_host_label(self.bucket_name):
-            # For URLs botocore would choose the global host, which redirects to a bucket's region
-            # while the bucket is new; a signed URL does not survive that.
+            # For URLs botocore would use the global host, which redirects to the bucket's region
+            # while the bucket is new; a signed URL is not valid after a redirect.
             options["s3"] = {"addressing_style": "virtual"}
         if not _is_special(self.bucket_name):
-            # botocore would sign URLs with SigV2 in older regions, which newer buckets refuse.
+            # In older regions botocore would sign URLs with SigV2, which newer buckets refuse.
             options["signature_version"] = "s3v4"
         if row.checksum != "crc32":
             # Since boto3 1.36 the default is "when_supported", which these servers refuse.
@@ -266,7 +270,7 @@ class ConnectingMixin:
         return Config(**options)
 
     def _create_session(self) -> Session:
-        """Return a boto3 session of its own, as django-storages does, for code that calls this."""
+        """Return a new boto3 session, as django-storages does, for subclasses that call this."""
         if self.session_profile:
             return Session(profile_name=self.session_profile)
         return Session(

@@ -1,4 +1,4 @@
-"""How a storage handles many files at once, and copies and moves them."""
+"""Operations of a storage on many files, and how it copies and moves files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SAVES = 8
 
 _NAME_TRIES = 100
 
-#: The server could not copy it for other credentials: they may not read it, or do not see it.
+#: Errors of a copy by the server if the target's credentials cannot read or see the source.
 _OUT_OF_SIGHT = (
     AccessDeniedError,
     BucketNotFoundError,
@@ -47,11 +47,11 @@ _OUT_OF_SIGHT = (
 
 
 def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
-    """Tell whether a marked copy left the file of that key alone; raise rather than guess."""
+    """Return whether a copy with a token is another object than its source; raise if unknown."""
     if has_token(target, key, target.read_parameters, token) is None:
         raise S3Error(
-            "The copy could not be seen, so that nobody knows if it replaced the file itself. Look "
-            "at both before you delete one.",
+            "The copy could not be checked, so it may have replaced the file itself. Look at both "
+            "before you delete one.",
             **target.places(key),
         )
     try:
@@ -65,16 +65,16 @@ class ManyMixin(_Base):  # type: ignore[misc]
     """``delete_many``, ``stat_many``, ``iter_files``, ``copy``, ``move`` and ``save_many``."""
 
     def delete_many(self, names: Iterable[str]) -> Dict[str, S3Error]:
-        """Delete files, 1,000 a request; one that does not exist is no error.
+        """Delete files, 1,000 per request; a file that does not exist is not an error.
 
         Args:
             names: Names of the files.
 
         Returns:
-            What could not be deleted, by name, and why; empty when all is well.
+            An error for each name that could not be deleted; empty if there was none.
 
         Raises:
-            SuspiciousFileOperation: a name is not one; nothing was deleted.
+            SuspiciousFileOperation: a name is not valid; nothing was deleted.
 
         Example::
 
@@ -88,7 +88,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         return {name: failed[key] for name, key in keys.items() if key in failed}
 
     def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
-        """Tell of each name whether there is such a file; see :meth:`stat_many`.
+        """Return for each name whether there is such a file; see :meth:`stat_many`.
 
         Example::
 
@@ -99,8 +99,8 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def stat_many(self, names: Iterable[str]) -> Dict[str, Optional[Stat]]:
         """Return size, time and ETag of each file, ``None`` for one that does not exist.
 
-        Names that stand close together are answered by listing, 1,000 a request; the stat then
-        holds no content type. Scattered ones are asked for, several at a time.
+        Names that are close to each other in S3's order are covered by listings, 1,000 per request;
+        their stat has no content type. Scattered names take a HEAD each, several at a time.
 
         Args:
             names: Names of the files.
@@ -117,10 +117,10 @@ class ManyMixin(_Base):  # type: ignore[misc]
         return {name: stats[key] for name, key in keys.items()}
 
     def iter_files(self, prefix: str = "") -> Iterator[Tuple[str, Stat]]:
-        """Yield the name and the stat of every file, 1,000 a request, in the order of S3.
+        """Yield the name and the stat of every file, 1,000 per request, in S3's order.
 
         Args:
-            prefix: What the names begin with: ``"photos/"`` for a folder and all below it.
+            prefix: The beginning of the names: ``"photos/"`` for a folder and everything in it.
 
         Raises:
             S3Error: S3 refused to list them.
@@ -141,15 +141,14 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def copy(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
         """Copy a file within S3, or into another storage; return the name of the copy.
 
-        Two storages on one server have it copied by the server; otherwise, and where the other
-        storage's credentials may not read this one, or could mean another bucket by its name, the
-        bytes pass through here. Content type and
-        metadata go with the file, its ACL is the other storage's.
+        If both storages are on one server, the server copies the file. If they are not, or if the
+        credentials of the other storage cannot read this bucket, the bytes pass through this
+        process. The copy keeps content type and metadata; its ACL is that of the other storage.
 
         Args:
             name: Name of the file.
-            new_name: Name of the copy. Where that storage does not overwrite, and the name is
-                taken, it gets Django's alternative.
+            new_name: Name of the copy. If the name is taken and that storage does not overwrite,
+                the copy gets an alternative name, as Django chooses them.
             to: The storage of the copy; this one if ``None``.
 
         Raises:
@@ -166,7 +165,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def move(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
         """Copy a file as :meth:`copy` does, then delete it; return its new name.
 
-        A file is deleted only once its copy is there. Moved onto itself it stays as it is.
+        A file is deleted only after its copy was made. A file moved onto itself stays as it is.
 
         Raises:
             ObjectNotFoundError: there is no such file.
@@ -186,7 +185,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         return moved
 
     def _copy(self, name: str, new_name: str, to: Storage) -> Tuple[str, bool]:
-        """Copy a file; return the copy's name, and whether it is another file than the first."""
+        """Copy a file; return the copy's name, and whether the copy is another file."""
         new_name = clean_name(new_name)
         validate_file_name(new_name, allow_relative_path=True)
         if not isinstance(to, ManyMixin):
@@ -195,7 +194,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         for _ in range(_NAME_TRIES):
             free = new_name if to.file_overwrite else to.get_available_name(new_name)
             if self._is_same_file(name, to, free):
-                head(self.s3_target(), key)  # says so if there is no such file
+                head(self.s3_target(), key)  # raises if there is no such file
                 return free, False
             try:
                 return free, self._copy_key(key, to, to._normalize_name(free))
@@ -235,13 +234,14 @@ class ManyMixin(_Base):  # type: ignore[misc]
             source, key, target, new_key, params, overwrite=overwrite, transfer=to.transfer_config
         )
         if (source.bucket, key) == (target.bucket, new_key):
-            # Two buckets, or one under two addresses or with two pairs of keys? Then the first
-            # file is now the copy.
+            # Either these are two buckets, or it is one bucket under two addresses or with two
+            # pairs of keys; in the second case the copy has replaced the file.
             return _is_another(source, target, key, token)
         return True
 
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
-        # What the storage asks for by name; a type guessed by name gives way to the source's.
+        # The parameters that the storage sets; a content type guessed from the name is left out,
+        # since the source has one.
         params = guard_parameters(self.get_object_parameters(key))
         acl = self._get_write_parameters(key).get("ACL")
         return params if acl is None else {**params, "ACL": acl}
@@ -251,7 +251,8 @@ class ManyMixin(_Base):  # type: ignore[misc]
             saved = to.save(new_name, file)
             if not self.gzip and to.size(saved) != file.size:
                 raise ContentMismatchError(
-                    f"The copy {saved!r} has {to.size(saved)} bytes, the file has {file.size}.",
+                    f"The copy {saved!r} has {to.size(saved)} bytes, but the file has {file.size}. "
+                    "Delete the copy and copy the file again.",
                     **self.s3_target().places(name),
                 )
         return saved
@@ -264,10 +265,10 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """Save files, 8 at a time; return their names in the order of the pairs.
 
         Args:
-            pairs: Name and content of each file. A generator is asked for the next pair when
-                there is room for it.
-            return_errors: Return an error in the place of its name; otherwise the first one is
-                raised, once the other files are saved.
+            pairs: Name and content of each file. A generator is advanced only when there is room
+                for the next pair.
+            return_errors: Whether to return an error in place of a name. If not, the first error
+                is raised after the other files were saved.
 
         Raises:
             S3Error: S3 refused a file, or did not answer.

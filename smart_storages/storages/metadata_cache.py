@@ -1,13 +1,13 @@
-"""Answers about files from Django's cache, kept right by what this package writes.
+"""Metadata of files from Django's cache, invalidated by the writes of this package.
 
-Beside each answer's key stands a stamp, a number that every write raises, before and after. An
-answer is kept with the stamp that stood when its question was asked, and counts only while that
-stamp stands. So an answer that was on its way while a file was written is never believed, whatever
-order things arrive in, and a cache that forgets a stamp forgets its answer with it.
+Each file has a version number in the cache, called its stamp; every write increments it, before and
+after. An answer of S3 is cached with the stamp read before its request, and is valid only as long
+as the stamp is the same. So an answer that was under way during a write is never used, in whatever
+order things arrive, and if the cache drops a stamp, the answers that depend on it are invalid.
 
-An answer belongs to whoever asked: with other credentials the same endpoint, bucket and name may
-mean another file, or one that may not be read. The stamp belongs to the name, so that a write
-counts for all who ask for it.
+Answers are cached for each set of credentials: with others, the same endpoint, bucket and name may
+mean another file, or one that may not be read. The stamp belongs to the name, so a write
+invalidates the answers for all credentials.
 """
 
 from __future__ import annotations
@@ -36,19 +36,20 @@ __all__ = ["MetadataCacheMixin"]
 
 logger = logging.getLogger(__name__)
 
-#: What is known of a file that is not there; of one that was just written, all but the time.
+#: Kinds of cached answers: there is no such file; it was just written, so that everything but its
+#: time is known; a complete stat.
 _MISSING = "missing"
 _WRITTEN = "written"
 _STAT = "stat"
 
-#: A stamp outlives the answers it vouches for; one that expires costs a request, no more.
+#: A stamp lives longer than its answers; if it expires, this only costs a request.
 _STAMP_SECONDS = 24 * 3600
 
 _Known = Tuple[str, Dict[str, Any]]
 
 
 class _Answers:
-    """The answers about one file, for one who asks."""
+    """The cached answers about one file, for one set of credentials."""
 
     def __init__(self, place: Tuple[Any, ...], identity: str, seconds: int) -> None:
         self._answer = f"smart-storages:answer:{_digest(*place, identity)}"
@@ -57,7 +58,7 @@ class _Answers:
         self._cache = caches[config.get_metadata_cache_alias()]
 
     def recall(self) -> Tuple[Optional[_Known], Optional[int]]:
-        """Return what is known, and the stamp to keep a new answer with."""
+        """Return the cached answer, if it is valid, and the stamp for a new answer."""
         found = self._cache.get_many([self._answer, self._stamp])
         stamp = found.get(self._stamp)
         if stamp is None:
@@ -76,7 +77,7 @@ class _Answers:
     def raise_stamp(self) -> Optional[int]:
         try:
             return int(self._cache.incr(self._stamp))
-        except ValueError:  # forgotten, and every answer with it
+        except ValueError:  # not in the cache any more, so no answer is valid
             return None
 
     def begin(self) -> Optional[int]:
@@ -87,10 +88,10 @@ class _Answers:
                 stamp = self.raise_stamp()
         return stamp
 
-    def end(self, begun: Optional[int], kind: Optional[str], values: Dict[str, Any]) -> None:
+    def end(self, started: Optional[int], kind: Optional[str], values: Dict[str, Any]) -> None:
         stamp = self.raise_stamp()
-        # Another writer in between: whose object is there now nobody here knows.
-        alone = stamp is not None and begun is not None and stamp == begun + 1
+        # If another writer came in between, it is unknown whose object is there now.
+        alone = stamp is not None and started is not None and stamp == started + 1
         if alone and kind is not None:
             self.keep(stamp, kind, values)
 
@@ -102,12 +103,12 @@ def _digest(*parts: Any) -> str:
 
 
 def _new_stamp() -> int:
-    # A number that no earlier stamp of this file was near; memcached counts in 64 bits.
+    # Random, so that it is not close to an earlier stamp of the file; memcached counts in 64 bits.
     return secrets.randbits(56)
 
 
 class _Change:
-    """What a write did, for whoever keeps the answers."""
+    """What a write did, to be cached when it ends."""
 
     kind: Optional[str] = None
 
@@ -125,14 +126,14 @@ class _Change:
 class MetadataCacheMixin(_Base):  # type: ignore[misc]
     """``exists``, ``size``, ``get_modified_time`` and ``stat`` from Django's cache.
 
-    Off without the option ``metadata_cache_seconds``.
+    Nothing is cached unless the option ``metadata_cache_seconds`` is set.
     """
 
     def stat(self, name: str) -> Stat:
         answers = self._answers_of(self._normalize_name(clean_name(name)))
         if answers is None:
-            asked: Stat = super().stat(name)
-            return asked
+            uncached: Stat = super().stat(name)
+            return uncached
         known, stamp = _quietly(answers.recall) or (None, None)
         if known is not None and known[0] == _MISSING:
             raise self._missing(name)
@@ -161,7 +162,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         return int(known[1]["size"])
 
     def get_modified_time(self, name: str) -> datetime:
-        # Asks stat(): what a write left here lacks the time.
+        # Uses stat(): the answer that a write left in the cache has no time.
         moment: datetime = super().get_modified_time(name)
         return moment
 
@@ -182,25 +183,25 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         place = (self.endpoint_url or "aws", self.bucket_name, key)
         return _Answers(place, self.credentials_identity, self.metadata_cache_seconds)
 
-    # Keeping them right
+    # Invalidation
 
     @contextmanager
     def _changing(self, key: str) -> Iterator[_Change]:
-        """Around every write of an object: what was known of it counts no more."""
+        """Invalidate what is cached about an object; every write runs in this block."""
         change = _Change()
         answers = self._answers_of(key)
         if answers is None:
             yield change
             return
-        begun = _quietly(answers.begin)
+        started = _quietly(answers.begin)
         try:
             yield change
         finally:
-            # Also after an error: the answer may have been lost, and not the write.
-            _quietly(answers.end, begun, change.kind, change.values)
+            # Also after an error: the write may have succeeded and only its answer been lost.
+            _quietly(answers.end, started, change.kind, change.values)
 
     def _forget(self, keys: Iterable[str]) -> None:
-        """Forget what is known of objects that were written, or deleted."""
+        """Invalidate what is cached about objects that were written or deleted."""
         for key in keys:
             answers = self._answers_of(key)
             if answers is None:
@@ -209,9 +210,13 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
 
 
 def _quietly(function: Any, *args: Any) -> Any:
-    # A cache that is down makes answers slower; no file fails to be saved for it.
+    # If the cache is down, answers are slower, but saving a file does not fail.
     try:
         return function(*args)
     except Exception:
-        logger.warning("The cache of file metadata does not work.", exc_info=True)
+        logger.warning(
+            "The cache of file metadata, %s, does not work.",
+            config.METADATA_CACHE_SETTING,
+            exc_info=True,
+        )
         return None

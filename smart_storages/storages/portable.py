@@ -27,19 +27,19 @@ class PortableMixin:
     """The part of a storage that says how to make it again."""
 
     def _remember(self) -> None:
-        """Let the copy follow changes of settings, too."""
+        """Register a copy, so that it follows changes of settings too."""
 
     if TYPE_CHECKING:
         _constructor_args: Tuple[Tuple[Any, ...], Dict[str, Any]]
         _withheld: Tuple[str, ...]
 
-    #: What deconstruct() left out, for whoever rebuilds the storage in this process.
+    #: What deconstruct() left out, to rebuild the storage within this process.
     _kept: Optional[WithheldOptions] = None
 
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return how to make this storage again, without its secrets.
 
-        In this process what it gives makes one that has them; see
+        Within this process, the storage made from it gets the secrets back; see
         :mod:`smart_storages.config.deconstructed`.
 
         Source: ``django.utils.deconstruct.deconstructible``.
@@ -58,21 +58,21 @@ class PortableMixin:
         return args, kept
 
     def _withhold(self, names: List[str]) -> Tuple[str, ...]:
-        if self._withheld:  # lost already, in another process or by a pickle
+        if self._withheld:  # already lost, in another process or in a pickle
             return tuple(names)
         args, kwargs = self._constructor_args
         if self._kept is None:
             plain, _ = self._without_secrets(kwargs)
             values = {name: each for name, each in kwargs.items() if name not in plain}
             self._kept = WithheldOptions(values, type(self))
-        # An alias of STORAGES stands for all of them, in every process, if it has all of them.
+        # An alias of STORAGES with the same options can be used instead, in every process.
         made_by = None if args or not kwargs.keys() >= set(names) else type(self)
         return withhold(names, self._kept, made_by, kwargs)
 
     @staticmethod
     def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
         secret = [name for name, value in options.items() if holds_secret(name, value)]
-        # Objects of botocore: no migration can write them, and none needs them.
+        # Objects of botocore: a migration cannot contain them, and does not need them.
         left_out = {*secret, "client_config", "transfer_config"}
         return {name: each for name, each in options.items() if name not in left_out}, secret
 

@@ -1,4 +1,4 @@
-"""How a storage reads: the file that ``open("rb")`` gives, and the questions one HEAD answers."""
+"""How a storage reads: the file that ``open("rb")`` returns, and what a HEAD request answers."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _BUFFER = 64 * 1024
 def _check_mode(mode: str, name: Any) -> str:
     if not set(mode) <= set("rbt") or {"b", "t"} <= set(mode):
         raise ValueError(
-            f"The file {name!r} cannot be opened in mode {mode!r}: an object of S3 is read with "
-            "'rb' or 'r', and written as a whole, by its storage, with 'wb' or save(). To change "
-            "it, read it, and save what it is to be."
+            f"The file {name!r} cannot be opened in mode {mode!r}. Read an object of S3 with 'rb' "
+            "or 'r', and write it as a whole through its storage, with 'wb' or save(). To change "
+            "it, read it and save the new content."
         )
     return mode
 
 
 class S3ReadFile(File):  # type: ignore[type-arg]
-    """A file of a storage, open for reading: seekable, lazy, and always one version of it.
+    """A file of a storage, open for reading: seekable, read on demand, and always one version.
 
     It is made by ``storage.open(name)``. Size, type, time and ETag come from the answer that
     opened it and cost no request.
@@ -54,11 +54,11 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         name: Name of the file in its storage.
         mode: ``"rb"``, or ``"r"`` or ``"rt"`` for text in UTF-8.
         open_reader: Returns a reader at the start of the object.
-        gunzip: Decompress an object whose ``Content-Encoding`` is gzip.
+        gunzip: Whether to decompress an object whose ``Content-Encoding`` is gzip.
         get_object: Returns boto3's ``s3.Object`` of the file, for :attr:`obj`.
 
     Raises:
-        ValueError: the mode is another one.
+        ValueError: any other mode.
 
     Example::
 
@@ -76,7 +76,7 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         gunzip: bool = False,
         get_object: Optional[Callable[[], Any]] = None,
     ) -> None:
-        # Whole before the request: one that fails leaves it in a traceback, to be shown.
+        # Initialised before the request: if that fails, a traceback may show the repr of this file.
         super().__init__(None, name)
         self.mode = _check_mode(mode, name)
         self._open_reader = open_reader
@@ -96,12 +96,12 @@ class S3ReadFile(File):  # type: ignore[type-arg]
 
     @property
     def stat(self) -> Stat:
-        """What S3 said of the object when it was opened."""
+        """What S3 said about the object when it was opened."""
         return self._reader.stat
 
     @property
     def size(self) -> int:
-        """Bytes stored; of a compressed object, the compressed ones."""
+        """Bytes stored; for a compressed object, its compressed size."""
         return self._reader.size
 
     @property
@@ -123,18 +123,18 @@ class S3ReadFile(File):  # type: ignore[type-arg]
     def obj(self) -> Any:
         """boto3's ``s3.Object`` of the file, as ``S3File.obj`` of django-storages.
 
-        It asks S3 itself for what one wants to know; :attr:`stat` has it already.
+        Its attributes cost a request each time it is made; :attr:`stat` costs none.
         """
         if self._get_object is None:
-            raise AttributeError("This file was not opened by a storage, which makes the object.")
+            raise AttributeError("This file has no obj: it was not opened by a storage.")
         return self._get_object()
 
     def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3ReadFile:
         """Go to the start; after ``close``, open the object again as it is then.
 
         Args:
-            mode: Of a file that is closed, the mode to open it in. One that is open stays in its
-                mode, as Django's own files do.
+            mode: The mode in which to open a closed file. An open file keeps its mode, as Django's
+                own files do.
 
         Raises:
             ValueError: the mode is not one for reading.
@@ -150,11 +150,11 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         return self
 
     def close(self) -> None:
-        """Close the file and give up its connection."""
+        """Close the file and release its connection."""
         file: Any = self.file
         if file is not None:
             file.close()
-            # A GzipFile leaves what it reads from open.
+            # A GzipFile does not close the file that it reads from.
             self._reader.close()
 
     # Async
@@ -168,7 +168,7 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         await aio.run(self.close)
 
     async def achunks(self, chunk_size: Optional[int] = None) -> AsyncIterator[Any]:
-        """``chunks`` for async code; give it to ``StreamingHttpResponse``.
+        """``chunks`` for async code; pass it to ``StreamingHttpResponse``.
 
         Args:
             chunk_size: Bytes of each chunk, ``File.DEFAULT_CHUNK_SIZE`` if ``None``.
@@ -187,7 +187,7 @@ class S3ReadFile(File):  # type: ignore[type-arg]
 
 
 class ReadingMixin(_Base):  # type: ignore[misc]
-    """``open`` for reading, and what a HEAD answers, of a storage."""
+    """The part of a storage that opens files for reading and sends HEAD requests."""
 
     if TYPE_CHECKING:
         bucket_name: str
@@ -208,10 +208,10 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         return self._normalize_name(clean_name(name))
 
     def s3_target(self, name: str = "") -> Target:
-        """Return what the engine needs to know of this storage to read a file.
+        """Return what the engine needs to know about this storage.
 
         Args:
-            name: The file; ``get_object_parameters`` may answer by it.
+            name: Name of the file; ``get_object_parameters`` may depend on it.
         """
         parameters = guard_parameters(self.get_object_parameters(name))
         return Target(
@@ -262,10 +262,10 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         return stat_object(self.s3_target(name), key)
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a file of that name, with one HEAD.
+        """Return whether there is a file of that name, with one HEAD.
 
         Raises:
-            AccessDeniedError: S3 would not tell; the message says what may be missing.
+            AccessDeniedError: S3 does not say; the message says which permission may be missing.
 
         Source: Django's ``Storage.exists``.
         """
@@ -298,10 +298,10 @@ class ReadingMixin(_Base):  # type: ignore[misc]
 
 _DOWNLOAD_PARAMETERS = frozenset(TransferManager.ALLOWED_DOWNLOAD_ARGS)
 
-# More do not make it faster, and each holds a connection.
+# More threads are not faster, and each of them uses a connection.
 _MAX_THREADS = 7
 
 
 def localize(moment: datetime) -> datetime:
-    """Return an aware time as Django's settings want times."""
+    """Return an aware time as it is under ``USE_TZ``, else as a naive one."""
     return moment if config.uses_time_zones() else make_naive(moment)

@@ -1,4 +1,4 @@
-"""The storages that most projects need, each with the presets of its purpose."""
+"""The storages that most projects need, each with presets for its purpose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
 
 
 class MediaStorage(SmartS3Storage):
-    """Files that users upload, for anybody who knows the signed URL; nothing is overwritten."""
+    """Files that users upload, read through signed URLs; no file is overwritten."""
 
     module_name = "media"
     location = "media"
@@ -30,7 +30,7 @@ class StaticStorage(SmartS3Storage):
 
 
 class DocumentStorage(SmartS3Storage):
-    """Documents: private, and nothing is overwritten."""
+    """Private documents, read through signed URLs; no file is overwritten."""
 
     module_name = "documents"
     location = "documents"
@@ -39,7 +39,7 @@ class DocumentStorage(SmartS3Storage):
 
 
 class PrivateStorage(SmartS3Storage):
-    """Files that nobody reads without a signed URL; nothing is overwritten."""
+    """Private files, which can only be read through signed URLs; no file is overwritten."""
 
     module_name = "private"
     location = "private"

@@ -1,4 +1,4 @@
-"""URLs of a storage: signed ones, public ones, and those that let a browser upload."""
+"""URLs of a storage: signed URLs, public URLs, and uploads from a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SignedUrlsMixin"]
 
 
 class SignedUrlsMixin:
-    """The part of a storage that makes URLs. None of them sends a request."""
+    """The part of a storage that makes URLs. Its methods send no request."""
 
     if TYPE_CHECKING:
         module_name: str
@@ -46,15 +46,15 @@ class SignedUrlsMixin:
             name: Name of the file; ``""`` for the location itself, as in ``{% static "" %}``.
             parameters: Parameters of boto3's ``get_object``
                 (``{"ResponseContentDisposition": "attachment"}``).
-            expire: Seconds the URL lives, ``querystring_expire`` if ``None``; 604,800 (7 days)
-                at most.
+            expire: Seconds the URL is valid, ``querystring_expire`` if ``None``; at most 604,800
+                (7 days).
             http_method: The method to sign: ``DELETE``, ``GET``, ``HEAD``, ``POST`` or ``PUT``;
                 ``GET`` if ``None``.
 
         Raises:
             ConfigurationError: the storage has no bucket or no credentials.
             SuspiciousFileOperation: the name leaves the location.
-            ValueError: the URL would live longer than S3 allows, or S3 has no such method.
+            ValueError: the URL would be valid longer than S3 allows, or S3 has no such method.
 
         Example::
 
@@ -64,7 +64,7 @@ class SignedUrlsMixin:
         """
         life = self.querystring_expire if expire is None else expire
         if self.custom_domain:
-            # A domain of one's own, and CloudFront's signature, which is not S3's.
+            # A custom domain has no S3 signature; it may have one of CloudFront.
             if http_method is not None:
                 check_method(http_method)
             within = _life_within(self.url_stable_for, life)
@@ -87,15 +87,15 @@ class SignedUrlsMixin:
 
         Args:
             name: Name that the file gets; an existing one is overwritten.
-            max_size: Bytes the file may have at most.
-            content_type: The only type the form may state.
-            expire: Seconds the form may be used, ``querystring_expire`` if ``None``.
+            max_size: Largest size of the file in bytes.
+            content_type: The only type that the form may send.
+            expire: Seconds for which the form can be used, ``querystring_expire`` if ``None``.
 
         Returns:
             ``{"url": ..., "method": "POST", "fields": {...}}``, ready for JSON.
 
         Raises:
-            ValueError: the size, the life, the type or the name cannot be bound.
+            ValueError: the size, ``expire``, the type or the name cannot be signed.
 
         Example::
 
@@ -123,17 +123,17 @@ class SignedUrlsMixin:
 
         Args:
             name: Name that the file gets.
-            size: Bytes of the file, exactly: S3 knows no largest size for a PUT.
-            content_type: The type that the request must state.
-            expire: Seconds the URL may be used, ``querystring_expire`` if ``None``.
-            overwrite: ``False`` lets S3 refuse a name that is taken, where the server honours
+            size: Exact size of the file in bytes: a PUT has no upper limit of size.
+            content_type: The type that the request must send.
+            expire: Seconds for which the URL can be used, ``querystring_expire`` if ``None``.
+            overwrite: ``False`` makes S3 refuse a name that is taken, if the server honours
                 ``If-None-Match``.
 
         Returns:
             ``{"url": ..., "method": "PUT", "headers": {...}}``, ready for JSON.
 
         Raises:
-            ValueError: the size, the life, the type or the name cannot be bound.
+            ValueError: the size, ``expire``, the type or the name cannot be signed.
 
         Example::
 
@@ -153,15 +153,15 @@ class SignedUrlsMixin:
     def _get_upload_key(self, name: str, method: str) -> str:
         key = self.get_key(name)
         if not key or key.endswith("/"):
-            # An object of that name would stand for the whole location, or for a directory.
+            # Such a key is that of the whole location, or of a directory.
             raise ValueError(
                 f"The module {self.module_name!r}: {method}() needs the name of a file, and "
-                f"{name!r} names none. Pass one such as 'avatars/7.png'."
+                f"{name!r} is not one. Pass a name such as 'avatars/7.png'."
             )
         return key
 
     def _get_upload_headers(self) -> Dict[str, str]:
-        # The rights that a save of this storage would give, or the file is not what url() says.
+        # The ACL that a save of this storage would set; without it, url() may not give access.
         parameters = self._get_write_parameters("name", None)  # type: ignore[attr-defined]
         return {"acl": parameters["ACL"]} if "ACL" in parameters else {}
 
@@ -174,8 +174,8 @@ class SignedUrlsMixin:
 
 
 def _life_within(window: int, life: int) -> float:
-    # CloudFront's policy holds the second of the end: the same one for the whole window. The half
-    # second is for the clock that django-storages reads after this one.
+    # CloudFront's policy contains the second at which the URL expires, which must be the same for
+    # the whole window. Half a second is added since django-storages reads the clock after this.
     if not window:
         return life
     now = time()

@@ -1,4 +1,4 @@
-"""Work on local disk, and send the result."""
+"""Work on local disk, and save the result in the storage."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
 
     @contextmanager
     def local_copy(self, name: str, write_back: bool = False) -> Iterator[Path]:
-        """Give a real path with the content of a file, removed when the block ends.
+        """Provide a local file with the content of a stored one; remove it when the block ends.
 
         Args:
             name: Name of the file.
-            write_back: Save the file when the block ends well and its content is another one.
+            write_back: Whether to save the file if its content changed and the block ends without
+                an exception.
 
         Raises:
             ObjectNotFoundError: there is no such file.
-            ObjectChangedError: somebody else saved it meanwhile; it was not written back.
+            ObjectChangedError: another writer saved it meanwhile; it was not written back.
 
         Example::
 
@@ -65,23 +66,24 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
         now = self.stat_many([name])[name]
         if now is not None and now.etag != opened.etag:
             raise ObjectChangedError(
-                "Somebody else saved the file meanwhile; it was not written back.",
+                "Another writer saved the file meanwhile, so it was not written back. Repeat the "
+                "change on the new content.",
                 **self.s3_target().places(self._normalize_name(clean_name(name))),
             )
         with _open_for_upload(path) as file:
-            # Under the same name whatever file_overwrite says: that is what was asked for.
+            # Under the same name even if file_overwrite is False: write_back asks for that.
             content: Any = File(file, name)
             content.content_type = opened.content_type
             self._save(name, content)
 
     @contextmanager
     def workspace(self, prefix: str = "") -> Iterator[Path]:
-        """Give an empty folder; what is made there is saved when the block ends well.
+        """Provide an empty local folder; save its files if the block ends without an exception.
 
-        After an exception nothing is saved. The folder is removed either way.
+        After an exception nothing is saved. The local folder is removed in either case.
 
         Args:
-            prefix: The folder in the storage that the files are saved in.
+            prefix: The folder of the storage in which the files are saved.
 
         Raises:
             SuspiciousFileOperation: a symbolic link leads out of the folder, or something is
@@ -106,7 +108,7 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
 
     def _save_found(self, prefix: str, parts: Tuple[str, ...], path: Path) -> str:
         name = str(PurePosixPath(prefix, *parts))
-        # A folder may hold thousands: each file is open only while it is saved.
+        # A folder may contain thousands of files: each is open only while it is saved.
         with _open_for_upload(path) as file:
             saved: str = self._save_one_of_many(name, File(file, name))
         return saved
@@ -153,7 +155,7 @@ def _find_files(folder: Path) -> List[Tuple[Tuple[str, ...], Path]]:
 
 
 def _open_for_upload(path: Path) -> Any:
-    # The path was resolved: a link that took its place since then is not followed.
+    # The path is already resolved: a link that has replaced the file since then is not followed.
     descriptor = os.open(str(path), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     if not file_kinds.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

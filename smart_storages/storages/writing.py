@@ -33,20 +33,21 @@ __all__ = ["WritingMixin", "is_one_of_many"]
 #: chooses the names, always the same one.
 _NAME_TRIES = 100
 
-#: Letters and digits that end a name nobody else draws: 82 bits, so that a million files of one
-#: name collide with a probability of 1e-13. Lower case, for whoever copies them to a disk.
+#: How many random letters and digits make a name unique: 82 bits, so that among a million files of
+#: one name the probability of a collision is 1e-13. They are lower case because some file systems
+#: do not distinguish case.
 _SUFFIX = 16
 _SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-#: How many names that were drawn, and not saved yet, are remembered.
+#: How many names that were given out, but not saved yet, are remembered.
 _MOST_DRAWN = 10_000
 
-#: Whose exists() asks no more than whether the key is taken.
+#: Packages whose ``exists()`` checks nothing but whether the key is taken.
 _LIBRARIES = ("django.", "smart_storages.", "storages.")
 
 
 class _KnownNames:
-    """What ``Storage.get_available_name`` asks, answered by what was found taken so far."""
+    """Answers ``Storage.get_available_name`` from the names found taken so far."""
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
@@ -56,7 +57,7 @@ class _KnownNames:
         return name in self.taken
 
     def is_name_available(self, name: str, max_length: Optional[int] = None) -> bool:
-        # Django 5.1 asks this, older versions ask exists() and look at the length themselves.
+        # Django 5.1 calls this; older versions call exists() and check the length themselves.
         too_long = max_length and len(name) > max_length
         return not self.exists(name) and not too_long
 
@@ -66,7 +67,7 @@ class _KnownNames:
 
 
 class _SuffixedNames(_KnownNames):
-    """The same, where every name gets a suffix that nobody else draws."""
+    """The same, but every name gets a random suffix that makes it unique."""
 
     def __init__(self, storage: Any, name: str) -> None:
         super().__init__(storage)
@@ -77,9 +78,9 @@ class _SuffixedNames(_KnownNames):
 
 
 class _DrawnNames:
-    """Names with such a suffix that were given out, and under which nothing was saved yet.
+    """Names with such a suffix that were given out, but not used by a save yet.
 
-    Whoever asks for a free name and then saves under it gets that very name.
+    Code that gets an available name and then saves under it shall get exactly that name.
     """
 
     def __init__(self) -> None:
@@ -91,7 +92,7 @@ class _DrawnNames:
             self._keys.popitem(last=False)
 
     def take(self, bucket: str, key: str) -> bool:
-        """Tell whether a name was given out, and forget it: it is good for one file."""
+        """Return whether a name was given out, and forget it: only one file may use it."""
         return self._keys.pop((bucket, key), self) is None
 
 
@@ -106,11 +107,11 @@ class _Saving:
         self.names = _KnownNames(storage)
         self.source: Optional[Source] = None
         self.extra_params: Dict[str, Any] = {}
-        #: The next ``_save()`` is ours, and must not overwrite.
+        #: Whether the next ``_save()`` belongs to this call, and so must not overwrite.
         self.is_named = False
 
 
-#: Whoever saves many files at a time uploads the parts of each one after another.
+#: Whether many files are being saved at once; then the parts of each are uploaded one by one.
 is_one_of_many: ContextVar[bool] = ContextVar("smart_storages_one_of_many", default=False)
 
 _saving: ContextVar[Optional[_Saving]] = ContextVar("smart_storages_saving", default=None)
@@ -124,18 +125,18 @@ class WritingMixin(_Base):  # type: ignore[misc]
     def save(self, name: Optional[str], content: Any, max_length: Optional[int] = None) -> str:
         """Save a file, and return the name it was given.
 
-        With ``file_overwrite=False`` the name is claimed by the write itself, so that no other
-        writer can come between. A name that is taken gets Django's alternative. On a server that
-        cannot refuse a taken name, every name gets a random suffix.
+        With ``file_overwrite=False`` the write itself checks that the name is free, so no other
+        writer can come in between. If the name is taken, an alternative name is used, as Django
+        chooses them. On a server that cannot check this, every name gets a random suffix.
 
         Args:
             name: Name of the file; ``None`` for the content's own.
-            content: A file, or anything with ``read()``. It is rewound first and stays open.
-            max_length: Longest name, in characters.
+            content: A file, or anything with ``read()``. It is rewound first, and not closed.
+            max_length: Longest name allowed, in characters.
 
         Raises:
             S3Error: S3 refused the file, or did not answer. Nothing is published.
-            SuspiciousFileOperation: the name is not one, or no name of that length is free.
+            SuspiciousFileOperation: the name is not valid, or no name of that length is free.
 
         Example::
 
@@ -162,7 +163,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
             try:
                 saved: str = super().save(name, content, max_length)
             except ObjectExistsError as error:
-                if saving.source is None:  # of another storage, somewhere below
+                if saving.source is None:  # raised by another storage, called from save()
                     raise
                 last = error
             else:
@@ -170,10 +171,10 @@ class WritingMixin(_Base):  # type: ignore[misc]
         raise last
 
     def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
-        """Return a name that is free, or the name itself where files are overwritten.
+        """Return a free name, or the name itself if files are overwritten.
 
-        The name may be taken by the time it is used: ``save()`` closes that gap. On a server that
-        cannot refuse a taken name, it has a random suffix that nobody else draws.
+        The name may be taken by the time it is used; ``save()`` handles that. On a server that
+        cannot refuse a taken name, it gets a random suffix that makes it unique.
 
         Source: ``Storage.get_available_name`` of Django.
         """
@@ -185,11 +186,11 @@ class WritingMixin(_Base):  # type: ignore[misc]
             name = self._draw_name(name, max_length)
         saving = _saving.get()
         if saving is None or saving.storage is not self or self.file_overwrite:
-            asked: str = super().get_available_name(name, max_length)
-            return asked
+            available: str = super().get_available_name(name, max_length)
+            return available
         saving.is_named = True
         if self._names_are_ours():
-            # Nothing is asked: whether the name is free, the write itself will tell.
+            # No request is needed: the write itself will fail if the name is taken.
             found: str = find(saving.names, clean_name(name), max_length)
         else:
             found = super().get_available_name(name, max_length)
@@ -213,9 +214,9 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return drawn
 
     def _save_exactly(self, name: str, content: Any, *, replace: bool) -> bool:
-        """Save under this very name; return whether that was possible.
+        """Save under exactly this name; return whether that was possible.
 
-        For composed storages that keep one name in several places, see
+        For composed storages that keep a file under the same name in several places; see
         :func:`smart_storages.composed.forwarding.put_steps`.
         """
         if not replace and self.exists(name):
@@ -226,9 +227,9 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return True
 
     def _names_are_ours(self) -> bool:
-        # Somebody's own exists() or is_name_available() may know of more than one bucket.
-        asked = (type(self).exists, getattr(type(self), "is_name_available", None))
-        return all(method is None or method.__module__.startswith(_LIBRARIES) for method in asked)
+        # An exists() or is_name_available() of the project may check more than this bucket.
+        methods = (type(self).exists, getattr(type(self), "is_name_available", None))
+        return all(method is None or method.__module__.startswith(_LIBRARIES) for method in methods)
 
     def _save(self, name: str, content: Any) -> str:
         cleaned: str = clean_name(name)
@@ -246,7 +247,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if saving.source is None:
             saving.source, saving.extra_params = self._make_source(content, params)
         try:
-            # A name of our own drawing needs no question: nobody else has it.
+            # A name with a random suffix needs no condition: it is unique.
             self._put(
                 key,
                 saving.source,
@@ -302,7 +303,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
     # Deleting and listing
 
     def delete(self, name: str) -> None:
-        """Delete a file; one that does not exist is no error.
+        """Delete a file; a missing file is not an error.
 
         Raises:
             S3Error: S3 refused to delete it, or there is no such bucket.

@@ -194,7 +194,7 @@ class TestBuckets:
     def test_a_pattern_that_fits_no_module(self, settings, key):
         (message,) = with_buckets(settings, **{key: {**GOOD, "location": "{module}/"}})
         assert message.id == "smart_storages.E001"
-        assert f"SMART_STORAGE_BUCKETS[{key!r}] fits no module" in message.msg
+        assert f"SMART_STORAGE_BUCKETS[{key!r}] matches no module" in message.msg
 
     def test_a_pattern_whose_names_all_reach_a_longer_one_that_refuses_them(self, settings):
         entry = {**GOOD, "location": "{module}/"}

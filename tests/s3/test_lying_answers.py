@@ -57,7 +57,7 @@ def client(liar: Liar) -> Any:
 def target(request: pytest.FixtureRequest, liar: Liar, client: Any) -> Target:
     """Seen as a server nobody knows, and as one whose ETags are known to be MD5 sums.
 
-    A parameter that the lean way does not carry leads to boto3's client.
+    A parameter that direct requests do not support makes the request go to boto3's client.
     """
     provider = PROVIDERS["aws"] if request.param == "aws" else CAUTIOUS
     if "boto3" not in request.param:
@@ -215,7 +215,7 @@ class TestEmptyObjects:
         liar.lie = lambda asked: liar.write("200 OK", asked, b"")
         target = Target("acme", lambda: client)
         for read in (S3Reader, stat_object):
-            with pytest.raises(UnreachableError, match="gives no bytes"):
+            with pytest.raises(UnreachableError, match="sends no bytes"):
                 read(target, "k")
 
 

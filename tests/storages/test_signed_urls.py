@@ -241,7 +241,7 @@ def test_an_upload_needs_the_name_of_a_file(name, location):
     storage = SmartS3Storage("avatars", location=location)
     for upload, size in (("presigned_put", "size"), ("presigned_post", "max_size")):
         with pytest.raises(
-            ValueError, match=r"The module 'avatars': .* names none\. Pass"
+            ValueError, match=r"The module 'avatars': .* is not one\. Pass"
         ) as raised:
             getattr(storage, upload)(name, content_type="a/b", **{size: 1})
         assert f"{upload}()" in str(raised.value)

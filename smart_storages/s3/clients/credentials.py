@@ -1,4 +1,4 @@
-"""Where the credentials of a connection come from, as a value, and how botocore gets them."""
+"""Where the credentials of a connection come from, and how botocore is given them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ __all__ = [
     "takes_argument",
 ]
 
-# A callable's keys are asked for again this long before they expire, in seconds: in the background
-# of a request at the first, while it waits at the second. botocore's own 15 and 10 minutes would
-# ask at every request for keys that live five.
+# A credentials callable is called again when its keys expire within this many seconds. From the
+# first limit on, one request refreshes them while the others go on with the old keys; from the
+# second on, every request waits for the new ones. With botocore's own limits of 15 and 10 minutes,
+# keys that live five minutes would be refreshed at every request.
 _REFRESH_EARLY = 60
 _REFRESH_NOW = 15
 
@@ -53,7 +54,7 @@ _SPELLINGS = {
 }
 
 
-#: Where botocore finds credentials by itself, as far as the environment says which ones.
+#: Environment variables that decide which credentials botocore finds by itself.
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -63,24 +64,24 @@ _ENVIRONMENT = (
     "AWS_CONFIG_FILE",
 )
 
-#: Stands for this process in the name of a supplier that only this process has.
+#: Identifies this process, in the name of a supplier that exists only here.
 _PROCESS = uuid.uuid4().hex
 
-#: Names of suppliers that no other process could find: lambdas, partials, methods, closures.
+#: Names for suppliers that cannot be imported: lambdas, partials, methods, closures.
 _local_names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class CredentialSource:
-    """One set of credentials, or the way to get one. Two equal sources can share a client.
+    """One set of credentials, or how to get one. Two equal sources can share a client.
 
     Args:
         access_key: With ``secret_key`` and, for temporary keys, ``security_token``.
         session_profile: A profile of the AWS configuration files.
         role_arn: A role to assume with the credentials above, or with botocore's own.
-        external_id: What the role's owner asks for.
-        supplier: A callable that returns keys, called again before they expire.
-        argument: What the supplier is called with, ``None`` for nothing.
+        external_id: The external ID that the role's owner requires.
+        supplier: A callable that returns keys; it is called again before they expire.
+        argument: The argument to call the supplier with, ``None`` for no argument.
 
     Example:
         >>> CredentialSource(access_key="a", secret_key="b")
@@ -103,12 +104,12 @@ class CredentialSource:
 
 
 def identity_of(source: CredentialSource) -> Tuple[str, ...]:
-    """Return what tells the owner of some credentials from another one.
+    """Return strings that identify whose credentials these are.
 
-    It holds an access key id, but no secret key and no session token. It is the same in every
-    process that has the same configuration, and stays the same while a callable, a profile or a
-    role gives new keys. Only for a callable that cannot be imported, such as a lambda, each
-    process has a name of its own.
+    They include an access key ID, but no secret key and no session token. They are the same in
+    every process with the same configuration, and stay the same when a callable, a profile or a
+    role gives new keys. Only a callable that cannot be imported, such as a lambda, has a different
+    identity in each process.
 
     Args:
         source: Where the credentials come from.
@@ -137,23 +138,23 @@ def _address_of(supplier: Callable[..., Any]) -> str:
         return f"{module}.{path}"
     try:
         return _local_names.setdefault(supplier, uuid.uuid4().hex)
-    except TypeError:  # cannot be hashed, or not be referred to weakly
+    except TypeError:  # not hashable, or no weak reference to it is possible
         return f"{id(supplier)}-{_PROCESS}"
 
 
 def load_source(source: CredentialSource, session: Optional[Session]) -> Any:
-    """Return the credentials themselves: keys, a profile's, a callable's, or what botocore finds.
+    """Return botocore's credentials: from keys, a profile, a callable, or wherever it finds some.
 
     Args:
-        source: Where they come from; a role is left to :func:`assume_role`.
-        session: A botocore session for what it finds by itself (environment, files, instance);
+        source: Where they come from. A role is not assumed here; see :func:`assume_role`.
+        session: A botocore session, which looks in the environment, files and instance metadata;
             not needed for a callable's keys.
 
     Returns:
         Credentials of botocore, or ``None`` if there are none anywhere.
 
     Raises:
-        ConfigurationError: the callable returned something that is not a set of keys.
+        ConfigurationError: the callable did not return a set of keys.
     """
     if source.supplier is not None:
         return _from_supplier(source)
@@ -164,9 +165,9 @@ def load_source(source: CredentialSource, session: Optional[Session]) -> Any:
 
 
 def missing_credentials_error(source: CredentialSource) -> ConfigurationError:
-    """Return the error for a source that, with all that botocore finds, gives no credentials.
+    """Return the error for a source without credentials, where botocore finds none either.
 
-    It can be caught as botocore's ``NoCredentialsError``, too.
+    It can also be caught as botocore's ``NoCredentialsError``.
     """
     if source.session_profile is not None:
         what = (
@@ -176,8 +177,8 @@ def missing_credentials_error(source: CredentialSource) -> ConfigurationError:
         )
     elif source.role_arn is not None:
         what = (
-            f"No credentials were found to assume the role {source.role_arn!r} with; role_arn "
-            f"names what is wanted, not who asks. {CREDENTIALS_HINT}"
+            f"No credentials were found to assume the role {source.role_arn!r} with: role_arn "
+            f"only names the role. {CREDENTIALS_HINT}"
         )
     else:
         what = f"No credentials were found. {CREDENTIALS_HINT}"
@@ -198,14 +199,14 @@ def _from_supplier(source: CredentialSource) -> Any:
 
 
 def takes_argument(supplier: Callable[..., Any]) -> bool:
-    """Tell whether a ``credentials`` callable wants the name of the module.
+    """Return whether a ``credentials`` callable takes the name of the module.
 
     Raises:
-        ConfigurationError: it wants more than that.
+        ConfigurationError: it requires other arguments.
     """
     try:
         signature = inspect.signature(supplier)
-    except (TypeError, ValueError):  # written in C, and it does not say
+    except (TypeError, ValueError):  # written in C, without a signature
         return False
     if _binds(signature, "module"):
         return True
@@ -228,7 +229,7 @@ def _binds(signature: inspect.Signature, *arguments: str) -> bool:
 def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
     assert source.supplier is not None  # noqa: S101 - for the type checker
     arguments = () if source.argument is None else (source.argument,)
-    # At once, for the frames of what is raised below are on Django's debug page.
+    # Guarded at once: Django's debug page shows the variables here if an error is raised below.
     answer = _guard(source.supplier(*arguments))
     if not isinstance(answer, Mapping):
         raise ConfigurationError(
@@ -245,13 +246,13 @@ def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
     if keys["token"] is not None and not isinstance(keys["token"], str):
         raise ConfigurationError(
             f"The 'credentials' callable {_name(source.supplier)} returned a security_token that "
-            f"is no text: {type(keys['token']).__name__}."
+            f"is not a string: {type(keys['token']).__name__}."
         )
     try:
         keys["expiry_time"] = _as_text(keys["expiry_time"])
     except (OverflowError, TypeError, ValueError):
         raise ConfigurationError(
-            f"The 'credentials' callable {_name(source.supplier)} returned an expiry that is no "
+            f"The 'credentials' callable {_name(source.supplier)} returned an expiry that is not a "
             "time. Return a datetime, seconds since 1970, or text such as 2026-01-31T12:00:00Z."
         ) from None
     return {name: reveal(value) for name, value in keys.items()}
@@ -272,7 +273,7 @@ def _first(answer: Mapping[str, Any], spellings: Any) -> Any:
 
 
 def _as_text(expiry: Any) -> Optional[str]:
-    # botocore takes a naive time for local; one that AWS gives, or a datetime without a zone, is
+    # botocore takes a time without a zone as local time; AWS's own times, and naive datetimes, are
     # meant as UTC.
     if expiry is None:
         return None
@@ -290,13 +291,13 @@ def _name(supplier: Any) -> str:
 def assume_role(
     source: CredentialSource, session: Session, credentials: Any, region_name: Optional[str]
 ) -> Any:
-    """Return credentials of the source's role, asked for at first use and renewed by themselves.
+    """Return credentials of the source's role, fetched at first use and refreshed by botocore.
 
     Args:
-        source: Names the role and, optionally, the external id.
+        source: Names the role and, optionally, the external ID.
         session: A botocore session, to make a client of the security token service.
-        credentials: Who assumes the role.
-        region_name: Region whose security token service is asked, ``None`` for botocore's choice.
+        credentials: The credentials that assume the role.
+        region_name: Region whose security token service is used, ``None`` for botocore's choice.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """

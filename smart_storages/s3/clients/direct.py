@@ -1,8 +1,9 @@
-"""For which requests the lean route is open, and how it reaches a bucket.
+"""Which requests are sent directly, past botocore's client, and how they reach a bucket.
 
-How botocore would make the request is never guessed: the client is asked once per bucket, without
-network, and what it would have sent decides. Handlers of anybody else (moto's mock, a tracer),
-proxies, customer keys and signatures other than SigV4 all lead to the client.
+How botocore would make a request is never guessed. Once per bucket, the client prepares a probe
+request that is not sent, and the direct route is taken from it. Requests stay with the client where
+there are handlers of other packages (moto's mock, a tracer), proxies, customer keys, or signatures
+other than SigV4.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from smart_storages.s3.signing.sigv4 import QuerySigner, Route
 
 __all__ = ["OPERATIONS", "WRITES", "BucketRoute", "DirectClient", "Request", "direct_client_of"]
 
-#: The operations of botocore that are meant, by HTTP method.
+#: botocore's operations that read, by HTTP method.
 OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
 
 #: The operations that write; :mod:`smart_storages.s3.requests.sending` sends them.
@@ -47,10 +48,10 @@ WRITES = frozenset(
     }
 )
 
-#: Seconds a signature is good for. As long as S3 lets clocks differ for a signed header.
+#: Seconds a signature is valid: as long as S3 lets clocks differ for a signed header.
 _EXPIRES = 900
 
-#: Parameters that the lean way carries; any other one is the client's.
+#: Parameters that a direct GET or HEAD supports; a request with any other goes to the client.
 _SUPPORTED = frozenset({"ChecksumMode", "IfMatch", "Range", "VersionId"})
 
 _PROBE_KEY = "smart-storages/probe"
@@ -69,7 +70,8 @@ _EVENTS = (
     "after-call-error.s3.",
 )
 
-# What botocore's request of the probe may carry without our request missing something.
+# Headers that botocore's probe request may have. With any other header, a direct request would
+# lack something.
 _KNOWN_HEADERS = frozenset(
     {
         "amz-sdk-invocation-id",
@@ -90,7 +92,7 @@ _read_scope = re.compile(
 
 @dataclass
 class Request:
-    """One request by boto3's names of its parameters."""
+    """One GET or HEAD, its parameters by boto3's names."""
 
     method: str
     key: str
@@ -106,7 +108,7 @@ class Request:
 
 @dataclass(frozen=True)
 class BucketRoute:
-    """How to reach one bucket without the client."""
+    """How requests reach one bucket without botocore's client."""
 
     pool: Any
     before_key: str
@@ -130,10 +132,10 @@ class BucketRoute:
 
 
 class DirectClient:
-    """What is known of one client: for which buckets the lean route is open, and its sockets."""
+    """What sends requests in place of one botocore client: routes to buckets, and sockets."""
 
     def __init__(self, client: Any) -> None:
-        # A client must be able to go while this is kept beside it.
+        # A weak reference: this object must not keep the client alive.
         self._client = weakref.ref(client)
         self._emitter = emitter_of(client)
         client.meta.events.register(_PROBED_EVENT, _catch_probe, unique_id="smart-storages-probe")
@@ -144,7 +146,7 @@ class DirectClient:
         self._pools = SocketPools(client)
 
     def route_for(self, bucket: str, request: Request) -> Optional[BucketRoute]:
-        """Return the lean way to a bucket, ``None`` if this request is the client's."""
+        """Return the direct route for a request, ``None`` if it must go to the client."""
         if not request.params.keys() <= _SUPPORTED or not request.key:
             return None
         return self.route(bucket)
@@ -255,7 +257,7 @@ _direct_clients: weakref.WeakKeyDictionary[Any, DirectClient] = weakref.WeakKeyD
 
 
 def direct_client_of(client: Any) -> DirectClient:
-    """Return what is known of a client; it is kept as long as the client is."""
+    """Return the direct client for a botocore client; it lives as long as the client."""
     try:
         return _direct_clients[client]
     except KeyError:

@@ -1,8 +1,8 @@
-"""Closes the sockets that a burst of requests has left open.
+"""Closes idle sockets that a burst of requests has left open.
 
-urllib3 keeps every connection that was ever needed at the same time, up to the size of its pool.
-A pool of ours keeps fewer, and none for long. There is no thread for that: whichever request ends
-next looks after all pools.
+urllib3 keeps as many connections open as were ever in use at once, up to the size of its pool.
+These pools keep fewer, and close them after a while. No thread is needed for that: each request
+that ends checks all pools.
 """
 
 from __future__ import annotations
@@ -18,38 +18,37 @@ from smart_storages.s3.private_names import InterceptsReturns, pool_classes_of, 
 
 __all__ = ["IDLE_SECONDS", "KEPT", "ClosesIdle", "close_idle_sockets_of"]
 
-#: Idle connections kept for one host. What runs side by side in one process, bulk operations and
-#: the async twins, has as many threads.
+#: Idle connections kept for one host: as many as bulk operations and async methods have threads.
 KEPT = 16
 
 #: Seconds after which an idle connection is closed; many servers close it by then.
 IDLE_SECONDS = 30.0
 
-#: Seconds between two looks at the pools of all hosts.
-_BETWEEN_LOOKS = 1.0
+#: Seconds between two checks of all pools.
+_BETWEEN_CHECKS = 1.0
 
 
-# No lock is held anywhere in here: the garbage collector may put a connection back, and come here,
-# in the middle of anything. What lists and dicts do in one step is enough.
+# This module takes no locks: the garbage collector may put a connection back, and so call this
+# code, at any moment. The atomic operations of lists and dicts are enough.
 class _Register:
     """Every pool of this process."""
 
     def __init__(self) -> None:
-        self.start_anew()
+        self.reset()
 
-    def start_anew(self) -> None:
-        """Forget every pool: in a forked child, whose parent's sockets are not its own."""
+    def reset(self) -> None:
+        """Forget every pool, in a forked child: the sockets belong to its parent."""
         self._pools: weakref.WeakValueDictionary[int, ClosesIdle] = weakref.WeakValueDictionary()
-        self._looked_at = monotonic()
+        self._checked_at = monotonic()
 
     def add(self, pool: ClosesIdle) -> None:
         self._pools[id(pool)] = pool
 
-    def look(self, now: float) -> None:
-        """Close what has been idle for too long, unless somebody looked a moment ago."""
-        if now - self._looked_at < _BETWEEN_LOOKS:
+    def check(self, now: float) -> None:
+        """Close what has been idle for too long, unless the last check was a moment ago."""
+        if now - self._checked_at < _BETWEEN_CHECKS:
             return
-        self._looked_at = now
+        self._checked_at = now
         for reference in self._pools.valuerefs():
             pool = reference()
             if pool is not None:
@@ -59,7 +58,7 @@ class _Register:
 _register = _Register()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_register.start_anew)
+    os.register_at_fork(after_in_child=_register.reset)
 
 
 class ClosesIdle(InterceptsReturns):
@@ -77,25 +76,25 @@ class ClosesIdle(InterceptsReturns):
             connection.idle_since = now
         put(connection)
         self.close_idle(now)
-        _register.look(now)
+        _register.check(now)
 
     def close_idle(self, now: float) -> None:
-        """Close connections that nobody uses: the ones too many, and those idle for too long.
+        """Close idle connections: those above the number kept, and those idle for too long.
 
         Args:
-            now: Seconds of the monotonic clock.
+            now: The time of the monotonic clock, in seconds.
         """
         kept = getattr(self.pool, "queue", None)
         if kept is None:  # the pool is closed
             return
-        # The one put back last is taken first; urllib3 fills up with None from the other end.
+        # The connection put back last is used next; urllib3 keeps None at the other end.
         idle = [each for each in list(kept) if each is not None]
         closed = idle[:-KEPT]
         closed += [each for each in idle[-KEPT:] if now - each.idle_since > IDLE_SECONDS]
         for each in closed:
             try:
                 kept.remove(each)
-            except ValueError:  # somebody has taken it to use it
+            except ValueError:  # a request has just taken it
                 continue
             kept.insert(0, None)
             each.close()
@@ -113,5 +112,5 @@ def close_idle_sockets_of(client: Any) -> None:
     """Have a client of botocore, which has sent nothing yet, close its idle sockets as well."""
     classes = pool_classes_of(session_of(client))
     if classes == {"http": AWSHTTPConnectionPool, "https": AWSHTTPSConnectionPool}:
-        # In place: the managers, that of a proxy too, hold this very dict.
+        # Updated in place: the pool managers, a proxy's too, refer to this dict.
         classes.update({"http": _ClientPool, "https": _SecureClientPool})

@@ -1,7 +1,7 @@
 """One S3 client per distinct connection, shared by every storage and thread.
 
-A client of botocore is thread-safe; a session, and a resource of boto3, is not. So sessions stay in
-here behind a lock, and a resource is made anew, around the shared client, for each caller.
+A botocore client is thread-safe; a session and a boto3 resource are not. So sessions stay in here,
+behind a lock, and each caller gets a new resource around the shared client.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 __all__ = ["ClientPool", "Connection", "freeze_client_config"]
 
 #: Sockets a client may use at once. botocore's 10 are too few for a threaded server with many
-#: buckets behind one client: it would warn of each more. How many stay open when they are idle is
-#: told in :mod:`smart_storages.s3.clients.idle`.
+#: buckets behind one client: it logs a warning for each one above. How many stay open while idle
+#: is decided in :mod:`smart_storages.s3.clients.idle`.
 _SOCKETS = 50
 
 
-#: Signers kept; one is a few kilobytes, and a millisecond to make.
+#: How many signers are kept; each takes a few kilobytes, and a millisecond to make.
 _SIGNERS = 4096
 
 _DEFAULT_CREDENTIALS = CredentialSource()
@@ -55,17 +55,17 @@ _DEFAULT_CREDENTIALS = CredentialSource()
 
 @dataclass(frozen=True)
 class Connection:
-    """All that makes two S3 clients different.
+    """Everything in which two S3 clients can differ; equal connections share a client.
 
     Args:
-        credentials: Who is asking.
-        region_name: Region, ``None`` for what botocore finds.
+        credentials: Where the credentials come from.
+        region_name: Region, ``None`` for the one that botocore finds.
         endpoint_url: The server, ``None`` for AWS.
-        use_ssl: As django-storages' option.
-        verify: As django-storages' option.
+        use_ssl: As the option of django-storages.
+        verify: As the option of django-storages.
         client_config: Options of ``botocore.config.Config``, frozen by
             :func:`freeze_client_config`.
-        signed: ``False`` for a client that signs nothing.
+        signed: ``False`` for a client that does not sign its requests.
 
     Example:
         >>> Connection(region_name="eu-west-1") == Connection(region_name="eu-west-1")
@@ -82,7 +82,7 @@ class Connection:
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Looked up at every request: the hash of a dozen strings is worth keeping.
+        # Needed at every request: hashing a dozen strings each time would be slow.
         values = (self.credentials, self.region_name, self.endpoint_url, self.use_ssl)
         more = (self.verify, self.client_config, self.signed)
         object.__setattr__(self, "_hash", hash(values + more))
@@ -92,7 +92,7 @@ class Connection:
 
 
 def freeze_client_config(*configs: Any) -> Tuple[Tuple[str, Any], ...]:
-    """Return what configs set, the later one winning, as a hashable value.
+    """Return the options that configs set, as a hashable value; a later config wins.
 
     Args:
         configs: Objects of ``botocore.config.Config``, or ``None``.
@@ -128,7 +128,7 @@ def _freeze(value: Any) -> Any:
 
 
 class _FrozenDict(tuple):  # type: ignore[type-arg]
-    """Pairs that were a dict, to be told from a tuple when they are thawed."""
+    """The items of a dict; a type of its own, so that ``_thaw`` can tell it from a tuple."""
 
     __slots__ = ()
 
@@ -140,10 +140,10 @@ def _thaw(value: Any) -> Any:
 
 
 class ClientPool:
-    """Clients by connection, the least recently used dropped when there are too many.
+    """Clients by connection; when there are too many, the least recently used are dropped.
 
     Args:
-        limit: Returns how many clients are kept at most.
+        limit: Returns the largest number of clients to keep.
 
     Example::
 
@@ -160,9 +160,9 @@ class ClientPool:
             os.register_at_fork(after_in_child=lambda: _clear(pool()))
 
     def clear(self) -> None:
-        """Forget every client; who holds one keeps it.
+        """Forget every client; storages that hold one go on using it.
 
-        A forked child starts with this, for sockets and locks must not be shared with its parent.
+        A forked child calls this first: it must not share sockets and locks with its parent.
         """
         self._clients: OrderedDict[Connection, S3Client] = OrderedDict()
         self._signers: OrderedDict[Tuple[Connection, str], UrlSigner] = OrderedDict()
@@ -175,10 +175,10 @@ class ClientPool:
         return len(self._clients)
 
     def client(self, connection: Connection) -> S3Client:
-        """Return the client of a connection; build it if nobody has used it yet.
+        """Return the client of a connection; build it at the first call.
 
         Args:
-            connection: What the client is for.
+            connection: The connection.
 
         Raises:
             ConfigurationError: there are no credentials, or botocore refuses the options.
@@ -196,13 +196,13 @@ class ClientPool:
         """Return the signer of a bucket's URLs; storages of one bucket share it.
 
         Args:
-            connection: What the URLs are for.
+            connection: The connection whose client signs.
             bucket: Name of the bucket.
 
         Raises:
             ConfigurationError: as :meth:`client`.
         """
-        # The client from the pool each time: it may have been dropped and built anew.
+        # Taken from the pool each time: the client may have been dropped and built again.
         client = self.client(connection)
         key = (connection, bucket)
         signer = self._signers.get(key)
@@ -215,8 +215,8 @@ class ClientPool:
         return signer
 
     def resource(self, connection: Connection) -> S3ServiceResource:
-        """Return a new boto3 resource around the shared client; it belongs to its caller."""
-        if _makers() != _BOTO3:  # its class may be anything
+        """Return a new boto3 resource around the shared client; do not share it."""
+        if _makers() != _BOTO3:  # boto3 is patched, and the resource's class may be anything
             made: S3ServiceResource = _SharedSession(self._loader).make_resource()
             return made
         service, _ = self._get_resource_classes()
@@ -224,7 +224,7 @@ class ClientPool:
         return resource
 
     def bucket(self, connection: Connection, name: str) -> Bucket:
-        """Return a new boto3 ``Bucket`` around the shared client; it belongs to its caller."""
+        """Return a new boto3 ``Bucket`` around the shared client; do not share it."""
         if _makers() != _BOTO3:
             return self.resource(connection).Bucket(name)
         _, bucket_class = self._get_resource_classes()
@@ -232,7 +232,7 @@ class ClientPool:
         return bucket
 
     def _get_resource_classes(self) -> Tuple[Any, Any]:
-        # boto3 writes these classes anew, in half a millisecond, each time it is asked for one.
+        # boto3 would generate these classes again for each resource, in half a millisecond.
         if self._resource_classes is None:
             with self._lock:
                 service = self._session_for(_DEFAULT_CREDENTIALS).make_resource()
@@ -253,18 +253,18 @@ class ClientPool:
         return client
 
     def _ask_supplier(self, connection: Connection) -> Any:
-        # Somebody's code, which may be slow or use a storage itself: never under our lock.
+        # The project's own code, which may be slow or use a storage itself: never under the lock.
         if connection.credentials.supplier is None or not connection.signed:
             return None
         return load_source(connection.credentials, None)
 
     def _drop_signers(self, connection: Connection) -> None:
-        # A signer holds its client, which would live on.
+        # A signer would keep its client alive.
         for key in [key for key in self._signers if key[0] == connection]:
             del self._signers[key]
 
     def _build(self, connection: Connection, credentials: Any) -> S3Client:
-        # Thawed where they are used: a proxy's password is not to stand in a variable.
+        # Thawed only where they are passed on: no variable may hold a proxy's password.
         options = {"max_pool_connections": _SOCKETS, **dict(connection.client_config)}
         if not connection.signed:
             options["signature_version"] = UNSIGNED
@@ -302,10 +302,10 @@ class ClientPool:
 
 
 def _makers() -> Tuple[Any, Any]:
-    """Return what makes boto3's clients and resources.
+    """Return the functions with which boto3 makes clients and resources.
 
-    A test puts a mock in its place for a while, others a function of their own for good. What the
-    one before has made is then of no use: the mock least of all, once the test has ended.
+    Tests replace them with a mock for a while, and tracers replace them for good. Clients made by
+    the functions before are then of no more use, least of all those of a mock once its test ended.
     """
     return boto3.session.Session.client, boto3.session.Session.resource
 
@@ -319,10 +319,11 @@ def _clear(pool: Optional[ClientPool]) -> None:
 
 
 class _SharedSession:
-    """A boto3 session that makes clients for credentials which are not its own.
+    """A boto3 session that makes clients with credentials other than its own.
 
     Args:
-        loader: botocore's loader of another session: it has parsed the service model, 2 MB of JSON.
+        loader: The loader of another botocore session, which has already parsed the service model,
+            2 MB of JSON; ``None`` for a new one.
         profile: A profile of the AWS configuration files.
     """
 
@@ -342,7 +343,7 @@ class _SharedSession:
             self.botocore.lent = None
 
     def complete(self, connection: Connection, credentials: Any) -> Any:
-        """Return what to sign with, given the callable's credentials where there is one."""
+        """Return the credentials to sign with; ``credentials`` are those of a callable, if any."""
         source = connection.credentials
         credentials = credentials or load_source(source, self.botocore)
         if credentials is None:
@@ -357,9 +358,9 @@ class _SharedSession:
 
 
 class _LendingSession(Session):
-    """Hands a client the credentials it is made for, as an object.
+    """Gives the client that is being made its credentials, as an object.
 
-    Keys passed to ``create_client`` as text would stand in the frames of a traceback, and so on
+    Keys passed to ``create_client`` as text would appear in the frames of a traceback, and so on
     Django's debug page.
     """
 
@@ -372,8 +373,8 @@ class _LendingSession(Session):
 class _CleansErrors(InterceptsCalls):
     """What every client of ours is: no error of a request leaves it with a secret.
 
-    Here, since whoever calls a client, ours or not, would have to do it otherwise. The values of
-    parameters that are secret become plain text here as well, and are gone when it raises.
+    It is done here because otherwise every caller of a client would have to do it. Secret values
+    of parameters become plain text here too, and are deleted before an error is raised.
     """
 
     def call_api(self, send: Any, operation_name: str, params: Any) -> Any:
@@ -381,11 +382,11 @@ class _CleansErrors(InterceptsCalls):
         try:
             return send(operation_name, params)
         except BaseException as error:
-            raise clean(error)  # noqa: B904 - it is the same one
+            raise clean(error)  # noqa: B904 - it is the same error
         finally:
             del params
 
 
-def _add_error_cleaning(**about: Any) -> None:
-    # botocore has this event for whoever wants to add to a class that it is about to make.
-    about["base_classes"].insert(0, _CleansErrors)
+def _add_error_cleaning(**event: Any) -> None:
+    # botocore sends this event so that base classes can be added to the class it will make.
+    event["base_classes"].insert(0, _CleansErrors)

@@ -1,4 +1,4 @@
-"""The connections of the lean requests: urllib3 pools with the options of botocore's client."""
+"""The connections of direct requests: urllib3 pools with the options of botocore's client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smart_storages.s3.private_names import (
 
 __all__ = ["SocketPools"]
 
-#: Sockets that may be in use to one host at least before urllib3 complains in the log.
+#: The least size of a host's pool; urllib3 logs a warning when more sockets are in use at once.
 _SOCKETS = 64
 
 
@@ -32,11 +32,11 @@ class _SecurePool(ClosesIdle, HTTPSConnectionPool):
     pass
 
 
-# Clients that differ in credentials alone share sockets; the last client to go closes them.
+# Clients that differ only in credentials share sockets; they close with the last of the clients.
 _shared: weakref.WeakValueDictionary[Tuple[Any, ...], Any] = weakref.WeakValueDictionary()
 
 if hasattr(os, "register_at_fork"):
-    # Two processes on one socket would read each other's answers.
+    # Two processes on one socket would read each other's responses.
     os.register_at_fork(after_in_child=_shared.clear)
 
 
@@ -44,14 +44,14 @@ class SocketPools:
     """The urllib3 pools of one client, a pool for each host.
 
     Args:
-        client: The client whose timeouts, certificates and pool size hold.
+        client: The client whose timeouts, certificates and pool size are used.
     """
 
     def __init__(self, client: Any) -> None:
         config = client.meta.config
         session = session_of(client)
         self._session = session
-        #: Whether these sockets can stand in for the client's own.
+        #: Whether these sockets can be used in place of the client's own.
         self.usable = (
             type(session) is URLLib3Session
             and lends_connections(HTTPConnectionPool)
@@ -65,7 +65,7 @@ class SocketPools:
         self._pools: Dict[Tuple[Any, ...], Any] = {}
 
     def pool(self, url: str) -> Optional[Any]:
-        """Return the pool for a URL, ``None`` if a proxy stands before it."""
+        """Return the pool for a URL, ``None`` if requests to it go through a proxy."""
         session: Any = self._session
         if not may_connect_directly(session, url):
             return None
@@ -73,7 +73,7 @@ class SocketPools:
         verify = verify_of(session) if parts.scheme == "https" else None
         place = (parts.scheme, parts.hostname, parts.port)
         name = (*place, verify, self._cert, self._timeouts, self._size)
-        # Two threads may make one each; they are then shared by fewer, which does no harm.
+        # Two threads may each make one; it is then shared by fewer clients, which does no harm.
         pool = _shared.get(name)
         if pool is None:
             pool = _shared[name] = self._make(*place, verify)

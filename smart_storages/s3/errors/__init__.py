@@ -1,6 +1,6 @@
-"""What goes wrong, told in our own errors and without secrets.
+"""Turns errors of botocore and urllib3 into this package's own, and removes secrets from them.
 
-Errors, answers and log lines of botocore and urllib3 come in; errors of
-:mod:`smart_storages.exceptions` that are botocore's as well, and cleaned lines, go out. It may not
-know what was asked.
+Errors, answers and log records of botocore and urllib3 come in; errors of
+:mod:`smart_storages.exceptions`, which can be caught as botocore's as well, and redacted records go
+out. It may not know what the requests were for.
 """

@@ -1,7 +1,7 @@
-"""Errors of ours that are botocore's as well, for code that was written to catch those.
+"""Errors of this package that can be caught as botocore's, by code written for django-storages.
 
-The classes are made as they are needed: :mod:`smart_storages.exceptions` need not import botocore,
-and each error of ours may come from several of botocore's.
+The combined classes are made when needed, so that :mod:`smart_storages.exceptions` need not import
+botocore. One error class of this package may be combined with several of botocore's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["also_of_botocore"]
 
 _Ours = TypeVar("_Ours", bound=SmartStorageError)
 
-#: As which of its own botocore would have raised one of urllib3's; the first that fits.
+#: urllib3's errors, and what botocore would have raised for each; the first that fits is used.
 _COUNTERPARTS = (
     (urllib3.exceptions.SSLError, botocore.exceptions.SSLError),
     (urllib3.exceptions.NewConnectionError, botocore.exceptions.EndpointConnectionError),
@@ -30,17 +30,17 @@ _COUNTERPARTS = (
     (urllib3.exceptions.HTTPError, botocore.exceptions.HTTPClientError),
 )
 
-#: Attributes that an error of botocore is expected to have.
+#: Attributes that code which catches botocore's errors may expect.
 _OF_BOTOCORE: Mapping[str, Any] = {"kwargs": {}, "request": None, "response": None}
 
 
 def also_of_botocore(ours: _Ours, error: BaseException) -> _Ours:
-    """Return an error of ours, changed so that it can be caught as botocore's error, too.
+    """Return this package's error, changed so that it can be caught as botocore's error, too.
 
     Args:
-        ours: The error.
-        error: What it was made of, cleaned: one of botocore or urllib3, or one of ours that is
-            botocore's already. With any other it stays as it is.
+        ours: The error of this package.
+        error: The cleaned error that it replaces: of botocore or urllib3, or one of this package
+            that can already be caught as botocore's. For any other, ``ours`` stays as it is.
 
     Example::
 
@@ -71,14 +71,14 @@ def _botocore_class(error: BaseException) -> Optional[Type[BaseException]]:
 
 @lru_cache(maxsize=256)
 def _both(ours: Any, theirs: Any) -> Any:
-    # Under the name of ours: it is what messages, logs and the queue's ledger show.
+    # Named like the class of this package: messages, logs and the queue's ledger show the name.
     named = {name: getattr(ours, name) for name in ("__module__", "__qualname__", "__doc__")}
     return type(ours.__name__, (ours, theirs), {**named, "_is_both": True, "__reduce__": _reduce})
 
 
 def _reduce(error: Any) -> Tuple[Any, ...]:
     ours, theirs = type(error).__bases__
-    # Some errors of botocore hold others, which may not be picklable: told by their text.
+    # Some errors of botocore hold other errors, which may not be picklable: keep their text.
     state = {
         name: {key: _picklable(each) for key, each in value.items()} if name == "kwargs" else value
         for name, value in vars(error).items()
@@ -91,7 +91,7 @@ def _picklable(value: Any) -> Any:
 
 
 def _importable(theirs: Type[BaseException]) -> Type[BaseException]:
-    # A client makes classes of its own, NoSuchKey and the like.
+    # A client makes its own classes, such as NoSuchKey, which cannot be imported.
     found: Type[BaseException] = next(
         kind for kind in theirs.__mro__ if getattr(botocore.exceptions, kind.__name__, None) is kind
     )

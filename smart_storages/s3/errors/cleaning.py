@@ -1,8 +1,8 @@
-"""Takes out of an error of the libraries that sign what would show a secret.
+"""Removes secrets from errors of boto3, botocore and urllib3.
 
-Such errors hold more than they say: the request with its headers, the pool with its proxy's
-password, frames with keys in their variables, and what a server sent back of the request. Django's
-debug page shows all of the frames, and an error tracker the attributes as well.
+Such errors hold more than their message: the request with its headers, the pool with its proxy's
+password, frames with keys in their variables, and parts of the request that the server sent back.
+Django's debug page shows all frames, and an error tracker shows the attributes as well.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ __all__ = ["clean"]
 
 _Error = TypeVar("_Error", bound=BaseException)
 
-#: Packages in whose errors and frames there are keys, tokens and signed requests.
+#: Packages whose errors and frames may hold keys, tokens and signed requests.
 _LIBRARIES = frozenset({"boto3", "botocore", "http", "requests", "s3transfer", "urllib3"})
-#: And those of the standard library which they hand them to.
+#: Modules of the standard library to which these packages pass them.
 _HELPERS = frozenset({"base64", "email", "hmac", "json", "socket", "ssl", "urllib", "xml"})
 
-#: What S3 says of an error and callers look at. Beside it some answers repeat the signed headers
-#: (``CanonicalRequest``) or the session token (``Token-0``).
+#: The parts of S3's error that callers use. Some answers also repeat the signed headers
+#: (``CanonicalRequest``) or the session token (``Token-0``), so nothing else is kept.
 _OF_ERROR = ("Code", "Message")
 
 _PLAIN = (bool, int, float, datetime, type(None))
 
 
 def clean(error: _Error) -> _Error:
-    """Return an error, changed in place, with nothing secret in its frames and attributes.
+    """Remove secrets from the frames and attributes of an error, in place, and return it.
 
     Text is kept, with ``***`` for what looks like a token, a signature, a key or a password.
-    Errors of the libraries lose their traceback and every attribute that is no plain value; what
-    led to one loses its traceback. An error of anybody else loses the libraries' frames alone.
+    Errors of the libraries lose their traceback and every attribute that is not a plain value;
+    their causes lose their tracebacks. Other errors only lose the frames of the libraries.
 
     Args:
         error: What a call of botocore or urllib3 raised.
@@ -84,9 +84,9 @@ def _own_frames(traceback: Optional[TracebackType]) -> Optional[TracebackType]:
 
 
 def _clean_answer(answer: Any) -> Dict[str, Any]:
-    told: Mapping[str, Any] = answer.get("Error") or {}
+    error: Mapping[str, Any] = answer.get("Error") or {}
     return {
-        "Error": {name: told[name] for name in _OF_ERROR if name in told},
+        "Error": {name: error[name] for name in _OF_ERROR if name in error},
         "ResponseMetadata": answer.get("ResponseMetadata") or {},
     }
 

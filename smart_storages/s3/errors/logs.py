@@ -1,4 +1,4 @@
-"""Takes tokens, keys, passwords and signatures out of what botocore logs at DEBUG."""
+"""Removes tokens, keys, passwords and signatures from what botocore logs at DEBUG."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import re
 
 __all__ = ["Redaction", "redact", "redact_logs"]
 
-#: Whose loggers tell what is signed, sent and answered (by the security token service, too).
+#: Packages that log what is signed, sent and received (from the security token service, too).
 _PACKAGES = ("boto3", "botocore", "s3transfer", "urllib3")
 
-#: Makes most of the records, and tells names of events and functions.
+#: This logger makes most of the records; they hold only names of events and functions.
 _NAMES_EVENTS = "botocore.hooks"
 
-# After the name: ``: b'value'`` of a dict, ``:value`` of a header, ``=value`` of a query or a form,
-# ``>value`` of XML, ``": "value"`` of JSON.
+# What may follow a name: ``: b'value'`` in a dict, ``:value`` in a header, ``=value`` in a query or
+# form, ``>value`` in XML, ``": "value"`` in JSON.
 _SECRET = re.compile(
     r"""
     (
@@ -35,7 +35,7 @@ _URL_PASSWORD = re.compile(r"(://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
 
 
 def redact(text: str) -> str:
-    """Return the text with ``***`` for the secrets in it.
+    """Return a text with its secrets replaced by ``***``.
 
     Example:
         >>> redact("GET /a?X-Amz-Security-Token=hunter2&X-Amz-Date=20260131")
@@ -45,7 +45,7 @@ def redact(text: str) -> str:
 
 
 class Redaction(logging.Filter):
-    """Lets every record pass, without the secrets in its message and in its traceback.
+    """Removes secrets from the message and traceback of each record; drops no record.
 
     Example::
 
@@ -53,14 +53,14 @@ class Redaction(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # A record that cannot be formatted is logging's to report, as it would without us.
+        # A record that cannot be formatted is reported by the logging module, as always.
         with contextlib.suppress(Exception):
             text = record.getMessage()
             redacted = redact(text)
             if redacted != text:
                 record.msg, record.args = redacted, ()
             if record.exc_info:
-                # Its frames are for whoever collects records; its text, for the log itself.
+                # Handlers that collect records get no frames; the log still gets the text.
                 record.exc_text = redact(_FORMATTER.formatException(record.exc_info))
                 record.exc_info = None
         return True
@@ -71,11 +71,11 @@ _REDACTION = Redaction()
 
 
 def redact_logs() -> None:
-    """Keep secrets out of botocore's logs in this process, those of every logger it has by now.
+    """Keep secrets out of the records of every logger that botocore has at this moment.
 
-    The filter is asked about records that are logged, so it costs nothing where DEBUG is off.
+    The filter only runs for records that are logged, so it costs nothing where DEBUG is off.
     """
-    # A filter of a logger does not see what its children log, so each one gets it.
+    # A logger's filter does not see what its children log, so each logger gets it.
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in _PACKAGES and name != _NAMES_EVENTS:
             logging.getLogger(name).addFilter(_REDACTION)

@@ -1,9 +1,9 @@
-"""An answer that says nothing of what was done is no success.
+"""A successful answer without a result is treated as a failure.
 
-S3 answers a write with its result: an ETag, the id of an upload, what was deleted. A proxy that
-closes after the status line, or a connection that ends within the headers, leaves an answer of 200
-without one. botocore takes that for a success, and whoever deletes the source of a copy then loses
-the file. Here it counts as a failure of the server: tried again, and an error in the end.
+S3 answers a write with its result: an ETag, the ID of an upload, what was deleted. If a proxy
+closes after the status line, or the connection ends within the headers, a 200 without a result
+remains. botocore takes this for a success; code that then deletes the source of a copy loses the
+file. Here it counts as a server error: the request is retried, and an error is raised in the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FIRST_FAILURE = 300
 
 
 def _is_etag(value: Any) -> bool:
-    # One of its two quotes is missing where the connection ended within it.
+    # One of the two quotes is missing if the connection ended within the ETag.
     return bool(value) and value.count('"') in (0, 2)
 
 
@@ -32,7 +32,7 @@ def _has_upload_id(parsed: Dict[str, Any], content: bytes) -> bool:
 
 
 def _is_completed(parsed: Dict[str, Any], content: bytes) -> bool:
-    # Ceph 16 leaves the ETag empty, and says the key.
+    # Ceph 16 leaves the ETag empty and returns the key.
     return bool(parsed.get("ETag") or parsed.get("Key"))
 
 
@@ -60,10 +60,10 @@ _HAS_RESULT: Dict[str, Callable[[Dict[str, Any], bytes], bool]] = {
 
 
 def lacks_result(operation: str, parsed: Dict[str, Any], content: bytes) -> bool:
-    """Tell whether the answer of a good status does not say what was done.
+    """Return whether a successful answer lacks its result.
 
     Args:
-        operation: Name of the operation as AWS has it.
+        operation: AWS's name of the operation.
         parsed: The answer as botocore parses it.
         content: Its body.
     """
@@ -72,7 +72,7 @@ def lacks_result(operation: str, parsed: Dict[str, Any], content: bytes) -> bool
 
 
 def missing_result_error(operation: str) -> Dict[str, str]:
-    """Return what stands under ``Error`` of such an answer."""
+    """Return the ``Error`` entry for an answer without its result."""
     return {
         "Code": MISSING_RESULT,
         "Message": f"The answer does not say what {operation} did.",
@@ -80,20 +80,20 @@ def missing_result_error(operation: str) -> Dict[str, str]:
 
 
 def require_results(client: Any) -> None:
-    """Have a client treat an answer without its result as an error of the server, and try again.
+    """Make a client treat an answer without its result as a server error, which it retries.
 
     Args:
-        client: A client of boto3, of this package's own.
+        client: A boto3 client that only this package uses.
     """
     for operation in _HAS_RESULT:
-        # First, so that botocore's own handler sees the failure and decides whether to retry.
+        # Registered first, so that botocore's own handler sees the failure and decides on a retry.
         client.meta.events.register_first(f"needs-retry.s3.{operation}", _check_result)
 
 
 def _check_result(
     response: Optional[Tuple[Any, Dict[str, Any]]] = None, operation: Any = None, **_: Any
 ) -> None:
-    if response is None:  # the connection failed, which botocore sees by itself
+    if response is None:  # the connection failed, which botocore handles itself
         return
     http_response, parsed = response
     about = parsed.get("ResponseMetadata", {})

@@ -1,4 +1,4 @@
-"""Every error of botocore and urllib3, told as one of ours that is one of botocore's as well."""
+"""Translates every error of botocore and urllib3 into one of this package."""
 
 from __future__ import annotations
 
@@ -38,18 +38,27 @@ _Row = Tuple[Type[S3Error], str]
 _NOT_FOUND: _Row = (ObjectNotFoundError, "There is no such file.")
 _DENIED: _Row = (
     AccessDeniedError,
-    "S3 denied the request. Check that the credentials of the module may do this here.",
+    (
+        "S3 denied the request. Check the permissions of the module's credentials, and the bucket "
+        "policy."
+    ),
 )
 _WRONG_KEYS: _Row = (
     AccessDeniedError,
-    "S3 does not accept the credentials. Check the access_key, the secret_key and the clock.",
+    (
+        "S3 does not accept the credentials. Check access_key, secret_key, security_token and the "
+        "clock of this machine."
+    ),
 )
-_THROTTLED: _Row = (ThrottledError, "S3 asked to slow down, also after every retry. Try later.")
+_THROTTLED: _Row = (
+    ThrottledError,
+    "S3 still asked to slow down after the last retry. Try again later.",
+)
 _NO_RESULT: _Row = (
     UnreachableError,
     (
-        "S3 answered without saying what it did, also after every retry. Look at what stands "
-        "between here and the endpoint_url, and whether the file is there."
+        "S3 answered without a result, even after the last retry. Check any proxy or gateway in "
+        "front of the endpoint_url, and whether the file is there."
     ),
 )
 _MISMATCH: _Row = (
@@ -91,7 +100,7 @@ _BY_CODE: Dict[str, _Row] = {
     "IncompleteBody": _MISMATCH,
 }
 
-# A HEAD has no body, so no code: only the status is left to tell by.
+# The answer to a HEAD has no body and so no code: only its status is known.
 _BY_STATUS: Dict[int, _Row] = {
     401: _WRONG_KEYS,
     403: _DENIED,
@@ -110,22 +119,24 @@ CREDENTIALS_HINT = (
     "where AWS gives the machine, the container or the function a role."
 )
 
-_UNREACHABLE = "S3 did not answer, also after every retry. Check the endpoint_url and the network."
+_UNREACHABLE = (
+    "S3 did not answer, even after the last retry. Check the endpoint_url and the network."
+)
 _HEAD_DENIED = (
-    "S3 denied the request. To a HEAD it gives this answer for a missing file as well, when the "
-    "credentials lack s3:ListBucket."
+    "S3 denied the request. S3 also answers a HEAD this way when the file is missing and the "
+    "credentials lack s3:ListBucket: check the permissions of the module's credentials."
 )
 
 
 def translate_answer(
     status: int, code: Optional[str], *, head: bool = False, **places: Any
 ) -> S3Error:
-    """Return our error for an answer of S3.
+    """Return the error for an answer of S3.
 
     Args:
         status: HTTP status.
-        code: S3's error code, ``None`` or the status as text where there was no body.
-        head: The request was a HEAD, whose answer has no body.
+        code: S3's error code; ``None``, or the status as text, if there was no body.
+        head: Whether the request was a HEAD, whose answer has no body.
         places: ``module``, ``bucket`` and ``key`` for the message.
 
     Example:
@@ -143,13 +154,13 @@ def translate_answer(
 
 
 def translate_error(error: BaseException, *, head: bool = False, **places: Any) -> BaseException:
-    """Return our error for one of botocore or urllib3; raise it ``from`` the original.
+    """Return this package's error for one of botocore or urllib3; raise it ``from`` the original.
 
-    Ours can be caught as the original's class too. The original is cleaned of what is secret.
+    It can be caught as the original's class too. Secrets are removed from the original.
 
     Args:
-        error: What was caught. One of ours, and one of anybody else, is returned as it is.
-        head: The request was a HEAD.
+        error: What was caught. Errors of this package, and all others, are returned as they are.
+        head: Whether the request was a HEAD.
         places: ``module``, ``bucket`` and ``key`` for the message.
 
     Example::

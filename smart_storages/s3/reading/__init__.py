@@ -1,4 +1,4 @@
-"""Reading one version of one object: lazily, seekably, across lost connections.
+"""Reading one version of one object: on demand, with seek, and across lost connections.
 
 A target and a key come in; file-like objects go out. It may not know how anything is written.
 """

@@ -1,4 +1,4 @@
-"""The checksum of a whole object as S3 tells it, to hold the bytes that arrived against."""
+"""The checksum that S3 reports for a whole object, to verify the bytes that were received."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _is_md5 = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
 class Checksum:
-    """A checksum in the making.
+    """A checksum that is being computed.
 
     Args:
-        expected: What it must come to, as ``finish`` writes it.
+        expected: The value it must have, in the format of ``finish``.
         update: Takes the next bytes.
         finish: Returns the checksum as text.
     """
@@ -32,27 +32,29 @@ class Checksum:
         self.expected = expected
         self.update = update
         self._finish = finish
-        #: Bytes of the object that went into it.
+        #: How many bytes of the object it has read.
         self.at = 0
 
     def holds(self) -> bool:
-        """Whether the bytes were the right ones."""
+        """Return whether the computed checksum is the expected one."""
         return self._finish() == self.expected
 
 
 def find_checksum(headers: Mapping[str, str], *, md5_etags: bool) -> Optional[Checksum]:
-    """Return the checksum of a whole object that an answer tells, ``None`` if it tells none.
+    """Return the checksum of the whole object that an answer has, ``None`` if it has none.
 
     Args:
         headers: Headers of the answer, by lower-case name.
-        md5_etags: The server's ETag is the MD5 of the content where nothing says otherwise.
+        md5_etags: Whether the server's ETag is the MD5 of the content unless a header says
+            otherwise.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
     if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
         for name, start in _STARTERS.items():
             expected = headers.get(f"x-amz-checksum-{name}")
-            # Parts uploaded one by one leave a checksum of checksums, with their number behind.
+            # A multipart upload may have a checksum of its parts' checksums, ending in "-" and
+            # their number.
             if expected and "-" not in expected:
                 checksum = start(expected)
                 if checksum is not None:
@@ -101,7 +103,7 @@ def _start_crc(
 
 
 def _native(name: str) -> Callable[[], Optional[Callable[[Any, int], int]]]:
-    # AWS's runtime is an extra of boto3; these two in Python would take seconds per megabyte.
+    # awscrt is an extra of boto3; in pure Python these two would take seconds per megabyte.
     def find() -> Optional[Callable[[Any, int], int]]:
         try:
             from awscrt import checksums  # type: ignore[import-not-found,unused-ignore]

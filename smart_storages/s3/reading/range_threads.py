@@ -14,9 +14,9 @@ class RangeThreads:
 
     Args:
         read_range: Fills a view with the bytes of the object from a position on.
-        parts: Start and end of each range within ``view``; shared with who takes from its start.
-        view: What is filled.
-        start: Where in the object ``view`` begins.
+        parts: Start and end of each range within ``view``; the caller takes from its start.
+        view: The buffer to fill.
+        start: Position in the object at which ``view`` begins.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class RangeThreads:
         self.errors: List[BaseException] = []
 
     def run(self, count: int) -> None:
-        """Start so many threads."""
+        """Start ``count`` threads."""
         for _ in range(count):
             thread = threading.Thread(target=self._work, name="smart-storages-range", daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def join(self) -> None:
-        """Wait for their end; what failed is in ``errors``."""
+        """Wait until the threads end; their errors are in ``errors``."""
         for thread in self._threads:
             thread.join()
         self._view = memoryview(b"")

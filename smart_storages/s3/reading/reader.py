@@ -1,9 +1,9 @@
-"""A seekable file over one version of one object, read as it is asked for.
+"""A seekable file over one version of one object, read on demand.
 
-Opening sends one GET, without a range: its answer tells size, type, ETag and checksum, and its
-body is read as the reader goes. What is unread waits in the server, so ten bytes of a big
-object cost ten bytes and what the kernel buffers. A seek costs a ranged GET only if the bytes
-are neither near nor kept.
+Opening sends one GET without a range. Its answer has the size, type, ETag and checksum, and its
+body is read as far as the caller reads. The rest stays in the server, so reading ten bytes of a big
+object transfers ten bytes and what the kernel buffers. A seek costs a ranged GET only if the bytes
+are neither close ahead nor kept in memory.
 """
 
 from __future__ import annotations
@@ -29,36 +29,38 @@ __all__ = ["MAX_KEPT", "PART_SIZE", "S3Reader"]
 
 _KIB = 1024
 
-#: Objects up to this size, in bytes, are read with one request, and kept until closed.
+#: Objects up to this size, in bytes, are read with one request and kept until the file is closed.
 MAX_KEPT = 8 * _KIB * _KIB
 
-#: Bytes of one range when a big object is read by several connections.
+#: Size in bytes of each range when a big object is read over several connections.
 PART_SIZE = 8 * _KIB * _KIB
 
-# The first bytes are kept: who looks at a file's type goes back to its start.
+# The first bytes are kept: code that detects a file's type goes back to its start.
 _HEAD = 256 * _KIB
-# So much of the end is fetched at once, in parts of the object and in bytes: archives and columnar
-# files are read from there, in small steps.
+# The end is fetched in one request: 1/32 of the object, within these limits in bytes. Archives and
+# columnar files are read from the end, in small steps.
 _TAIL_PART = 32
 _LEAST_TAIL, _MOST_TAIL = 64 * _KIB, 256 * _KIB
-# Forward by so much is reading on, not a new request: what 20 ms carry at 50 Mbit/s.
+# A seek forward by up to this many bytes reads on instead of sending a new request: this is what
+# 20 ms transfer at 50 Mbit/s.
 _SKIP = 128 * _KIB
-# A range after a seek grows while reading goes on behind it: a column of one row group is small.
+# After a seek a small range is requested, since a column of one row group is small; ranges grow as
+# long as reading goes on from one to the next.
 _FIRST_RANGE = 64 * _KIB
 _LAST_RANGE = 64 * _KIB * _KIB
-# io.BufferedReader asks for whole buffers first, then for one more.
+# io.BufferedReader reads whole buffers first, then one more.
 _BUFFER = 64 * _KIB
 
 
 class S3Reader(io.RawIOBase):
     """A binary, seekable, read-only file over one version of an object.
 
-    Not for several threads at once; ``io.BufferedReader`` around it is.
+    It is not thread-safe; an ``io.BufferedReader`` around it is.
 
     Args:
         target: The bucket.
         key: Key of the object.
-        threads: Connections that ``readall`` of a big object may use besides the first.
+        threads: How many connections ``readall`` of a big object may use besides the first.
 
     Raises:
         ObjectNotFoundError: there is no such object; raised here, not by the first read.
@@ -86,7 +88,7 @@ class S3Reader(io.RawIOBase):
         answer = fetch(target, key, checksum=provider.checksum == "crc32")
         self.headers = answer.headers
         self._stat: Optional[Stat] = None
-        # Ceph names itself in this header; its ETags are MD5 sums as AWS's are.
+        # Only Ceph sends this header; its ETags are MD5 sums, as those of AWS are.
         md5_etags = provider.md5_etags or self.headers.get("x-rgw-object-type") == "Normal"
         self._checksum: Optional[Checksum] = find_checksum(self.headers, md5_etags=md5_etags)
         if answer.left is None:
@@ -102,7 +104,7 @@ class S3Reader(io.RawIOBase):
         self._whole = read_unsized(self._target, self.key, answer)
         self.size = len(self._whole)
         self._check(0, self._whole)
-        # Chunks have an end, what ends with its connection may have been cut.
+        # A chunked body has an end mark; one that ends with its connection may have been cut off.
         if self.size and "transfer-encoding" not in self.headers:
             size = ask_size(self._target, self.key, self.headers)
             if size not in (None, self.size):
@@ -115,8 +117,8 @@ class S3Reader(io.RawIOBase):
     def _take_empty(self) -> None:
         self._leave_stream()
         self._whole = None
-        is_told = "content-length" in self.headers or "transfer-encoding" in self.headers
-        self.size = confirm_size(self._target, self.key, self.headers, 0 if is_told else None)
+        is_known = "content-length" in self.headers or "transfer-encoding" in self.headers
+        self.size = confirm_size(self._target, self.key, self.headers, 0 if is_known else None)
         if self.size:
             self._stream = self._open_stream(0, self.size)
         elif self._checksum is not None and not self._checksum.holds():
@@ -124,7 +126,7 @@ class S3Reader(io.RawIOBase):
 
     @property
     def stat(self) -> Stat:
-        """What the answer said of the object: size, time, ETag, type, metadata. No request."""
+        """Size, time, ETag, type and metadata, from the answer to the GET: it sends no request."""
         if self._stat is None:
             self._stat = Stat.from_headers(self.headers, self.size)
         return self._stat
@@ -152,7 +154,7 @@ class S3Reader(io.RawIOBase):
         return self._at
 
     def close(self) -> None:
-        """Close the file and give up its connection."""
+        """Close the file and release its connection."""
         if not self.closed:
             self._leave_stream()
             self._whole = None
@@ -171,7 +173,7 @@ class S3Reader(io.RawIOBase):
         return count
 
     def readall(self) -> bytes:
-        """Return all from here to the end; a big rest comes by several connections at once."""
+        """Return everything to the end; a big rest is read over several connections at once."""
         self._raise_if_closed()
         left = self.size - self._at
         if left <= 0:
@@ -253,7 +255,7 @@ class S3Reader(io.RawIOBase):
             count -= got
 
     def _fetch_tail(self, start: int) -> None:
-        # The stream stays open meanwhile: after the directory of an archive comes its content.
+        # The stream stays open: after its directory, the content of an archive is read.
         first = max(0, min(start, self.size - self._tail_size))
         tail = self._open_stream(first, self.size)
         try:
@@ -277,15 +279,15 @@ class S3Reader(io.RawIOBase):
     def _read_rest(self, left: int) -> bytes:
         start = self._at
         out = io.BytesIO()
-        # Written at its end, the buffer has its full size: nothing is copied when it grows,
-        # and getvalue() hands out the buffer itself.
+        # A byte written at its end gives the buffer its full size at once: it never has to grow,
+        # and getvalue() returns the buffer without a copy.
         out.seek(left - 1)
         out.write(b"\0")
         try:
             with out.getbuffer() as view:
                 self._fill(view, start)
         except BaseException as error:
-            # Their frames hold slices of the view, which would keep the buffer from being closed.
+            # The error's frames hold slices of the view, and the buffer could not be closed.
             clear_frames(error.__traceback__)
             raise
         return out.getvalue()
@@ -316,7 +318,7 @@ class S3Reader(io.RawIOBase):
         self._span = _LAST_RANGE
         try:
             helpers.run(min(self._threads, len(parts) - 1))
-            # This thread reads on from the start, the others come from the end towards it.
+            # This thread reads on from the start; the others work from the end towards it.
             done = 0
             while parts and not helpers.errors:
                 try:
@@ -349,7 +351,7 @@ class S3Reader(io.RawIOBase):
     # The end
 
     def _check(self, start: int, data: Any) -> None:
-        """Let the checksum see what was read; complain when the last byte shows it is wrong."""
+        """Add what was read to the checksum; raise if it is wrong after the last byte."""
         checksum = self._checksum
         if checksum is None or not checksum.at <= self.size:
             return
@@ -364,7 +366,7 @@ class S3Reader(io.RawIOBase):
 
     def _differs(self) -> ContentMismatchError:
         return ContentMismatchError(
-            "The bytes that arrived are not the ones that were stored: their checksum differs. "
+            "The bytes received are not the ones that were stored: their checksum differs. "
             "Read the file again.",
             **self._target.places(self.key),
         )

@@ -1,7 +1,7 @@
-"""How big an object is, also where an answer does not say, or says what its ETag contradicts.
+"""How big an object is, even if an answer does not say or its ETag contradicts it.
 
-An empty answer is the one lie that no count of bytes uncovers: a gateway that lost the body may
-well say ``Content-Length: 0``.
+An empty answer is the only wrong one that counting bytes does not detect: a gateway that lost the
+body may send ``Content-Length: 0``.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ __all__ = ["ask_size", "confirm_size", "stat_object"]
 
 _NOT_SATISFIABLE = 416
 
-# Of no bytes at all, and of an upload in parts whose only part had none.
+# The ETag of an empty object, and that of a multipart upload with a single empty part.
 _EMPTY_ETAGS = frozenset({"d41d8cd98f00b204e9800998ecf8427e", "59adb24ef3cdbe0297f05b395827453f-1"})
 
-# The MD5 of something, or parts of which all but the last must have 5 MiB.
-_tells_content = re.compile(r"[0-9a-f]{32}(-([2-9]|[1-9][0-9]+))?").fullmatch
+# The MD5 of content, or of several parts, all but the last of which have at least 5 MiB.
+_has_content = re.compile(r"[0-9a-f]{32}(-([2-9]|[1-9][0-9]+))?").fullmatch
 
 
 def stat_object(target: Target, key: str) -> Stat:
-    """Return what a HEAD says of an object, its size confirmed.
+    """Return what a HEAD says about an object, with its size confirmed.
 
     Raises:
         ObjectNotFoundError: there is no such object.
@@ -38,37 +38,40 @@ def stat_object(target: Target, key: str) -> Stat:
     return Stat.from_headers(headers, confirm_size(target, key, headers, total_of(headers)))
 
 
-def confirm_size(target: Target, key: str, headers: Mapping[str, str], told: Optional[int]) -> int:
-    """Return the size of an object; ask again where an answer gives none, or an unlikely 0.
+def confirm_size(
+    target: Target, key: str, headers: Mapping[str, str], reported: Optional[int]
+) -> int:
+    """Return the size of an object; request it again if an answer gives none, or a doubtful 0.
 
     Args:
         target: The bucket.
         key: Key of the object.
-        headers: Of the answer to a HEAD or a whole GET, by lower-case name.
-        told: The size by that answer, ``None`` if it gives none.
+        headers: Headers of the answer to a HEAD or a whole GET, by lower-case name.
+        reported: The size in that answer, ``None`` if it gives none.
 
     Raises:
-        UnreachableError: S3 gives no bytes of an object that has some.
+        UnreachableError: S3 sends no bytes of an object that has some.
     """
     etag = headers.get("etag", "").strip('"')
-    if told or (told == 0 and etag in _EMPTY_ETAGS):
-        return told
+    if reported or (reported == 0 and etag in _EMPTY_ETAGS):
+        return reported
     size = ask_size(target, key, headers)
-    if size is None and told == 0 and (_is_encrypted(headers) or not _tells_content(etag)):
+    if size is None and reported == 0 and (_is_encrypted(headers) or not _has_content(etag)):
         return 0
     if size is None:
         raise UnreachableError(
-            "S3 does not say how big the object is, or gives no bytes of one that has some by "
-            f"its ETag, {etag!r}. A proxy or gateway before it may be at fault.",
+            "S3 does not say how big the object is, or sends no bytes although the ETag "
+            f"{etag!r} is not that of an empty object. A proxy or gateway in front of S3 may be at "
+            "fault.",
             **target.places(key),
         )
     return size
 
 
 def ask_size(target: Target, key: str, headers: Mapping[str, str]) -> Optional[int]:
-    """Return the size by a request for the first byte; ``None`` where the answer does not tell.
+    """Return the size, from a request for the first byte; ``None`` if the answer does not say.
 
-    Only an empty object has no first byte: S3 then answers 416.
+    If the object is empty there is no first byte, and S3 answers 416.
     """
     try:
         answer = fetch(target, key, stop=1, etag=headers.get("etag") or None)
@@ -81,7 +84,7 @@ def ask_size(target: Target, key: str, headers: Mapping[str, str]) -> Optional[i
 
 
 def _is_encrypted(headers: Mapping[str, str]) -> bool:
-    # With KMS or a customer's key the ETag is no digest of the content.
+    # With KMS or a customer key the ETag is not a digest of the content.
     return (
         headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
         or "x-amz-server-side-encryption-customer-algorithm" in headers

@@ -1,4 +1,4 @@
-"""Reading forward in an object: a connection that is lost is taken up where it broke."""
+"""Reading forward in an object; after a lost connection, it goes on where it broke."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["PIECE", "Stream", "read_unsized"]
 
 _KIB = 1024
 
-#: Bytes that are read at once at the most.
+#: The most bytes that are read at once.
 PIECE = 256 * _KIB
 
-# A connection that breaks again and again must have carried so much in between.
+# Failures are counted from zero again after this many bytes were read between two of them.
 _PROGRESS = 1024 * _KIB
 
 _PARTIAL = 206
@@ -34,15 +34,15 @@ _NOT_SATISFIABLE = 416
 
 
 class Stream:
-    """A range of one version of an object; ``at`` is the byte that comes next.
+    """A range of one version of an object; ``at`` is the position of the next byte.
 
     Args:
         target: The bucket.
         key: Key of the object.
-        headers: Of the answer that tells which version it is.
-        start: First byte.
-        stop: The byte after the last one.
-        answer: An answer to read from; without one, the first read asks for it.
+        headers: Headers of the answer that identifies the version.
+        start: Position of the first byte.
+        stop: Position after the last byte.
+        answer: An answer to read from; without one, the first read sends a request.
 
     Raises:
         ObjectChangedError: from any method: the object was replaced.
@@ -85,10 +85,10 @@ class Stream:
                 self._note_failure(EOFError(f"the body ended at byte {self.at} of {self.stop}"))
 
     def read_rest(self) -> bytes:
-        """Read all that is left."""
+        """Read everything that is left."""
         size = self.stop - self.at
         if size <= PIECE:
-            # One that is whole is the rule, and costs nothing more.
+            # Usually everything arrives at once, and then nothing is copied.
             data = self._read_small(size)
             if len(data) == size:
                 return data
@@ -122,10 +122,10 @@ class Stream:
         return self._answer
 
     def _note_failure(self, error: BaseException) -> None:
-        """Wait and make ready to go on at the byte reached, unless it broke too often."""
+        """Wait, then prepare to go on at the byte reached; raise if it broke too often."""
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer.left = None  # never drained: it is broken
+            answer.left = None  # so that close() does not read the rest: the connection is broken
             answer.close()
         if self.at - self._failed_at >= _PROGRESS:
             self._failures = 0
@@ -168,28 +168,30 @@ class Stream:
                 if self._headers[name] != headers[name]:
                     raise self._changed()
                 break
-        told = headers.get("content-range", "")
-        if told and not told.startswith(f"bytes {self.at}-"):
+        content_range = headers.get("content-range", "")
+        if content_range and not content_range.startswith(f"bytes {self.at}-"):
             raise ContentMismatchError(
-                f"S3 was asked for the bytes from {self.at} on and answered with {told!r}.",
+                f"S3 was asked for the bytes from {self.at} on and answered with "
+                f"{content_range!r}. A proxy or gateway in front of S3 may be at fault.",
                 **self._target.places(self._key),
             )
         size, total = length_of(self._headers), total_of(headers)
-        if told and size and total and total != size:
+        if content_range and size and total and total != size:
             raise ContentMismatchError(
-                f"S3 says now that the object has {total} bytes, and said {size} when it was "
-                "opened. Open the file again.",
+                f"S3 now says that the object has {total} bytes, but it said {size} when the file "
+                "was opened. Open the file again.",
                 **self._target.places(self._key),
             )
 
     def _skip_to_start(self, answer: Answer) -> None:
-        # A server that knows no ranges sends all of it.
+        # A server that does not support ranges sends the whole object.
         left = self.at
         while left:
             data = answer.read(min(left, PIECE))
             if not data:
                 raise UnreachableError(
-                    f"S3 knows no ranges here, and its answer ended before byte {self.at}.",
+                    "The server does not support ranges, and its answer ended before byte "
+                    f"{self.at}. Read the file again.",
                     **self._target.places(self._key),
                 )
             left -= len(data)
@@ -202,7 +204,7 @@ class Stream:
 
 
 def read_unsized(target: Target, key: str, answer: Answer) -> bytes:
-    """Read a body whose length the server does not say; it cannot be taken up where it breaks."""
+    """Read a body of unknown length; if the connection breaks, it cannot go on where it broke."""
     pieces: List[bytes] = []
     try:
         while True:
@@ -212,7 +214,7 @@ def read_unsized(target: Target, key: str, answer: Answer) -> bytes:
             pieces.append(piece)
     except BODY_ERRORS as error:
         raise UnreachableError(
-            "The connection to S3 broke while it sent an object whose length it does not say. "
+            "The connection to S3 broke while receiving an object whose length S3 does not say. "
             "Read the file again.",
             **target.places(key),
         ) from clean(error)

@@ -1,7 +1,7 @@
 """GET and HEAD of one object: a presigned request over a kept connection, or boto3's client.
 
-A direct request costs a quarter of the client's CPU time. For which requests that is possible,
-:mod:`smart_storages.s3.clients.direct` tells.
+A direct request takes a quarter of the client's CPU time. Which requests can be sent directly is
+decided in :mod:`smart_storages.s3.clients.direct`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _BAD_REQUEST = 400
 _FIRST_REDIRECT, _FIRST_ERROR = 300, 400
 _MAX_ERROR_BODY = 65536
 
-# A connection closed with this little unread is not worth opening anew: the rest has arrived.
+# With at most this many bytes unread, the rest is read rather than the connection closed: it has
+# already arrived, and a new connection would cost more.
 _DRAINED = 32 * 1024
 
 _METHODS = {"GET": "get_object", "HEAD": "head_object"}
@@ -48,12 +49,13 @@ _read_element = re.compile(rb"<(Code|Message)>([^<]*)</")
 
 
 class Answer:
-    """The answer to a GET or HEAD that went well.
+    """The answer to a GET or HEAD that succeeded.
 
     Args:
         status: 200 or 206.
-        headers: By lower-case name.
+        headers: Headers by lower-case name.
         body: What the body is read from; ``None`` for a HEAD.
+        is_ours: Whether the request was sent directly, and not by botocore's client.
     """
 
     __slots__ = ("_body", "_is_fresh", "_is_ours", "_source", "headers", "left", "status")
@@ -65,24 +67,24 @@ class Answer:
         self._is_ours = is_ours
         self._is_fresh = is_ours
         self._source = body.raw if is_ours and body is not None else body
-        #: Bytes of the body not read yet, ``None`` where the server does not say.
+        #: Bytes of the body not read yet, ``None`` if the server does not say.
         self.left: Optional[int] = length_of(headers)
 
     def read(self, size: int) -> bytes:
-        """Read up to ``size`` bytes; fewer only at the end, or where the connection broke."""
+        """Read ``size`` bytes; fewer only at the end, or when the connection broke."""
         data: bytes = self._source.read(size)
         if self.left is not None:
             self.left -= len(data)
         return data
 
     def readinto(self, view: memoryview) -> int:
-        """Read into ``view``; fewer bytes only at the end, or where the connection broke."""
+        """Read into ``view``: at first what has arrived, later as many bytes as fit."""
         if not self._is_ours:
             data = self.read(len(view))
             view[: len(data)] = data
             return len(data)
         if self._is_fresh and self.left is not None and len(view) < self.left:
-            # Who wants the first bytes gets what is there, and waits for no full buffer.
+            # The first read returns what has arrived and does not wait until the buffer is full.
             data = self._source.read1(len(view))
             view[: len(data)] = data
             count = len(data)
@@ -94,7 +96,7 @@ class Answer:
         return count
 
     def close(self) -> None:
-        """Give the connection back if next to nothing is left to read, else close it."""
+        """Return the connection to the pool if little is left to read, else close it."""
         body, self._body = self._body, None
         if body is None:
             return
@@ -120,19 +122,18 @@ def fetch(
     etag: Optional[str] = None,
     checksum: bool = False,
 ) -> Answer:
-    """Ask for an object, or a range of it, and return the answer with its body unread.
+    """Request an object, or a range of it, and return the answer with its body not read yet.
 
-    Throttling, errors of the server and of the connection are retried as often as botocore
-    would.
+    Throttling, server errors and connection errors are retried as often as botocore would.
 
     Args:
         target: The bucket.
         key: Key of the object.
         method: ``"GET"`` or ``"HEAD"``.
-        start: First byte wanted.
-        stop: The byte after the last one wanted, ``None`` for the end.
-        etag: Answer only with this version of the object (``If-Match``), quotes included.
-        checksum: Ask for the checksum that was stored with the object.
+        start: Position of the first byte.
+        stop: Position after the last byte, ``None`` for the end.
+        etag: ETag, quotes included, that the object must have (``If-Match``).
+        checksum: Whether to request the checksum that was stored with the object.
 
     Raises:
         S3Error: S3 refused, or did not answer; see :mod:`smart_storages.exceptions`.
@@ -158,7 +159,8 @@ def fetch(
     if is_claim(answer.headers):
         answer.close()
         raise ObjectNotFoundError(
-            "There is no such file yet: somebody is about to save it, or died while saving it.",
+            "There is no such file yet: another process is about to save it, or died while "
+            "saving it.",
             **target.places(key),
         )
     return answer
@@ -167,7 +169,7 @@ def fetch(
 def _send_directly(
     target: Target, direct: DirectClient, route: BucketRoute, request: Request
 ) -> Optional[Answer]:
-    """Send a request, also again; ``None`` if its answer is one for the client to handle."""
+    """Send a request, with retries; return ``None`` if the client has to send it instead."""
     plain, signed = request.headers()
     headers = {"Host": route.host, "User-Agent": direct.user_agent, **plain, **signed}
     head = request.method == "HEAD"
@@ -189,7 +191,7 @@ def _send_directly(
                     return outcome
                 error = outcome
             elif status < _FIRST_ERROR or status == _BAD_REQUEST:
-                # Another region, or a signature that S3 wants otherwise: botocore knows how.
+                # Another region, or S3 wants another kind of signature: botocore handles both.
                 response.release()
                 return None
             else:
@@ -201,7 +203,7 @@ def _send_directly(
             error = broken
             final = isinstance(broken, SSLError)
             if may_be_stale and route.pool.num_connections == opened and not final:
-                # A kept connection that the server had closed: a new one is no second try.
+                # The server had closed a kept connection: a new one does not count as a retry.
                 may_be_stale = False
                 continue
         failures += 1
@@ -232,15 +234,15 @@ def _make_fault(
     target: Target, request: Request, status: Optional[int], fault: str
 ) -> UnreachableError:
     return UnreachableError(
-        f"S3 gave no answer that can be read to a {request.method}: {fault}. "
-        "A proxy or gateway before it may be at fault.",
+        f"S3's answer to a {request.method} cannot be read: {fault}. "
+        "A proxy or gateway in front of S3 may be at fault.",
         status=status,
         **target.places(request.key),
     )
 
 
 def _read_error(response: Any, request: Request) -> ClientError:
-    """Return an error answer as the exception that botocore would make of it."""
+    """Return the exception that botocore would raise for an error answer."""
     status = response.status
     try:
         found = dict(_read_element.findall(response.read_all(_MAX_ERROR_BODY)))
@@ -268,7 +270,7 @@ def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
     except (BotoCoreError, ClientError, HTTPError) as error:
         target.fail(error, request.key, head=request.method == "HEAD")
     except ValueError as error:
-        # botocore converts numbers and dates of the answer, and lets this pass.
+        # botocore converts numbers and dates of the answer, and does not catch what that raises.
         raise _make_fault(target, request, None, str(error)) from clean(error)
     about = answer["ResponseMetadata"]
     headers = {name.lower(): value for name, value in about["HTTPHeaders"].items()}

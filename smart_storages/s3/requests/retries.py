@@ -10,26 +10,26 @@ from botocore.exceptions import ClientError
 
 __all__ = ["RETRIED", "attempts_of", "pause"]
 
-#: Statuses after which a request is tried again.
+#: HTTP statuses after which a request is retried.
 RETRIED = frozenset({429, 500, 502, 503, 504})
 
-# As botocore's own modes, where nothing else is configured.
+# The defaults of botocore's retry modes, for a client without a configured number.
 _ATTEMPTS = {"legacy": 5, "standard": 3}
 _MAX_PAUSE = 20.0
 
 
 def attempts_of(client: Any) -> int:
-    """Return how often botocore would try a request in all."""
+    """Return how many times botocore would try a request, the first time included."""
     retries = client.meta.config.retries or {}
     return int(retries.get("total_max_attempts") or _ATTEMPTS.get(retries.get("mode") or "", 3))
 
 
 def pause(failures: int, error: Optional[BaseException] = None) -> None:
-    """Wait before the next try: a random time whose bound doubles, or what the server asked for.
+    """Wait before the next try: for a random time whose upper limit doubles, or ``Retry-After``.
 
     Args:
-        failures: Tries that failed so far.
-        error: What the last one said, for its ``Retry-After``.
+        failures: How many tries have failed so far.
+        error: The error of the last one, which may have a ``Retry-After`` header.
     """
     sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
 

@@ -1,8 +1,8 @@
-"""The requests that write: sent here where that is what the client would do, else by the client.
+"""The requests that write: sent directly where the result is the same, else by botocore's client.
 
 botocore's own serializer and parser turn parameters into a request and an answer into a dict, so
-both are what they always were; what is left out is the machinery between them. Whoever adds a
-handler to the client, a proxy or a customer key gets the client: see
+both are the same as with the client; only the layers between them are left out. Where the client
+has handlers of other packages, a proxy or a customer key, it sends the request: see
 :mod:`smart_storages.s3.clients.direct`.
 """
 
@@ -53,7 +53,7 @@ _PLAIN_CHECKSUM = ("CreateMultipartUpload", "ChecksumAlgorithm")
 
 @dataclass(frozen=True)
 class _SerializedRequest:
-    """One request as botocore's serializer gives it, its body apart."""
+    """One request as botocore's serializer writes it, with the body kept apart."""
 
     operation: str
     method: str
@@ -72,16 +72,16 @@ def send(
     checksum: Optional[str] = None,
     **params: Any,
 ) -> Dict[str, Any]:
-    """Make one request that writes, and return boto3's answer to it.
+    """Send one request that writes, and return its answer as boto3 would.
 
     Args:
-        client: boto3's client of the bucket.
-        operation: Its name as AWS has it, ``"PutObject"``.
+        client: boto3's client for the bucket.
+        operation: AWS's name of the operation, ``"PutObject"``.
         Bucket: Name of the bucket.
         Body: What is stored: bytes, or a file that is sent from its beginning.
-        checksum: How the server is to verify the body: ``"md5"``, or an algorithm of S3
-            (``"CRC32"``). Where the signature covers the body, MD5 would say nothing more.
-        params: Every other parameter by boto3's name.
+        checksum: How the server verifies the body: ``"md5"``, or an algorithm of S3 (``"CRC32"``).
+            MD5 is left out where the signature covers the body: it would add nothing.
+        params: All other parameters by boto3's names.
 
     Raises:
         ClientError, BotoCoreError: what the client would have raised.
@@ -117,7 +117,7 @@ def _send_by_client(
 
 
 def checksum_parameters(body: Body, checksum: Optional[str]) -> Dict[str, str]:
-    """Return the parameters by which botocore has the server verify a body."""
+    """Return the parameters that make botocore let the server verify a body."""
     if checksum is None:
         return {}
     if checksum != "md5":
@@ -140,7 +140,7 @@ def _is_supported(operation: str, params: Dict[str, Any], checksum: Optional[str
 def _serialize(
     client: Any, operation: str, route: BucketRoute, params: Dict[str, Any], body: Optional[Body]
 ) -> Optional[_SerializedRequest]:
-    """Return the request, ``None`` if it is one for the client: a mistake to be told of, say."""
+    """Return the request, ``None`` if it must go to the client, whose errors explain mistakes."""
     model = client.meta.service_model.operation_model(operation)
     if not params.keys() <= model.input_shape.members.keys() or not params.get("Key", True):
         return None
@@ -151,7 +151,7 @@ def _serialize(
         return None
     if not all(text.isascii() and is_one_line(text) for pair in headers.items() for text in pair):
         return None
-    # The path is no matter of the serializer's: botocore takes the bucket out of its model.
+    # The path is not taken from the serializer: botocore removes the bucket from its URI templates.
     _, _, subresource = made["url_path"].partition("?")
     key = quote(params.get("Key", ""), safe="/~")
     query = {**({subresource: ""} if subresource else {}), **made["query_string"]}
@@ -169,7 +169,7 @@ def _serialize(
 def _choose_body(made: Dict[str, Any], body: Optional[Body]) -> Optional[Body]:
     if body is not None:
         return body
-    # A POST says how long it is, also when it is empty.
+    # A POST needs a Content-Length even when it is empty.
     return made["body"] or (b"" if made["method"] == "POST" else None)
 
 
@@ -184,7 +184,7 @@ def _send_directly(
     request: _SerializedRequest,
     checksum: Optional[str],
 ) -> Optional[Dict[str, Any]]:
-    """Send a request, also again; ``None`` if its answer is one for the client to handle."""
+    """Send a request, with retries; return ``None`` if the client has to send it instead."""
     headers = {**request.headers}
     payload = _protect(client, route, request, checksum, headers)
     plain = {"Host": route.host, "User-Agent": direct.user_agent}
@@ -239,11 +239,11 @@ def _protect(
     checksum: Optional[str],
     headers: Dict[str, str],
 ) -> str:
-    """Add the headers that have the server verify the body; return what is signed of it."""
+    """Add headers with which the server verifies the body; return the payload hash to sign."""
     if request.body is None:
         return EMPTY_PAYLOAD
     chosen = (client.meta.config.s3 or {}).get("payload_signing_enabled")
-    # Over plain HTTP the signature covers the body: whoever is on the way could change a CRC too.
+    # Over plain HTTP the signature covers the body: an attacker in between could change a CRC too.
     is_signed = chosen if chosen is not None else not route.is_secure
     if checksum == "CRC32":
         total = 0
@@ -254,7 +254,7 @@ def _protect(
     elif checksum == "md5" and not is_signed:
         digest = _digest(get_md5(), request.body).digest()
         headers["Content-MD5"] = b64encode(digest).decode("ascii")
-    if request.operation == "DeleteObjects":  # S3 asks for one, signed or not
+    if request.operation == "DeleteObjects":  # S3 requires it, even where the body is signed
         digest = _digest(get_md5(), request.body).digest()
         headers["Content-MD5"] = b64encode(digest).decode("ascii")
     if not is_signed and ("Content-MD5" in headers or "x-amz-checksum-crc32" in headers):
@@ -271,18 +271,18 @@ def _digest(digest: Any, body: Body) -> Any:
 def _pieces(body: Body) -> Any:
     if isinstance(body, (bytes, bytearray, memoryview)):
         return (body,)
-    size_of(body)  # which puts it at its beginning
+    size_of(body)  # rewinds it
     return iter(lambda: body.read(_PIECE), b"")
 
 
 def _parse(
     client: Any, operation: str, response: Any, text: bytes, retries: int
 ) -> Tuple[Dict[str, Any], bool]:
-    """Return boto3's dict of an answer, and whether it is an error."""
+    """Return an answer as boto3's dict, and whether it is an error."""
     model = client.meta.service_model.operation_model(operation)
     status = response.status
     if status < _FIRST_REDIRECT and _is_error_document(text):
-        # S3 may find out after it has sent the status; botocore takes it for a 500 as well.
+        # S3 may fail after it has sent a status of 200; botocore treats this as a 500 as well.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         status = 500
     received = {"status_code": status, "headers": HeadersDict(response.headers), "body": text}
@@ -301,7 +301,7 @@ def _parse(
 
 
 def _is_error_document(text: bytes) -> bool:
-    """Whether the body of a good status is an error, or was cut off."""
+    """Return whether the body of a successful answer is an error document, or was cut off."""
     if not text:
         return False
     roots = []

@@ -1,7 +1,7 @@
-"""Uploads straight from a browser, allowed for one key, one type and one size.
+"""Uploads straight from a browser to the bucket, limited to one key, one type and a size.
 
-What S3 can promise differs by method. A POST carries a policy, and S3 checks the size against
-a range. A PUT carries signed headers, and S3 knows no range there: its size is exact.
+What S3 checks differs by method. A POST has a policy, and S3 checks the size against a range. A PUT
+has signed headers, and S3 knows no range there: its size must be exact.
 
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/PresignedUrlUploadObject.html
@@ -19,7 +19,7 @@ from smart_storages.s3.signing.sigv4 import check_life
 
 __all__ = ["presigned_post", "presigned_put"]
 
-# S3 puts the name of the user's file in its place, so such a key would not be bound.
+# S3 replaces it with the name of the user's file, so the key would not be fixed.
 _FILE_NAME = "${filename}"
 
 _RESERVED_FIELDS = {
@@ -54,14 +54,14 @@ def presigned_post(
 
     Args:
         signer: The signer of the bucket; its client signs.
-        key: Key that the object gets, complete.
-        max_size: Bytes the file may have at most; S3 refuses a larger one.
-        content_type: The only type the form may state. S3 compares texts; it does not look
+        key: Complete key of the new object.
+        max_size: Largest size of the file in bytes; S3 refuses a larger one.
+        content_type: The only type that the form may send. S3 compares the text; it does not look
             into the file.
-        expires: Seconds the form may be used, at most 604,800; fewer if temporary credentials
-            end before.
-        min_size: Bytes the file must have at least.
-        fields: Further form fields, each bound to its value (``{"Cache-Control": "no-store"}``,
+        expires: Seconds for which the form can be used, at most 604,800; fewer if temporary
+            credentials expire earlier.
+        min_size: Smallest size of the file in bytes.
+        fields: More form fields, each fixed to its value (``{"Cache-Control": "no-store"}``,
             ``{"success_action_status": "201"}``).
 
     Returns:
@@ -69,7 +69,7 @@ def presigned_post(
         the fields as ``multipart/form-data``, and the file as the last one, named ``file``.
 
     Raises:
-        ValueError: A size, the life, the type, a field or the key cannot be bound.
+        ValueError: a size, ``expires``, the type, a field or the key cannot be signed.
 
     Example:
         >>> import boto3
@@ -87,7 +87,7 @@ def presigned_post(
     if min_size > max_size:
         raise ValueError(f"min_size={min_size} is more than max_size={max_size}.")
     if not key or _FILE_NAME in key:
-        raise ValueError(f"Key {key!r} cannot be bound: it is empty or holds {_FILE_NAME}.")
+        raise ValueError(f"Key {key!r} cannot be signed: it is empty or contains {_FILE_NAME}.")
     check_life(expires, 0)
     bound = {"Content-Type": _check_text("content_type", content_type)}
     for name, value in (fields or {}).items():
@@ -119,30 +119,30 @@ def presigned_put(
 ) -> Dict[str, Any]:
     """Allow one PUT of exactly ``size`` bytes to one key.
 
-    S3 has no largest size for a PUT, only the exact one that is signed. Ask the browser for
+    A PUT has no upper limit of size, only the exact size that is signed. Ask the browser for
     ``file.size`` first, compare it with your limit, and sign that number. Use
     :func:`presigned_post` for a range.
 
     Args:
         signer: The signer of the bucket; it must sign with SigV4.
-        key: Key that the object gets, complete.
-        size: Bytes of the body, exactly.
-        content_type: Type that the request must state, letter by letter.
-        expires: Seconds the URL may be used, at most 604,800; fewer if temporary credentials
-            end before.
-        overwrite: ``False`` lets S3 refuse a key that exists, where the server honours
+        key: Complete key of the new object.
+        size: Exact size of the body in bytes.
+        content_type: Type that the request must send, letter by letter.
+        expires: Seconds for which the URL can be used, at most 604,800; fewer if temporary
+            credentials expire earlier.
+        overwrite: ``False`` makes S3 refuse a key that exists, if the server honours
             ``If-None-Match``.
-        params: Further parameters of boto3's ``put_object`` that become headers
-            (``{"CacheControl": "no-store", "Metadata": {"owner": "7"}}``), bound as well.
+        params: More parameters of boto3's ``put_object`` that become headers
+            (``{"CacheControl": "no-store", "Metadata": {"owner": "7"}}``); these are signed too.
         now: Seconds since the epoch, the clock if ``None``.
 
     Returns:
         ``{"url": ..., "method": "PUT", "headers": {...}}``, ready for JSON. ``Content-Length``
-        is not among the headers: each HTTP client states it, and browsers let no script do so.
+        is not among the headers: every HTTP client sets it, and browsers let no script set it.
 
     Raises:
-        ValueError: The size, the life, the type or a parameter cannot be bound.
-        ConfigurationError: The client signs with something older than SigV4, or not at all;
+        ValueError: the size, ``expires``, the type or a parameter cannot be signed.
+        ConfigurationError: the client signs with something older than SigV4, or not at all;
             such a URL would allow any size and type.
 
     Example:
@@ -170,7 +170,7 @@ def presigned_put(
     unbound = {name.lower() for name in headers} - set(signed)
     if unbound:
         raise ConfigurationError(
-            f"A PUT URL of bucket {signer.bucket!r} would not be bound to "
+            f"The signature of a PUT URL of bucket {signer.bucket!r} would not cover "
             f"{', '.join(sorted(unbound))}. Set signature_version to 's3v4'."
         )
     del headers["Content-Length"]
@@ -178,12 +178,12 @@ def presigned_put(
 
 
 def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
-    """The headers that botocore's ``put_object`` would send for these parameters."""
+    """Return the headers that botocore's ``put_object`` would send for these parameters."""
     shape = signer.client.meta.service_model.operation_model("PutObject").input_shape
     headers: Dict[str, str] = {}
     for name, value in params.items():
         member = shape.members.get(name)
-        # botocore encodes a customer's key on its way, and a browser should not hold one.
+        # botocore encodes a customer key when it sends it, and a browser should not have one.
         place = {} if member is None or "SSECustomer" in name else member.serialization
         if place.get("location") == "headers" and isinstance(value, Mapping):
             for each, text in value.items():
@@ -193,7 +193,9 @@ def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
         elif place.get("location") == "header":
             headers[place["name"]] = _check_text(name, value)
         else:
-            raise ValueError(f"Parameter {name!r} of put_object is no header and cannot be bound.")
+            raise ValueError(
+                f"Parameter {name!r} of put_object is not a header and cannot be signed."
+            )
     return headers
 
 
@@ -203,7 +205,7 @@ def _check_size(name: str, size: Any) -> None:
 
 
 def _check_text(name: str, value: Any) -> str:
-    # Quotes, spaces and line ends are where a form, a header and a signature disagree.
+    # Forms, headers and signatures treat quotes, spaces and line breaks differently.
     if not isinstance(value, str) or not _is_header_value(value):
         raise ValueError(f"{name} must be text of printable ASCII without double spaces.")
     return value

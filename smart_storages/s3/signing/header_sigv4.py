@@ -25,12 +25,12 @@ __all__ = ["EMPTY_PAYLOAD", "UNSIGNED_PAYLOAD", "UNSIGNED_TRAILER", "HeaderSigne
 EMPTY_PAYLOAD = sha256(b"").hexdigest()
 #: The body is not part of the signature; a checksum in a signed header protects it.
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-#: As above, with the checksum behind the body.
+#: As above, but the checksum follows the body.
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 
 class _Prepared(NamedTuple):
-    """What the requests of one second have in common."""
+    """What is computed once for all requests of the same second."""
 
     clock: int
     date: str
@@ -79,13 +79,13 @@ class HeaderSigner:
         payload: str = UNSIGNED_PAYLOAD,
         now: Optional[float] = None,
     ) -> Dict[str, str]:
-        """Return the headers that sign a request; they are sent beside ``headers``.
+        """Return the headers that sign a request; send them together with ``headers``.
 
         Args:
             method: HTTP method in capitals.
-            path: Quoted path, the bucket's included where it stands there.
-            headers: Every other header that the signature covers. ``Host`` is added.
-            query: Quoted query, sorted by name, with ``=`` behind each name.
+            path: Quoted path, with the bucket if the URL has it in its path.
+            headers: All other headers that the signature covers. ``Host`` is added.
+            query: Quoted query, sorted by name, with ``=`` after each name.
             payload: SHA-256 of the body in hexadecimal digits, or one of the constants here.
             now: Seconds since the epoch; the clock if ``None``.
         """

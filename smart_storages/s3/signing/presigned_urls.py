@@ -1,8 +1,8 @@
-"""Presigned URLs: signed here where that is proven right, by botocore everywhere else.
+"""Presigned URLs: signed here where the result is proven equal, by botocore everywhere else.
 
-How botocore reaches a bucket (host, path, region, signature version) is never guessed. The
-first URL of each operation is made by botocore for a probe key, without network. Its parts
-become the route of our own signer, which is used only if it makes the very same URL.
+How botocore reaches a bucket (host, path, region, signature version) is never guessed. botocore
+makes the first URL of each operation, for a probe key and without network. Its parts become the
+route of this package's signer, which is used only if it makes exactly the same URL.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ OPERATIONS = {
     "delete_object": "DELETE",
 }
 
-# Parameters signed here, by their place and their name on the wire. Each botocore is asked
-# whether it agrees; what is not listed (customer keys, timestamps, maps) goes to botocore.
+# Parameters signed here, by where they are sent, with their names there. Each is compared with the
+# service model of the installed botocore; what is not listed (customer keys, timestamps, maps) is
+# left to botocore.
 _QUERY_PARAMETERS = {
     "PartNumber": "partNumber",
     "ResponseCacheControl": "response-cache-control",
@@ -81,7 +82,7 @@ _NUMBERS = ("ContentLength", "PartNumber")
 _PROBE_KEY = "smart-storages/probe é+~%2F'.txt"
 
 _is_plain_header = re.compile(r"[!-~]+(?: [!-~]+)*").fullmatch
-# ARNs, access point aliases, S3 Express and Outposts have signers and hosts of their own.
+# ARNs, access point aliases, S3 Express and Outposts have other signers and hosts.
 _is_special_bucket = re.compile(r".*(?:[:/].*|--[a-z0-9]+-s3|-s3alias)", re.DOTALL).fullmatch
 
 logger = logging.getLogger("smart_storages.s3")
@@ -89,10 +90,10 @@ logger = logging.getLogger("smart_storages.s3")
 
 @dataclass(frozen=True)
 class _Learned:
-    """What botocore's URL of the probe key taught about one operation.
+    """What is known about one operation from botocore's URL of the probe key.
 
-    ``signer`` is set where URLs are SigV4, ``unsigned`` (all that precedes a key) where they
-    carry no signature, neither where only botocore can make them.
+    ``signer`` is set if URLs use SigV4, ``unsigned`` (everything before the key) if they have no
+    signature, and neither if only botocore can make them.
     """
 
     method: str
@@ -108,9 +109,9 @@ class _Learned:
 class UrlSigner:
     """Makes presigned URLs of one bucket, equal to those of ``client.generate_presigned_url``.
 
-    One object per storage connection; safe to share between threads. Building it costs nothing
-    and asks nobody. A second one, over a client with another ``endpoint_url``, signs for the
-    host that browsers see.
+    One object per storage connection; safe to share between threads. Making one costs nothing and
+    sends no request. A second one, for a client with another ``endpoint_url``, signs for the host
+    that browsers see.
 
     Args:
         client: A boto3 S3 client.
@@ -156,18 +157,18 @@ class UrlSigner:
         Args:
             operation: boto3's name of the operation (``get_object``).
             key: Key of the object, complete and unquoted.
-            params: Further parameters of the operation by boto3's names (``VersionId``). The
-                request that uses the URL must carry those that are headers, as given.
-            expires: Seconds the URL lives. Cut to the rest of the life of temporary
+            params: More parameters of the operation by boto3's names (``VersionId``). A request
+                with the URL must send those that are headers, with the same values.
+            expires: Seconds the URL is valid. Shortened to the remaining life of temporary
                 credentials, with one warning in the log.
             http_method: Method to sign instead of the operation's own.
             stable_for: Seconds of a window in which the same URL is returned, so that browsers
-                can cache. It lives ``expires`` seconds even if handed out at the window's end.
+                can cache. It is valid for ``expires`` seconds even at the window's end.
             now: Seconds since the epoch, the clock if ``None``. botocore always uses the clock.
 
         Raises:
-            ValueError: A SigV4 URL would live longer than 7 days, or not at all, or the method is
-                none that S3 checks a signature of.
+            ValueError: a SigV4 URL would be valid for more than 7 days, or not at all, or S3 has
+                no signed requests with that method.
         """
         if http_method is not None:
             http_method = check_method(http_method)
@@ -205,7 +206,7 @@ class UrlSigner:
     def can_sign(
         self, operation: str, key: str, params: Optional[Mapping[str, Any]] = None
     ) -> bool:
-        """Whether :meth:`url` makes this URL itself; if not it asks botocore.
+        """Return whether :meth:`url` makes this URL itself; if not, botocore makes it.
 
         Example:
             >>> import boto3
@@ -219,16 +220,16 @@ class UrlSigner:
         return _place(self._learn(operation), key, params or {}) is not None
 
     def query_signer(self) -> Optional[QuerySigner]:
-        """The bare signer of this bucket for requests of our own, ``None`` if botocore must sign.
+        """Return the signer of this bucket for direct requests, ``None`` if botocore must sign.
 
-        Ask for it each time: it changes when S3 told the client the bucket's true region.
+        Do not keep it: it changes when S3 tells the client the true region of the bucket.
         """
         return self._learn("get_object").signer
 
     def fit_life(self, expires: int) -> int:
-        """``expires``, or the fewer seconds that temporary credentials still live.
+        """Return ``expires``, or the seconds until temporary credentials expire, if fewer.
 
-        The first time it is fewer, a warning goes to the log.
+        The first time it is shortened, a warning is logged.
         """
         credentials = credentials_of(self.client)
         rest = None if credentials is None else remaining_life(credentials, int(time()))
@@ -340,8 +341,8 @@ class UrlSigner:
             if stable_for and "stable" not in self._warned:
                 self._warned.add("stable")
                 logger.warning(
-                    "%r leaves some URLs to botocore, which cannot keep them the same; "
-                    "url_stable_for does nothing for those. It takes signature_version='s3v4' "
+                    "%r has some URLs signed by botocore, which cannot keep them the same: "
+                    "url_stable_for has no effect on those. It needs signature_version='s3v4' "
                     "and ordinary parameters.",
                     self,
                 )
@@ -358,7 +359,7 @@ class UrlSigner:
 def _place(
     learned: _Learned, key: str, params: Mapping[str, Any]
 ) -> Optional[Tuple[Dict[str, str], Dict[str, str]]]:
-    """Query and headers by their names on the wire, or ``None`` if botocore must do it."""
+    """Return query and headers by the names sent to S3, or ``None`` if botocore must sign."""
     if (learned.signer is None and learned.unsigned is None) or not (key and isinstance(key, str)):
         return None
     query, headers = {}, {}

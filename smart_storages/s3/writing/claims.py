@@ -1,11 +1,11 @@
-"""Claiming a key for an object that is published by a request without a condition.
+"""Claims: an empty object that reserves a key, where the final request cannot have a condition.
 
-Some servers honour ``If-None-Match`` on a PUT and ignore it when an upload in parts is completed,
-or an object is copied. There an empty object that carries a mark takes the key first, by a PUT,
-and the real one replaces it in the very next request. So the claim stands for one round trip, and
-the engine reads it as a file that does not exist. A process that is killed within that moment
-leaves it behind: it can be told by its mark, keeps nobody from reading a file, and is replaced by
-a write that overwrites, or deleted by name.
+Some servers honour ``If-None-Match`` on a PUT but ignore it when a multipart upload is completed
+or an object is copied. There, a PUT first writes an empty object with a mark in its metadata, the
+claim, and the next request replaces it with the real object. So the claim exists for one round
+trip, and the engine treats it as a file that does not exist. A process that is killed in between
+leaves it behind: it is recognised by its mark, hides no file, and goes away with a write that
+overwrites it, or when it is deleted by name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Claim"]
 
 logger = logging.getLogger(__name__)
 
-# These describe content, and a claim has none. What a bucket policy may ask for stays: ACL,
+# These describe content, and a claim has none. What a bucket policy may require is kept: ACL,
 # encryption, storage class, tags.
 _OF_CONTENT = frozenset(
     {
@@ -42,10 +42,10 @@ _OF_CONTENT = frozenset(
 
 
 class Claim:
-    """A key that is ours until the object is published.
+    """Reserves a key until the object is published.
 
     Args:
-        target: Where; a server that honours ``If-None-Match`` on a PUT.
+        target: The bucket; its server must honour ``If-None-Match`` on a PUT.
         key: The key.
         params: Parameters of the write.
 
@@ -69,18 +69,18 @@ class Claim:
         self._token = new_token()
         self._version_id: Optional[str] = None
         kept = {name: value for name, value in params.items() if name not in _OF_CONTENT}
-        # No cache on the way may keep the empty answer for as long as the file is good for.
+        # No cache in between may keep the empty answer for as long as it may keep the file.
         kept.update(CacheControl="no-store", Metadata={CLAIM_MARK: "pending"})
         try:
             self._version_id = put_new(target, key, b"", kept, self._token).version_id
         except ObjectExistsError:
             raise
         except BaseException:
-            self.release()  # it may have arrived, and its answer not
+            self.release()  # the request may have arrived although its answer did not
             raise
 
     def release(self) -> None:
-        """Take the claim back, if it still stands; what replaced it stays."""
+        """Delete the claim if it is still there; an object that replaced it stays."""
         try:
             answer = head(self._target, self._key)
         except ObjectNotFoundError:
@@ -94,11 +94,13 @@ class Claim:
     def _delete(self) -> None:
         client = self._target.client
         params = accepted(client, "DeleteObject", self._target.read_parameters)
-        # Where versions are kept, this one alone: what came after it stays whatever happens. Who
-        # may not delete versions hides it.
-        ways: List[Dict[str, Any]] = [{"VersionId": self._version_id}] if self._version_id else []
+        # If the bucket keeps versions, delete this version only: later ones stay in any case. If
+        # the credentials may not delete versions, a delete marker hides it.
+        versions: List[Dict[str, Any]] = (
+            [{"VersionId": self._version_id}] if self._version_id else []
+        )
         failed: Optional[Exception] = None
-        for way in (*ways, {}):
+        for version in (*versions, {}):
             try:
                 send(
                     client,
@@ -106,7 +108,7 @@ class Claim:
                     Bucket=self._target.bucket,
                     Key=self._key,
                     **params,
-                    **way,
+                    **version,
                 )
             except CALL_ERRORS as error:
                 failed = error
@@ -116,8 +118,8 @@ class Claim:
 
     def _warn(self, error: Optional[BaseException]) -> None:
         logger.warning(
-            "An empty object that claimed the name %s in bucket %s was left behind: %s. It reads "
-            "as a missing file. Delete it to free the name.",
+            "An empty object that reserved the key %s in bucket %s was left behind: %s. It is "
+            "treated as a missing file. Delete it to free the key.",
             self._key,
             self._target.bucket,
             type(error).__name__,

@@ -1,4 +1,4 @@
-"""One multipart upload: parts in parallel, then published in one step, or as if it never was."""
+"""One multipart upload: parts in parallel, then published in one step or aborted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["MultipartUpload", "abandon"]
 
 logger = logging.getLogger(__name__)
 
-#: Clocks of servers count in seconds, and two of them differ.
+#: Servers report times in whole seconds, and two servers' clocks differ.
 _CLOCK_SLACK = timedelta(seconds=2)
 
 
@@ -45,10 +45,10 @@ class MultipartUpload:
     """One multipart upload; it holds at most ``workers`` parts in memory.
 
     Args:
-        target: Where to.
+        target: The bucket.
         key: Key of the object.
         params: Parameters of the write, as for ``put_object``.
-        workers: How many parts are sent at the same time. With 1, by the caller's own thread.
+        workers: How many parts are sent at the same time. With 1, the caller's thread sends them.
 
     Raises:
         S3Error: S3 refused to start it.
@@ -87,22 +87,22 @@ class MultipartUpload:
     # The three steps
 
     def send(self, data: bytes) -> None:
-        """Send the next part; waits while as many as there are workers are under way.
+        """Send the next part; wait while all workers are busy.
 
         Raises:
-            S3Error: this part, or one sent before, was refused or did not arrive.
+            S3Error: this part, or an earlier one, was refused or did not arrive.
         """
         self._next(len(data), lambda number: self._upload_part(number, data))
 
     def copy(self, size: int, **parameters: Any) -> None:
-        """Have the server take the next part from another object; waits as :meth:`send` does.
+        """Let the server copy the next part from another object; wait as :meth:`send` does.
 
         Args:
             size: Bytes of the part.
             parameters: ``CopySource``, ``CopySourceRange`` and the like, of ``upload_part_copy``.
 
         Raises:
-            S3Error: this part, or one taken before, was refused.
+            S3Error: this part, or an earlier one, was refused.
         """
         self._next(size, lambda number: self._copy_part(number, parameters))
 
@@ -111,29 +111,30 @@ class MultipartUpload:
         self._raise_error()
         self._count += 1
         self._size += size
-        # Whoever calls holds the arguments a while longer: the part must not hang on them.
-        order = [make_part]
+        # The caller keeps its arguments for a while longer. The list is emptied by _run, so that
+        # they do not keep the bytes of the part in memory.
+        job = [make_part]
         del make_part
         if self._workers == 1:
-            self._run(self._count, order)
+            self._run(self._count, job)
             self._raise_error()
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._workers, "smart-storages-part")
-        self._executor.submit(self._run, self._count, order)
+        self._executor.submit(self._run, self._count, job)
 
     def complete(self, *, overwrite: bool) -> Written:
         """Publish the object, once every part has arrived.
 
         Args:
-            overwrite: ``False`` to fail where the key is taken. Where the provider's row says
-                ``conditional_complete=False``, the key is claimed first; where it says
-                ``conditional_put=False`` too, S3 is asked, which leaves a gap.
+            overwrite: ``False`` to fail if the key is taken. If the provider has
+                ``conditional_complete=False``, the key is reserved first; if it also has
+                ``conditional_put=False``, a HEAD is sent, after which another write may come first.
 
         Raises:
             ObjectExistsError: the key is taken.
-            PreconditionFailedError: S3 saw another request change the object meanwhile; the whole
-                upload is to be repeated. Its code is :data:`CONFLICT`.
+            PreconditionFailedError: another request changed the object meanwhile; the whole upload
+                must be repeated. Its code is :data:`CONFLICT`.
             S3Error: a part was refused or did not arrive, or the object could not be published.
         """
         self._wait()
@@ -156,27 +157,27 @@ class MultipartUpload:
         return written
 
     def abort(self) -> None:
-        """Give the upload up; nothing is published. Does nothing once it has ended."""
+        """Abort the upload without publishing anything. Does nothing once it has ended."""
         if not self._open or os.getpid() != self._process:
             return
-        self._error = self._error or RuntimeError("The upload was given up.")
-        # A part that arrives after the abort would stay: wait for those under way.
+        self._error = self._error or RuntimeError("The upload was aborted.")
+        # A part that arrives after the abort would stay: wait for parts that are being sent.
         self._wait()
         self._abort(self._upload_id)
         if self._claim is not None:
-            # After the abort: from now on nothing of ours can replace it any more.
+            # After the abort, since from now on this upload cannot replace the claim any more.
             self._claim.release()
         self._end()
 
-    # How
+    # Requests
 
     def _guard(self) -> Dict[str, Any]:
-        """Make sure that the key is free, by a condition of the last request if there can be."""
+        """Make sure that the key is free; return the condition for the last request, if any."""
         provider = self._target.provider
         if provider.conditional_complete:
             return {"IfNoneMatch": "*"}
         if provider.conditional_put:
-            # As late as can be: for the length of one request the key holds an empty object.
+            # As late as possible: for the length of one request the key holds an empty object.
             self._claim = Claim(self._target, self._key, self._params)
         elif exists(self._target, self._key, self._params):
             raise taken_error(self._target, self._key)
@@ -210,15 +211,15 @@ class MultipartUpload:
     def _name(self) -> Dict[str, Any]:
         return {"Bucket": self._target.bucket, "Key": self._key, "UploadId": self._upload_id}
 
-    def _run(self, number: int, order: List[Callable[[int], Dict[str, Any]]]) -> None:
-        make_part = order.pop()
+    def _run(self, number: int, job: List[Callable[[int], Dict[str, Any]]]) -> None:
+        make_part = job.pop()
         try:
             if self._error is None:
                 self._parts[number] = make_part(number)
         except BaseException as error:
             self._error = self._error or error
         finally:
-            del make_part  # the bytes of the part hang on it
+            del make_part  # it keeps the bytes of the part in memory
             self._slots.release()
 
     def _upload_part(self, number: int, data: bytes) -> Dict[str, Any]:
@@ -251,7 +252,7 @@ class MultipartUpload:
             self._executor.shutdown(wait=True)
 
     def _settle(self, error: BaseException) -> Written:
-        # A retry after a lost answer finds the upload gone, or the key taken: by ourselves.
+        # If an answer was lost, the retry finds the upload gone, or the key taken by this upload.
         certain = error_code(error) == "PreconditionFailed" and not retries_of(error)
         if not certain:
             ours = has_token(self._target, self._key, self._params, self._token)
@@ -276,10 +277,10 @@ class MultipartUpload:
             )
         except CALL_ERRORS as error:
             if error_code(error) != "NoSuchUpload":
-                # Whatever made us give up says more than this does.
+                # Only logged: the error that led to the abort is the more important one.
                 logger.warning(
-                    "The multipart upload %s of %s in bucket %s was left behind: %s. Remove it, or "
-                    "have a lifecycle rule (AbortIncompleteMultipartUpload) do it.",
+                    "The multipart upload %s of %s in bucket %s was left behind: %s. Abort it, or "
+                    "set a lifecycle rule with AbortIncompleteMultipartUpload.",
                     upload_id,
                     self._key,
                     self._target.bucket,
@@ -293,11 +294,12 @@ class MultipartUpload:
         self._parts.clear()
         self._abort_suspects()
 
-    # Uploads started by a request whose answer was lost: botocore repeats such a request
+    # Uploads that were started by a request whose answer was lost: botocore repeats such a request,
+    # and the first upload would remain. It is called a suspect here.
 
     def _find_suspects(self, elapsed: float) -> None:
-        # They cannot be told by a name of ours. They have our key, began while we were asking,
-        # and never get a part; that they have none is looked at when this upload has ended.
+        # They have no name by which to recognise them. They have the same key, were started while
+        # the request was running, and never get a part; the last is checked when this upload ends.
         mine = getattr(self, "_upload_id", None)
         try:
             answer = self._target.client.list_multipart_uploads(
@@ -339,7 +341,7 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-# Uploads that nobody ended
+# Uploads that were never completed or aborted
 
 _live: weakref.WeakSet[MultipartUpload] = weakref.WeakSet()
 _abandoned: SimpleQueue[MultipartUpload] = SimpleQueue()
@@ -347,16 +349,16 @@ _reaper: Optional[threading.Thread] = None
 
 
 def abandon(upload: MultipartUpload) -> None:
-    """Abort an upload from a finalizer.
+    """Abort an upload later, in a thread; safe to call from a finalizer.
 
-    The garbage collector may run in the middle of anything, a lock of the connection pool held:
-    no request may be made there. SimpleQueue is made for it.
+    The garbage collector may run at any moment, even while a lock of the connection pool is held,
+    so a finalizer must not send a request. A ``SimpleQueue`` can be used there.
     """
     _abandoned.put(upload)
 
 
 def start_reaper() -> None:
-    """Start the thread that aborts what :func:`abandon` was given; a forked child has none."""
+    """Start the thread that aborts what :func:`abandon` was given, if it does not run."""
     global _reaper  # noqa: PLW0603
     if _reaper is None or not _reaper.is_alive():
         _reaper = threading.Thread(target=_reap, name="smart-storages-reaper", daemon=True)

@@ -1,4 +1,4 @@
-"""What every request that writes needs: fitting parameters, a checksum, a mark of its own."""
+"""What every request that writes needs: the right parameters, a checksum, and a token."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ __all__ = [
     "with_token",
 ]
 
-#: What a call of the client raises.
+#: The exceptions that calls of the client raise.
 CALL_ERRORS = (BotoCoreError, ClientError, HTTPError)
 
-#: Metadata that marks which write an object came from. When the answer to a write is lost,
-#: botocore sends it again, and "that key is taken" may then mean: by the first try.
+#: Metadata with a token that identifies the write an object came from. When the answer to a write
+#: is lost, botocore sends it again, and "the key is taken" may then mean: by the first try.
 WRITE_ID = "write-id"
 
-# These describe one whole body; sent with a part they would be wrong.
+# These describe the whole body and would be wrong for a part of it.
 _OF_WHOLE_BODY = frozenset({"Body", "ContentLength", "ContentMD5", "IfMatch", "IfNoneMatch"})
 
 
 @dataclass(frozen=True)
 class Written:
-    """What S3 says of an object it has just taken.
+    """What S3 says about an object that it has just stored.
 
     Args:
         etag: The ETag without its quotes.
@@ -71,40 +71,40 @@ def _find_members(client: Any, operation: str) -> FrozenSet[str]:
 def accepted(client: Any, operation: str, params: Dict[str, Any]) -> Dict[str, Any]:
     """Return those of ``params`` that an operation takes.
 
-    ``PutObject`` gets all of them: botocore then tells of one that does not exist.
+    ``PutObject`` gets all of them, so that botocore raises an error for one that does not exist.
     """
     if operation == "PutObject":
         return dict(params)
     members = _members.get(operation)  # the same for every client of a process
     if members is None:
         members = _find_members(client, operation)
-        if isinstance(client.meta.service_model, ServiceModel):  # not a test's mock of it
+        if isinstance(client.meta.service_model, ServiceModel):  # not a mock in a test
             _members[operation] = members
     return {name: value for name, value in params.items() if name in members}
 
 
 def checksum_for(target: Target, algorithm: Optional[str] = None) -> str:
-    """Return how a server verifies a body: ``"md5"``, or the name of an algorithm of S3.
+    """Return how the server verifies a body: ``"md5"``, or the name of an algorithm of S3.
 
     Args:
-        target: Its provider's row decides.
-        algorithm: One that was chosen by hand, in ``object_parameters``.
+        target: The bucket; its provider decides.
+        algorithm: An algorithm from ``object_parameters``, which overrides the provider's.
     """
     return algorithm or ("CRC32" if target.provider.checksum == "crc32" else "md5")
 
 
 def new_token() -> str:
-    """Return a mark for one write."""
+    """Return a token that identifies one write."""
     return secrets.token_urlsafe(12)
 
 
 def with_token(params: Dict[str, Any], token: str) -> Dict[str, Any]:
-    """Return a copy of ``params`` whose object will carry the mark."""
+    """Return a copy of ``params`` with the token in the object's metadata."""
     return {**params, "Metadata": {**(params.get("Metadata") or {}), WRITE_ID: token}}
 
 
 def error_code(error: BaseException) -> Optional[str]:
-    """Return S3's code of an error, ``PreconditionFailed`` also where the answer had no body."""
+    """Return S3's error code; ``PreconditionFailed`` even if the answer had no body."""
     if not isinstance(error, ClientError):
         return None
     code = error.response.get("Error", {}).get("Code")
@@ -112,7 +112,7 @@ def error_code(error: BaseException) -> Optional[str]:
 
 
 def retries_of(answer: Any) -> int:
-    """Return how often botocore repeated a request, given its answer or its error."""
+    """Return how many times botocore retried a request, given its answer or its error."""
     if isinstance(answer, ClientError):
         answer = answer.response
     if not isinstance(answer, dict):
@@ -132,7 +132,7 @@ def head(target: Target, key: str) -> Dict[str, Any]:
 
     Raises:
         ObjectNotFoundError: there is no such object.
-        S3Error: S3 says neither yes nor no.
+        S3Error: S3 did not say whether there is one.
     """
     try:
         return _head(target, key, {})
@@ -141,15 +141,15 @@ def head(target: Target, key: str) -> Dict[str, Any]:
 
 
 def exists(target: Target, key: str, params: Dict[str, Any]) -> bool:
-    """Tell whether there is an object under a key.
+    """Return whether there is an object under a key.
 
     Args:
-        target: Where.
-        key: Its key.
-        params: Parameters of the write; those that a HEAD takes go with it.
+        target: The bucket.
+        key: The key.
+        params: Parameters of the write; those that a HEAD takes are sent with it.
 
     Raises:
-        S3Error: S3 says neither yes nor no.
+        S3Error: S3 did not say whether there is one.
     """
     try:
         _head(target, key, params)
@@ -164,7 +164,7 @@ def exists(target: Target, key: str, params: Dict[str, Any]) -> bool:
 def has_token(
     target: Target, key: str, params: Dict[str, Any], token: str
 ) -> Optional[Dict[str, Any]]:
-    """Return what S3 says of an object, if it is the one that was written with this mark."""
+    """Return the answer to a HEAD if the object was written with this token, else ``None``."""
     try:
         answer = _head(target, key, params)
     except CALL_ERRORS:

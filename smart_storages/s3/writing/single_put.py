@@ -1,4 +1,4 @@
-"""Writing an object with one PUT, also where its key must be free."""
+"""Writing an object with one PUT, with or without the condition that its key is free."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ __all__ = [
 
 _Body = Union[bytes, IO[bytes]]
 
-#: The code of S3 for "another request changes this object just now".
+#: S3's error code for "another request is changing this object".
 CONFLICT = "ConditionalRequestConflict"
 
-#: How often a write is repeated when S3 answers that another one was under way (409).
+#: How often a write is tried when S3 answers that another one was in progress (409).
 CONFLICT_TRIES = 8
 
 _CONDITION_CODES = ("PreconditionFailed", "412", CONFLICT, "NotImplemented")
@@ -59,14 +59,14 @@ def put_body(
 def put_new(
     target: Target, key: str, body: _Body, params: Dict[str, Any], token: Optional[str] = None
 ) -> Written:
-    """Write an object whose key is free, in one request that checks it.
+    """Write an object in one request, on the condition that its key is free.
 
     Args:
-        target: Where to; a server that honours ``If-None-Match`` on a PUT.
+        target: The bucket; its server must honour ``If-None-Match`` on a PUT.
         key: Key of the object.
         body: Content.
         params: Parameters of ``put_object``.
-        token: The mark that the object will carry; drawn if ``None``.
+        token: The token to write into the object's metadata; a new one if ``None``.
 
     Raises:
         ObjectExistsError: the key is taken.
@@ -82,7 +82,7 @@ def put_new(
             if error.code not in (*_CONDITION_CODES, MISSING_RESULT) or cause is None:
                 raise
             if retries_of(cause) or error.code == MISSING_RESULT:
-                # The answer to an earlier try was lost: the key may be taken by ourselves.
+                # The answer to an earlier try was lost: that try may have taken the key.
                 ours = has_token(target, key, params, token)
                 if ours is not None:
                     return Written.from_answer(ours, size_of(body))
@@ -116,17 +116,17 @@ def _put_once(target: Target, key: str, body: _Body, params: Dict[str, Any]) -> 
 
 
 def pause() -> None:
-    """Wait a moment, at random, before a write that met another one is repeated."""
+    """Wait for a random moment before repeating a write that conflicted with another one."""
     time.sleep(random.uniform(0.01, 0.1))  # noqa: S311
 
 
 def taken_error(target: Target, key: str) -> ObjectExistsError:
     """Return the error for a key that is taken."""
-    return ObjectExistsError("There is a file of that name already.", **target.places(key))
+    return ObjectExistsError("There is already a file of that name.", **target.places(key))
 
 
 def conflict_error(target: Target, key: str) -> PreconditionFailedError:
-    """Return the error for a write that met others again and again."""
+    """Return the error for a write that conflicted with others at every try."""
     return PreconditionFailedError(
         "Other requests kept changing the object at the same time. Save the file again.",
         code=CONFLICT,
@@ -136,7 +136,7 @@ def conflict_error(target: Target, key: str) -> PreconditionFailedError:
 
 def _no_conditions(target: Target, key: str) -> S3Error:
     return S3Error(
-        "The server does not know If-None-Match. Set the provider key to what the server is, or "
+        "The server does not support If-None-Match. Correct the module's 'provider' option, or "
         "leave it out.",
         **target.places(key),
     )

@@ -1,4 +1,4 @@
-"""Content on its way to S3: read once if it can be, kept for another try if it must be."""
+"""Content to be written to S3: read once if possible, kept for another try if necessary."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import IO, Any, Iterator, Optional, Union
 
 __all__ = ["Source", "part_size", "read_exactly"]
 
-#: The beginning of the content is held in memory up to here, on disk above.
+#: Up to this size the beginning of the content is held in memory, above it on disk.
 _IN_MEMORY = 16 * 1024**2
 
-#: A part of an upload has at least 5 MiB, the last one aside.
+#: Every part of an upload except the last has at least 5 MiB.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MIN_PART = 5 * 1024**2
 
-#: An upload has at most 10,000 parts, and how long a stream is shows at its end: parts double after
-#: each 1,000, so that parts of 8 MiB are enough for 8 TiB.
+#: An upload has at most 10,000 parts, and the length of a stream is only known at its end. So the
+#: size of parts doubles after each 1,000: starting at 8 MiB, they are enough for 8 TiB.
 _PARTS_BEFORE_GROWTH = 1_000
 
 
@@ -25,8 +25,8 @@ def part_size(number: int, first: int) -> int:
     """Return how many bytes a part of a multipart upload has.
 
     Args:
-        number: Which one, counted from 0.
-        first: Bytes that the first ones should have, raised to what S3 asks for.
+        number: Number of the part, counted from 0.
+        first: Size of the first parts in bytes; raised to the smallest size that S3 allows.
 
     Example:
         >>> part_size(0, 8 * 1024**2), part_size(2_500, 8 * 1024**2)
@@ -36,7 +36,7 @@ def part_size(number: int, first: int) -> int:
 
 
 def read_exactly(content: Any, size: int) -> bytes:
-    """Read ``size`` bytes, fewer only at the end, from something that may return less at a time."""
+    """Read ``size`` bytes, fewer only at the end, even if each ``read`` returns less."""
     first = content.read(size)
     if first is None:
         raise BlockingIOError("The content has no data yet: S3 needs a blocking stream.")
@@ -56,15 +56,15 @@ def read_exactly(content: Any, size: int) -> bytes:
 
 
 class Source:
-    """Content on its way to S3.
+    """Content to be written to S3.
 
-    Its beginning is read at once, to know whether one request is enough. The rest is read part by
-    part, by the thread that asks for the parts.
+    Its beginning is read at once, to find out whether one request is enough. The rest is read part
+    by part, by the thread that iterates over the parts.
 
     Args:
-        content: Anything whose ``read(size)`` returns bytes. It is read from where it stands, and
-            never closed.
-        limit: How many bytes go out in one request at most.
+        content: Anything whose ``read(size)`` returns bytes. It is read from its current position,
+            and never closed.
+        limit: The most bytes to send in one request.
 
     Example:
         >>> import io
@@ -85,15 +85,15 @@ class Source:
         else:
             self.head, size = _read_to_disk(content, limit)
         self._peeked = read_exactly(content, 1) if size >= limit else b""
-        #: All of the content is in ``head``.
+        #: Whether all of the content is in ``head``.
         self.is_whole = not self._peeked
 
     def parts(self, size: int, *, repeatable: bool) -> Iterator[bytes]:
-        """Yield the content in parts for a multipart upload; it may be asked for again.
+        """Yield the content in parts for a multipart upload.
 
         Args:
-            size: Bytes a part, raised to what S3 asks for.
-            repeatable: ``False`` promises that this is the only time, and saves memory.
+            size: Size of a part in bytes; raised to the smallest size that S3 allows.
+            repeatable: Whether this method may be called again; ``False`` saves memory.
         """
         reader = self._reader(repeatable=repeatable)
         for number in itertools.count():
@@ -101,15 +101,15 @@ class Source:
             if not part:
                 return
             yield part
-            del part  # or it would stay in memory while the next one is read
+            del part  # so that it does not stay in memory while the next one is read
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether :meth:`parts` can give all of them once more."""
+        """Whether :meth:`parts` can yield all parts once more."""
         return self._start is not None or self._spool is not None
 
     def close(self) -> None:
-        """Remove what was kept on disk; the content itself stays open."""
+        """Delete temporary files; the content itself stays open."""
         for file in (self._spool, self.head):
             if file is not None and not isinstance(file, bytes):
                 file.close()
@@ -124,7 +124,7 @@ class Source:
         self._consumed = True
         joined: Any = _Joined(self.head, self._peeked, self._content)
         if repeatable and self._start is None:
-            # Cannot be read twice: keep it where there is room for it.
+            # The content cannot be read twice: keep it on disk.
             self._spool = tempfile.TemporaryFile()  # noqa: SIM115
             shutil.copyfileobj(joined, self._spool, 1024**2)
             self._spool.seek(0)
@@ -158,7 +158,7 @@ def _read_to_disk(content: Any, limit: int) -> Any:
 
 
 class _Joined:
-    """What was read ahead, then the rest."""
+    """Reads what was read ahead, then the rest of the content."""
 
     def __init__(self, *pieces: Any) -> None:
         self._pieces = [piece for piece in pieces if piece != b""]

@@ -1,4 +1,4 @@
-"""The file that ``open("wb")`` gives: published once, whole, or not at all."""
+"""The file that ``open("wb")`` returns: published once and whole, or not at all."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _DEFAULT_TRANSFER = TransferConfig()
 class S3WriteFile(File):  # type: ignore[type-arg]
     """A file open for writing: published once, whole, when it is closed.
 
-    An exception in its ``with`` block, or losing the last reference to it without closing it,
-    publishes nothing.
+    Nothing is published if an exception leaves its ``with`` block, or if it is garbage-collected
+    without having been closed.
 
     Args:
-        target: Where to.
+        target: The bucket.
         key: Key of the object.
         name: Name of the file, as its storage knows it.
-        mode: ``"w"``, ``"wb"`` or ``"wt"``. Either takes bytes and text, which becomes UTF-8.
+        mode: ``"w"``, ``"wb"`` or ``"wt"``. All take bytes and text; text is encoded as UTF-8.
         params: Parameters of ``put_object``.
         transfer: As for :func:`put`.
-        on_close: Called once the object was published, or may have been.
+        on_close: Called after the object was published, or may have been.
 
     Raises:
-        ValueError: the mode is another one.
+        ValueError: any other mode.
 
     Example::
 
@@ -74,7 +74,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         self._upload: Optional[MultipartUpload] = None
         self._finalizer: Any = None
         self._is_closed = False
-        # Last: whoever shows the traceback shows this file.
+        # Last, so that a debugger can show the repr of this file.
         if sorted(mode.replace("+", "")) not in (["w"], ["b", "w"], ["t", "w"]):
             raise ValueError(
                 f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
@@ -108,7 +108,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
             self._start_upload()
         held = self._buffer.take()
         while len(held) >= self._part_size():
-            # Two slices that copy nothing, where all of it is one part: the rule.
+            # Usually all of it is one part; then neither slice copies anything.
             part, held = held[: self._part_size()], held[self._part_size() :]
             self._send(part)
         self._buffer = _Buffer(self._part_size(), at_once=True)
@@ -122,7 +122,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         workers = count_workers(self._transfer)
         self._upload = MultipartUpload(self._target, self._key, self._params, workers=workers)
         self._finalizer = weakref.finalize(self, abandon, self._upload)
-        self._finalizer.atexit = False  # uploads that are open then are aborted by their module
+        self._finalizer.atexit = False  # multipart.py aborts open uploads at exit
 
     def _send(self, part: bytes) -> None:
         try:
@@ -134,7 +134,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
 
     @staticmethod
     def _require(upload: Optional[MultipartUpload]) -> MultipartUpload:
-        assert upload is not None  # noqa: S101 - told to the type checker
+        assert upload is not None  # noqa: S101 - for the type checker
         return upload
 
     # Ending
@@ -142,7 +142,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
     def close(self) -> None:
         """Publish the object. A second call does nothing.
 
-        Where nothing was written, an empty object is created if there is none.
+        If nothing was written, an empty object is created unless the key is taken.
 
         Raises:
             S3Error: the object could not be published; nothing was.
@@ -171,12 +171,12 @@ class S3WriteFile(File):  # type: ignore[type-arg]
             body = self._buffer.take()
             put_body(self._target, self._key, body, self._params, overwrite=True)
         else:
-            # As django-storages: opening a file for writing does not empty it.
+            # As in django-storages, opening a file for writing does not empty it.
             with suppress(ObjectExistsError):
                 put_body(self._target, self._key, b"", self._params, overwrite=False)
 
     def discard(self) -> None:
-        """Close the file and publish nothing."""
+        """Close the file without publishing anything."""
         if self._is_closed:
             return
         upload = self._upload
@@ -198,7 +198,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         else:
             self.discard()
 
-    # What else a file is asked
+    # The rest of the file API
 
     @property
     def closed(self) -> bool:
@@ -226,7 +226,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         return False
 
     def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3WriteFile:
-        """Return the file itself; once closed, it starts anew.
+        """Return the file itself; a closed one starts again, empty.
 
         Raises:
             ValueError: the mode is not the one the file was opened with.
@@ -234,7 +234,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         if mode and mode != self.mode:
             raise ValueError(
                 f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
-                "Open it anew from its storage."
+                "Open it again from its storage."
             )
         if self._is_closed:
             self._is_closed = False
@@ -242,7 +242,7 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         return self
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise io.UnsupportedOperation("The file is open for writing, from begin to end.")
+        raise io.UnsupportedOperation("The file can only be written, from beginning to end.")
 
     read = readinto = readline = readlines = chunks = multiple_chunks = _refuse
     seek = truncate = fileno = __iter__ = __next__ = _refuse
@@ -263,12 +263,12 @@ class S3WriteFile(File):  # type: ignore[type-arg]
 
 
 class _Buffer:
-    """What is to go out together, collected in one piece that is handed over as it is.
+    """Collects the bytes of one request, and hands them over without a copy.
 
     Args:
-        room: Bytes it takes at most.
-        at_once: ``True`` to take the memory for all of them now. A piece that grows is moved, and
-            for that moment held twice.
+        room: Most bytes that it takes.
+        at_once: ``True`` to allocate all memory now. A buffer that grows is copied, and for a
+            moment it is in memory twice.
     """
 
     def __init__(self, room: int, *, at_once: bool = False) -> None:
@@ -281,10 +281,10 @@ class _Buffer:
         return self._file.tell()
 
     def fill(self, data: memoryview) -> int:
-        """Take as many bytes as there is room for, and return how many that are."""
+        """Take as many bytes as there is room for, and return their number."""
         return self._file.write(data[: self._room - self.length])
 
     def take(self) -> bytes:
-        """Hand over what was collected; the buffer is of no more use."""
+        """Return what was collected; the buffer cannot be used afterwards."""
         self._file.truncate()
         return self._file.getvalue()

@@ -1,4 +1,4 @@
-"""Writing an object: whole or not at all, in one request where one is enough."""
+"""Writing an object: whole or not at all, in one request if that is enough."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from smart_storages.s3.writing.source import MIN_PART, Source
 
 __all__ = ["count_workers", "put"]
 
-#: Bytes of parts in memory at most, the one being filled included.
+#: Most bytes of parts in memory, including the part that is being filled.
 _BUFFER = 40 * 1024**2
 
 _DEFAULT_TRANSFER = TransferConfig()
@@ -40,19 +40,19 @@ def put(
     """Write an object: one PUT up to the multipart threshold, parts in parallel above it.
 
     Args:
-        target: Where to.
+        target: The bucket.
         key: Key of the object.
         content: Something whose ``read(size)`` returns bytes, or a :class:`Source` of it. It is
-            read from where it stands and never closed.
+            read from its current position and never closed.
         params: Parameters of ``put_object``: ``ContentType``, ``ACL`` and the like.
-        overwrite: ``False`` to fail where the key is taken: by a condition, or a claim, as far as
-            the provider's row goes. Where it goes nowhere, a question beforehand, which leaves a
-            gap: give a key that nobody else draws.
+        overwrite: ``False`` to fail if the key is taken. This is ensured by a condition, or by
+            reserving the key, if the provider supports either. If not, a HEAD is sent before, and
+            another write may come in between: pass a key that nobody else can choose.
         transfer: ``multipart_threshold`` and ``multipart_chunksize`` in bytes,
             ``max_request_concurrency`` and ``use_threads``.
 
     Raises:
-        ObjectExistsError: the key is taken; give a :class:`Source` to try another one with it.
+        ObjectExistsError: the key is taken; pass a :class:`Source` to try another key with it.
         S3Error: S3 refused the object, or did not answer. Nothing is published.
 
     Example::
@@ -99,7 +99,7 @@ def _put_source(
 
 
 def count_workers(transfer: TransferConfig) -> int:
-    """Return how many parts may be under way: as many as asked for, within the buffer."""
+    """Return how many parts may be sent at once: as configured, within the memory limit."""
     if not transfer.use_threads:
         return 1
     room = _BUFFER // max(transfer.multipart_chunksize, MIN_PART) - 1
@@ -107,12 +107,12 @@ def count_workers(transfer: TransferConfig) -> int:
 
 
 def _refuse_early(target: Target, key: str, params: Dict[str, Any]) -> None:
-    # Before a gigabyte is sent for nothing. What counts is the condition at the end.
+    # Saves sending a gigabyte for nothing. What decides is the condition at the end.
     try:
         taken = exists(target, key, params)
     except S3Error:
         if not target.provider.conditional_complete:
             raise
-        return  # credentials that may only write are told so when it counts
+        return  # credentials that may only write cannot ask; the condition at the end decides
     if taken:
         raise taken_error(target, key)

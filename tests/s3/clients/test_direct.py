@@ -127,7 +127,7 @@ class TestWhatIsKnown:
         for client in clients:
             read(fetch(Target(s3_bucket.name, lambda client=client: client), "k"))
         pools = {
-            id(direct.direct_client_of(client)._routes[s3_bucket.name].pool) for client in clients
+            id(direct.direct_client_of(client).route(s3_bucket.name).pool) for client in clients
         }
         assert len(pools) == 1
 

@@ -111,7 +111,7 @@ def test_after_a_burst_few_sockets_stay_open_and_later_none(
     act(targets[0])
     assert proxies[0].connections == 0  # one of those that stayed was used
     # An earlier test may have looked from its own future.
-    monkeypatch.setattr(idle._register, "_looked_at", 0.0)
+    monkeypatch.setattr(idle._register, "_checked_at", 0.0)
     later = time.monotonic() + idle.IDLE_SECONDS + 1
     monkeypatch.setattr(idle, "monotonic", lambda: later)
     act(targets[1])  # to another host

@@ -557,7 +557,7 @@ def test_a_stable_url_that_is_cut_below_its_life_says_so(caplog: Any) -> None:
         # 1,500 seconds from the start of the window, but only 1,000 from now
         url = signer.sign_query("GET", "a", expires=1200, stable_for=600, now=now)
     assert ends_at(url) == now + 1000
-    assert "live 1000 seconds instead of 1200" in caplog.text
+    assert "valid for 1000 seconds instead of 1200" in caplog.text
 
 
 def test_a_short_url_is_not_touched_by_temporary_credentials(caplog: Any) -> None:
