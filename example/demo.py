@@ -197,9 +197,9 @@ def visit(address: str) -> List[Row]:
     rows.append(check_stylesheet(visitor))
     if not checks:
         say(
-            "Note: this S3 server, like moto, accepts any key and any signature. So this run proves"
+            "Note: this S3 server, like moto, accepts any key and any signature. This run therefore"
         )
-        say("      nothing about access; set S3_ENDPOINT_URL to a server that checks them.")
+        say("      proves nothing about access; set S3_ENDPOINT_URL to a server that checks them.")
     return rows
 
 
