@@ -166,7 +166,7 @@ def test_a_live_project_moves_to_another_provider_without_a_failed_request(
             try:
                 moving.open(name).close()
             except FileNotFoundError:
-                assert name in traffic.deleted
+                assert name in traffic.deleted, traffic.failures
         traffic.deploy(leading)
         traffic.wait_for(REQUESTS_A_STEP)
 

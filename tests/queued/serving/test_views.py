@@ -221,7 +221,7 @@ def test_after_the_transfer_the_bucket_is_named_for_the_rest_of_the_life(
         got = urllib3.PoolManager().request(method, answer["Location"])
         assert got.status == 200
         assert got.data == (b"hello" if method == "GET" else b"")
-        if method == "GET":  # moto forgets it of a HEAD
+        if s3_bucket.server.name == "ceph":  # moto forgets it of a HEAD, and moto 5.0 of a GET
             assert got.headers["Content-Disposition"] == "attachment"
     bare = answer["Location"].split("?")[0]
     if s3_bucket.server.name == "ceph":  # moto checks no signature

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -51,6 +52,8 @@ class TestSavers:
     def test_savers_of_one_name_end_with_a_file_each(self, s3_bucket, make, count, size):
         # The row of conditions everywhere needs a server that honours them; those without any are
         # in test_writing.
+        if s3_bucket.server.name == "moto" and version("moto").startswith("5.0."):
+            pytest.skip("this moto (5.0, the last for Python 3.8) checks first and writes then")
         rows = ["ceph"] + ["minio"] * (s3_bucket.server.name == "moto")
         for row in rows if count > 8 else rows[:1]:
             storage = make(provider=row, location=row)
