@@ -152,7 +152,7 @@ class DirectClient:
         return self.route(bucket)
 
     def route(self, bucket: str) -> Optional[BucketRoute]:
-        """Return the lean way to a bucket, ``None`` if only the client knows one."""
+        """Return the direct route to a bucket, ``None`` if its requests must go to the client."""
         # botocore replaces this object when a handler comes or goes.
         version = handlers_version(self._emitter)
         known = self._known
