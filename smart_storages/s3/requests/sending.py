@@ -25,14 +25,13 @@ from botocore.serialize import create_serializer
 
 from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
 from smart_storages.s3.errors.results import lacks_result, missing_result_error
+from smart_storages.s3.requests.bodies import Body, pieces_of
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
-    Body,
     NotCarriedError,
     Response,
     exchange,
     is_one_line,
-    size_of,
 )
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
 from smart_storages.s3.signing.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
@@ -44,7 +43,6 @@ _parser = create_parser("rest-xml")
 
 _FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
 _MAX_ANSWER = 8 * 1024**2
-_PIECE = 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
 _UNSUPPORTED = ("Checksum", "ContentLength", "CopySource", "SSECustomer")
@@ -247,7 +245,7 @@ def _protect(
     is_signed = chosen if chosen is not None else not route.is_secure
     if checksum == "CRC32":
         total = 0
-        for piece in _pieces(request.body):
+        for piece in pieces_of(request.body):
             total = zlib.crc32(piece, total)
         headers["x-amz-checksum-crc32"] = b64encode(total.to_bytes(4, "big")).decode("ascii")
         headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
@@ -263,16 +261,9 @@ def _protect(
 
 
 def _digest(digest: Any, body: Body) -> Any:
-    for piece in _pieces(body):
+    for piece in pieces_of(body):
         digest.update(piece)
     return digest
-
-
-def _pieces(body: Body) -> Any:
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return (body,)
-    size_of(body)  # rewinds it
-    return iter(lambda: body.read(_PIECE), b"")
 
 
 def _parse(
