@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from socket import timeout as socket_timeout
 from typing import Any, Dict, Mapping, Optional
 
@@ -30,6 +30,7 @@ from smart_storages.s3.private_names import (
     prepare_connection,
     return_connection,
 )
+from smart_storages.s3.requests.answer_head import PlainResponse
 from smart_storages.s3.requests.bodies import Body, send_body, size_of
 
 __all__ = [
@@ -62,18 +63,18 @@ class Response:
     """The answer to a request, its body not read yet.
 
     Args:
-        raw: The answer as :mod:`http.client` reads it.
+        raw: The answer, whose body :mod:`http.client` reads.
         pool: The pool to which the connection returns once the body is read.
         connection: The connection of the request.
     """
 
     __slots__ = ("_connection", "_pool", "headers", "raw", "status")
 
-    def __init__(self, raw: HTTPResponse, pool: Any, connection: Any) -> None:
+    def __init__(self, raw: PlainResponse, pool: Any, connection: Any) -> None:
         self.raw = raw
         self.status: int = raw.status
         #: Headers by lower-case name.
-        self.headers: Dict[str, str] = {name.lower(): value for name, value in raw.getheaders()}
+        self.headers: Dict[str, str] = raw.headers
         self._pool = pool
         self._connection = connection
 
@@ -191,8 +192,8 @@ def _send(sock: Any, head: bytes, body: Optional[Body]) -> None:
         send_body(sock, body)
 
 
-def _receive(sock: Any, method: str) -> HTTPResponse:
-    raw = HTTPResponse(sock, method=method)
+def _receive(sock: Any, method: str) -> PlainResponse:
+    raw = PlainResponse(sock, method=method)
     try:
         raw.begin()
         if raw.status < _FIRST_FINAL:
