@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from functools import lru_cache, partial
@@ -243,6 +244,8 @@ def import_it(who: str) -> Row:
     from psutil import Process
 
     settings.configure()
+    # pip compiles what it installs; a checkout is compiled in the first of the repeated processes.
+    sys.dont_write_bytecode = False
     process = Process()
     memory = process.memory_info().rss
     started = time.perf_counter()

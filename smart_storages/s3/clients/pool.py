@@ -11,7 +11,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Optional, Tuple
 
 import boto3.session
 from botocore import UNSIGNED
@@ -216,7 +217,7 @@ class ClientPool:
 
     def resource(self, connection: Connection) -> S3ServiceResource:
         """Return a new boto3 resource around the shared client; do not share it."""
-        if _makers() != _BOTO3:  # boto3 is patched, and the resource's class may be anything
+        if not _are_boto3s_own(_makers()):  # the class of the resource may be anything
             made: S3ServiceResource = _SharedSession(self._loader).make_resource()
             return made
         service, _ = self._get_resource_classes()
@@ -225,7 +226,7 @@ class ClientPool:
 
     def bucket(self, connection: Connection, name: str) -> Bucket:
         """Return a new boto3 ``Bucket`` around the shared client; do not share it."""
-        if _makers() != _BOTO3:
+        if not _are_boto3s_own(_makers()):
             return self.resource(connection).Bucket(name)
         _, bucket_class = self._get_resource_classes()
         bucket: Bucket = bucket_class(name, client=self.client(connection))
@@ -310,7 +311,11 @@ def _makers() -> Tuple[Any, Any]:
     return boto3.session.Session.client, boto3.session.Session.resource
 
 
-_BOTO3 = _makers()
+def _are_boto3s_own(makers: Iterable[Any]) -> bool:
+    # Not by what they were at import: this module is imported at first use, which may be in a test
+    # that has replaced them.
+    own = vars(boto3.session)
+    return all(type(each) is FunctionType and each.__globals__ is own for each in makers)
 
 
 def _clear(pool: Optional[ClientPool]) -> None:
