@@ -16,3 +16,7 @@ OURS = "smart-storages"
 THEIRS = "django-storages"
 #: boto3 used directly, on which both are built: the least that a request can cost with it.
 BOTO3 = "boto3"
+#: A client written in Rust, with Python functions.
+OBSTORE = "obstore"
+#: Requests that were signed before, over a kept connection.
+BARE = "bare HTTP"

@@ -6,7 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
-from benchmarks import BOTO3, OURS, THEIRS
+from benchmarks import BARE, BOTO3, OBSTORE, OURS, THEIRS
+from benchmarks.contenders import further_contenders, make_further
 from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 TITLE = "Reading: processor time of small files, requests under 20 ms of latency, throughput"
 
-RAW = "raw HTTP GET"
 MIB = 1024 * 1024
 LATENCY = 0.02
 NEAR = 0.001
@@ -32,13 +32,13 @@ def run(context: Context) -> List[Row]:
     where = {"server": describe(server), "bucket": bucket}
     rows: List[Row] = []
     reads = 50 if context.quick else 500
-    for who in (OURS, THEIRS, BOTO3, RAW):
+    for who in (OURS, THEIRS, BOTO3, *further_contenders()):
         outcome = context.measure(read_small, who=who, number=reads, **where)
         rows.append({"case": "read 4 KB, each", "who": who, **outcome})
     rows += _measure_latency(context, server, bucket)
     size = (64 if context.quick else 1024) * MIB
     _upload(client, bucket, size)
-    for who in (OURS, THEIRS, BOTO3, RAW):
+    for who in (OURS, THEIRS, BOTO3, *further_contenders()):
         outcome = context.measure(stream, who=who, size=size, **where)
         rows.append({"case": f"stream {size // MIB} MiB", "who": who, **outcome})
     return rows
@@ -47,7 +47,7 @@ def run(context: Context) -> List[Row]:
 def _measure_latency(context: Context, server: S3Server, bucket: str) -> List[Row]:
     rows: List[Row] = []
     for case, latency in [*((case, LATENCY) for case in OPERATIONS), (GIVEN_UP, NEAR)]:
-        for who in (OURS, THEIRS, BOTO3):
+        for who in (OURS, THEIRS, BOTO3, *further_contenders()):
             proxy = context.proxy(server, latency)
             where = {"server": describe(server, proxy.endpoint_url), "bucket": bucket}
             outcome = context.measure(operate, who=who, case=case, **where)
@@ -108,12 +108,6 @@ def make_storage(who: str, server: Dict[str, str], bucket: str) -> Any:
     return made(bucket_name=bucket, addressing_style="path", signature_version="s3v4", **server)
 
 
-def _make_pool() -> Any:
-    from urllib3 import PoolManager
-
-    return PoolManager()
-
-
 def make_reader(who: str, server: Dict[str, str], bucket: str) -> Callable[[str], Any]:
     """Return a function that returns an iterator over the content of a key."""
     storage = make_storage(who, server, bucket)
@@ -122,25 +116,20 @@ def make_reader(who: str, server: Dict[str, str], bucket: str) -> Callable[[str]
         return lambda key: storage.open(key).chunks(MIB)
     if who == BOTO3:
         return lambda key: client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(MIB)
-    pool = _make_pool()
-    urls = {
-        key: client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": key})
-        for key in ("small", "huge")
-    }
-    return lambda key: pool.request("GET", urls[key], preload_content=False).stream(MIB)
+    bucket_of = make_further(client, bucket)[who]
+    return lambda key: bucket_of.chunks(key, MIB)
 
 
 def read_small(who: str, server: Dict[str, str], bucket: str, number: int) -> Row:
     storage = make_storage(who, server, bucket)
     client = storage.connection.meta.client
-    pool = _make_pool()
     params = {"Bucket": bucket, "Key": "small"}
-    url = client.generate_presigned_url("get_object", params)
-    ways: Dict[str, Callable[[], bytes]] = {
+    further = make_further(client, bucket)
+    ways: Dict[str, Callable[[], Any]] = {
         OURS: lambda: storage.open("small").read(),
         THEIRS: lambda: storage.open("small").read(),
         BOTO3: lambda: client.get_object(**params)["Body"].read(),  # noqa: PLW0108 - each time
-        RAW: lambda: pool.request("GET", url).data,
+        **{each: partial(further[each].get, "small") for each in further},
     }
     read = ways[who]
     for _ in range(10):
@@ -161,6 +150,9 @@ def operate(who: str, server: Dict[str, str], bucket: str, case: str) -> Row:
     if who == BOTO3:
         get = partial(storage.connection.meta.client.get_object, Bucket=bucket)
         work = partial(PLAIN_OPERATIONS[case], get, storage.connection.meta.client)
+    elif who in (OBSTORE, BARE):
+        further = make_further(storage.connection.meta.client, bucket)[who]
+        work = partial(FURTHER_OPERATIONS[case], further)
     times = []
     for _ in range(RUNS):
         started = time.perf_counter()
@@ -250,4 +242,22 @@ PLAIN_OPERATIONS: Dict[str, Callable[[Any, Any], Any]] = {
     "size, time, type of an open file": lambda get, client: client.head_object(
         Bucket=get.keywords["Bucket"], Key="small"
     ),
+}
+
+
+def _further_missing(bucket: Any) -> None:
+    try:
+        bucket.get("missing")
+    except FileNotFoundError:
+        return
+
+
+#: The same operations with obstore, and with bare HTTP.
+FURTHER_OPERATIONS: Dict[str, Callable[[Any], Any]] = {
+    "open(name).read() of 4 KB": lambda bucket: bucket.get("small"),
+    "open(name).read() of 8 MiB": lambda bucket: bucket.get("eight"),
+    "open of a missing name": _further_missing,
+    "10 bytes of 20 MB": lambda bucket: bucket.get_range("big", 0, 10),
+    "20 MB, 10 bytes near the end": lambda bucket: bucket.get_range("big", BIG - 100, BIG - 90),
+    "size, time, type of an open file": lambda bucket: bucket.head("small"),
 }

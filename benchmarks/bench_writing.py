@@ -7,20 +7,31 @@ of them; each upload of a gibibyte has its own process and its own server.
 from __future__ import annotations
 
 import io
+import os
 import statistics
 import sys
 import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
-from benchmarks import BOTO3, OURS, THEIRS
+from benchmarks import BARE, BOTO3, OBSTORE, OURS, THEIRS
+from benchmarks.contenders import (
+    BareBucket,
+    ObstoreBucket,
+    further_contenders,
+    make_further,
+)
 from benchmarks.memory import peak_memory
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
     from tests.servers import S3Server
 
-TITLE = "Writing, many files at once, and a gibibyte up"
+TITLE = "Writing: small files, many at once, large ones"
 
+FURTHER = (BareBucket, ObstoreBucket)
 LATENCY = 0.02
 MEGABYTE = 1024**2
 Contest = Dict[str, Callable[[], Any]]
@@ -36,10 +47,14 @@ def run(context: Context) -> List[Row]:
         bucket=server.create_bucket(),
         rounds=3 if context.quick else 20,
     )["rows"]
-    size = 64 * MEGABYTE if context.quick else 1024 * MEGABYTE
+    for mebibytes in (64,) if context.quick else (256, 1024):
+        for who in (OURS, THEIRS, BOTO3, *further_contenders()):
+            outcome = context.measure(upload, who=who, size=mebibytes * MEGABYTE)
+            rows.append({"case": f"file of {mebibytes:,} MiB up", "who": who, **outcome})
     for who in (OURS, THEIRS, BOTO3):
-        case = f"{size // MEGABYTE:,} MiB up"
-        rows.append({"case": case, "who": who, **context.measure(upload, who=who, size=size)})
+        mebibytes = 64 if context.quick else 1024
+        outcome = context.measure(upload, who=who, size=mebibytes * MEGABYTE, on_disk=False)
+        rows.append({"case": f"stream of {mebibytes:,} MiB up", "who": who, **outcome})
     return rows
 
 
@@ -57,6 +72,7 @@ def make_storages(server: str, settings: Dict[str, Any], **options: Any) -> Dict
         OURS: SmartS3Storage(provider=server, **options),
         THEIRS: theirs,
         BOTO3: PlainBucket(theirs),
+        **make_further(theirs.connection.meta.client, theirs.bucket_name),
     }
 
 
@@ -94,6 +110,9 @@ class PlainBucket:
     def head(self, name: str) -> Any:
         return self._call("head_object", Key=name)
 
+    def delete(self, name: str) -> None:
+        self._call("delete_object", Key=name)
+
     def delete_many(self, names: List[str]) -> None:
         for start in range(0, len(names), 1000):
             keys = [{"Key": name} for name in names[start : start + 1000]]
@@ -119,7 +138,10 @@ def _measure_saves(context: Context, server: S3Server) -> List[Row]:
     server.client().put_object(Bucket=bucket, Key="taken.txt", Body=b"x")
     for case in SAVES:
         # A proxy for each contender, to count its requests.
-        proxies = {who: context.proxy(server, LATENCY) for who in (OURS, THEIRS, BOTO3)}
+        proxies = {
+            who: context.proxy(server, LATENCY)
+            for who in (OURS, THEIRS, BOTO3, *further_contenders())
+        }
         taken = context.measure(
             save_in_turns,
             case=case,
@@ -173,7 +195,7 @@ def _where(server: S3Server, bucket: str) -> Dict[str, Any]:
 
 
 def _write(storage: Any, number: int) -> None:
-    if isinstance(storage, PlainBucket):
+    if isinstance(storage, (PlainBucket, *FURTHER)):
         _save(storage, "small.txt", b"0123456789")
         return
     with storage.open("small.txt", "wb") as file:
@@ -183,7 +205,17 @@ def _write(storage: Any, number: int) -> None:
 def _save(storage: Any, name: str, content: bytes = b"x") -> None:
     from django.core.files.base import ContentFile
 
-    storage.save(name, ContentFile(content))
+    if isinstance(storage, FURTHER):
+        storage.put(name, content)
+    else:
+        storage.save(name, ContentFile(content))
+
+
+def _save_new(storage: Any, name: str) -> None:
+    if isinstance(storage, FURTHER):
+        storage.put_new(name, b"x")
+    else:
+        _save(storage, name)
 
 
 #: For each case, the options of the storage and what it does in each round.
@@ -191,11 +223,11 @@ SAVES: Dict[str, Tuple[Dict[str, Any], Callable[[Any, int], None]]] = {
     "save": ({}, lambda storage, number: _save(storage, "a.txt")),
     "save, name free": (
         {"file_overwrite": False},
-        lambda storage, number: _save(storage, f"free/{number}.txt"),
+        lambda storage, number: _save_new(storage, f"free/{number}.txt"),
     ),
     "save, name taken": (
         {"file_overwrite": False},
-        lambda storage, number: _save(storage, "taken.txt"),
+        lambda storage, number: _save_new(storage, "taken.txt"),
     ),
     "open, write 10 bytes": ({}, _write),
 }
@@ -262,36 +294,40 @@ def work_on_many(
 
 
 def measure_cpu(server: str, settings: Dict[str, Any], bucket: str, rounds: int) -> Dict[str, Any]:
-    from django.core.files.base import ContentFile
-
     storages = make_storages(server, {**settings, "AWS_STORAGE_BUCKET_NAME": bucket})
-    body = bytes(4096)
-    client = storages[OURS].client
-    each = 20
-
-    def write(storage: Any) -> None:
-        for _ in range(each):
-            with storage.open("small.bin", "wb") as file:
-                file.write(body)
-
-    def save(storage: Any) -> None:
-        for _ in range(each):
-            storage.save("small.bin", ContentFile(body))
-
-    def put() -> None:
-        for _ in range(each):
-            client.put_object(Bucket=bucket, Key="small.bin", Body=body)
-
     rows: List[Row] = []
-    for case, work in (("save 4 KB", save), ("open, write 4 KB", write)):
+    for case, work in (("save", _save_4kb), ("open, write", _write_4kb), ("delete", _delete_4kb)):
         contest: Contest = {
-            OURS: lambda work=work: work(storages[OURS]),  # type: ignore[misc]
-            THEIRS: lambda work=work: work(storages[THEIRS]),  # type: ignore[misc]
-            BOTO3: put,
+            who: partial(_repeat, work, storage) for who, storage in storages.items()
         }
         for who, seconds in take_turns(contest, rounds, time.process_time).items():
-            rows.append({"case": f"{case}, CPU", "who": who, "cpu_ms": seconds / each * 1000})
+            rows.append({"case": f"{case} 4 KB, CPU", "who": who, "cpu_ms": seconds / EACH * 1000})
     return {"rows": rows}
+
+
+#: How often an operation is repeated for one figure of processor time.
+EACH = 20
+
+
+def _repeat(work: Callable[[Any], Any], storage: Any) -> None:
+    for _ in range(EACH):
+        work(storage)
+
+
+def _save_4kb(storage: Any) -> None:
+    _save(storage, "small.bin", bytes(4096))
+
+
+def _write_4kb(storage: Any) -> None:
+    if isinstance(storage, (PlainBucket, *FURTHER)):
+        _save_4kb(storage)
+        return
+    with storage.open("small.bin", "wb") as file:
+        file.write(bytes(4096))
+
+
+def _delete_4kb(storage: Any) -> None:
+    storage.delete("small.bin")
 
 
 class Endless(io.RawIOBase):
@@ -309,26 +345,47 @@ class Endless(io.RawIOBase):
         return bytes(size)
 
 
-def upload(who: str, size: int) -> Dict[str, float]:
-    from django.core.files.base import ContentFile, File
+def upload(who: str, size: int, on_disk: bool = True) -> Dict[str, float]:
+    from django.core.files.base import File
 
     from tests.servers import CephGateway, MotoServer, ceph_available
 
     # A server for each upload: Ceph releases the memory of deleted objects only when it ends.
-    with CephGateway() if ceph_available() else MotoServer() as server:
+    with TemporaryDirectory() as directory, (
+        CephGateway() if ceph_available() else MotoServer()
+    ) as server:
+        path = Path(directory, "large.bin")
+        if on_disk:
+            _write_file(path, size)
         bucket = server.create_bucket()
         settings = {**server.django_settings(), "AWS_STORAGE_BUCKET_NAME": bucket}
         storages = make_storages(server.name, settings)
-        storage = storages[THEIRS if who == THEIRS else OURS]
-        storage.save("warm.txt", ContentFile(b"x"))
+        storage = storages[OURS]
+        _save(storages[who], "warm.txt")
         before = peak_memory()
-        content = Endless(size)
-        start = time.perf_counter()
-        if who == BOTO3:
-            storage.client.upload_fileobj(content, bucket, "large.bin")
+        processor, start = time.process_time(), time.perf_counter()
+        if who in (BARE, OBSTORE):
+            storages[who].put_file("large.bin", path)
+        elif who == BOTO3 and on_disk:
+            storage.client.upload_file(str(path), bucket, "large.bin")
         else:
-            storage.save("large.bin", File(content, "large.bin"))
-        seconds = time.perf_counter() - start
+            with path.open("rb") if on_disk else Endless(size) as content:
+                if who == BOTO3:
+                    storage.client.upload_fileobj(content, bucket, "large.bin")
+                else:
+                    storages[who].save("large.bin", File(content, "large.bin"))
+        seconds, spent = time.perf_counter() - start, time.process_time() - processor
         grown = peak_memory() - before
         assert storage.size("large.bin") == size  # noqa: S101
-    return {"mib_per_s": size / MEGABYTE / seconds, "grown_mib": grown / MEGABYTE}
+    return {
+        "mib_per_s": size / MEGABYTE / seconds,
+        "cpu_s": spent,
+        "grown_mib": grown / MEGABYTE,
+    }
+
+
+def _write_file(path: Path, size: int) -> None:
+    block = os.urandom(MEGABYTE)
+    with path.open("wb") as file:
+        for _ in range(size // MEGABYTE):
+            file.write(block)

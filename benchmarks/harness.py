@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import platform
@@ -123,7 +124,8 @@ def load_now() -> float:
 
 def describe_machine() -> Dict[str, Any]:
     """Return what the figures depend on, so that they can be judged later."""
-    packages = ("Django", "boto3", "botocore", "django-storages")
+    packages = ["Django", "boto3", "botocore", "django-storages"]
+    packages += ["obstore"] if importlib.util.find_spec("obstore") else []
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -147,19 +149,17 @@ def format_ratio(theirs: Any, ours: Any) -> str:
 def render_table(rows: List[Row]) -> str:
     """Return a table with a line per case and measure, and a column and ratio per contender."""
     others = [name for name in contenders_of(rows) if name != OURS]
-    header = ["case", "measure", OURS]
-    for other in others:
-        header += [other, "ratio"]
+    # Ratios first: they tell more than times, which are those of one machine.
+    header = ["case", "measure", *(f"{other} / ours" for other in others), OURS, *others]
     lines = [header]
     for case in cases_of(rows):
         ours = find_row(rows, case, OURS)
         present = [row for row in rows if row["case"] == case]
         for measure in measures_of(present):
-            line = [case, measure, format_number(ours.get(measure))]
-            for other in others:
-                theirs = find_row(rows, case, other).get(measure)
-                line += [format_number(theirs), format_ratio(theirs, ours.get(measure))]
-            lines.append(line)
+            known = [find_row(rows, case, other).get(measure) for other in others]
+            ratios = [format_ratio(value, ours.get(measure)) for value in known]
+            numbers = [format_number(value) for value in (ours.get(measure), *known)]
+            lines.append([case, measure, *ratios, *numbers])
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     text = []
     for number, line in enumerate(lines):

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List
 
-from benchmarks import BOTO3, THEIRS
+from benchmarks import BOTO3, OBSTORE, OURS, THEIRS
 from benchmarks.measures import (
     MEASURES,
     Row,
@@ -27,7 +27,12 @@ RECORDS = DOCS / "benchmarks"
 PAGE = DOCS / "measured.md"
 
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+_SLOWER = re.compile(r"(<!-- slower -->\n).*?(<!-- end slower -->\n)", re.DOTALL)
 _MISSING = "-"
+
+LIBRARIES = (THEIRS, BOTO3, OBSTORE)
+#: Up to this factor, two figures are the same: they differ by as much from run to run.
+TOLERANCE = 1.05
 
 
 def read_records() -> Dict[str, Dict[str, Any]]:
@@ -38,7 +43,43 @@ def read_records() -> Dict[str, Dict[str, Any]]:
 
 def fill(page: str, records: Dict[str, Dict[str, Any]]) -> str:
     """Return the page with the figures of the records in their places."""
+    worse = "\n".join(["", *slower(records), "", ""])
+    page = _SLOWER.sub(lambda place: f"{place[1]}{worse}{place[2]}", page)
     return _PLACE.sub(lambda place: f"{place[1]}{_section(place[2], records)}{place[3]}", page)
+
+
+def slower(records: Dict[str, Dict[str, Any]]) -> List[str]:
+    """Return the table of what another library does better, by how much, worst first.
+
+    Bare HTTP is left out: it is the floor, not a library.
+    """
+    found = []
+    for subject, record in records.items():
+        rows = record["rows"]
+        for case in cases_of(rows):
+            ours = find_row(rows, case, OURS)
+            for measure in ours:
+                better = MEASURES[measure].better if measure in MEASURES else ""
+                others = [(find_row(rows, case, who).get(measure), who) for who in LIBRARIES]
+                known = [(value, who) for value, who in others if value is not None]
+                if not better or not known:
+                    continue
+                value, who = min(known) if better == "less" else max(known)
+                low, high = sorted((value, ours[measure]))
+                if value != (low if better == "less" else high) or high <= low * TOLERANCE:
+                    continue
+                ratio = high / low if low else float("inf")
+                found.append((ratio, subject, case, MEASURES[measure], ours[measure], who, value))
+    if not found:
+        return ["Nothing."]
+    lines = ["| | | | smart-storages | the best | |", "|---|---|---|---:|---:|---:|"]
+    for ratio, subject, case, measure, mine, who, value in sorted(found, key=lambda row: -row[0]):
+        best = f"{format_number(value)} ({who})"
+        worse = f"{ratio:.2f}x" if ratio != float("inf") else "-"
+        lines.append(
+            f"| {subject} | {case} | {measure.label} | {format_number(mine)} | {best} | {worse} |"
+        )
+    return lines
 
 
 def subjects_of(page: str) -> List[str]:

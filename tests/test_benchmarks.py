@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import BOTO3, OURS, THEIRS, bench_routing, measures, page, plots
+from benchmarks import BARE, BOTO3, OURS, THEIRS, bench_routing, measures, page, plots
 from benchmarks import __main__ as program
 from benchmarks.harness import Context, render_table
 from benchmarks.measures import format_number
@@ -42,8 +42,8 @@ def test_rows_of_one_case_stand_side_by_side_with_their_ratio() -> None:
         {"case": "many", "who": OURS, "time_ms": 0.0, "note": "ours alone"},
     ]
     lines = [line.split() for line in render_table(rows).splitlines()]
-    assert lines[0] == ["case", "measure", OURS, THEIRS, "ratio"]
-    assert lines[2] == ["read", "time_ms", "10.0", "30.0", "3.00x"]
+    assert lines[0] == ["case", "measure", THEIRS, "/", "ours", OURS, THEIRS]
+    assert lines[2] == ["read", "time_ms", "3.00x", "10.0", "30.0"]
     assert lines[3] == ["many", "time_ms", "0", "-"]
     assert lines[4] == ["*", "many,", f"{OURS}:", "ours", "alone"]
 
@@ -128,7 +128,7 @@ def test_the_page_of_figures_says_what_the_records_say() -> None:
         assert f"(benchmarks/{subject}.svg)" in text
         assert str(record["machine"]["load_at_start"]) in page.describe(record)
     # Outside of the places no figure is typed, but for the wait that all have.
-    typed = re.sub(r"<!-- figures.*?<!-- end -->", "", text, flags=re.DOTALL)
+    typed = re.sub(r"<!-- (figures|slower).*?<!-- end( slower)? -->", "", text, flags=re.DOTALL)
     assert set(re.findall(r"(?<![\w/])\d[\d.,]*", typed)) <= {"20"}
 
 
@@ -137,6 +137,21 @@ def test_a_figure_that_changes_changes_the_page() -> None:
     changed = json.loads(json.dumps(RECORDS))
     changed["urls"]["rows"][0]["time_us"] *= 2
     assert page.fill(text, changed) != text
+
+
+def test_the_page_begins_with_what_another_library_does_better() -> None:
+    rows = [
+        {"case": "read", "who": OURS, "time_ms": 2.0, "mb_per_s": 7.0, "queries": 9},
+        {"case": "read", "who": THEIRS, "time_ms": 1.0, "mb_per_s": 6.0, "queries": 1},
+        {"case": "read", "who": BOTO3, "time_ms": 0.5, "mb_per_s": 7.3},
+        {"case": "read", "who": BARE, "time_ms": 0.1, "mb_per_s": 99.0},
+    ]
+    assert page.slower({"reading": {"rows": rows}})[2:] == [
+        "| reading | read | time, ms | 2 | 0.5 (boto3) | 4.00x |"
+    ]
+    assert page.slower({"reading": {"rows": rows[:1]}}) == ["Nothing."]
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert "\n".join(page.slower(RECORDS)) in text
 
 
 def test_boto3_has_a_column_and_the_best_is_bold_whoever_it_is() -> None:

@@ -222,6 +222,53 @@ class TestContent:
         assert methods(requests) == ["PUT", "PUT"]
         assert s3_bucket.get(name) == bytes(20 * MIB)
 
+    @pytest.mark.parametrize("overwrite", [True, False])
+    @pytest.mark.parametrize("threshold", [5 * MIB, 64 * MIB])
+    def test_a_file_on_disk_is_sent_from_there(
+        self, s3_bucket, make_storage, tmp_path, overwrite, threshold
+    ):
+        content = bytes(range(256)) * 4096 * 17 + b"end"
+        path = tmp_path / "film.bin"
+        path.write_bytes(content)
+        transfer = TransferConfig(multipart_threshold=threshold, multipart_chunksize=5 * MIB)
+        s3_bucket.put("a.bin", b"first")
+        options = [{}, {"client_config": Config(s3={"payload_signing_enabled": False})}]
+        for chosen in options:
+            storage = make_storage(transfer_config=transfer, file_overwrite=overwrite, **chosen)
+            with path.open("rb") as file:
+                name = storage.save("a.bin", File(file))
+                assert file.read() == b""  # as after every other save
+            assert s3_bucket.get(name) == content
+            assert (name == "a.bin") is overwrite
+        assert s3_bucket.open_uploads() == []
+
+    def test_a_client_that_sends_itself_sends_a_file_on_disk_too(
+        self, s3_bucket, make_storage, tmp_path
+    ):
+        path = tmp_path / "film.bin"
+        path.write_bytes(bytes(17 * MIB) + b"end")
+        storage = make_storage()
+        storage.client.meta.events.register("before-call.s3.UploadPart", lambda **_: None)
+        with path.open("rb") as file:
+            storage.save("a.bin", File(file))
+        assert s3_bucket.get("a.bin") == bytes(17 * MIB) + b"end"
+
+    def test_a_file_that_becomes_shorter_while_it_is_sent_is_not_stored(
+        self, s3_bucket, make_storage, tmp_path, monkeypatch
+    ):
+        path = tmp_path / "log.bin"
+        path.write_bytes(bytes(17 * MIB))
+        storage = make_storage(transfer_config=SMALL_PARTS)
+        for threshold in (5 * MIB, 64 * MIB):
+            path.write_bytes(bytes(17 * MIB))
+            storage.transfer_config = TransferConfig(multipart_threshold=threshold)
+            with path.open("rb+") as file:
+                source, _ = storage._make_source(File(file), {"ContentType": "a/b"})
+                file.truncate(6 * MIB)
+                with pytest.raises(EOFError, match="became shorter"):
+                    storage._put("a.bin", source, {}, overwrite=True)
+        assert s3_bucket.keys() == s3_bucket.open_uploads() == []
+
     def test_a_stream_without_data_is_refused_rather_than_cut(self, s3_bucket, make_storage):
         class NotYet(Unseekable):
             def read(self, size=-1):

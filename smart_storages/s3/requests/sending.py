@@ -25,15 +25,15 @@ from botocore.serialize import create_serializer
 
 from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
 from smart_storages.s3.errors.results import lacks_result, missing_result_error
+from smart_storages.s3.requests.bodies import Body, pieces_of
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
-    Body,
     NotCarriedError,
     Response,
     exchange,
     is_one_line,
-    size_of,
 )
+from smart_storages.s3.requests.operations import operation_of
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
 from smart_storages.s3.signing.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
 
@@ -44,7 +44,6 @@ _parser = create_parser("rest-xml")
 
 _FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
 _MAX_ANSWER = 8 * 1024**2
-_PIECE = 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
 _UNSUPPORTED = ("Checksum", "ContentLength", "CopySource", "SSECustomer")
@@ -141,36 +140,37 @@ def _serialize(
     client: Any, operation: str, route: BucketRoute, params: Dict[str, Any], body: Optional[Body]
 ) -> Optional[_SerializedRequest]:
     """Return the request, ``None`` if it must go to the client, whose errors explain mistakes."""
-    model = client.meta.service_model.operation_model(operation)
-    if not params.keys() <= model.input_shape.members.keys() or not params.get("Key", True):
+    known = operation_of(client, operation)
+    if not params.keys() <= known.members or not params.get("Key", True):
         return None
+    content: Any = b""
+    made = known.serialize(params)
+    if made is None:
+        try:
+            by_botocore = _serializer.serialize_to_request(params, known.model)
+            made = by_botocore["headers"], by_botocore["query_string"]
+            content = by_botocore["body"]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
     try:
-        made = _serializer.serialize_to_request(params, model)
-        headers = {name: value.strip() for name, value in made["headers"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError):
+        headers = {name: value.strip() for name, value in made[0].items()}
+    except AttributeError:
         return None
     if not all(text.isascii() and is_one_line(text) for pair in headers.items() for text in pair):
         return None
     # The path is not taken from the serializer: botocore removes the bucket from its URI templates.
-    _, _, subresource = made["url_path"].partition("?")
     key = quote(params.get("Key", ""), safe="/~")
-    query = {**({subresource: ""} if subresource else {}), **made["query_string"]}
+    query = {**({known.subresource: ""} if known.subresource else {}), **made[1]}
     pairs = sorted((_quote(name), _quote(str(value))) for name, value in query.items())
     return _SerializedRequest(
         operation=operation,
-        method=made["method"],
+        method=known.method,
         path=f"{route.before_key}{key}" if key else route.before_key.rstrip("/") or "/",
         query="&".join(f"{name}={value}" for name, value in pairs),
         headers=headers,
-        body=_choose_body(made, body),
+        # A POST needs a Content-Length even when it is empty.
+        body=body if body is not None else content or (b"" if known.method == "POST" else None),
     )
-
-
-def _choose_body(made: Dict[str, Any], body: Optional[Body]) -> Optional[Body]:
-    if body is not None:
-        return body
-    # A POST needs a Content-Length even when it is empty.
-    return made["body"] or (b"" if made["method"] == "POST" else None)
 
 
 def _quote(text: str) -> str:
@@ -247,7 +247,7 @@ def _protect(
     is_signed = chosen if chosen is not None else not route.is_secure
     if checksum == "CRC32":
         total = 0
-        for piece in _pieces(request.body):
+        for piece in pieces_of(request.body):
             total = zlib.crc32(piece, total)
         headers["x-amz-checksum-crc32"] = b64encode(total.to_bytes(4, "big")).decode("ascii")
         headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
@@ -263,31 +263,28 @@ def _protect(
 
 
 def _digest(digest: Any, body: Body) -> Any:
-    for piece in _pieces(body):
+    for piece in pieces_of(body):
         digest.update(piece)
     return digest
-
-
-def _pieces(body: Body) -> Any:
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return (body,)
-    size_of(body)  # rewinds it
-    return iter(lambda: body.read(_PIECE), b"")
 
 
 def _parse(
     client: Any, operation: str, response: Any, text: bytes, retries: int
 ) -> Tuple[Dict[str, Any], bool]:
     """Return an answer as boto3's dict, and whether it is an error."""
-    model = client.meta.service_model.operation_model(operation)
+    known = operation_of(client, operation)
     status = response.status
     if status < _FIRST_REDIRECT and _is_error_document(text):
         # S3 may fail after it has sent a status of 200; botocore treats this as a 500 as well.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         status = 500
-    received = {"status_code": status, "headers": HeadersDict(response.headers), "body": text}
+    is_plain = status < _FIRST_REDIRECT and not text
+    answer = known.parse(status, response.headers) if is_plain else None
     try:
-        answer: Dict[str, Any] = _parser.parse(received, model.output_shape)
+        if answer is None:
+            headers = HeadersDict(response.headers)
+            received = {"status_code": status, "headers": headers, "body": text}
+            answer = dict(_parser.parse(received, known.model.output_shape))
     except ValueError:  # a header that is no number or date: nothing in it can be relied on
         answer = {"ResponseMetadata": {"HTTPHeaders": response.headers}}
         answer["Error"] = missing_result_error(operation)

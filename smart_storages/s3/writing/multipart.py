@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
+from smart_storages.s3.requests.bodies import Body, size_of
 from smart_storages.s3.requests.sending import send
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.claims import Claim
@@ -86,13 +87,16 @@ class MultipartUpload:
 
     # The three steps
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: Body) -> None:
         """Send the next part; wait while all workers are busy.
+
+        Args:
+            data: Bytes, or a slice of a file.
 
         Raises:
             S3Error: this part, or an earlier one, was refused or did not arrive.
         """
-        self._next(len(data), lambda number: self._upload_part(number, data))
+        self._next(size_of(data), lambda number: self._upload_part(number, data))
 
     def copy(self, size: int, **parameters: Any) -> None:
         """Let the server copy the next part from another object; wait as :meth:`send` does.
@@ -222,7 +226,7 @@ class MultipartUpload:
             del make_part  # it keeps the bytes of the part in memory
             self._slots.release()
 
-    def _upload_part(self, number: int, data: bytes) -> Dict[str, Any]:
+    def _upload_part(self, number: int, data: Body) -> Dict[str, Any]:
         client = self._target.client
         params = accepted(client, "UploadPart", self._params)
         params.pop("ChecksumAlgorithm", None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from typing import IO, Any, Dict, Optional, Union
+from typing import Any, Dict, Optional
 
 from smart_storages.exceptions import ObjectExistsError, PreconditionFailedError, S3Error
 from smart_storages.s3.errors.results import MISSING_RESULT
-from smart_storages.s3.requests.exchange import size_of
+from smart_storages.s3.requests.bodies import Body, size_of
 from smart_storages.s3.requests.sending import send
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.parameters import (
@@ -32,8 +32,6 @@ __all__ = [
     "taken_error",
 ]
 
-_Body = Union[bytes, IO[bytes]]
-
 #: S3's error code for "another request is changing this object".
 CONFLICT = "ConditionalRequestConflict"
 
@@ -44,7 +42,7 @@ _CONDITION_CODES = ("PreconditionFailed", "412", CONFLICT, "NotImplemented")
 
 
 def put_body(
-    target: Target, key: str, body: _Body, params: Dict[str, Any], *, overwrite: bool
+    target: Target, key: str, body: Body, params: Dict[str, Any], *, overwrite: bool
 ) -> Written:
     """Write an object with one PUT; the arguments are those of :func:`.writer.put`."""
     if overwrite:
@@ -57,7 +55,7 @@ def put_body(
 
 
 def put_new(
-    target: Target, key: str, body: _Body, params: Dict[str, Any], token: Optional[str] = None
+    target: Target, key: str, body: Body, params: Dict[str, Any], token: Optional[str] = None
 ) -> Written:
     """Write an object in one request, on the condition that its key is free.
 
@@ -96,7 +94,7 @@ def put_new(
     raise conflict_error(target, key)
 
 
-def _put_once(target: Target, key: str, body: _Body, params: Dict[str, Any]) -> Written:
+def _put_once(target: Target, key: str, body: Body, params: Dict[str, Any]) -> Written:
     others = {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
     checksum = checksum_for(target, params.get("ChecksumAlgorithm"))
     size = size_of(body)

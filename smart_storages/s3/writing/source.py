@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from typing import IO, Any, Iterator, Optional, Union
+from typing import IO, Any, Iterator, Optional, Tuple, Union
+
+from smart_storages.s3.requests.bodies import Body, FileSlice, find_file
 
 __all__ = ["Source", "part_size", "read_exactly"]
 
@@ -20,6 +22,12 @@ MIN_PART = 5 * 1024**2
 #: size of parts doubles after each 1,000: starting at 8 MiB, they are enough for 8 TiB.
 _PARTS_BEFORE_GROWTH = 1_000
 
+#: A file on disk is sent from there, so the size of its parts costs no memory. Fewer and bigger
+#: parts cost the server less; more than these keep all connections busy to the end.
+_PARTS_OF_FILE = 32
+_LARGEST_PART_OF_FILE = 64 * 1024**2
+_MOST_PARTS = 10_000
+
 
 def part_size(number: int, first: int) -> int:
     """Return how many bytes a part of a multipart upload has.
@@ -33,6 +41,21 @@ def part_size(number: int, first: int) -> int:
         (8388608, 33554432)
     """
     return max(first, MIN_PART) << number // _PARTS_BEFORE_GROWTH
+
+
+def part_size_of_file(size: int, first: int) -> int:
+    """Return how many bytes each part of a file on disk has, whose size is known.
+
+    Args:
+        size: Size of the file in bytes.
+        first: Smallest size of a part; raised to the smallest size that S3 allows.
+
+    Example:
+        >>> part_size_of_file(1024**3, 8 * 1024**2)
+        33554432
+    """
+    least = max(first, MIN_PART, -(-size // _MOST_PARTS))
+    return max(least, min(size // _PARTS_OF_FILE, _LARGEST_PART_OF_FILE))
 
 
 def read_exactly(content: Any, size: int) -> bytes:
@@ -59,7 +82,8 @@ class Source:
     """Content to be written to S3.
 
     Its beginning is read at once, to find out whether one request is enough. The rest is read part
-    by part, by the thread that iterates over the parts.
+    by part, by the thread that iterates over the parts. Of a large file on disk nothing is read:
+    its parts are read by the threads that send them.
 
     Args:
         content: Anything whose ``read(size)`` returns bytes. It is read from its current position,
@@ -78,7 +102,13 @@ class Source:
         self._start = _tell(content)
         self._spool: Optional[IO[bytes]] = None
         self._consumed = False
-        self.head: Union[bytes, IO[bytes]]
+        self.head: Union[bytes, IO[bytes], FileSlice]
+        self._file = self._find_file(limit)
+        if self._file is not None:
+            descriptor, start, size = self._file
+            self.head = FileSlice(descriptor, start, size)
+            self.is_whole = size <= limit
+            return
         if limit <= _IN_MEMORY:
             self.head = read_exactly(content, limit)
             size = len(self.head)
@@ -88,13 +118,27 @@ class Source:
         #: Whether all of the content is in ``head``.
         self.is_whole = not self._peeked
 
-    def parts(self, size: int, *, repeatable: bool) -> Iterator[bytes]:
+    def _find_file(self, limit: int) -> Optional[Tuple[int, int, int]]:
+        found = find_file(self._content) if self._start is not None else None
+        if found is None:
+            return None
+        descriptor, end = found
+        size = end - (self._start or 0)
+        if size <= min(limit, _IN_MEMORY):
+            return None
+        self._content.seek(end)  # as if it had been read
+        return descriptor, self._start or 0, size
+
+    def parts(self, size: int, *, repeatable: bool) -> Iterator[Body]:
         """Yield the content in parts for a multipart upload.
 
         Args:
             size: Size of a part in bytes; raised to the smallest size that S3 allows.
             repeatable: Whether this method may be called again; ``False`` saves memory.
         """
+        if self._file is not None:
+            yield from self._parts_of_file(size)
+            return
         reader = self._reader(repeatable=repeatable)
         for number in itertools.count():
             part = read_exactly(reader, part_size(number, size))
@@ -102,6 +146,18 @@ class Source:
                 return
             yield part
             del part  # so that it does not stay in memory while the next one is read
+
+    def _parts_of_file(self, size: int) -> Iterator[FileSlice]:
+        assert self._file is not None  # noqa: S101 - for the type checker
+        descriptor, start, whole = self._file
+        step = part_size_of_file(whole, size)
+        for at in range(0, whole, step):
+            yield FileSlice(descriptor, start + at, min(step, whole - at))
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the parts are read from a file on disk, and take no memory."""
+        return self._file is not None
 
     @property
     def is_repeatable(self) -> bool:

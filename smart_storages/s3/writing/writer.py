@@ -82,8 +82,9 @@ def _put_source(
         return put_body(target, key, source.head, params, overwrite=overwrite)
     if not overwrite:
         _refuse_early(target, key, params)
+    workers = count_workers(transfer, in_memory=not source.is_on_disk)
     for _ in range(CONFLICT_TRIES):
-        upload = MultipartUpload(target, key, params, workers=count_workers(transfer))
+        upload = MultipartUpload(target, key, params, workers=workers)
         try:
             for part in source.parts(transfer.multipart_chunksize, repeatable=not overwrite):
                 upload.send(part)
@@ -98,12 +99,20 @@ def _put_source(
     raise conflict_error(target, key)
 
 
-def count_workers(transfer: TransferConfig) -> int:
-    """Return how many parts may be sent at once: as configured, within the memory limit."""
+def count_workers(transfer: TransferConfig, *, in_memory: bool = True) -> int:
+    """Return how many parts may be sent at once.
+
+    Args:
+        transfer: What is configured.
+        in_memory: Whether parts are held in memory, whose limit then applies as well.
+    """
     if not transfer.use_threads:
         return 1
+    configured = max(1, int(transfer.max_request_concurrency))
+    if not in_memory:
+        return configured
     room = _BUFFER // max(transfer.multipart_chunksize, MIN_PART) - 1
-    return max(1, min(int(transfer.max_request_concurrency), room))
+    return max(1, min(configured, room))
 
 
 def _refuse_early(target: Target, key: str, params: Dict[str, Any]) -> None:

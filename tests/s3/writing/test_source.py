@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smart_storages.s3.requests.bodies import FileSlice
 from smart_storages.s3.writing import source as module
-from smart_storages.s3.writing.source import Source, read_exactly
+from smart_storages.s3.writing.source import Source, part_size_of_file, read_exactly
 
 
 class Dripping:
@@ -76,3 +77,34 @@ def test_parts_grow_so_that_ten_thousand_are_enough(monkeypatch):
     monkeypatch.setattr(module, "_PARTS_BEFORE_GROWTH", 2)
     source = Source(io.BytesIO(bytes(20)), limit=1)
     assert [len(part) for part in source.parts(1, repeatable=False)] == [1, 1, 2, 2, 4, 4, 6]
+
+
+@given(start=st.integers(0, 300), part=st.integers(1, 120), limit=st.integers(0, 400))
+def test_a_file_on_disk_is_sent_from_there_part_by_part(tmp_path_factory, start, part, limit):
+    content = bytes(range(256)) + bytes(44)
+    path = tmp_path_factory.getbasetemp() / "source.bin"
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch, path.open("rb") as file:
+        patch.setattr(module, "MIN_PART", 1)
+        patch.setattr(module, "_IN_MEMORY", 0)
+        file.seek(start)
+        source = Source(file, limit)
+        assert source.is_whole is (len(content) - start <= limit)
+        assert source.is_on_disk is (start < len(content))
+        assert file.read() == b""
+        if source.is_on_disk:
+            assert source.head.read() == content[start:]
+            for _ in range(2):
+                parts = list(source.parts(part, repeatable=False))
+                assert {type(one) for one in parts} == {FileSlice}
+                assert b"".join(one.read() for one in parts) == content[start:]
+        source.close()
+        assert not file.closed
+
+
+@given(st.integers(1, 5 * 1024**4), st.integers(1, 1024**3))
+def test_a_file_on_disk_has_parts_that_s3_takes(size, chosen):
+    step = part_size_of_file(size, chosen)
+    assert step >= max(chosen, module.MIN_PART)
+    assert -(-size // step) <= 10_000
+    assert step <= max(chosen, 64 * 1024**2, -(-size // 10_000))
