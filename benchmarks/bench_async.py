@@ -8,16 +8,24 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from benchmarks import BOTO3, OURS, THEIRS
+from benchmarks import BOTO3, OURS, THEIRS, async_ways
 from benchmarks.bench_reading import describe, make_storage
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
+    from tests.servers import S3Server
 
-TITLE = "500 reads at once on one event loop"
+TITLE = "Thousands of requests at once on one event loop"
 
 SIZE = 64 * 1024
 PAUSE = 0.005
+LATENCY = 0.02
+MANY = (
+    ("read", 2_000, 4 * async_ways.KIB),
+    ("read", 2_000, 64 * async_ways.KIB),
+    ("save", 200, async_ways.MIB),
+    ("save", 200, 16 * async_ways.MIB),
+)
 
 
 def run(context: Context) -> List[Row]:
@@ -31,6 +39,32 @@ def run(context: Context) -> List[Row]:
             read_at_once, who=who, server=describe(server), bucket=bucket, reads=reads
         )
         rows.append({"case": f"{reads} reads of 64 KiB", "who": who, **outcome})
+    for latency in (0.0, LATENCY):
+        rows += _measure_many(context, server, latency)
+    return rows
+
+
+def _measure_many(context: Context, server: S3Server, latency: float) -> List[Row]:
+    rows: List[Row] = []
+    away = f", {latency * 1000:.0f} ms away" if latency else ""
+    for work, number, size in MANY:
+        count = number // 20 if context.quick else number
+        text = f"{size // 1024} KiB" if size < async_ways.MIB else f"{size // async_ways.MIB} MiB"
+        bucket = server.create_bucket()
+        server.client().put_object(Bucket=bucket, Key="a.bin", Body=b"x" * size)
+        for who, python in async_ways.contenders():
+            where = describe(server, context.proxy(server, latency).endpoint_url if latency else "")
+            outcome = context.measure(
+                async_ways.many,
+                python,
+                who=who,
+                server=where,
+                bucket=bucket,
+                work=work,
+                number=count,
+                size=size,
+            )
+            rows.append({"case": f"{count:,} {work}s of {text}{away}", "who": who, **outcome})
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from functools import lru_cache, partial
@@ -10,11 +11,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from benchmarks import BOTO3, OURS, THEIRS
+from benchmarks.bench_reading import describe, make_storage
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
 
-TITLE = "First use of many storages, their construction, and the import"
+TITLE = "First use of many storages, their construction, the import, and the first request"
 
 IMPORTS = {OURS: "smart_storages.storages", THEIRS: "storages.backends.s3boto3", BOTO3: "boto3"}
 MEGABYTE = 1024 * 1024
@@ -47,6 +49,13 @@ def run(context: Context) -> List[Row]:
         add("construct one storage", who, construct, number=200 if context.quick else 2_000)
     for who in IMPORTS:
         add("import", who, import_it)
+    server = context.best_server()
+    bucket = server.create_bucket()
+    server.client().put_object(Bucket=bucket, Key="a.bin", Body=b"x" * 4096)
+    for operation in ("exists", "read", "save"):
+        for who in (OURS, THEIRS, BOTO3):
+            where = {"server": describe(server), "bucket": bucket, "operation": operation}
+            add(f"first request of a process: {operation}", who, first_request, **where)
     return rows
 
 
@@ -235,6 +244,41 @@ def construct(who: str, number: int) -> Row:
     return {"construct_us": (time.perf_counter() - started) / number * 1e6}
 
 
+def first_request(who: str, server: Dict[str, str], bucket: str, operation: str) -> Row:
+    """Send one request in a process that has imported its library, and made no client yet."""
+    import boto3
+    from django.core.files.base import ContentFile
+
+    sys.dont_write_bytecode = False  # as in import_it
+    storage = make_storage(who, server, bucket)
+    started, processor = time.perf_counter(), time.process_time()
+    if who == BOTO3:
+        client = boto3.client(
+            "s3",
+            aws_access_key_id=server["access_key"],
+            aws_secret_access_key=server["secret_key"],
+            region_name=server["region_name"],
+            endpoint_url=server["endpoint_url"],
+        )
+        if operation == "exists":
+            client.head_object(Bucket=bucket, Key="a.bin")
+        elif operation == "read":
+            client.get_object(Bucket=bucket, Key="a.bin")["Body"].read()
+        else:
+            client.put_object(Bucket=bucket, Key="b.bin", Body=b"x" * 4096)
+    elif operation == "exists":
+        storage.exists("a.bin")
+    elif operation == "read":
+        with storage.open("a.bin") as file:
+            file.read()
+    else:
+        storage.save("b.bin", ContentFile(b"x" * 4096))
+    return {
+        "first_ms": (time.perf_counter() - started) * 1000,
+        "first_cpu_ms": (time.process_time() - processor) * 1000,
+    }
+
+
 def import_it(who: str) -> Row:
     """Import the module with the storage class, in a process that has already loaded Django."""
     import importlib
@@ -243,6 +287,8 @@ def import_it(who: str) -> Row:
     from psutil import Process
 
     settings.configure()
+    # pip compiles what it installs; a checkout is compiled in the first of the repeated processes.
+    sys.dont_write_bytecode = False
     process = Process()
     memory = process.memory_info().rss
     started = time.perf_counter()

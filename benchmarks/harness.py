@@ -49,15 +49,18 @@ class Context:
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
 
-    def measure(self, function: Callable[..., Row], **arguments: Any) -> Row:
+    def measure(
+        self, function: Callable[..., Row], python: str = sys.executable, **arguments: Any
+    ) -> Row:
         """Call ``function`` in fresh processes and return the median of each number it returns.
 
         Args:
             function: A function at the top level of a module whose imports are cheap, because they
                 are part of the process that is measured.
+            python: The Python that runs it.
             arguments: Its arguments, as values that JSON can represent.
         """
-        outcomes = [self._in_process(function, arguments) for _ in range(self.repeat)]
+        outcomes = [self._in_process(function, python, arguments) for _ in range(self.repeat)]
         return {
             name: statistics.median(outcome[name] for outcome in outcomes)
             if isinstance(value, (int, float))
@@ -65,10 +68,12 @@ class Context:
             for name, value in outcomes[0].items()
         }
 
-    def _in_process(self, function: Callable[..., Row], arguments: Dict[str, Any]) -> Row:
+    def _in_process(
+        self, function: Callable[..., Row], python: str, arguments: Dict[str, Any]
+    ) -> Row:
         result = subprocess.run(
             [
-                sys.executable,
+                python,
                 "-m",
                 "benchmarks.child",
                 function.__module__,

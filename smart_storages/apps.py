@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import register
 
-from smart_storages.common.compat import FILES_TAG
+from smart_storages import config
+from smart_storages.checks import register_checks, register_on_demand
+from smart_storages.common.compat import HAS_STORAGES
 
 __all__ = ["SmartStoragesConfig"]
 
@@ -18,11 +19,14 @@ class SmartStoragesConfig(AppConfig):
     verbose_name = "Smart storages"
 
     def ready(self) -> None:
-        from smart_storages.checks import register_checks
-        from smart_storages.debug import adopt_reporter_filter, check_reporter_filter
-        from smart_storages.storages.lookup import adopt_storages_setting
-
+        # Nothing heavy is imported here: every process of the project comes past.
         register_checks()
-        register(check_reporter_filter, FILES_TAG)
-        adopt_reporter_filter()
-        adopt_storages_setting()
+        register_on_demand("smart_storages.debug", "check_reporter_filter")
+        config.adopt_reporter_filter(
+            "django.views.debug.SafeExceptionReporterFilter",
+            "smart_storages.debug.StorageExceptionReporterFilter",
+        )
+        if not HAS_STORAGES:  # goes with Django 4.1
+            from smart_storages.storages.lookup import adopt_storages_setting
+
+            adopt_storages_setting()

@@ -20,7 +20,7 @@ from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages.lookup import read_aliases
 
-__all__ = ["StorageExceptionReporterFilter", "adopt_reporter_filter", "check_reporter_filter"]
+__all__ = ["StorageExceptionReporterFilter", "check_reporter_filter"]
 
 _SAMPLE = {"https": "http://name:password@proxy.example:3128"}
 
@@ -44,14 +44,6 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
 
     hidden_settings = re.compile(
         f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$", re.IGNORECASE
-    )
-
-
-def adopt_reporter_filter() -> None:
-    """Make Django use our filter, unless the project sets one of its own."""
-    config.adopt_reporter_filter(
-        f"{SafeExceptionReporterFilter.__module__}.{SafeExceptionReporterFilter.__qualname__}",
-        f"{__name__}.{StorageExceptionReporterFilter.__qualname__}",
     )
 
 

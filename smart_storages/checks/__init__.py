@@ -7,17 +7,35 @@ checks. Every id is stable and documented in ``docs/checks.md``; a retired id is
 
 from __future__ import annotations
 
-from django.core.checks import register
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, List
+
+from django.core.checks import CheckMessage, register
 
 from smart_storages.common.compat import FILES_TAG
+from smart_storages.common.on_demand import importing_on_demand
 
-from .aliases import check_aliases
-from .buckets import check_buckets, check_storages
-from .connections import check_credentials, check_endpoints
-from .installation import check_installation, check_queue_app
-from .names import check_module_names, check_setting_names
-from .routing import check_routing
-from .tenants import check_tenant
+# A server that starts runs no check: only who runs them pays for their import.
+_NAMES_IN = {
+    "aliases": ["check_aliases"],
+    "buckets": ["check_buckets", "check_storages"],
+    "installation": ["check_installation", "check_queue_app"],
+    "connections": ["check_credentials", "check_endpoints"],
+    "names": ["check_module_names", "check_setting_names"],
+    "routing": ["check_routing"],
+    "tenants": ["check_tenant"],
+}
+
+if TYPE_CHECKING:
+    from .aliases import check_aliases
+    from .buckets import check_buckets, check_storages
+    from .connections import check_credentials, check_endpoints
+    from .installation import check_installation, check_queue_app
+    from .names import check_module_names, check_setting_names
+    from .routing import check_routing
+    from .tenants import check_tenant
+else:
+    __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
 __all__ = [
     "check_aliases",
@@ -37,17 +55,22 @@ __all__ = [
 
 def register_checks() -> None:
     """Register every check of this room with Django; the app does so when it is ready."""
-    for check in (
-        check_aliases,
-        check_buckets,
-        check_storages,
-        check_queue_app,
-        check_endpoints,
-        check_credentials,
-        check_installation,
-        check_module_names,
-        check_setting_names,
-        check_routing,
-        check_tenant,
-    ):
-        register(check, FILES_TAG)
+    for module, names in _NAMES_IN.items():
+        for name in names:
+            register_on_demand(f"{__name__}.{module}", name)
+
+
+def register_on_demand(module: str, name: str) -> None:
+    """Register a check that is imported when it runs.
+
+    Args:
+        module: Full name of its module.
+        name: Name of the function.
+    """
+
+    def check(**kwargs: Any) -> List[CheckMessage]:
+        found: List[CheckMessage] = getattr(import_module(module), name)(**kwargs)
+        return found
+
+    check.__name__ = name
+    register(check, FILES_TAG)

@@ -16,109 +16,65 @@ as ``***``, go out. This room may not know storages, nor the engine that the opt
 
 from __future__ import annotations
 
-from .merging import (
-    DEFAULT_KEYS as DEFAULT_KEYS,
-)
-from .merging import (
-    get_bucket_config,
-    get_default_bucket_config,
-    merge_options,
-)
-from .merging import (
-    get_upstream_options as get_upstream_options,
-)
-from .queue import (
-    QueueSettings as QueueSettings,
-)
-from .queue import (
-    get_queue_settings as get_queue_settings,
-)
-from .queue import (
-    get_tasks_backend as get_tasks_backend,
-)
-from .settings import (
-    DEFAULT_MAX_CLIENTS as DEFAULT_MAX_CLIENTS,
-)
-from .settings import (
-    DEFAULT_MODULE as DEFAULT_MODULE,
-)
-from .settings import (
-    FALLBACK_SETTING as FALLBACK_SETTING,
-)
-from .settings import (
-    LOCK_CACHE_SETTING as LOCK_CACHE_SETTING,
-)
-from .settings import (
-    MAX_CLIENTS_SETTING as MAX_CLIENTS_SETTING,
-)
-from .settings import (
-    METADATA_CACHE_SETTING as METADATA_CACHE_SETTING,
-)
-from .settings import (
-    STRICT_SETTING as STRICT_SETTING,
-)
-from .settings import (
-    TENANT_SETTING as TENANT_SETTING,
-)
-from .settings import (
-    adopt_reporter_filter as adopt_reporter_filter,
-)
-from .settings import (
-    adopt_storages_setting as adopt_storages_setting,
-)
-from .settings import (
-    find_key as find_key,
-)
-from .settings import (
-    get_buckets as get_buckets,
-)
-from .settings import (
-    get_fallback_backends as get_fallback_backends,
-)
-from .settings import (
-    get_lock_cache_alias as get_lock_cache_alias,
-)
-from .settings import (
-    get_max_clients as get_max_clients,
-)
-from .settings import (
-    get_metadata_cache_alias as get_metadata_cache_alias,
-)
-from .settings import (
-    get_middleware as get_middleware,
-)
-from .settings import (
-    get_module_entry as get_module_entry,
-)
-from .settings import (
-    get_reporter_filter as get_reporter_filter,
-)
-from .settings import (
-    get_setting_names as get_setting_names,
-)
-from .settings import (
-    get_storages as get_storages,
-)
-from .settings import (
-    get_tenant_function as get_tenant_function,
-)
-from .settings import (
-    get_upload_folder as get_upload_folder,
-)
-from .settings import (
-    has_entry as has_entry,
-)
-from .settings import (
-    is_strict as is_strict,
-)
-from .settings import (
-    iter_module_keys as iter_module_keys,
-)
-from .settings import (
-    keyed_digest as keyed_digest,
-)
-from .settings import (
-    uses_time_zones as uses_time_zones,
-)
+from typing import TYPE_CHECKING
+
+from smart_storages.common.on_demand import importing_on_demand
+
+_NAMES_IN = {
+    "merging": (
+        "DEFAULT_KEYS",
+        "get_bucket_config",
+        "get_default_bucket_config",
+        "get_upstream_options",
+        "merge_options",
+    ),
+    "queue": (
+        "QueueSettings",
+        "get_queue_settings",
+        "get_tasks_backend",
+    ),
+    "settings": (
+        "DEFAULT_MAX_CLIENTS",
+        "DEFAULT_MODULE",
+        "FALLBACK_SETTING",
+        "LOCK_CACHE_SETTING",
+        "MAX_CLIENTS_SETTING",
+        "METADATA_CACHE_SETTING",
+        "STRICT_SETTING",
+        "TENANT_SETTING",
+        "adopt_reporter_filter",
+        "adopt_storages_setting",
+        "find_key",
+        "get_buckets",
+        "get_fallback_backends",
+        "get_lock_cache_alias",
+        "get_max_clients",
+        "get_metadata_cache_alias",
+        "get_middleware",
+        "get_module_entry",
+        "get_reporter_filter",
+        "get_setting_names",
+        "get_storages",
+        "get_tenant_function",
+        "get_upload_folder",
+        "has_entry",
+        "is_strict",
+        "iter_module_keys",
+        "keyed_digest",
+        "uses_time_zones",
+    ),
+}
+
+if TYPE_CHECKING:
+    from . import deconstructed as deconstructed
+    from . import errors as errors
+    from . import options as options
+    from . import providers as providers
+    from .merging import *  # noqa: F403
+    from .merging import get_bucket_config, get_default_bucket_config, merge_options
+    from .queue import *  # noqa: F403
+    from .settings import *  # noqa: F403
+else:
+    __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
 __all__ = ["get_bucket_config", "get_default_bucket_config", "merge_options"]

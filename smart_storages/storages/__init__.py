@@ -7,9 +7,11 @@ storages, nor the queue.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from storages.backends.s3boto3 import S3Boto3Storage
 
-from smart_storages.storages.connecting import client_pool
+from smart_storages.common.on_demand import importing_on_demand
 from smart_storages.storages.ready_made import (
     DocumentStorage,
     MediaStorage,
@@ -18,6 +20,11 @@ from smart_storages.storages.ready_made import (
     StaticStorage,
 )
 from smart_storages.storages.smart import SmartS3Storage
+
+if TYPE_CHECKING:
+    from smart_storages.storages.shared_clients import client_pool
+else:
+    __getattr__ = importing_on_demand(__name__, {"shared_clients": ["client_pool"]})
 
 __all__ = [
     "DocumentStorage",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Mapping, Optional, Sequence
 
 from smart_storages import config
-from smart_storages.config.errors import Sources, raise_for_unknown_options, unknown_module_error
-from smart_storages.config.options import CREDENTIAL_OPTIONS, guard, known_options
-from smart_storages.config.problems import find_upstream_problems
 from smart_storages.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from smart_storages.config.errors import Sources
 
 __all__ = ["ConfiguringMixin"]
 
@@ -42,20 +42,20 @@ class ConfiguringMixin:
             return upstream
         owner = f"{type(self).__name__}.get_default_settings()"
         own = _complete_defaults(owner, self.get_default_settings(), upstream)
-        self._added_options = frozenset(own) - known_options()
+        self._added_options = frozenset(own) - config.options.known_options()
         return own
 
     def _refuse_unknown(self, options: Dict[str, Any]) -> None:
-        unknown = {*options} - known_options()
+        unknown = {*options} - config.options.known_options()
         if unknown and self._has_own_defaults():
             # An override may add options of its own.
             unknown -= {*self.get_default_settings()}
             options = {
                 name: each
                 for name, each in options.items()
-                if name in unknown or name in known_options()
+                if name in unknown or name in config.options.known_options()
             }
-        raise_for_unknown_options(type(self).__name__, options)
+        config.errors.raise_for_unknown_options(type(self).__name__, options)
 
     def _require_entry(self, bucket: Optional[str], named: Sequence[Mapping[str, Any]]) -> None:
         # A misspelt module name would send its files to the default bucket. If the storage itself
@@ -68,10 +68,10 @@ class ConfiguringMixin:
             return
         self._lacks_entry = True
         if config.is_strict():
-            raise unknown_module_error(self.module_name, bucket, config.get_buckets())
+            raise config.errors.unknown_module_error(self.module_name, bucket, config.get_buckets())
 
     def _describe_sources(self) -> Sources:
-        return Sources(
+        return config.errors.Sources(
             class_name=type(self).__name__,
             arguments=frozenset(self._options),
             defaults=frozenset(self._class_defaults),
@@ -84,7 +84,7 @@ class ConfiguringMixin:
     @classmethod
     def find_presets(cls) -> Dict[str, Any]:
         """Return the options that the class presets: its attributes with the name of an option."""
-        named = [name for name in known_options() if hasattr(cls, name)]
+        named = [name for name in config.options.known_options() if hasattr(cls, name)]
         return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
 
     @classmethod
@@ -122,13 +122,14 @@ def _complete_defaults(
     """
     if not isinstance(own, Mapping):
         raise ConfigurationError(f"{owner} must return a dict, not {type(own).__name__}.")
-    own = guard(own)  # a traceback shows the arguments
-    for problem in find_upstream_problems(own):
+    own = config.options.guard(own)  # a traceback shows the arguments
+    for problem in config.problems.find_upstream_problems(own):
         raise ConfigurationError(
             f"{owner}: the option {problem.key!r} {problem.message}. {problem.hint}"
         )
     options = {**upstream, **own}
-    named = {key for key in CREDENTIAL_OPTIONS if options.get(key) != upstream.get(key)}
+    credentials = config.options.CREDENTIAL_OPTIONS
+    named = {key for key in credentials if options.get(key) != upstream.get(key)}
     if named:
-        options.update(dict.fromkeys((CREDENTIAL_OPTIONS & {*options}) - named))
+        options.update(dict.fromkeys((credentials & {*options}) - named))
     return options

@@ -12,32 +12,30 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from django.utils.module_loading import import_string
 
-from smart_storages import config
+from smart_storages import config, s3
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
-from smart_storages.config.errors import (
-    BUCKETS_SETTING,
-    describe_missing_entry,
-    missing_bucket_error,
-)
-from smart_storages.config.providers import Provider, get_provider
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.clients.credentials import CredentialSource, identity_of, takes_argument
-from smart_storages.s3.clients.pool import ClientPool, Connection, freeze_client_config
-from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
     from mypy_boto3_s3.service_resource import Bucket
 
+    from smart_storages.config.providers import Provider
+    from smart_storages.s3.clients.credentials import CredentialSource
+    from smart_storages.s3.clients.pool import ClientPool, Connection
     from smart_storages.s3.signing.presigned_urls import UrlSigner
 
-__all__ = ["ConnectingMixin", "client_pool", "plain_config"]
+__all__ = ["ConnectingMixin", "plain_config"]
 
 logger = getLogger("smart_storages.config")
 
-#: The clients of every storage of this process.
-client_pool = ClientPool(limit=config.get_max_clients)
+
+def _client_pool() -> ClientPool:
+    # With the pool, a third of the engine would be imported where a storage is only declared.
+    from smart_storages.storages.shared_clients import client_pool
+
+    return client_pool
 
 
 @cache
@@ -60,11 +58,11 @@ def _warn_of_missing_entry(module_name: str, bucket_name: str) -> None:
         return
     _warned.add(module_name)
     known = config.get_buckets()
-    logger.warning("%s %s", *describe_missing_entry(module_name, bucket_name, known))
+    logger.warning("%s %s", *config.errors.describe_missing_entry(module_name, bucket_name, known))
 
 
 # A bucket with a dot does not fit the certificate of *.s3.amazonaws.com.
-_is_host_label = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]").fullmatch
+_HOST_LABEL = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 
 
 def _is_special(bucket: str) -> bool:
@@ -108,32 +106,32 @@ class ConnectingMixin:
             raise ConfigurationError(
                 f"This storage of module {self.module_name!r} was made with "
                 f"{', '.join(self._withheld)}, which migrations and pickles never contain. "
-                f"Set them in {BUCKETS_SETTING}[{self.module_name!r}] instead."
+                f"Set them in {config.errors.BUCKETS_SETTING}[{self.module_name!r}] instead."
             )
 
     def _raise_without_bucket(self) -> None:
         self._raise_for_problem()
         if not self.bucket_name:
             known = config.get_buckets() if self._lacks_entry else ()
-            raise missing_bucket_error(self.module_name, known)
+            raise config.errors.missing_bucket_error(self.module_name, known)
 
     @property
     def client(self) -> S3Client:
         """The S3 client of this storage's connection; safe to use from any thread."""
-        client: S3Client = self._from_pool(client_pool.client)
+        client: S3Client = self._from_pool(_client_pool().client)
         return client
 
     @property
     def connection(self) -> S3ServiceResource:
         """A boto3 resource, a new one for each caller: resources must not be shared."""
-        resource: S3ServiceResource = self._from_pool(client_pool.resource)
+        resource: S3ServiceResource = self._from_pool(_client_pool().resource)
         return resource
 
     @property
     def unsigned_connection(self) -> S3ServiceResource:
         """A boto3 resource that signs nothing, a new one for each caller."""
         resource: S3ServiceResource = self._from_pool(
-            lambda signed: client_pool.resource(replace(signed, signed=False))
+            lambda signed: _client_pool().resource(replace(signed, signed=False))
         )
         return resource
 
@@ -141,7 +139,7 @@ class ConnectingMixin:
     def bucket(self) -> Bucket:
         """A boto3 ``Bucket``, a new one for each caller."""
         bucket: Bucket = self._from_pool(
-            lambda connection: client_pool.bucket(connection, self.bucket_name)
+            lambda connection: _client_pool().bucket(connection, self.bucket_name)
         )
         return bucket
 
@@ -161,13 +159,14 @@ class ConnectingMixin:
     def get_pooled_signer(self, connection: Connection) -> UrlSigner:
         """Return the shared signer of this bucket for a connection; its errors name the module."""
         try:
-            return client_pool.signer(connection, self.bucket_name)
+            return _client_pool().signer(connection, self.bucket_name)
         except ConfigurationError as error:
             raise self._named(error) from error
 
     def _named(self, error: ConfigurationError) -> ConfigurationError:
         named = ConfigurationError(f"The module {self.module_name!r}: {error}")
-        return also_of_botocore(named, error)
+        also: ConfigurationError = s3.errors.botocore_kinds.also_of_botocore(named, error)
+        return also
 
     def _from_pool(self, take: Callable[[Connection], Any]) -> Any:
         connection = self.get_connection()
@@ -177,13 +176,13 @@ class ConnectingMixin:
             raise self._named(error) from error
 
     def _describe_connection(self) -> Connection:
-        return Connection(
+        return s3.clients.pool.Connection(
             credentials=self._describe_credentials(),
             region_name=self.region_name,
             endpoint_url=self.endpoint_url,
             use_ssl=self.use_ssl,
             verify=self.verify,
-            client_config=freeze_client_config(
+            client_config=s3.clients.pool.freeze_client_config(
                 self._provider_config(), self._option_config(), self.client_config
             ),
         )
@@ -200,10 +199,10 @@ class ConnectingMixin:
             what = type(supplier).__name__
             raise self._named(ConfigurationError(f"'credentials' must be a callable, not {what}."))
         try:
-            named = supplier is not None and takes_argument(supplier)
+            named = supplier is not None and s3.clients.credentials.takes_argument(supplier)
         except ConfigurationError as error:
             raise self._named(error) from error
-        return CredentialSource(
+        return s3.clients.credentials.CredentialSource(
             access_key=self.access_key,
             secret_key=self.secret_key,
             security_token=self.security_token,
@@ -222,8 +221,9 @@ class ConnectingMixin:
         """
         if self._identity is None:
             is_anonymous = getattr(self.client_config, "signature_version", None) is UNSIGNED
-            source = CredentialSource() if is_anonymous else self._describe_credentials()
-            names = ("nobody",) if is_anonymous else identity_of(source)
+            names: Tuple[str, ...] = ("nobody",)
+            if not is_anonymous:
+                names = s3.clients.credentials.identity_of(self._describe_credentials())
             self._identity = config.keyed_digest("asker", *names)
         return self._identity
 
@@ -249,14 +249,14 @@ class ConnectingMixin:
     @property
     def s3_provider(self) -> Provider:
         """What the server behind this storage does differently."""
-        return get_provider(self.provider, self.endpoint_url)
+        return config.providers.get_provider(self.provider, self.endpoint_url)
 
     def _provider_config(self) -> Config:
         row = self.s3_provider
         options: Dict[str, Any] = {}
         if row.addressing_style:
             options["s3"] = {"addressing_style": row.addressing_style}
-        elif row.name == "aws" and _is_host_label(self.bucket_name):
+        elif row.name == "aws" and re.fullmatch(_HOST_LABEL, self.bucket_name):
             # For URLs botocore would use the global host, which redirects to the bucket's region
             # while the bucket is new; a signed URL is not valid after a redirect.
             options["s3"] = {"addressing_style": "virtual"}

@@ -8,7 +8,7 @@ from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
 
-from smart_storages.config.options import guard_parameters
+from smart_storages import config, s3
 from smart_storages.exceptions import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -18,15 +18,13 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
 )
-from smart_storages.s3 import bulk
-from smart_storages.s3.copying import copy_object, stream_object
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.target import Target
-from smart_storages.s3.writing.parameters import WRITE_ID, has_token, head
 from smart_storages.storages.writing import is_one_of_many
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
+
+    from smart_storages.s3.stat import Stat
+    from smart_storages.s3.target import Target
 else:
     _Base = object
 
@@ -48,17 +46,17 @@ _OUT_OF_SIGHT = (
 
 def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
     """Return whether a copy with a token is another object than its source; raise if unknown."""
-    if has_token(target, key, target.read_parameters, token) is None:
+    if s3.writing.parameters.has_token(target, key, target.read_parameters, token) is None:
         raise S3Error(
             "The copy could not be checked, so it may have replaced the file itself. Look at both "
             "before you delete one.",
             **target.places(key),
         )
     try:
-        found = head(source, key)
+        found = s3.writing.parameters.head(source, key)
     except ObjectNotFoundError:  # deleted meanwhile, while the copy is there
         return True
-    return bool((found.get("Metadata") or {}).get(WRITE_ID) != token)
+    return bool((found.get("Metadata") or {}).get(s3.writing.parameters.WRITE_ID) != token)
 
 
 class ManyMixin(_Base):  # type: ignore[misc]
@@ -82,7 +80,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         keys = {name: self._normalize_name(clean_name(name)) for name in names}
         try:
-            failed = bulk.delete_many(self.s3_target(), keys.values())
+            failed = s3.bulk.delete_many(self.s3_target(), keys.values())
         finally:
             self._forget(keys.values())
         return {name: failed[key] for name, key in keys.items() if key in failed}
@@ -113,7 +111,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             sizes = {name: stat.size for name, stat in storage.stat_many(names).items() if stat}
         """
         keys = {name: self._normalize_name(clean_name(name)) for name in names}
-        stats = bulk.stat_many(self.s3_target(), keys.values())
+        stats = s3.bulk.stat_many(self.s3_target(), keys.values())
         return {name: stats[key] for name, key in keys.items()}
 
     def iter_files(self, prefix: str = "") -> Iterator[Tuple[str, Stat]]:
@@ -130,7 +128,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             total = sum(stat.size for name, stat in storage.iter_files("photos/"))
         """
         start = len(self._normalize_name(""))
-        for key, stat in bulk.iter_entries(
+        for key, stat in s3.bulk.iter_entries(
             self.s3_target(), self._normalize_name(clean_name(prefix))
         ):
             if not key.endswith("/"):  # a folder that some tools create; no file has such a name
@@ -177,7 +175,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         to = self if to is None else to
         if isinstance(to, ManyMixin) and self._is_same_file(name, to, new_name):
-            head(self.s3_target(), self._normalize_name(clean_name(name)))
+            s3.writing.parameters.head(self.s3_target(), self._normalize_name(clean_name(name)))
             return str(clean_name(new_name))
         moved, is_other = self._copy(name, new_name, to)
         if is_other:
@@ -194,7 +192,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         for _ in range(_NAME_TRIES):
             free = new_name if to.file_overwrite else to.get_available_name(new_name)
             if self._is_same_file(name, to, free):
-                head(self.s3_target(), key)  # raises if there is no such file
+                s3.writing.parameters.head(self.s3_target(), key)  # raises if there is no such file
                 return free, False
             try:
                 return free, self._copy_key(key, to, to._normalize_name(free))
@@ -219,7 +217,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         if self.identify_server() == to.identify_server():
             foreign = self._describe_credentials() != to._describe_credentials()
             try:
-                copy_object(
+                s3.copying.copy_object(
                     source, key, target, new_key, params, foreign=foreign, overwrite=overwrite
                 )
             except ObjectExistsError:
@@ -230,7 +228,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
                     raise
             else:
                 return True
-        token = stream_object(
+        token = s3.copying.stream_object(
             source, key, target, new_key, params, overwrite=overwrite, transfer=to.transfer_config
         )
         if (source.bucket, key) == (target.bucket, new_key):
@@ -242,7 +240,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
         # The parameters that the storage sets; a content type guessed from the name is left out,
         # since the source has one.
-        params = guard_parameters(self.get_object_parameters(key))
+        params = config.options.guard_parameters(self.get_object_parameters(key))
         acl = self._get_write_parameters(key).get("ACL")
         return params if acl is None else {**params, "ACL": acl}
 
@@ -281,7 +279,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         results: List[Any] = []
         failed: Optional[Exception] = None
-        for _, name, error in bulk.run_many(
+        for _, name, error in s3.bulk.run_many(
             lambda pair: self._save_one_of_many(*pair), pairs, threads=SAVES
         ):
             failed = failed or error

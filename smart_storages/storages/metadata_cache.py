@@ -19,16 +19,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Tuple
 
-from django.core.cache import caches
 from storages.utils import clean_name
 
-from smart_storages import config
+from smart_storages import config, s3
 from smart_storages.exceptions import ObjectNotFoundError
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import Written
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
+
+    from smart_storages.s3.stat import Stat
+    from smart_storages.s3.writing.parameters import Written
 else:
     _Base = object
 
@@ -55,6 +55,8 @@ class _Answers:
         self._answer = f"smart-storages:answer:{_digest(*place, identity)}"
         self._stamp = f"smart-storages:stamp:{_digest(*place)}"
         self._seconds = seconds
+        from django.core.cache import caches  # which most storages never use
+
         self._cache = caches[config.get_metadata_cache_alias()]
 
     def recall(self) -> Tuple[Optional[_Known], Optional[int]]:
@@ -138,7 +140,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         if known is not None and known[0] == _MISSING:
             raise self._missing(name)
         if known is not None and known[0] == _STAT:
-            return Stat(**known[1])
+            return s3.stat.Stat(**known[1])
         try:
             stat: Stat = super().stat(name)
         except ObjectNotFoundError:

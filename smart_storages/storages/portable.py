@@ -15,8 +15,10 @@ from typing import (
     TypeVar,
 )
 
-from smart_storages.config.deconstructed import OPTION, WithheldOptions, withhold
-from smart_storages.config.options import holds_secret
+from smart_storages import config
+
+if TYPE_CHECKING:
+    from smart_storages.config.deconstructed import WithheldOptions
 
 __all__ = ["PortableMixin"]
 
@@ -54,7 +56,7 @@ class PortableMixin:
         kept, withheld = self._without_secrets(kwargs)
         names = sorted({*self._withheld, *withheld, *class_withheld})
         if names:
-            kept[OPTION] = self._withhold(names)
+            kept[config.deconstructed.OPTION] = self._withhold(names)
         return args, kept
 
     def _withhold(self, names: List[str]) -> Tuple[str, ...]:
@@ -64,14 +66,16 @@ class PortableMixin:
         if self._kept is None:
             plain, _ = self._without_secrets(kwargs)
             values = {name: each for name, each in kwargs.items() if name not in plain}
-            self._kept = WithheldOptions(values, type(self))
+            self._kept = config.deconstructed.WithheldOptions(values, type(self))
         # An alias of STORAGES with the same options can be used instead, in every process.
         made_by = None if args or not kwargs.keys() >= set(names) else type(self)
-        return withhold(names, self._kept, made_by, kwargs)
+        return config.deconstructed.withhold(names, self._kept, made_by, kwargs)
 
     @staticmethod
     def _without_secrets(options: Dict[str, Any]) -> Tuple[Dict[str, Any], List[str]]:
-        secret = [name for name, value in options.items() if holds_secret(name, value)]
+        secret = [
+            name for name, value in options.items() if config.options.holds_secret(name, value)
+        ]
         # Objects of botocore: a migration cannot contain them, and does not need them.
         left_out = {*secret, "client_config", "transfer_config"}
         return {name: each for name, each in options.items() if name not in left_out}, secret

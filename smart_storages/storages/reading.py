@@ -12,20 +12,18 @@ from django.utils.timezone import make_naive
 from s3transfer.manager import TransferManager
 from storages.utils import clean_name
 
-from smart_storages import config
+from smart_storages import config, s3
 from smart_storages.common import aio
-from smart_storages.config.options import guard_parameters
 from smart_storages.exceptions import ObjectNotFoundError
-from smart_storages.s3.reading.reader import S3Reader
-from smart_storages.s3.reading.sizes import stat_object
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
     from smart_storages.config.providers import Provider
+    from smart_storages.s3.reading.reader import S3Reader
+    from smart_storages.s3.stat import Stat
+    from smart_storages.s3.target import Target
 else:
     _Base = object
 
@@ -213,8 +211,8 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         Args:
             name: Name of the file; ``get_object_parameters`` may depend on it.
         """
-        parameters = guard_parameters(self.get_object_parameters(name))
-        return Target(
+        parameters = config.options.guard_parameters(self.get_object_parameters(name))
+        return s3.target.Target(
             self.bucket_name,
             self._get_client,
             module=self.module_name,
@@ -235,7 +233,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         threads = transfer.max_concurrency - 1 if transfer.use_threads else 0
 
         def open_reader() -> S3Reader:
-            return S3Reader(target, key, threads=min(threads, _MAX_THREADS))
+            return s3.reading.reader.S3Reader(target, key, threads=min(threads, _MAX_THREADS))
 
         return S3ReadFile(
             relative,
@@ -259,7 +257,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
             storage.stat("report.pdf").size
         """
         key = self._get_key(name)
-        return stat_object(self.s3_target(name), key)
+        return s3.reading.sizes.stat_object(self.s3_target(name), key)
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file of that name, with one HEAD.

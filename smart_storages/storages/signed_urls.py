@@ -7,8 +7,7 @@ from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
-from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
-from smart_storages.s3.signing.sigv4 import check_method
+from smart_storages import s3
 
 if TYPE_CHECKING:
     from smart_storages.s3.clients.pool import Connection
@@ -66,7 +65,7 @@ class SignedUrlsMixin:
         if self.custom_domain:
             # A custom domain has no S3 signature; it may have one of CloudFront.
             if http_method is not None:
-                check_method(http_method)
+                s3.signing.sigv4.check_method(http_method)
             within = _life_within(self.url_stable_for, life)
             url: str = super().url(name, parameters, within, http_method)  # type: ignore[misc]
             return url
@@ -101,7 +100,7 @@ class SignedUrlsMixin:
 
             storage.presigned_post("7.png", max_size=1_000_000, content_type="image/png")
         """
-        return presigned_post(
+        return s3.signing.browser_uploads.presigned_post(
             self._get_signer(signed=True),
             self._get_upload_key(name, "presigned_post"),
             max_size=max_size,
@@ -140,7 +139,7 @@ class SignedUrlsMixin:
             storage.presigned_put("7.png", size=51_200, content_type="image/png")
         """
         acl = self._get_upload_headers().get("acl")
-        return presigned_put(
+        return s3.signing.browser_uploads.presigned_put(
             self._get_signer(signed=True),
             self._get_upload_key(name, "presigned_put"),
             size=size,

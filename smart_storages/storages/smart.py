@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
@@ -20,18 +20,7 @@ from smart_storages import config
 from smart_storages.common.aio import with_twins
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
-from smart_storages.config.deconstructed import OPTION, restore
-from smart_storages.config.errors import raise_for_problems, raise_for_unknown_options
-from smart_storages.config.options import (
-    OPTIONS,
-    OWN_OPTIONS,
-    default_of,
-    guard,
-    guard_parameters,
-    known_options,
-)
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.clients.pool import Connection
 from smart_storages.storages.configuring import ConfiguringMixin
 from smart_storages.storages.connecting import ConnectingMixin, plain_config
 from smart_storages.storages.many import ManyMixin
@@ -42,6 +31,9 @@ from smart_storages.storages.signed_urls import SignedUrlsMixin
 from smart_storages.storages.workspace import WorkspaceMixin
 from smart_storages.storages.writing import WritingMixin
 
+if TYPE_CHECKING:
+    from smart_storages.s3.clients.pool import Connection
+
 __all__ = ["SmartS3Storage"]
 
 #: S3's own limit on a key, in bytes of UTF-8.
@@ -49,7 +41,7 @@ __all__ = ["SmartS3Storage"]
 MAX_KEY_BYTES = 1024
 
 # Names that cleaning and joining do not change: nine in ten names; it saves 8 microseconds each.
-_is_plain = re.compile(r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*").fullmatch
+_PLAIN = r"[^\\\0/.][^\\\0/]*(?:/[^\\\0/.][^\\\0/]*)*"
 # With up to this many characters, a key cannot have more bytes than S3 allows.
 _SHORT = MAX_KEY_BYTES // 4 - 2
 
@@ -57,6 +49,11 @@ _SHORT = MAX_KEY_BYTES // 4 - 2
 _instances: WeakSet[SmartS3Storage] = WeakSet()
 # How many settings are overridden now; a list, so that the signal receiver can change it.
 _overrides = [0]
+
+
+@cache
+def _plain_matcher() -> Callable[[str], Any]:
+    return re.compile(_PLAIN).fullmatch
 
 
 @cache
@@ -112,8 +109,9 @@ class SmartS3Storage(
         withheld_options: Tuple[str, ...] = (),
         **options: Any,
     ) -> None:
-        options = guard(restore({**options, OPTION: withheld_options}))
-        withheld_options = options.pop(OPTION, ())
+        guard, restore = config.options.guard, config.deconstructed.restore
+        options = guard(restore({**options, "withheld_options": withheld_options}))
+        withheld_options = options.pop("withheld_options", ())
         # Django's deconstructible stores the arguments of the constructor, including secrets.
         args, kwargs = self._constructor_args
         self._constructor_args = (args, guard(restore(kwargs)))
@@ -151,13 +149,13 @@ class SmartS3Storage(
         Tests change settings, but the storage of a model's field is made once, at import: without
         this it would go on writing to the bucket of the old settings.
         """
-        for name in known_options() | self._added_options:
+        for name in config.options.known_options() | self._added_options:
             self.__dict__.pop(name, None)
         self._take_settings()
 
     def _configure(self, options: Dict[str, Any]) -> None:
         presets = self.find_presets()
-        raise_for_unknown_options(f"{type(self).__name__}, by an attribute", presets)
+        config.errors.raise_for_unknown_options(f"{type(self).__name__}, by an attribute", presets)
         upstream = self._read_defaults()
         merged = config.merge_options(
             self.module_name,
@@ -167,9 +165,10 @@ class SmartS3Storage(
             upstream=upstream,
         )
         self._require_entry(merged.get("bucket_name"), (options, self._class_defaults, presets))
-        raise_for_problems(self.module_name, merged, upstream, self._describe_sources)
-        for name in OWN_OPTIONS:
-            setattr(self, name, merged.pop(name, upstream.get(name, default_of(name))))
+        config.errors.raise_for_problems(self.module_name, merged, upstream, self._describe_sources)
+        for name in config.options.OWN_OPTIONS:
+            default = config.options.default_of(name)
+            setattr(self, name, merged.pop(name, upstream.get(name, default)))
         self._share_configs(merged, upstream)
         self._take_over(merged, upstream)
 
@@ -208,7 +207,7 @@ class SmartS3Storage(
         return self._problem
 
     def _set_library_defaults(self) -> None:
-        for name, option in OPTIONS.items():
+        for name, option in config.options.OPTIONS.items():
             if not hasattr(self, name):
                 setattr(self, name, option.default)
 
@@ -277,7 +276,7 @@ class SmartS3Storage(
             type(name) is str
             and len(location) + len(name) <= _SHORT
             and name.isprintable()
-            and _is_plain(name)
+            and _plain_matcher()(name)
             and type(self)._normalize_name is SmartS3Storage._normalize_name
         ):
             return _prefix_of(location) + name
@@ -289,7 +288,7 @@ class SmartS3Storage(
         needless = self.default_acl == "private" or not self.s3_provider.acls
         if needless and "ACL" not in self.get_object_parameters(name):
             params.pop("ACL", None)
-        return guard_parameters(params)
+        return config.options.guard_parameters(params)
 
     def get_object_parameters(self, name: str) -> Dict[str, Any]:
         """Return the parameters of an upload; override this to choose them by name.
@@ -297,7 +296,7 @@ class SmartS3Storage(
         Source: ``S3Storage.get_object_parameters`` of django-storages.
         """
         parameters: Dict[str, Any] = super().get_object_parameters(name)
-        return guard_parameters(parameters)
+        return config.options.guard_parameters(parameters)
 
     def __repr__(self) -> str:
         if self._problem is not None:  # then the class's location may be anything, a method even

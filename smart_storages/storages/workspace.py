@@ -15,9 +15,8 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from storages.utils import clean_name
 
-from smart_storages import config
+from smart_storages import config, s3
 from smart_storages.exceptions import ObjectChangedError
-from smart_storages.s3.bulk import run_many
 from smart_storages.storages.many import SAVES
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
         with _folder() as folder:
             yield folder
             failed: Optional[Exception] = None
-            for _, _, error in run_many(
+            for _, _, error in s3.bulk.run_many(
                 lambda found: self._save_found(prefix, *found), _find_files(folder), threads=SAVES
             ):
                 failed = failed or error

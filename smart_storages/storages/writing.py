@@ -14,16 +14,14 @@ from django.core.files.storage import Storage
 from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
+from smart_storages import s3
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
-from smart_storages.s3.bulk import delete_one
-from smart_storages.s3.writing.parameters import CALL_ERRORS
-from smart_storages.s3.writing.source import Source
-from smart_storages.s3.writing.write_file import S3WriteFile
-from smart_storages.s3.writing.writer import put
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
+
+    from smart_storages.s3.writing.source import Source
 else:
     _Base = object
 
@@ -268,7 +266,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if self.gzip and compressible and "ContentEncoding" not in params:
             readable = self._compress_content(readable)
             extra["ContentEncoding"] = "gzip"
-        return Source(readable, self.transfer_config.multipart_threshold), extra
+        threshold = self.transfer_config.multipart_threshold
+        return s3.writing.source.Source(readable, threshold), extra
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
         transfer = self.transfer_config
@@ -280,7 +279,10 @@ class WritingMixin(_Base):  # type: ignore[misc]
             )
         target = self.s3_target(key)
         with self._changing(key) as change:
-            change.wrote(put(target, key, source, params, overwrite=overwrite, transfer=transfer))
+            written = s3.writing.writer.put(
+                target, key, source, params, overwrite=overwrite, transfer=transfer
+            )
+            change.wrote(written)
 
     # Opening for writing
 
@@ -290,7 +292,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if "r" in mode or not set(mode) & set("wax"):
             return super()._open(name, mode)
         key = self._normalize_name(clean_name(name))
-        return S3WriteFile(
+        return s3.writing.write_file.S3WriteFile(
             self.s3_target(key),
             key,
             key[len(self.location) :].lstrip("/"),
@@ -312,7 +314,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """
         key = self._normalize_name(clean_name(name))
         with self._changing(key) as change:
-            delete_one(self.s3_target(key), key)
+            s3.bulk.delete_one(self.s3_target(key), key)
             change.removed()
 
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
@@ -338,6 +340,6 @@ class WritingMixin(_Base):  # type: ignore[misc]
                 folders += [posixpath.relpath(entry["Prefix"], prefix) for entry in entries]
                 keys = [entry["Key"] for entry in page.get("Contents", ())]
                 files += [posixpath.relpath(key, prefix) for key in keys if key != prefix]
-        except CALL_ERRORS as error:
+        except s3.writing.parameters.CALL_ERRORS as error:
             target.fail(error, prefix)
         return folders, files

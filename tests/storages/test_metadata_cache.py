@@ -7,6 +7,7 @@ from django.core.cache import caches
 from django.core.files.base import ContentFile
 
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError
+from smart_storages.s3.writing import writer
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
 
@@ -196,17 +197,15 @@ def test_an_answer_that_was_on_its_way_during_a_save_is_not_believed(
 def test_two_writers_at_once_leave_no_guess_behind(s3_bucket, make_storage, monkeypatch):
     # One writer's object is replaced before it comes to say what it wrote.
     storage, other = make_storage(), make_storage()
-    from smart_storages.storages import writing
-
-    original = writing.put
+    original = writer.put
 
     def put_and_be_overtaken(target, key, *args, **kwargs):
         written = original(target, key, *args, **kwargs)
-        monkeypatch.setattr(writing, "put", original)
+        monkeypatch.setattr(writer, "put", original)
         other.save("a.txt", ContentFile(b"longer"))
         return written
 
-    monkeypatch.setattr(writing, "put", put_and_be_overtaken)
+    monkeypatch.setattr(writer, "put", put_and_be_overtaken)
     storage.save("a.txt", ContentFile(b"first"))
     assert s3_bucket.get("a.txt") == b"longer"
     assert ask(storage, "a.txt") == 6

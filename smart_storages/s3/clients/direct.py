@@ -12,9 +12,8 @@ import os
 import re
 import threading
 import weakref
-from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from botocore.awsrequest import AWSResponse
@@ -90,8 +89,7 @@ _read_scope = re.compile(
 ).match
 
 
-@dataclass
-class Request:
+class Request(NamedTuple):
     """One GET or HEAD, its parameters by boto3's names."""
 
     method: str
@@ -106,8 +104,7 @@ class Request:
         return plain, signed
 
 
-@dataclass(frozen=True)
-class BucketRoute:
+class BucketRoute(NamedTuple):
     """How requests reach one bucket without botocore's client."""
 
     pool: Any

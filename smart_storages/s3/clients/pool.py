@@ -11,28 +11,24 @@ import threading
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Optional, Tuple
 
 import boto3.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.session import Session
 
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.clients.credentials import (
-    CredentialSource,
-    assume_role,
-    load_source,
-    missing_credentials_error,
-)
+from smart_storages.s3.clients.credentials import CredentialSource, load_source
 from smart_storages.s3.clients.idle import close_idle_sockets_of
+from smart_storages.s3.clients.sessions import SharedSession
 from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.errors.logs import redact, redact_logs
 from smart_storages.s3.errors.results import require_results
-from smart_storages.s3.private_names import InterceptsCalls, given_options
+from smart_storages.s3.private_names import given_options
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 if TYPE_CHECKING:
@@ -167,7 +163,7 @@ class ClientPool:
         self._clients: OrderedDict[Connection, S3Client] = OrderedDict()
         self._signers: OrderedDict[Tuple[Connection, str], UrlSigner] = OrderedDict()
         self._lock = threading.Lock()
-        self._session: Optional[_SharedSession] = None
+        self._session: Optional[SharedSession] = None
         self._resource_classes: Optional[Tuple[Any, Any]] = None
         self._makers = _makers()
 
@@ -216,8 +212,8 @@ class ClientPool:
 
     def resource(self, connection: Connection) -> S3ServiceResource:
         """Return a new boto3 resource around the shared client; do not share it."""
-        if _makers() != _BOTO3:  # boto3 is patched, and the resource's class may be anything
-            made: S3ServiceResource = _SharedSession(self._loader).make_resource()
+        if not _are_boto3s_own(_makers()):  # the class of the resource may be anything
+            made: S3ServiceResource = SharedSession(self._loader).make_resource()
             return made
         service, _ = self._get_resource_classes()
         resource: S3ServiceResource = service(client=self.client(connection))
@@ -225,7 +221,7 @@ class ClientPool:
 
     def bucket(self, connection: Connection, name: str) -> Bucket:
         """Return a new boto3 ``Bucket`` around the shared client; do not share it."""
-        if _makers() != _BOTO3:
+        if not _are_boto3s_own(_makers()):
             return self.resource(connection).Bucket(name)
         _, bucket_class = self._get_resource_classes()
         bucket: Bucket = bucket_class(name, client=self.client(connection))
@@ -291,12 +287,12 @@ class ClientPool:
         close_idle_sockets_of(client)
         return client
 
-    def _session_for(self, credentials: CredentialSource) -> _SharedSession:
+    def _session_for(self, credentials: CredentialSource) -> SharedSession:
         if credentials.session_profile:
             # A profile also sets a region and other options, so it needs a session of its own.
-            return _SharedSession(self._loader, credentials.session_profile)
+            return SharedSession(self._loader, credentials.session_profile)
         if self._session is None:
-            self._session = _SharedSession(self._loader)
+            self._session = SharedSession(self._loader)
             self._loader = self._session.loader
         return self._session
 
@@ -310,83 +306,13 @@ def _makers() -> Tuple[Any, Any]:
     return boto3.session.Session.client, boto3.session.Session.resource
 
 
-_BOTO3 = _makers()
+def _are_boto3s_own(makers: Iterable[Any]) -> bool:
+    # Not by what they were at import: this module is imported at first use, which may be in a test
+    # that has replaced them.
+    own = vars(boto3.session)
+    return all(type(each) is FunctionType and each.__globals__ is own for each in makers)
 
 
 def _clear(pool: Optional[ClientPool]) -> None:
     if pool is not None:
         pool.clear()
-
-
-class _SharedSession:
-    """A boto3 session that makes clients with credentials other than its own.
-
-    Args:
-        loader: The loader of another botocore session, which has already parsed the service model,
-            2 MB of JSON; ``None`` for a new one.
-        profile: A profile of the AWS configuration files.
-    """
-
-    def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
-        self.botocore = _LendingSession(profile=profile)
-        self.botocore.register("creating-client-class", _add_error_cleaning)
-        if loader is not None:
-            self.botocore.register_component("data_loader", loader)
-        self._boto3 = boto3.session.Session(botocore_session=self.botocore)
-        self.loader = self.botocore.get_component("data_loader")
-
-    def make_client(self, credentials: Any, **options: Any) -> Any:
-        self.botocore.lent = credentials
-        try:
-            return self._boto3.client("s3", **options)
-        finally:
-            self.botocore.lent = None
-
-    def complete(self, connection: Connection, credentials: Any) -> Any:
-        """Return the credentials to sign with; ``credentials`` are those of a callable, if any."""
-        source = connection.credentials
-        credentials = credentials or load_source(source, self.botocore)
-        if credentials is None:
-            raise missing_credentials_error(source)
-        if source.role_arn is not None:
-            return assume_role(source, self.botocore, credentials, connection.region_name)
-        return credentials
-
-    def make_resource(self) -> Any:
-        config = Config(signature_version=UNSIGNED)
-        return self._boto3.resource("s3", region_name="us-east-1", config=config)
-
-
-class _LendingSession(Session):
-    """Gives the client that is being made its credentials, as an object.
-
-    Keys passed to ``create_client`` as text would appear in the frames of a traceback, and so on
-    Django's debug page.
-    """
-
-    lent: Any = None
-
-    def get_credentials(self, *args: Any, **kwargs: Any) -> Any:
-        return self.lent or super().get_credentials(*args, **kwargs)
-
-
-class _CleansErrors(InterceptsCalls):
-    """What every client of ours is: no error of a request leaves it with a secret.
-
-    It is done here because otherwise every caller of a client would have to do it. Secret values
-    of parameters become plain text here too, and are deleted before an error is raised.
-    """
-
-    def call_api(self, send: Any, operation_name: str, params: Any) -> Any:
-        params = {name: reveal(value) for name, value in params.items()}
-        try:
-            return send(operation_name, params)
-        except BaseException as error:
-            raise clean(error)  # noqa: B904 - it is the same error
-        finally:
-            del params
-
-
-def _add_error_cleaning(**event: Any) -> None:
-    # botocore sends this event so that base classes can be added to the class it will make.
-    event["base_classes"].insert(0, _CleansErrors)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from time import gmtime, strftime, time
@@ -64,8 +63,7 @@ _is_unreserved = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
 logger = logging.getLogger("smart_storages.s3")
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """Where the objects of one bucket are, and for which region requests are signed.
 
     Args:

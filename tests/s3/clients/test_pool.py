@@ -1,6 +1,8 @@
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import weakref
 from unittest import mock
@@ -280,3 +282,19 @@ class TestReplacedByATest:
             assert pool.bucket(connect(), "acme") is replaced.return_value.Bucket.return_value
         assert pool.resource(connect()).meta.client is pool.client(connect())
         assert pool.bucket(connect(), "acme").name == "acme"
+
+
+def test_a_pool_imported_while_boto3_is_patched_knows_boto3_afterwards():
+    program = """
+from unittest import mock
+import boto3.session
+from django.conf import settings
+settings.configure()
+with mock.patch("boto3.session.Session.client"), mock.patch("boto3.session.Session.resource"):
+    from smart_storages.s3.clients.pool import ClientPool, Connection
+pool, connection = ClientPool(), Connection(region_name="eu-west-1", signed=False)
+one, other = pool.bucket(connection, "acme"), pool.bucket(connection, "acme")
+assert type(one) is type(other), "their class was made for each"
+assert one.meta.client is pool.client(connection)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
