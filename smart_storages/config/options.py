@@ -43,7 +43,12 @@ class Option:
 
     @property
     def expected(self) -> str:
-        return " or ".join(kind.__name__ for kind in self.types)
+        return " or ".join(map(_name_of, self.types))
+
+
+def _name_of(kind: type) -> str:
+    name = kind.__name__
+    return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
 
 #: Every option whose type is known. Newer options of django-storages are accepted unchecked.

@@ -162,6 +162,18 @@ class TestModules:
             get_bucket_config("media")
         assert f"SMART_STORAGE_BUCKETS['media'][{key!r}]" in str(raised.value)
 
+    @pytest.mark.parametrize(
+        ("key", "expected"),
+        [
+            ("client_config", "must be botocore.config.Config, not dict"),
+            ("transfer_config", "must be boto3.s3.transfer.TransferConfig, not dict"),
+            ("verify", "must be bool or str, not dict"),
+        ],
+    )
+    def test_a_class_that_has_to_be_imported_is_named_with_its_module(self, key, expected):
+        with buckets(media={key: {}}), pytest.raises(ImproperlyConfigured, match=expected):
+            get_bucket_config("media")
+
     @pytest.mark.parametrize("key", ["access_key", "secret_key", "cloudfront_key"])
     def test_a_wrong_value_of_a_secret_is_not_shown(self, key):
         with buckets(media={key: 31337}), pytest.raises(ImproperlyConfigured) as raised:

@@ -26,6 +26,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
 from smart_storages.common.secrets import SecretBytes, reveal
+from smart_storages.s3.errors.botocore_kinds import CertificateError
 from smart_storages.s3.private_names import (
     borrow_connection,
     prepare_connection,
@@ -47,7 +48,7 @@ Body = Union[bytes, bytearray, memoryview, IO[bytes]]
 #: What :func:`exchange` raises when the connection fails.
 EXCHANGE_ERRORS = (HTTPClientError, BotoConnectionError)
 
-_BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError)
+_BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError, CertificateError)
 
 #: A body up to this size, in bytes, is sent together with the headers: this saves a packet.
 _SENT_TOGETHER = 16 * 1024
@@ -229,7 +230,7 @@ def size_of(body: Body) -> int:
 
 def _as_botocore(error: BaseException, pool: Any) -> BotoCoreError:
     place = {"endpoint_url": f"{pool.scheme}://{pool.host}:{pool.port}"}
-    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError)):
+    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError, CertificateError)):
         return SSLError(**place, error=error)
     if isinstance(error, urllib3_errors.NewConnectionError):
         return EndpointConnectionError(**place, error=error)
