@@ -21,7 +21,7 @@ from smart_storages.config.errors import (
     missing_bucket_error,
 )
 from smart_storages.config.providers import Provider, get_provider
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, UnreachableError
 from smart_storages.s3.clients.credentials import CredentialSource, identity_of, takes_argument
 from smart_storages.s3.clients.pool import ClientPool, Connection, freeze_client_config
 from smart_storages.s3.errors.botocore_kinds import also_of_botocore
@@ -164,6 +164,9 @@ class ConnectingMixin:
             return client_pool.signer(connection, self.bucket_name)
         except ConfigurationError as error:
             raise self._named(error) from error
+        except UnreachableError as error:
+            error.module = self.module_name
+            raise
 
     def _named(self, error: ConfigurationError) -> ConfigurationError:
         named = ConfigurationError(f"The module {self.module_name!r}: {error}")
@@ -175,6 +178,9 @@ class ConnectingMixin:
             return take(connection)
         except ConfigurationError as error:
             raise self._named(error) from error
+        except UnreachableError as error:  # of a callable, which may not know the module
+            error.module = self.module_name
+            raise
 
     def _describe_connection(self) -> Connection:
         return Connection(
