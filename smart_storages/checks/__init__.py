@@ -12,6 +12,7 @@ from django.core.checks import register
 from smart_storages.common.compat import FILES_TAG
 
 from .aliases import check_aliases
+from .bucket_names import check_bucket_names
 from .buckets import check_buckets, check_storages
 from .connections import check_credentials, check_endpoints
 from .installation import check_installation, check_queue_app
@@ -21,6 +22,7 @@ from .tenants import check_tenant
 
 __all__ = [
     "check_aliases",
+    "check_bucket_names",
     "check_buckets",
     "check_credentials",
     "check_endpoints",
@@ -43,6 +45,7 @@ def register_checks() -> None:
         check_storages,
         check_queue_app,
         check_endpoints,
+        check_bucket_names,
         check_credentials,
         check_installation,
         check_module_names,

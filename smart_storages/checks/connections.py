@@ -23,20 +23,25 @@ from smart_storages.checks.names import find_used_storages, list_users
 from smart_storages.config.options import OPTIONS
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["check_credentials", "check_endpoints"]
+__all__ = ["User", "check_credentials", "check_endpoints", "find_users"]
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
 _IDS = {"endpoint-path": "W009", "no-profile": "W010", "no-credentials": "W012"}
 
 _OPTIONS = (
     "access_key",
+    "addressing_style",
     "bucket_name",
     "client_config",
     "credentials",
     "endpoint_url",
+    "provider",
     "public_endpoint_url",
+    "region_name",
     "session_profile",
     "signature_version",
+    "use_ssl",
+    "verify",
 )
 
 #: Where boto3 looks for credentials besides the files, save for an instance's own role.
@@ -54,7 +59,7 @@ _OLDER_FILES = ("/etc/boto.cfg", "~/.boto")
 _VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
 
 
-class _User(NamedTuple):
+class User(NamedTuple):
     """A module, an alias, a field or a class, and what it connects with."""
 
     label: str
@@ -90,7 +95,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
     messages = list(_check_profiles())
     users = [
         user.label
-        for user in _find_users()
+        for user in find_users()
         if not user.repeats_entry and _needs_credentials(user.options)
     ]
     if users and not _may_have_credentials():
@@ -165,24 +170,25 @@ def _find_values(key: str) -> Iterator[Tuple[str, str]]:
     except ConfigurationError:
         return  # told of by check_buckets
     seen: Set[str] = set()
-    first = _User(str(OPTIONS[key].setting), upstream)
-    for user in [first, *_find_users()]:
+    first = User(str(OPTIONS[key].setting), upstream)
+    for user in [first, *find_users()]:
         value = user.options.get(key)
         if isinstance(value, str) and value and value not in seen:
             seen.add(value)
             yield (user.label if user is first else f"{user.label}: {key}"), value
 
 
-def _find_users() -> Iterator[_User]:
+def find_users() -> Iterator[User]:
+    """Yield every module, and every storage of this package that is in use, without a problem."""
     modules, _ = look_at_buckets()
     upstream = config.get_upstream_options() if modules else {}
     for module in modules:
-        yield _User(module.label, {**upstream, **module.options})
+        yield User(module.label, {**upstream, **module.options})
     keys = {module.name for module in modules}
     for label, storage, _ in find_used_storages():
         if storage.configuration_problem is None:
             options = {key: getattr(storage, key, None) for key in _OPTIONS}
-            yield _User(label, options, config.find_key(storage.module_name) in keys)
+            yield User(label, options, config.find_key(storage.module_name) in keys)
 
 
 def _message(code: str, text: str, hint: str) -> checks.CheckMessage:
