@@ -14,7 +14,7 @@ from smart_storages.common.compat import FILES_TAG
 from .aliases import check_aliases
 from .bucket_names import check_bucket_names
 from .buckets import check_buckets, check_storages
-from .connections import check_credentials, check_endpoints
+from .connections import check_credentials, check_endpoints, check_provider
 from .installation import check_installation, check_queue_app
 from .names import check_module_names, check_setting_names
 from .routing import check_routing
@@ -28,6 +28,7 @@ __all__ = [
     "check_endpoints",
     "check_installation",
     "check_module_names",
+    "check_provider",
     "check_queue_app",
     "check_routing",
     "check_setting_names",
@@ -45,6 +46,7 @@ def register_checks() -> None:
         check_storages,
         check_queue_app,
         check_endpoints,
+        check_provider,
         check_bucket_names,
         check_credentials,
         check_installation,

@@ -1,4 +1,4 @@
-"""System checks of the connection: endpoints, profiles, credentials.
+"""System checks of the connection: endpoints, providers, profiles, credentials.
 
 They look at the environment and for the AWS configuration files, as boto3 does at the first use,
 and send no request. The files are only opened if a profile is configured. ``docs/checks.md`` has
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Set, Tuple
 from urllib.parse import urlsplit
 
 from botocore import UNSIGNED
@@ -23,10 +23,15 @@ from smart_storages.checks.names import find_used_storages, list_users
 from smart_storages.config.options import OPTIONS
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["User", "check_credentials", "check_endpoints", "find_users"]
+__all__ = ["User", "check_credentials", "check_endpoints", "check_provider", "find_users"]
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
-_IDS = {"endpoint-path": "W009", "no-profile": "W010", "no-credentials": "W012"}
+_IDS = {
+    "endpoint-path": "W009",
+    "no-profile": "W010",
+    "no-credentials": "W012",
+    "several-servers": "W015",
+}
 
 _OPTIONS = (
     "access_key",
@@ -88,6 +93,28 @@ def _path_of(endpoint: str) -> str:
         return urlsplit(endpoint).path.strip("/")
     except ValueError:
         return ""  # told of by check_buckets
+
+
+def check_provider(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that ``SMART_STORAGE_PROVIDER`` is used for one server only."""
+    modules, _ = look_at_buckets()
+    upstream = config.get_upstream_options() if modules else {}
+    if not upstream.get("provider"):
+        return []
+    labels: Dict[str, str] = {}
+    for module in modules:
+        if "provider" not in module.options:
+            endpoint = module.options.get("endpoint_url", upstream["endpoint_url"])
+            labels.setdefault(str(endpoint or "AWS").rstrip("/"), module.label)
+    if len(labels) <= 1:
+        return []
+    users = " and ".join(f"{label} on {server}" for server, label in list(labels.items())[:2])
+    text = (
+        f"{OPTIONS['provider'].setting} is {upstream['provider']!r} for modules on several "
+        f"servers: {users}."
+    )
+    hint = "Set 'provider' in the entry of each module that is on another server."
+    return [_message("several-servers", text, hint)]
 
 
 def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:

@@ -26,7 +26,7 @@ class Option:
     Args:
         types: Types that the value may have; empty for any type.
         default: The value if the option is not set, or set to ``None``.
-        setting: The Django setting that django-storages reads for it, if any.
+        setting: The Django setting with its value for all modules, if any.
     """
 
     types: Tuple[type, ...]
@@ -60,7 +60,7 @@ OPTIONS: Dict[str, Option] = {
     "role_arn": Option((str,), None),
     "external_id": Option((str,), None),
     "credentials": Option((), None),
-    "provider": Option((str,), None),
+    "provider": Option((str,), None, "SMART_STORAGE_PROVIDER"),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),

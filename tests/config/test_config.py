@@ -9,6 +9,7 @@ from smart_storages import config
 from smart_storages.config import get_bucket_config, get_default_bucket_config, merge_options
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages import SmartS3Storage
 
 CREDENTIALS = {
     "AWS_S3_ACCESS_KEY_ID": "default-key",
@@ -117,6 +118,24 @@ class TestModules:
             first["object_parameters"]["CacheControl"] = "changed"
             assert get_bucket_config("media")["location"] == ""
             assert get_bucket_config("media")["object_parameters"] == parameters
+
+    @override_settings(SMART_STORAGE_PROVIDER="minio", AWS_S3_ENDPOINT_URL="https://minio.example")
+    def test_a_provider_for_all_modules_is_a_setting(self):
+        entries = {"own": {"provider": "ceph"}, "none": {"provider": None}, "m": {}}
+        with buckets(**entries):
+            for module, expected in (("m", "minio"), ("own", "ceph"), ("none", "other")):
+                storage = SmartS3Storage(module, bucket_name="acme")
+                assert storage.s3_provider.name == expected
+            assert SmartS3Storage("m", provider="r2").s3_provider.name == "r2"
+            with override_settings(SMART_STORAGE_PROVIDER="ceph"):
+                assert SmartS3Storage("m").s3_provider.name == "ceph"
+
+    @pytest.mark.parametrize("value", ["minoi", 3, True])
+    def test_a_wrong_provider_for_all_modules_is_named(self, settings, value):
+        settings.SMART_STORAGE_PROVIDER = value
+        with pytest.raises(ConfigurationError, match="SMART_STORAGE_PROVIDER") as raised:
+            SmartS3Storage("m", bucket_name="acme").url("a")
+        assert value != "minoi" or "Did you mean 'minio'?" in str(raised.value)
 
     def test_override_settings_takes_effect_at_once(self):
         with buckets(media={"location": "one"}):
