@@ -1,8 +1,8 @@
 """System checks of the connection: endpoints, providers, profiles, credentials.
 
-They look at the environment and for the AWS configuration files, as boto3 does at the first use,
-and send no request. The files are only opened if a profile is configured. ``docs/checks.md`` has
-the numbers.
+They look where boto3 will look for credentials: at environment variables, and which configuration
+files exist. They send no request, and open the files only if a profile is configured.
+``docs/checks.md`` has the numbers.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OPTIONS = (
     "verify",
 )
 
-#: Where boto3 looks for credentials besides the files, save for an instance's own role.
+#: Environment variables with which boto3 finds credentials.
 #: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -60,12 +60,12 @@ _VARIABLES = (
     "BOTO_CONFIG",
 )
 _OLDER_FILES = ("/etc/boto.cfg", "~/.boto")
-#: Says who made the machine; Linux gives it to everybody, in containers too.
+#: Names the manufacturer of the machine; on Linux every process can read it, in containers too.
 _VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
 
 
 class User(NamedTuple):
-    """A module, an alias, a field or a class, and what it connects with."""
+    """A module, an alias, a field or a class, and the options of its connection."""
 
     label: str
     options: Mapping[str, Any]
@@ -92,7 +92,7 @@ def _path_of(endpoint: str) -> str:
     try:
         return urlsplit(endpoint).path.strip("/")
     except ValueError:
-        return ""  # told of by check_buckets
+        return ""  # reported by check_buckets
 
 
 def check_provider(**kwargs: Any) -> List[checks.CheckMessage]:
@@ -130,7 +130,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
         hint = (
             "Set AWS_S3_ACCESS_KEY_ID and AWS_S3_SECRET_ACCESS_KEY, or access_key and secret_key, "
             "session_profile or credentials of a module; or have them in the environment or in "
-            "~/.aws. Make the buckets as well: a storage makes none."
+            "~/.aws. Create the buckets as well: a storage does not."
         )
         messages.append(_message("no-credentials", text, hint))
     return messages
@@ -139,7 +139,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
 def _check_profiles() -> Iterator[checks.CheckMessage]:
     named = list(_find_values("session_profile"))
     if not named:
-        return  # a file of credentials is not opened without need
+        return  # a file with credentials is not opened without need
     try:
         profiles = Session().available_profiles
     except BotoCoreError as error:
@@ -164,7 +164,7 @@ def _find_files() -> List[str]:
 
 def _needs_credentials(options: Mapping[str, Any]) -> bool:
     if not options.get("bucket_name"):
-        return False  # told of by check_buckets, and never used as it is
+        return False  # reported by check_buckets; such a storage cannot be used
     given = options.get("client_config")
     signatures = (options.get("signature_version"), getattr(given, "signature_version", None))
     if UNSIGNED in signatures:
@@ -173,7 +173,7 @@ def _needs_credentials(options: Mapping[str, Any]) -> bool:
 
 
 def _may_have_credentials() -> bool:
-    """Tell whether boto3 has anywhere to look, without a request and without looking at keys."""
+    """Tell whether boto3 may find credentials; sends no request and reads no keys."""
     if any(os.environ.get(name) for name in _VARIABLES):
         return True
     files = [*_find_files(), *_OLDER_FILES]
@@ -181,7 +181,7 @@ def _may_have_credentials() -> bool:
 
 
 def _is_instance() -> bool:
-    # It may have a role, and to ask for that would be a request.
+    # An instance may have a role; finding out would take a request.
     if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return False
     try:
@@ -195,7 +195,7 @@ def _find_values(key: str) -> Iterator[Tuple[str, str]]:
     try:
         upstream = config.get_upstream_options()
     except ConfigurationError:
-        return  # told of by check_buckets
+        return  # reported by check_buckets
     seen: Set[str] = set()
     first = User(str(OPTIONS[key].setting), upstream)
     for user in [first, *find_users()]:

@@ -230,7 +230,7 @@ class ConnectingMixin:
             is_anonymous = getattr(self.client_config, "signature_version", None) is UNSIGNED
             source = CredentialSource() if is_anonymous else self._describe_credentials()
             names = ("nobody",) if is_anonymous else identity_of(source)
-            self._identity = config.keyed_digest("asker", *names)
+            self._identity = config.keyed_digest("credentials", *names)
         return self._identity
 
     def identify_server(self) -> Tuple[str, str]:

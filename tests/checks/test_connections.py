@@ -117,7 +117,7 @@ def test_nobody_has_credentials(project, entry):
     (message,) = check_credentials()
     assert message.id == "smart_storages.W012"
     assert "SMART_STORAGE_BUCKETS['m']" in message.msg
-    assert "Make the buckets as well" in message.hint
+    assert "Create the buckets as well" in message.hint
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ class Response:
         self.raw.close()
         if not is_kept:
             connection.close()
-        # None is the place of one that is to be made, which the pool then counts as new.
+        # None stands for a connection that is yet to be made; the pool counts that as a new one.
         return_connection(self._pool, connection if is_kept else None)
 
 
@@ -148,7 +148,7 @@ def exchange(
             raw = _receive(sock, method)
             if raw.status < _FIRST_REFUSAL:
                 raw.close()
-                raise  # it says yes to what it has not read
+                raise  # it accepts a body that it has not read
             raw.will_close = True
         else:
             raw = _receive(sock, method)
@@ -210,7 +210,7 @@ def _receive(sock: Any, method: str) -> HTTPResponse:
     try:
         raw.begin()
         if raw.status < _FIRST_FINAL:
-            raise HTTPException(f"an answer of status {raw.status}, which is none")
+            raise HTTPException(f"the answer has the status {raw.status}, which is not a final one")
     except BaseException:
         raw.close()
         raise
