@@ -21,7 +21,6 @@ from botocore.session import Session
 
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.clients.api_calls import guard_calls
 from smart_storages.s3.clients.credentials import (
     CredentialSource,
     assume_role,
@@ -33,7 +32,7 @@ from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.errors.logs import redact, redact_logs
 from smart_storages.s3.errors.results import require_results
-from smart_storages.s3.private_names import given_options
+from smart_storages.s3.private_names import InterceptsCalls, given_options
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 if TYPE_CHECKING:
@@ -330,7 +329,7 @@ class _SharedSession:
 
     def __init__(self, loader: Any, profile: Optional[str] = None) -> None:
         self.botocore = _LendingSession(profile=profile)
-        self.botocore.register("creating-client-class", guard_calls)
+        self.botocore.register("creating-client-class", _add_error_cleaning)
         if loader is not None:
             self.botocore.register_component("data_loader", loader)
         self._boto3 = boto3.session.Session(botocore_session=self.botocore)
@@ -369,3 +368,25 @@ class _LendingSession(Session):
 
     def get_credentials(self, *args: Any, **kwargs: Any) -> Any:
         return self.lent or super().get_credentials(*args, **kwargs)
+
+
+class _CleansErrors(InterceptsCalls):
+    """What every client of ours is: no error of a request leaves it with a secret.
+
+    It is done here because otherwise every caller of a client would have to do it. Secret values
+    of parameters become plain text here too, and are deleted before an error is raised.
+    """
+
+    def call_api(self, send: Any, operation_name: str, params: Any) -> Any:
+        params = {name: reveal(value) for name, value in params.items()}
+        try:
+            return send(operation_name, params)
+        except BaseException as error:
+            raise clean(error)  # noqa: B904 - it is the same error
+        finally:
+            del params
+
+
+def _add_error_cleaning(**event: Any) -> None:
+    # botocore sends this event so that base classes can be added to the class it will make.
+    event["base_classes"].insert(0, _CleansErrors)
