@@ -75,7 +75,7 @@ class StorageDispatcher(ResolvingStorage):
             params: The other arguments of the call.
 
         Raises:
-            ResolutionError: no storage, an unknown alias, or an alias that leads back to this
+            ResolutionError: no storage, an unknown alias, or an alias that refers back to this
                 dispatcher.
 
         Example::

@@ -20,6 +20,9 @@ import smart_storages.exceptions
 from tests import architecture
 from tests.architecture import MODULES, PACKAGE, PAGE, ROOT, imports_of, own_imports, own_module
 
+#: A module with more lines than this should be two.
+_MOST_LINES = 400
+
 # The engine takes options: of configuration it may know the table of providers, nothing else.
 ENGINE_MAY_IMPORT = {"config.providers"}
 
@@ -197,6 +200,15 @@ def test_only_config_reads_django_settings() -> None:
     }
     assert readers
     assert all(module.startswith(f"{PACKAGE}.config") for module in readers)
+
+
+def test_no_module_is_too_long_to_read_at_once() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in MODULES.values()}
+    assert max(lines.values()) > _MOST_LINES // 2  # they are counted
+    long = [
+        f"{path.relative_to(ROOT)}: {count}" for path, count in lines.items() if count > _MOST_LINES
+    ]
+    assert not long, f"over {_MOST_LINES} lines: make two modules of each of {', '.join(long)}"
 
 
 def test_private_names_of_botocore_and_urllib3_stand_in_one_module() -> None:

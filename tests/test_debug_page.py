@@ -246,6 +246,11 @@ def _supplier(*names: str, **more: Any) -> Callable[[], Dict[str, Any]]:
     return lambda: {**{name: entry[name] for name in names}, **more}
 
 
+def _failing_supplier() -> Dict[str, Any]:
+    answer = leaks.secrets_of_entry()
+    raise ValueError(f"the vault refused session_token={answer['security_token']}")
+
+
 #: Options with which a storage cannot work; ``{server}`` is one that closes each connection.
 _NO_KEYS = {"access_key": None, "secret_key": None, "security_token": None}
 BROKEN: Dict[str, Dict[str, Any]] = {
@@ -273,6 +278,7 @@ BROKEN: Dict[str, Dict[str, Any]] = {
     "no bucket": {"bucket_name": None},
     "a role": {"role_arn": "arn:aws:iam::123456789012:role/files"},
     "a callable with half a set": {**_NO_KEYS, "credentials": _supplier("secret_key")},
+    "a callable that fails": {**_NO_KEYS, "credentials": _failing_supplier},
     "a callable with a bad end": {
         **_NO_KEYS,
         "credentials": _supplier("access_key", "secret_key", "security_token", expiry="tomorrow"),

@@ -310,7 +310,9 @@ def test_explain_tells_of_a_refusal(disk):
     storage = StorageDispatcher(ByTenant(), storages=stores, record_alias=True)
     told = storage.explain("a.txt")
     assert told.storage is None
-    assert str(told).startswith("open('a.txt') is refused by ByTenant(). No tenant, no file.")
+    assert str(told).startswith(
+        "open('a.txt') is refused by ByTenant(). There is no current tenant"
+    )
     with use_tenant("a"):
         assert "asked for a file of 'tenant_b'" in str(storage.explain("tenant_b/x.txt"))
     outer = StorageDispatcher(lambda *call: "inner", storages={"inner": storage})

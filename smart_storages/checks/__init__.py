@@ -18,9 +18,10 @@ from smart_storages.common.on_demand import importing_on_demand
 # A server that starts runs no check: only who runs them pays for their import.
 _NAMES_IN = {
     "aliases": ["check_aliases"],
+    "bucket_names": ["check_bucket_names"],
     "buckets": ["check_buckets", "check_storages"],
     "installation": ["check_installation", "check_queue_app"],
-    "connections": ["check_credentials", "check_endpoints"],
+    "connections": ["check_credentials", "check_endpoints", "check_provider"],
     "names": ["check_module_names", "check_setting_names"],
     "routing": ["check_routing"],
     "tenants": ["check_tenant"],
@@ -28,8 +29,9 @@ _NAMES_IN = {
 
 if TYPE_CHECKING:
     from .aliases import check_aliases
+    from .bucket_names import check_bucket_names
     from .buckets import check_buckets, check_storages
-    from .connections import check_credentials, check_endpoints
+    from .connections import check_credentials, check_endpoints, check_provider
     from .installation import check_installation, check_queue_app
     from .names import check_module_names, check_setting_names
     from .routing import check_routing
@@ -39,11 +41,13 @@ else:
 
 __all__ = [
     "check_aliases",
+    "check_bucket_names",
     "check_buckets",
     "check_credentials",
     "check_endpoints",
     "check_installation",
     "check_module_names",
+    "check_provider",
     "check_queue_app",
     "check_routing",
     "check_setting_names",

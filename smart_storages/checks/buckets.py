@@ -1,4 +1,4 @@
-"""System checks of buckets: each entry of the setting, and each storage of ours that is in use."""
+"""System checks of buckets: each entry of the setting, and each storage of ours in use."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _HINT_BUCKET = (
 
 
 class _Module(NamedTuple):
-    """A module as a storage of it would see it; ``name`` may be a pattern."""
+    """A module with the options that its storages have; ``name`` may be a pattern."""
 
     name: str
     label: str
@@ -67,7 +67,7 @@ def check_buckets(**kwargs: Any) -> List[checks.CheckMessage]:
 
 
 def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
-    """Return the modules of ``SMART_STORAGE_BUCKETS`` that are sound, and what is to be told."""
+    """Return the modules whose entries are usable, and messages about all that is wrong."""
     try:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
@@ -102,9 +102,9 @@ def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
 
 def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the storages of ``STORAGES`` and of the models' file fields, where they are ours."""
-    modules, told = look_at_buckets()
-    if any(message.is_serious() for message in told):
-        return []  # one mistake, one message
+    modules, reported = look_at_buckets()
+    if any(message.is_serious() for message in reported):
+        return []  # these storages have the same mistakes
     messages: List[checks.CheckMessage] = []
     seen = set(config.get_buckets())
     for alias, params in sound_aliases().items():
@@ -129,21 +129,21 @@ def _check_storage(
 ) -> List[checks.CheckMessage]:
     problem = storage.configuration_problem
     if isinstance(problem, UnknownModuleError):
-        return []  # told of by check_module_names
+        return []  # reported by check_module_names
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
     names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
     options = {name: getattr(storage, name) for name in names}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
-    # A module's own mistakes are told of once, not again for each field that uses it.
+    # The mistakes of a module are reported once, not again for each field that uses it.
     key = config.find_key(storage.module_name) or storage.module_name
     known = key in seen
     seen.add(key)
     messages = [] if known and options["bucket_name"] else _check_module(module)
     if known and options["bucket_name"]:
         messages += _check_private(module)
-    if storage.lacks_entry:  # told of by check_module_names, with the one that was meant
+    if storage.lacks_entry:  # check_module_names reports it, and the module probably meant
         messages = [each for each in messages if each.id != f"{_PREFIX}.{_IDS['no-bucket']}"]
     if static and not isinstance(storage, StaticStorage):
         messages += _check_static(module)
@@ -152,8 +152,8 @@ def _check_storage(
 
 def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
-    names_of_asker = ("provider", *CREDENTIAL_OPTIONS)
-    options = {name: getattr(storage, name) for name in (*names, *names_of_asker)}
+    of_server = ("provider", *CREDENTIAL_OPTIONS)
+    options = {name: getattr(storage, name) for name in (*names, *of_server)}
     key = config.find_key(storage.module_name) or storage.module_name
     return _Module(key, label, options, type(storage))
 
@@ -168,7 +168,9 @@ def _describe(key: str, label: str, upstream: Dict[str, Any]) -> _Module:
 
 def _find_entry_problems(key: Any, entry: Any) -> Iterator[Problem]:
     if not isinstance(key, str) or not key:
-        yield Problem("bad-setting", "", "is not under the name of a module", "Use text.")
+        yield Problem(
+            "bad-setting", "", "is not under the name of a module", "Use text as the key."
+        )
     elif not isinstance(entry, Mapping):
         kind = type(entry).__name__
         yield Problem("bad-setting", "", f"must be a dict of options, not {kind}", "Use a dict.")
@@ -183,7 +185,7 @@ def _check_module(
     problems = [
         problem
         for problem in find_problems(module.options)
-        # What an AWS_* setting is to blame for is told of there.
+        # A problem of an AWS_* setting is reported once, for the setting.
         if not find_setting(problem, module.options, upstream)
     ]
     if not module.options.get("bucket_name"):
@@ -206,7 +208,7 @@ def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     problem = Problem(
         "shared-pattern",
         "location",
-        "holds no {module}: every module that fits the pattern has the same files",
+        "does not contain {module}: all modules that match the pattern have the same files",
         "Write 'location': '{module}/', or a bucket_name with {module}.",
     )
     return [_from_problem(module.label, problem)]
@@ -220,7 +222,7 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
         found = import_string(path)
     except ImportError as error:
         what = f"cannot be imported: {error}"
-    except Exception as error:  # whose text may hold anything
+    except Exception as error:  # its text may contain a secret
         what = f"cannot be imported: it raises {type(error).__name__}"
     else:
         if callable(found):
@@ -258,7 +260,8 @@ def _check_private(module: _Module) -> List[checks.CheckMessage]:
 
 
 def _is_private_class(storage_class: Type[SmartS3Storage]) -> bool:
-    # Also if a subclass has a public preset in its place: who reads PrivateStorage believes it.
+    # Also if a subclass replaces the preset by a public one: its readers see "private" in the
+    # name of the class, and rely on it.
     return any(
         vars(each).get("default_acl") == "private"
         or vars(each).get("_class_defaults", {}).get("default_acl") == "private"
@@ -267,13 +270,13 @@ def _is_private_class(storage_class: Type[SmartS3Storage]) -> bool:
 
 
 def _acl_of_parameters(options: Mapping[str, Any]) -> Any:
-    # It wins over default_acl: django-storages adds that only where there is none.
+    # It takes precedence: django-storages adds default_acl only if there is no ACL yet.
     given = options["object_parameters"]
     return given.get("ACL") if isinstance(given, Mapping) else None
 
 
 def _check_static(module: _Module) -> List[checks.CheckMessage]:
-    # A missing option is django-storages' default, which signs; so does a signed CDN.
+    # Without the option, django-storages signs. So it does for a custom domain with a key.
     if module.options.get("querystring_auth", True) is False:
         return []
     problem = Problem(
@@ -309,14 +312,14 @@ def _place_of(module: _Module, upstream: Mapping[str, Any]) -> Place:
     return Place(
         key=module.name,
         is_alias=not module.label.startswith(BUCKETS_SETTING),
-        bucket=(options["bucket_name"], options["endpoint_url"], _asker_of(options)),
+        bucket=(options["bucket_name"], options["endpoint_url"], _identify_credentials(options)),
         location=str(options["location"] or ""),
         acl=str(_acl_of_parameters(options) or options["default_acl"] or "private"),
     )
 
 
-def _asker_of(options: Mapping[str, Any]) -> str:
-    # Whose bucket it is, where tenants of a server may each have one of that name.
+def _identify_credentials(options: Mapping[str, Any]) -> str:
+    # On some servers each tenant may have a bucket of that name: the credentials tell which.
     if get_provider(options.get("provider"), options["endpoint_url"]).global_names:
         return ""
     names = sorted(CREDENTIAL_OPTIONS - {"secret_key", "security_token"})
@@ -326,7 +329,7 @@ def _asker_of(options: Mapping[str, Any]) -> str:
 def _from_problem(label: str, problem: Problem) -> checks.CheckMessage:
     if label.startswith(BUCKETS_SETTING):
         where = f"{label}[{problem.key!r}]" if problem.key else label
-    else:  # a field, or an alias, where nobody wrote the key
+    else:  # a field or an alias, whose options may come from several places
         where = f"{label}: {problem.key}"
     return _message(problem.code, f"{where} {problem.message}.", problem.hint)
 

@@ -1,15 +1,15 @@
-"""System checks of the connection: endpoints, profiles, credentials.
+"""System checks of the connection: endpoints, providers, profiles, credentials.
 
-They look at the environment and for the AWS configuration files, as boto3 does at the first use,
-and send no request. The files are only opened if a profile is configured. ``docs/checks.md`` has
-the numbers.
+They look where boto3 will look for credentials: at environment variables, and which configuration
+files exist. They send no request, and open the files only if a profile is configured.
+``docs/checks.md`` has the numbers.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterator, List, Mapping, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Set, Tuple
 from urllib.parse import urlsplit
 
 from botocore import UNSIGNED
@@ -23,23 +23,33 @@ from smart_storages.checks.names import find_used_storages, list_users
 from smart_storages.config.options import OPTIONS
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["check_credentials", "check_endpoints"]
+__all__ = ["User", "check_credentials", "check_endpoints", "check_provider", "find_users"]
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
-_IDS = {"endpoint-path": "W009", "no-profile": "W010", "no-credentials": "W012"}
+_IDS = {
+    "endpoint-path": "W009",
+    "no-profile": "W010",
+    "no-credentials": "W012",
+    "several-servers": "W015",
+}
 
 _OPTIONS = (
     "access_key",
+    "addressing_style",
     "bucket_name",
     "client_config",
     "credentials",
     "endpoint_url",
+    "provider",
     "public_endpoint_url",
+    "region_name",
     "session_profile",
     "signature_version",
+    "use_ssl",
+    "verify",
 )
 
-#: Where boto3 looks for credentials besides the files, save for an instance's own role.
+#: Environment variables with which boto3 finds credentials.
 #: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -50,12 +60,12 @@ _VARIABLES = (
     "BOTO_CONFIG",
 )
 _OLDER_FILES = ("/etc/boto.cfg", "~/.boto")
-#: Says who made the machine; Linux gives it to everybody, in containers too.
+#: Names the manufacturer of the machine; on Linux every process can read it, in containers too.
 _VENDOR_FILE = Path("/sys/class/dmi/id/sys_vendor")
 
 
-class _User(NamedTuple):
-    """A module, an alias, a field or a class, and what it connects with."""
+class User(NamedTuple):
+    """A module, an alias, a field or a class, and the options of its connection."""
 
     label: str
     options: Mapping[str, Any]
@@ -82,7 +92,29 @@ def _path_of(endpoint: str) -> str:
     try:
         return urlsplit(endpoint).path.strip("/")
     except ValueError:
-        return ""  # told of by check_buckets
+        return ""  # reported by check_buckets
+
+
+def check_provider(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that ``SMART_STORAGE_PROVIDER`` is used for one server only."""
+    modules, _ = look_at_buckets()
+    upstream = config.get_upstream_options() if modules else {}
+    if not upstream.get("provider"):
+        return []
+    labels: Dict[str, str] = {}
+    for module in modules:
+        if "provider" not in module.options:
+            endpoint = module.options.get("endpoint_url", upstream["endpoint_url"])
+            labels.setdefault(str(endpoint or "AWS").rstrip("/"), module.label)
+    if len(labels) <= 1:
+        return []
+    users = " and ".join(f"{label} on {server}" for server, label in list(labels.items())[:2])
+    text = (
+        f"{OPTIONS['provider'].setting} is {upstream['provider']!r} for modules on several "
+        f"servers: {users}."
+    )
+    hint = "Set 'provider' in the entry of each module that is on another server."
+    return [_message("several-servers", text, hint)]
 
 
 def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
@@ -90,7 +122,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
     messages = list(_check_profiles())
     users = [
         user.label
-        for user in _find_users()
+        for user in find_users()
         if not user.repeats_entry and _needs_credentials(user.options)
     ]
     if users and not _may_have_credentials():
@@ -98,7 +130,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
         hint = (
             "Set AWS_S3_ACCESS_KEY_ID and AWS_S3_SECRET_ACCESS_KEY, or access_key and secret_key, "
             "session_profile or credentials of a module; or have them in the environment or in "
-            "~/.aws. Make the buckets as well: a storage makes none."
+            "~/.aws. Create the buckets as well: a storage does not."
         )
         messages.append(_message("no-credentials", text, hint))
     return messages
@@ -107,7 +139,7 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
 def _check_profiles() -> Iterator[checks.CheckMessage]:
     named = list(_find_values("session_profile"))
     if not named:
-        return  # a file of credentials is not opened without need
+        return  # a file with credentials is not opened without need
     try:
         profiles = Session().available_profiles
     except BotoCoreError as error:
@@ -132,7 +164,7 @@ def _find_files() -> List[str]:
 
 def _needs_credentials(options: Mapping[str, Any]) -> bool:
     if not options.get("bucket_name"):
-        return False  # told of by check_buckets, and never used as it is
+        return False  # reported by check_buckets; such a storage cannot be used
     given = options.get("client_config")
     signatures = (options.get("signature_version"), getattr(given, "signature_version", None))
     if UNSIGNED in signatures:
@@ -141,7 +173,7 @@ def _needs_credentials(options: Mapping[str, Any]) -> bool:
 
 
 def _may_have_credentials() -> bool:
-    """Tell whether boto3 has anywhere to look, without a request and without looking at keys."""
+    """Tell whether boto3 may find credentials; sends no request and reads no keys."""
     if any(os.environ.get(name) for name in _VARIABLES):
         return True
     files = [*_find_files(), *_OLDER_FILES]
@@ -149,7 +181,7 @@ def _may_have_credentials() -> bool:
 
 
 def _is_instance() -> bool:
-    # It may have a role, and to ask for that would be a request.
+    # An instance may have a role; finding out would take a request.
     if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return False
     try:
@@ -163,26 +195,27 @@ def _find_values(key: str) -> Iterator[Tuple[str, str]]:
     try:
         upstream = config.get_upstream_options()
     except ConfigurationError:
-        return  # told of by check_buckets
+        return  # reported by check_buckets
     seen: Set[str] = set()
-    first = _User(str(OPTIONS[key].setting), upstream)
-    for user in [first, *_find_users()]:
+    first = User(str(OPTIONS[key].setting), upstream)
+    for user in [first, *find_users()]:
         value = user.options.get(key)
         if isinstance(value, str) and value and value not in seen:
             seen.add(value)
             yield (user.label if user is first else f"{user.label}: {key}"), value
 
 
-def _find_users() -> Iterator[_User]:
+def find_users() -> Iterator[User]:
+    """Yield every module, and every storage of this package that is in use, without a problem."""
     modules, _ = look_at_buckets()
     upstream = config.get_upstream_options() if modules else {}
     for module in modules:
-        yield _User(module.label, {**upstream, **module.options})
+        yield User(module.label, {**upstream, **module.options})
     keys = {module.name for module in modules}
     for label, storage, _ in find_used_storages():
         if storage.configuration_problem is None:
             options = {key: getattr(storage, key, None) for key in _OPTIONS}
-            yield _User(label, options, config.find_key(storage.module_name) in keys)
+            yield User(label, options, config.find_key(storage.module_name) in keys)
 
 
 def _message(code: str, text: str, hint: str) -> checks.CheckMessage:

@@ -1,6 +1,6 @@
 """Which storages a project uses: the aliases of ``STORAGES``, and the file fields of its models.
 
-A storage of somebody else's is never made, nor asked anything.
+Storages of other packages are never built or called: that might do I/O.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def sound_aliases() -> Dict[str, Any]:
     try:
         aliases = read_aliases()
     except ConfigurationError:
-        return {}  # told of by check_aliases, as each alias that is left out
+        return {}  # check_aliases reports this, and each alias that is left out
     return {alias: params for alias, params in aliases.items() if isinstance(params, Mapping)}
 
 
@@ -37,22 +37,22 @@ def import_backend(params: Mapping[str, Any]) -> Any:
     path = params.get("BACKEND")
     try:
         return import_string(path) if isinstance(path, str) else path
-    except Exception:  # Django's own error says it best, when the alias is used
+    except Exception:  # Django raises a clear error when the alias is used
         return None
 
 
 def build_alias(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
-    """Return the storage of an alias of ``STORAGES``, ``None`` if it is none of ours."""
-    # Making one of ours does no I/O; making somebody else's might, so it is left alone.
+    """Return the storage of an alias of ``STORAGES``, ``None`` if it is not one of ours."""
+    # Building one of ours does no I/O; building one of another package might.
     path = params.get("BACKEND")
     if not isinstance(path, str):
-        return None  # told of by check_aliases
+        return None  # reported by check_aliases
     try:
         backend = import_string(path)
     except Exception:
         if path.startswith("smart_storages."):
             raise
-        return None  # Django's own error says it best, when the alias is used
+        return None  # Django raises a clear error when the alias is used
     if not (isinstance(backend, type) and issubclass(backend, SmartS3Storage)):
         return None
     options = params.get("OPTIONS") or {}
@@ -62,9 +62,9 @@ def build_alias(params: Mapping[str, Any]) -> Optional[SmartS3Storage]:
 
 
 def iter_fields() -> Iterator[Tuple[str, Any]]:
-    """Yield what each model field has as its storage, if any, with the field's name.
+    """Yield the name and the storage of each model field that has one.
 
-    It may be a lazy object, which builds itself when it is asked for anything but its type.
+    The storage may be a lazy object, which is built by any use but ``type()``.
     """
     for model in apps.get_models():
         for field in model._meta.get_fields():
@@ -74,7 +74,7 @@ def iter_fields() -> Iterator[Tuple[str, Any]]:
 
 
 def iter_field_storages() -> Iterator[Tuple[str, SmartS3Storage]]:
-    """Yield the storages of ours that models' file fields have, each with the field's name."""
+    """Yield the name and the storage of each file field whose storage is one of ours."""
     for label, storage in iter_fields():
         if issubclass(type(storage), SmartS3Storage):
             yield label, storage

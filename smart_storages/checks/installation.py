@@ -1,4 +1,4 @@
-"""System checks of the installation: the package that was installed, the app that is needed."""
+"""System checks of the installation: which package is imported, and which app is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core import checks
 
 import smart_storages
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
-from smart_storages.common.distribution import describe_strangers, find_claims
+from smart_storages.common.distribution import describe_conflicts, find_claims
 
 __all__ = ["check_installation", "check_queue_app"]
 
@@ -27,7 +27,7 @@ def check_installation(**kwargs: Any) -> List[checks.CheckMessage]:
     package = Path(smart_storages.__file__).parent
     return [
         checks.Warning(text, hint=_HINT, id="smart_storages.W011")
-        for text in describe_strangers(find_claims(), package, smart_storages.__version__)
+        for text in describe_conflicts(find_claims(), package, smart_storages.__version__)
     ]
 
 

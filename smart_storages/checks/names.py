@@ -52,18 +52,18 @@ def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
         used.add(storage.module_name)
         if storage.lacks_entry:
             users = lacking.setdefault(storage.module_name, [])
-            # Of a storage without a name of its own there is only this to say: that it exists.
+            # A storage that has no name in the project is listed only if no other was found.
             if named or not users:
                 users.append(label)
     bucket = config.get_default_bucket_config()["bucket_name"] if lacking else None
     for name, users in lacking.items():
         text, hint = describe_missing_entry(name, bucket, buckets)
         messages.append(_message(code, f"{text} It is used by {list_users(users)}.", hint))
-    told = {near_module(name, map(str, buckets)) for name in lacking}
+    suggested = {near_module(name, map(str, buckets)) for name in lacking}
     names = [*used, *ready_made_modules()]
     absent = {name for name in names if config.find_key(name) is None}
     for key in buckets:
-        if key in told or key in names or not isinstance(key, str) or "*" in key:
+        if key in suggested or key in names or not isinstance(key, str) or "*" in key:
             continue
         near = near_module(key, absent)
         if near:
@@ -73,7 +73,7 @@ def check_module_names(**kwargs: Any) -> List[checks.CheckMessage]:
 
 
 def find_used_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
-    """Yield every storage of this package that is found, with a label, and whether it has a name.
+    """Yield every storage of this package that can be found, a label, and whether it has a name.
 
     These are the storages of ``STORAGES`` and of file fields, one of each class that
     ``create_storage_class`` made, and all others made so far, for example by ``get_storage``. The
@@ -91,7 +91,7 @@ def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
     for alias, params in sound_aliases().items():
         try:
             storage = build_alias(params)
-        except Exception:  # noqa: S112 - told of by check_storages
+        except Exception:  # noqa: S112 - reported by check_storages
             continue
         if storage is not None:
             made.append(storage)
@@ -103,7 +103,7 @@ def _find_storages() -> Iterator[Tuple[str, SmartS3Storage, bool]]:
     for storage_class in iter_classes():
         try:
             storage = storage_class()
-        except Exception:  # noqa: S112 - a class of somebody's own, whose arguments are not known
+        except Exception:  # noqa: S112 - a class of the project, whose arguments are not known
             continue
         made.append(storage)
         yield f"create_storage_class({storage_class.module_name!r})", storage, False
@@ -123,7 +123,7 @@ def check_setting_names(**kwargs: Any) -> List[checks.CheckMessage]:
     return [
         _message(
             "unknown-setting",
-            f"The setting {name} is read by nothing here.",
+            f"The setting {name} is not read by anything.",
             f"Did you mean {near}?",
         )
         for name, near in find_misspelt_settings(config.get_setting_names())

@@ -32,20 +32,20 @@ class Place(NamedTuple):
         return tuple(location.split("/")) if location else ()
 
 
-#: The places at or above a location: those of each location by what they are told apart by.
+#: The places of one location, by ACL and by whether they are aliases.
 _Level = Dict[Tuple[str, bool], List[int]]
 
 
 def find_overlaps(places: Sequence[Place], of_aliases: bool = False) -> List[Tuple[int, int]]:
     """Return pairs of places that overlap and have different ACLs, by their numbers.
 
-    A place is paired with the nearest one at or above its location, not with all of them: that
-    tells of each, and a thousand modules of one location do not make a million pairs.
+    A place is paired only with the nearest one at or above its location. So every place with an
+    overlap is in a pair, and a thousand modules of one location do not make a million pairs.
 
     Args:
         places: The places.
-        of_aliases: Only pairs with an alias, and none of an alias and its own module's entry,
-            which the alias overrides on purpose.
+        of_aliases: Return only pairs with an alias. An alias is not paired with the entry of its
+            own module, which it overrides on purpose.
 
     Example:
         >>> acls = ("private", "public-read")
@@ -60,7 +60,7 @@ def find_overlaps(places: Sequence[Place], of_aliases: bool = False) -> List[Tup
 
 
 def _walk(places: Sequence[Place], group: List[int], of_aliases: bool) -> Iterable[Tuple[int, int]]:
-    # Sorted, a location comes right before all that lies within it.
+    # In sorted order, a location comes right before everything inside it.
     above: List[Tuple[Tuple[str, ...], _Level]] = []
     for segments, number in sorted((places[number].segments, number) for number in group):
         while above and segments[: len(above[-1][0])] != above[-1][0]:

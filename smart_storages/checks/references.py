@@ -1,4 +1,4 @@
-"""What a reference to a storage means, without making a storage of somebody else's."""
+"""What a reference to a storage means; storages of other packages are not built for this."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "text_of",
 ]
 
-#: Storages that share nothing, though their options are equal.
+#: Storages of this class share no files, even if their options are equal.
 _OF_THEIR_OWN = "InMemoryStorage"
 
 
@@ -35,14 +35,14 @@ class OptionsError(Exception):
 
 
 def is_composed(cls: Any) -> bool:
-    """Whether a class is one of our storages made of storages, those of the queue apart."""
+    """Whether a class is a composed storage of this package, except those of the queue."""
     # The queue has checks of its own, and a queued storage enters a registry when it is made.
     is_ours = isinstance(cls, type) and issubclass(cls, ForwardingStorage)
     return is_ours and not getattr(cls, "enters_registry", False)
 
 
 def is_text(reference: Any) -> bool:
-    """Whether a reference is text; asks no lazy object to build itself."""
+    """Whether a reference is text; a lazy object is not built for this."""
     return issubclass(type(reference), str)  # an isinstance() would build Django's default_storage
 
 
@@ -56,14 +56,14 @@ def is_module(name: str) -> bool:
 
 
 def key_of(reference: Any) -> Any:
-    """Return what is equal for two references that are the same one."""
+    """Return a value that is equal for two references to the same storage."""
     if type(reference) is DefaultStorage:
         return "text", "default"
     return ("text", str(reference)) if is_text(reference) else ("object", id(reference))
 
 
 def build(reference: Any) -> Optional[ForwardingStorage]:
-    """Return the composed storage of ours that a reference means, ``None`` if it means another.
+    """Return the composed storage of ours that a reference means, ``None`` for any other.
 
     Raises:
         OptionsError: it cannot be made with the options that it is given.
@@ -71,7 +71,7 @@ def build(reference: Any) -> Optional[ForwardingStorage]:
     if is_alias(reference):
         reference = storages.backends[reference]
         if not isinstance(reference, Mapping):
-            return None  # told of by check_aliases
+            return None  # reported by check_aliases
     elif is_text(reference):
         if is_module(reference) or "." not in reference:
             return None
@@ -91,7 +91,7 @@ def _build_backend(params: Mapping[str, Any]) -> Optional[ForwardingStorage]:
     try:
         backend = import_string(backend) if isinstance(backend, str) else backend
     except Exception:
-        return None  # told of elsewhere: by Django, by E001, or as an unknown storage
+        return None  # reported by Django, as E001, or as an unknown storage
     if backend is None or not is_composed(backend):
         return None
     options = params.get("OPTIONS") or {}
@@ -117,14 +117,13 @@ def _refuse_unknown(backend: Any, options: Mapping[str, Any]) -> None:
 
 
 def text_of(error: Exception) -> str:
-    """Return what may be told of an error."""
-    # Somebody else's error may hold anything, also a value that is secret.
+    """Return the text of an error, or only its class if the text may contain a secret."""
     known = (ImproperlyConfigured, SuspiciousOperation, TypeError, ImportError)
     return str(error) if isinstance(error, known) else f"it raises {type(error).__name__}"
 
 
 def place_of(reference: Any) -> Any:
-    """Return what is equal for two references to one place, ``None`` if that cannot be told."""
+    """Return a value that is equal for two references to one place, ``None`` if unknown."""
     if is_alias(reference):
         reference = storages.backends[reference]
     elif is_text(reference):
@@ -138,7 +137,7 @@ def place_of(reference: Any) -> Any:
 
 
 def find_reference_problem(reference: Any) -> Optional[str]:
-    """Return why a reference means no storage, ``None`` if it means one."""
+    """Return what is wrong with a reference, ``None`` if it refers to a storage."""
     if issubclass(type(reference), LazyObject) or is_alias(reference):
         return None
     if is_text(reference):
@@ -149,7 +148,7 @@ def find_reference_problem(reference: Any) -> Optional[str]:
         backend = reference["BACKEND"]
         return _find_import_problem(backend) if isinstance(backend, str) else None
     is_storage = callable(reference) or all(hasattr(reference, x) for x in ("open", "save", "url"))
-    return None if is_storage else f"is no storage, but {type(reference).__name__}"
+    return None if is_storage else f"is not a storage, but {type(reference).__name__}"
 
 
 def _find_name_problem(name: str) -> Optional[str]:

@@ -67,12 +67,12 @@ _IDS = {
         "Give an alias of STORAGES, a module of SMART_STORAGE_BUCKETS, or any other reference.",
     ),
     "circle": ("E017", "Give one of these storages another one to use."),
-    "twice": ("W005", "Name each place once: a copy beside itself protects from nothing."),
+    "twice": ("W005", "Name each place once: a second copy in the same place protects nothing."),
 }
 
 
 class _Edge(NamedTuple):
-    """A reference of a storage; ``certain`` if calls are known to take it."""
+    """A reference of a storage; ``certain`` if it is known that calls follow it."""
 
     label: str
     reference: Any
@@ -90,46 +90,46 @@ class _Node(NamedTuple):
 
 def check_routing(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the dispatchers, fallbacks, mirrors and wrappers of ``STORAGES`` and of the models."""
-    house = _visit()
-    house.tell_circles()
-    return house.messages
+    found = _find_composed()
+    found.report_circles()
+    return found.messages
 
 
 def find_named_modules() -> Iterator[Tuple[str, str]]:
     """Yield each module of a ready-made class that a composed storage refers to, and where."""
-    for (kind, name), node in _visit().nodes.items():
+    for (kind, name), node in _find_composed().nodes.items():
         if kind == "text" and ready_made_class(name) is not None and not is_alias(name):
             yield node.where, name
 
 
-def _visit() -> _House:
-    house = _House()
+def _find_composed() -> _ComposedStorages:
+    found = _ComposedStorages()
     try:
         config.get_buckets()
         read_aliases()
     except ConfigurationError:
-        return house  # told of by check_buckets and check_aliases
+        return found  # reported by check_buckets and check_aliases
     for alias in storages.backends:
-        house.enter(f"STORAGES[{alias!r}]", str(alias), alias)
-    house.entered_aliases()
+        found.enter(f"STORAGES[{alias!r}]", str(alias), alias)
+    found.end_of_aliases()
     for label, storage in iter_fields():
         if is_composed(type(storage)):
-            house.enter(label, label, storage)
-    return house
+            found.enter(label, label, storage)
+    return found
 
 
-class _House:
+class _ComposedStorages:
     """The composed storages that were found, each examined once, and the messages about them."""
 
     def __init__(self) -> None:
         self.messages: List[checks.CheckMessage] = []
         self.nodes: Dict[Any, _Node] = {}
-        self._told: Set[Tuple[str, str]] = set()
-        self._told_of_aliases: FrozenSet[Tuple[str, str]] = frozenset()
+        self._reported: Set[Tuple[str, str]] = set()
+        self._reported_for_aliases: FrozenSet[Tuple[str, str]] = frozenset()
 
-    def entered_aliases(self) -> None:
-        # A field may have the storage of an alias, of which all is told.
-        self._told_of_aliases = frozenset(self._told)
+    def end_of_aliases(self) -> None:
+        # A field may have the storage of an alias, whose problems are already reported.
+        self._reported_for_aliases = frozenset(self._reported)
 
     def enter(self, where: str, label: str, reference: Any) -> None:
         key = key_of(reference)
@@ -139,7 +139,7 @@ class _House:
         try:
             storage = build(reference)
         except OptionsError as error:
-            self._tell(where, "bad-option", str(error))
+            self._report(where, "bad-option", str(error))
             return
         if storage is None:
             return
@@ -147,15 +147,15 @@ class _House:
             edges = tuple(_find_edges(storage))
         except Exception as error:
             is_resolver = isinstance(storage, ResolvingStorage)
-            self._tell(where, "bad-resolver" if is_resolver else "bad-option", text_of(error))
+            self._report(where, "bad-resolver" if is_resolver else "bad-option", text_of(error))
             return
         self.nodes[key] = _Node(label, where, storage, edges)
         if isinstance(storage, ResolvingStorage):
             for text in _find_unknown_aliases(storage):
-                self._tell(where, "unknown-alias", text)
+                self._report(where, "unknown-alias", text)
         elif isinstance(storage, (FallbackStorage, MirrorStorage)):
             for text in _find_twins(edges):
-                self._tell(where, "twice", f"{type(storage).__name__} {text}")
+                self._report(where, "twice", f"{type(storage).__name__} {text}")
         self._follow(where, storage, edges)
 
     def _follow(self, where: str, storage: Any, edges: Iterable[_Edge]) -> None:
@@ -163,48 +163,52 @@ class _House:
             problem = find_reference_problem(edge.reference)
             if problem:
                 text = f"{type(storage).__name__} refers to {edge.label!r}, which {problem}"
-                self._tell(where, "unknown-storage", text)
+                self._report(where, "unknown-storage", text)
             elif not is_alias(edge.reference):
                 self.enter(where, edge.label, edge.reference)
 
-    def tell_circles(self) -> None:
-        told: Set[FrozenSet[Any]] = set()
+    def report_circles(self) -> None:
+        known: Set[FrozenSet[Any]] = set()
         for start in self.nodes:
             circle = self._find_circle(start)
-            if circle and frozenset(circle) not in told:
-                told.add(frozenset(circle))
+            if circle and frozenset(circle) not in known:
+                known.add(frozenset(circle))
                 nodes = [self.nodes[key] for key in circle]
                 labels = " -> ".join(node.label for node in [*nodes, nodes[0]])
-                self._tell(nodes[0].where, "circle", f"these storages lead in a circle: {labels}")
+                self._report(
+                    nodes[0].where,
+                    "circle",
+                    f"these storages refer to each other in a circle: {labels}",
+                )
 
     def _find_circle(self, start: Any) -> Optional[List[Any]]:
         """Return the shortest path of references from a storage back to itself."""
-        ways: Deque[List[Any]] = deque([[start]])
+        paths: Deque[List[Any]] = deque([[start]])
         passed: Set[Any] = set()
-        while ways:
-            way = ways.popleft()
-            for edge in self.nodes[way[-1]].edges:
+        while paths:
+            path = paths.popleft()
+            for edge in self.nodes[path[-1]].edges:
                 key = key_of(edge.reference)
                 if not edge.certain or key not in self.nodes:
                     continue
-                if key == start and self._is_sure(way):
-                    return way
+                if key == start and self._is_certain(path):
+                    return path
                 if key not in passed:
                     passed.add(key)
-                    ways.append([*way, key])
+                    paths.append([*path, key])
         return None
 
-    def _is_sure(self, circle: List[Any]) -> bool:
+    def _is_certain(self, circle: List[Any]) -> bool:
         # With a second dispatcher, or another name for the file, a call may leave the circle.
         made = [self.nodes[key].storage for key in circle]
         choosing = sum(isinstance(each, ResolvingStorage) for each in made)
         renaming = any(isinstance(each, ScopedStorage) for each in made)
         return choosing <= (0 if renaming else 1)
 
-    def _tell(self, where: str, code: str, text: str) -> None:
-        if (code, text) in self._told_of_aliases:
+    def _report(self, where: str, code: str, text: str) -> None:
+        if (code, text) in self._reported_for_aliases:
             return
-        self._told.add((code, text))
+        self._reported.add((code, text))
         self.messages.append(_message(code, f"{where}: {text.rstrip('.')}."))
 
 

@@ -63,9 +63,9 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         data = await run(file.read, 1024)
     """
     loop = asyncio.get_running_loop()
-    door = _door_of(loop)
-    async with door.places:
-        async with door.turn:
+    limits = _limits_of(loop)
+    async with limits.slots:
+        async with limits.submitting:
             # One call in each round of the loop: submitting takes locks, which may block the loop.
             await asyncio.sleep(0)
             context = contextvars.copy_context()
@@ -74,22 +74,22 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await future
 
 
-class _Door:
-    """Where the calls of one event loop wait, so that the loop itself never does."""
+class _Limits:
+    """What the calls of one event loop wait for, so that the loop itself never waits."""
 
     def __init__(self) -> None:
-        self.places = asyncio.Semaphore(THREADS)
-        self.turn = asyncio.Lock()
+        self.slots = asyncio.Semaphore(THREADS)
+        self.submitting = asyncio.Lock()
 
 
-_doors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Door] = weakref.WeakKeyDictionary()
+_limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Limits] = weakref.WeakKeyDictionary()
 
 
-def _door_of(loop: asyncio.AbstractEventLoop) -> _Door:
+def _limits_of(loop: asyncio.AbstractEventLoop) -> _Limits:
     try:
-        return _doors[loop]
+        return _limits[loop]
     except KeyError:
-        made = _doors[loop] = _Door()
+        made = _limits[loop] = _Limits()
         return made
 
 

@@ -101,7 +101,7 @@ def require_tables(owner: Union[str, Type[Any]], **tables: Any) -> None:
     for name, value in tables.items():
         _require(owner, name, isinstance(value, Mapping), "a dict of aliases", value)
         for key in value:
-            _require(owner, f"each key of {name}", isinstance(key, str), "a text", key)
+            _require(owner, f"each key of {name}", isinstance(key, str), "a string", key)
 
 
 def require_references(

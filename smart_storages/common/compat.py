@@ -49,7 +49,7 @@ else:  # goes with Django 4.1
         """The name of Django 4.2 for an alias that is not in ``STORAGES``."""
 
 
-try:  # goes with Django 4.1, which is content with an asgiref that lacks them
+try:  # goes with Django 4.1, which accepts an asgiref without them
     from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 except ImportError:  # pragma: no cover
     import asyncio

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Claim", "describe_strangers", "find_claims"]
+__all__ = ["Claim", "describe_conflicts", "find_claims"]
 
 PACKAGE = "smart_storages"
 _INIT = f"{PACKAGE}/__init__.py"
@@ -80,19 +80,19 @@ def _find_source(distribution: Distribution) -> Optional[Path]:
     return Path(unquote(urlsplit(origin.get("url", "")).path))
 
 
-def describe_strangers(claims: Iterable[Claim], package: Path, version: str) -> List[str]:
+def describe_conflicts(claims: Iterable[Claim], package: Path, version: str) -> List[str]:
     """Return what is wrong with where the imported package comes from, as sentences.
 
     Args:
-        claims: What :func:`find_claims` gave.
+        claims: What :func:`find_claims` returned.
         package: The directory of the imported package.
         version: What the imported package says its version is.
 
     Example:
         >>> other = Claim("django-smart-storages", "0.1.0", Path("/other/smart_storages"))
-        >>> describe_strangers([other], Path("/mine/smart_storages"), "1.0")[0][:60]
+        >>> describe_conflicts([other], Path("/mine/smart_storages"), "1.0")[0][:60]
         'smart_storages is imported from /mine/smart_storages (versio'
-        >>> describe_strangers([], Path("/checkout/smart_storages"), "1.0")
+        >>> describe_conflicts([], Path("/checkout/smart_storages"), "1.0")
         []
     """
     claims = list(claims)
@@ -100,7 +100,7 @@ def describe_strangers(claims: Iterable[Claim], package: Path, version: str) -> 
     if len(owners) > 1:
         names = " and ".join(f"{each.name} {each.version}" for each in owners)
         return [
-            f"{package} belongs to {names}: files of one lie over files of the other.",
+            f"{package} belongs to {names}: one has overwritten files of the other.",
         ]
     wrong = [
         claim
@@ -108,8 +108,8 @@ def describe_strangers(claims: Iterable[Claim], package: Path, version: str) -> 
         if claim.version != version and not (claim.is_editable and claim in owners)
     ]
     return [
-        f"{PACKAGE} is imported from {package} (version {version}), and is not that of the "
-        f"installed {each.name} {each.version} in {each.place}."
+        f"{PACKAGE} is imported from {package} (version {version}), which is not the package "
+        f"of the installed {each.name} {each.version} in {each.place}."
         for each in wrong
     ]
 

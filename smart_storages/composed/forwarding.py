@@ -108,8 +108,8 @@ class ForwardingStorage(Storage):
     def deconstruct(self) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:
         """Return the path of the class and the arguments as given, for migrations.
 
-        Texts stand in for credentials and objects; in this process, and where they can be found
-        in another, they make the storage again: see :mod:`smart_storages.config.deconstructed`.
+        Strings stand in for credentials and objects. This process finds these again, and so do
+        others where that is possible: see :mod:`smart_storages.config.deconstructed`.
 
         Raises:
             ConfigurationError: an argument holds credentials that could not be left out.
@@ -118,7 +118,7 @@ class ForwardingStorage(Storage):
         return (path_of(type(self)), *self._portable_arguments())
 
     def _portable_arguments(self) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
-        if self._deconstructed is None:  # the texts of one storage stay the same
+        if self._deconstructed is None:  # the strings of one storage stay the same
             self._deconstructed = without_secrets(self._constructor_args)
         args, kwargs = self._deconstructed
         return args, dict(kwargs)
@@ -151,7 +151,7 @@ def put_steps(storage: Any, name: str, content: Any, *, replace: bool = True) ->
     """
     if isinstance(storage, ForwardingStorage):
         return (yield from storage._put_steps(name, content, replace))
-    if getattr(storage, "_draws_names", None) is True:  # its save() never keeps a name
+    if getattr(storage, "_adds_random_suffixes", None) is True:  # its save() never keeps a name
         return (yield storage, "_save_exactly", (name, content), {"replace": replace})
     for _ in range(_MOST_RACES if replace else 1):
         if replace:

@@ -137,8 +137,8 @@ def refuse_duplicates(owner: Type[Any], references: Any) -> None:
 def without_secrets(value: Any) -> Any:
     """Return arguments without the credentials in their ``{"BACKEND", "OPTIONS"}`` dicts.
 
-    Texts stand in for credentials and objects, see :mod:`smart_storages.config.deconstructed`. If
-    a text cannot be turned back into what it stands for, our own backend raises when it is used.
+    Strings stand in for credentials and objects, see :mod:`smart_storages.config.deconstructed`. If
+    one cannot be turned back into what it stands for, our own backend raises when it is used.
 
     Raises:
         ConfigurationError: a backend of another package was given credentials. Without them, it

@@ -153,7 +153,7 @@ class ResolvingStorage(ChoosingStorage):
 
     def _own_alias_error(self, alias: Optional[str]) -> ResolutionError:
         return ResolutionError(
-            f"{describe(self._resolver)} returned {alias!r}, which leads back to the dispatcher "
+            f"{describe(self._resolver)} returned {alias!r}, which refers back to the dispatcher "
             "that called it. Make it return another alias."
         )
 

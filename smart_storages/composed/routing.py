@@ -212,7 +212,7 @@ class CircleGuard:
         trail = _trail.get()
         if step in trail or len(trail) >= _MOST_LAYERS:
             raise ResolutionError(
-                f"{step[1]}({step[2]!r}) went in a circle: {self._dispatcher!r} leads through "
-                f"{describe(self._storage)} back to itself. Make one resolver return another alias."
+                f"{step[1]}({step[2]!r}) went in a circle: {self._dispatcher!r} refers to itself "
+                f"through {describe(self._storage)}. Make one resolver return another alias."
             )
         return (*trail, step)

@@ -6,7 +6,8 @@ An option is the first of:
 2. a default given to ``create_storage_class``;
 3. the module's entry in ``SMART_STORAGE_BUCKETS``;
 4. a preset of the class: an attribute named like the option;
-5. the ``AWS_*`` setting of django-storages, or its default.
+5. the ``AWS_*`` setting of django-storages, or its default; ``SMART_STORAGE_PROVIDER`` for
+   ``provider``.
 
 Credentials are one set: all of them are taken from the first of these places that has any.
 

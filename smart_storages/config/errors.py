@@ -164,8 +164,8 @@ def describe_missing_entry(
         what = "it has no bucket"
     text = f"The module {module_name!r} has no entry in {BUCKETS_SETTING}, so that {what}."
     hint = (
-        f"{hint_at_modules(module_name, [*map(str, known)])} If the module shall use the AWS_* "
-        f"settings, add an empty entry: {{{module_name!r}: {{}}}}."
+        f"{hint_at_modules(module_name, [*map(str, known)])} If the module is meant to use the "
+        f"AWS_* settings, add an empty entry: {{{module_name!r}: {{}}}}."
     )
     return text, hint
 

@@ -95,8 +95,8 @@ def merge_options(
 
     Returns:
         The six keys of :func:`get_default_bucket_config`, and every other option that is set
-        anywhere but in an ``AWS_*`` setting. A value is ``None`` only if it switches off an
-        ``AWS_*`` setting or the signer; other options that are ``None`` are left out.
+        anywhere but in a setting for all modules. A value is ``None`` only if it switches off
+        such a setting or the signer; other options that are ``None`` are left out.
 
     Raises:
         ConfigurationError: an option is unknown or has a value of the wrong type.
@@ -141,11 +141,19 @@ def _imply_unsigned_urls(merged: Dict[str, Any], layers: List[Dict[str, Any]]) -
 
 
 def get_upstream_options() -> Dict[str, Any]:
-    """Return every option as django-storages reads it from the ``AWS_*`` settings."""
+    """Return the options for all modules: ``SMART_STORAGE_PROVIDER`` and the ``AWS_*`` settings.
+
+    The latter are read by django-storages. All of them are checked.
+    """
     from storages.backends.s3 import S3Storage
 
     # The plain keys are never in a variable: the debug page shows the variables of each frame.
-    guarded = guard(S3Storage.get_default_settings(None))
+    guarded = guard(
+        {
+            **S3Storage.get_default_settings(None),
+            "provider": getattr(settings, str(OPTIONS["provider"].setting), None),
+        }
+    )
     if guarded != _last_valid:
         for problem in find_upstream_problems(guarded):
             raise ConfigurationError(

@@ -26,7 +26,7 @@ class Option:
     Args:
         types: Types that the value may have; empty for any type.
         default: The value if the option is not set, or set to ``None``.
-        setting: The Django setting that django-storages reads for it, if any.
+        setting: The Django setting with its value for all modules, if any.
     """
 
     types: Tuple[type, ...]
@@ -43,7 +43,12 @@ class Option:
 
     @property
     def expected(self) -> str:
-        return " or ".join(kind.__name__ for kind in self.types)
+        return " or ".join(map(_name_of, self.types))
+
+
+def _name_of(kind: type) -> str:
+    name = kind.__name__
+    return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
 
 #: Every option whose type is known. Newer options of django-storages are accepted unchecked.
@@ -55,7 +60,7 @@ OPTIONS: Dict[str, Option] = {
     "role_arn": Option((str,), None),
     "external_id": Option((str,), None),
     "credentials": Option((), None),
-    "provider": Option((str,), None),
+    "provider": Option((str,), None, "SMART_STORAGE_PROVIDER"),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),

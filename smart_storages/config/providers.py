@@ -84,6 +84,6 @@ def get_provider(name: Optional[str], endpoint_url: Optional[str]) -> Provider:
         return PROVIDERS[name]
     try:
         host = urlsplit(endpoint_url).hostname or "" if endpoint_url else "amazonaws.com"
-    except ValueError:  # no URL at all, which a check and the first use say
+    except ValueError:  # not a URL, which a check and the first use report
         return CAUTIOUS
     return PROVIDERS["aws"] if f".{host}".endswith(_AWS_HOSTS) else CAUTIOUS

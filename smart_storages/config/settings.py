@@ -142,7 +142,7 @@ def keyed_digest(*parts: str) -> str:
 
     Example::
 
-        keyed_digest("asker", "key", "AKIA...")     # 64 hexadecimal digits
+        keyed_digest("credentials", "key", "AKIA...")     # 64 hexadecimal digits
     """
     try:
         secret = settings.SECRET_KEY

@@ -276,7 +276,7 @@ class QueuedStorage(WritingStorage):
     # Migrations, pickles and copies
 
     def _portable_arguments(self) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
-        if self._deconstructed is None:  # the texts of one storage stay the same
+        if self._deconstructed is None:  # the strings of one storage stay the same
             args, kwargs = self._constructor_args
             signature = inspect.signature(type(self).__init__)
             arguments = dict(signature.bind(self, *args, **kwargs).arguments)

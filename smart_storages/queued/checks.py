@@ -7,10 +7,10 @@
 ``smart_storages.Q004``  Django's tasks backend runs inline
 ``smart_storages.Q005``  ``local`` is a disk, and the worker may run on another host
 ``smart_storages.Q006``  two queued storages share a remote, but not a ledger
-``smart_storages.Q007``  the queue's app is not installed (``smart_storages.checks`` tells)
+``smart_storages.Q007``  the queue's app is not installed (checked in ``smart_storages.checks``)
 ``smart_storages.Q008``  an alias of ``STORAGES`` gives a queued storage an unknown option
 ``smart_storages.Q009``  ``local`` and ``remote`` are the same place
-``smart_storages.Q010``  ``local`` or ``remote`` leads back to the queued storage itself
+``smart_storages.Q010``  ``local`` or ``remote`` refers back to the queued storage itself
 ``smart_storages.Q011``  ``local`` or ``remote`` depends on the current tenant or region
 ``smart_storages.Q012``  ``QUEUED_STORAGE_CACHE_KEY`` is set, but each process has its own cache
 ``smart_storages.Q013``  a remote signs its URLs, and the URLconf has no view for local copies
@@ -38,7 +38,7 @@ from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.storage_options import known_options
 from smart_storages.queued.tasks import get_task
 from smart_storages.queued.transfer.local_copies import path_on_disk
-from smart_storages.queued.validation import ContextDependentError, leads_to
+from smart_storages.queued.validation import ContextDependentError, contains
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import read_aliases, storages
 
@@ -195,7 +195,7 @@ def _unusable(label: str, error: Exception) -> CheckMessage:
 
 def _circle(storage: Any) -> CheckMessage:
     return Error(
-        f"local or remote of the queued storage {storage.key!r} leads back to itself.",
+        f"local or remote of the queued storage {storage.key!r} refers back to the storage itself.",
         hint="Give another alias, module or storage.",
         id="smart_storages.Q010",
     )
@@ -204,7 +204,7 @@ def _circle(storage: Any) -> CheckMessage:
 def _find_problem(each: _Usable) -> Optional[CheckMessage]:
     storage = each.storage
     for name, place in (("local", each.local), ("remote", each.remote)):
-        if leads_to(place, storage):
+        if contains(place, storage):
             return _circle(storage)
         problem = getattr(place, "configuration_problem", None)
         if problem is not None:

@@ -17,8 +17,8 @@ from smart_storages.storages.lookup import storages
 
 __all__ = [
     "ContextDependentError",
+    "contains",
     "is_forwarding",
-    "leads_to",
     "parts_of",
     "refuse_context_dependence",
 ]
@@ -112,12 +112,12 @@ class _KnownReference:
         return self._known[self._alias]
 
 
-def leads_to(place: Any, storage: Any) -> bool:
-    """Whether ``place`` is ``storage``, or a storage that contains it."""
-    return _leads_to(place, storage, [])
+def contains(place: Any, storage: Any) -> bool:
+    """Whether ``place`` is ``storage``, or is composed of storages that contain it."""
+    return _contains(place, storage, [])
 
 
-def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
+def _contains(place: Any, storage: Any, seen: List[Any]) -> bool:
     if place is storage:
         return True
     if any(place is each for each in seen):
@@ -132,7 +132,7 @@ def _leads_to(place: Any, storage: Any, seen: List[Any]) -> bool:
             return True
         except ConfigurationError:  # raised again where that storage is used
             continue
-        if _leads_to(further, storage, seen):
+        if _contains(further, storage, seen):
             return True
     return False
 

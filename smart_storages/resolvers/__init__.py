@@ -1,16 +1,13 @@
 """Rules that say which storage a file lives in; a dispatcher follows them.
 
-A method and a file name come in from a dispatcher; an alias goes out. A rule may not know what a
-storage does.
+The storages, the method, the name and the arguments of a call come in; the alias or module that the
+file lives in goes out. A rule may not know the dispatcher that calls it, nor what a storage does.
 
 Write your own as a subclass of :class:`StorageResolver`, or use one of the classes here:
 
     >>> rule = ByExtension({"pdf": "documents"}, default="media")
     >>> rule.resolve({}, "open", "press/kit.pdf", {})
     'documents'
-
-A call comes in: the storages, the method, the name and the arguments. The alias or module that the
-file lives in goes out. A rule may not know the dispatcher that asks, nor what an alias stands for.
 """
 
 from __future__ import annotations

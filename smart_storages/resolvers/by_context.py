@@ -68,7 +68,9 @@ class ByTenant(StorageResolver):
         tenant = current_tenant()
         if tenant is None:
             if self.strict:
-                raise RoutingRefusedError(f"No tenant, no file. {_how_to_set_one()}")
+                raise RoutingRefusedError(
+                    f"There is no current tenant, so no file can be used. {_how_to_set_one()}"
+                )
             return None
         if self.table is None:
             alias = self.template.replace("{tenant}", tenant)

@@ -7,7 +7,11 @@ week against the newest releases. Where a name can be done without, its function
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import Any, Dict, Iterable, List, Mapping, Optional
+
+from botocore.exceptions import ClientError
 
 __all__ = [
     "InterceptsCalls",
@@ -44,15 +48,40 @@ def session_of(client: Any) -> Any:
 
 
 class InterceptsCalls:
-    """For a class of clients to inherit from, in front of botocore's own class."""
+    """For a class of clients to inherit from, in front of botocore's own class.
+
+    It also ends botocore's search for a region that no answer names.
+    """
 
     def call_api(self, send: Any, operation_name: str, params: Mapping[str, Any]) -> Any:
         """Make a call with ``send(operation_name, params)``; a subclass adds to this."""
         return send(operation_name, params)
 
     def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
-        send = super()._make_api_call  # type: ignore[misc]
+        send: Any = super()._make_api_call  # type: ignore[misc]
+        if operation_name == "HeadBucket":
+            send = partial(_send_outermost, send)
         return self.call_api(send, operation_name, api_params)
+
+
+#: Whether this thread is in a call of HeadBucket.
+_in_head_bucket = threading.local()
+
+
+def _send_outermost(send: Any, operation_name: str, params: Mapping[str, Any]) -> Any:
+    # After a redirect that names no region, botocore itself asks for the region with HeadBucket. If
+    # that is redirected in the same way, it asks again, until Python's stack is full.
+    if getattr(_in_head_bucket, "now", False):
+        answer: Any = {
+            "Error": {"Code": "PermanentRedirect", "Message": "The answer names no region."},
+            "ResponseMetadata": {"HTTPStatusCode": 301, "HTTPHeaders": {}},
+        }
+        raise ClientError(answer, operation_name)
+    _in_head_bucket.now = True
+    try:
+        return send(operation_name, params)
+    finally:
+        _in_head_bucket.now = False
 
 
 # Of its event handlers

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from smart_storages import config, s3
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, UnreachableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
@@ -162,6 +162,9 @@ class ConnectingMixin:
             return _client_pool().signer(connection, self.bucket_name)
         except ConfigurationError as error:
             raise self._named(error) from error
+        except UnreachableError as error:
+            error.module = self.module_name
+            raise
 
     def _named(self, error: ConfigurationError) -> ConfigurationError:
         named = ConfigurationError(f"The module {self.module_name!r}: {error}")
@@ -174,6 +177,9 @@ class ConnectingMixin:
             return take(connection)
         except ConfigurationError as error:
             raise self._named(error) from error
+        except UnreachableError as error:  # of a callable, which may not know the module
+            error.module = self.module_name
+            raise
 
     def _describe_connection(self) -> Connection:
         return s3.clients.pool.Connection(
@@ -224,7 +230,7 @@ class ConnectingMixin:
             names: Tuple[str, ...] = ("nobody",)
             if not is_anonymous:
                 names = s3.clients.credentials.identity_of(self._describe_credentials())
-            self._identity = config.keyed_digest("asker", *names)
+            self._identity = config.keyed_digest("credentials", *names)
         return self._identity
 
     def identify_server(self) -> Tuple[str, str]:

@@ -65,7 +65,7 @@ _shared: Dict[str, SmartS3Storage] = {}
 
 
 def require_module_name(caller: str, module_name: Any) -> None:
-    """Raise a ``ValueError`` unless a caller was given a text that is not empty."""
+    """Raise a ``ValueError`` unless a caller was given a string that is not empty."""
     if not isinstance(module_name, str) or not module_name:
         raise ValueError(f"{caller}() needs the name of a module, such as 'tenant_x'.")
 
@@ -128,7 +128,7 @@ def adopt_storages_setting() -> None:
     try:
         read_aliases()
     except ConfigurationError:
-        return  # told of by a system check, which Django has to get as far as
+        return  # a system check reports it, once Django has started
     config.adopt_storages_setting(
         default=f"{__name__}.make_default_storage",
         staticfiles=f"{__name__}.make_staticfiles_storage",

@@ -38,7 +38,7 @@ _SUFFIX = 16
 _SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 #: How many names that were given out, but not saved yet, are remembered.
-_MOST_DRAWN = 10_000
+_MOST_ISSUED = 10_000
 
 #: Packages whose ``exists()`` checks nothing but whether the key is taken.
 _LIBRARIES = ("django.", "smart_storages.", "storages.")
@@ -75,7 +75,7 @@ class _SuffixedNames(_KnownNames):
         return f"{file_root}_{get_random_string(_SUFFIX, _SUFFIX_CHARACTERS)}{file_ext}"
 
 
-class _DrawnNames:
+class _IssuedNames:
     """Names with such a suffix that were given out, but not used by a save yet.
 
     Code that gets an available name and then saves under it shall get exactly that name.
@@ -86,7 +86,7 @@ class _DrawnNames:
 
     def add(self, bucket: str, key: str) -> None:
         self._keys[bucket, key] = None
-        while len(self._keys) > _MOST_DRAWN:
+        while len(self._keys) > _MOST_ISSUED:
             self._keys.popitem(last=False)
 
     def take(self, bucket: str, key: str) -> bool:
@@ -94,7 +94,7 @@ class _DrawnNames:
         return self._keys.pop((bucket, key), self) is None
 
 
-_drawn_names = _DrawnNames()
+_issued_names = _IssuedNames()
 
 
 class _Saving:
@@ -180,8 +180,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
         if self.file_overwrite and not KEEPS_OVERWRITTEN_NAMES:
             kept: str = find(_KnownNames(self), clean_name(name), max_length)
             return kept
-        if self._draws_names:
-            name = self._draw_name(name, max_length)
+        if self._adds_random_suffixes:
+            name = self._add_random_suffix(name, max_length)
         saving = _saving.get()
         if saving is None or saving.storage is not self or self.file_overwrite:
             available: str = super().get_available_name(name, max_length)
@@ -195,20 +195,20 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return found
 
     @property
-    def _draws_names(self) -> bool:
+    def _adds_random_suffixes(self) -> bool:
         return not self.file_overwrite and not self.s3_provider.conditional_put
 
-    def _draw_name(self, name: str, max_length: Optional[int]) -> str:
+    def _add_random_suffix(self, name: str, max_length: Optional[int]) -> str:
         cleaned: str = clean_name(name)
         saving = _saving.get()
         is_saving = saving is not None and saving.storage is self
-        given = is_saving and _drawn_names.take(self.bucket_name, self._normalize_name(cleaned))
+        given = is_saving and _issued_names.take(self.bucket_name, self._normalize_name(cleaned))
         if given and not self.exists(cleaned):  # a copy may have been made under it
             return cleaned
         find: Any = Storage.get_available_name
         drawn: str = find(_SuffixedNames(self, cleaned), cleaned, max_length)
         if not is_saving:
-            _drawn_names.add(self.bucket_name, self._normalize_name(drawn))
+            _issued_names.add(self.bucket_name, self._normalize_name(drawn))
         return drawn
 
     def _save_exactly(self, name: str, content: Any, *, replace: bool) -> bool:
@@ -250,7 +250,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
                 key,
                 saving.source,
                 {**params, **saving.extra_params},
-                overwrite=self._draws_names,
+                overwrite=self._adds_random_suffixes,
             )
         except ObjectExistsError:
             saving.names.taken.add(cleaned)

@@ -6,7 +6,7 @@ import pytest
 from botocore import UNSIGNED
 
 from smart_storages.checks import connections, in_use, names
-from smart_storages.checks.connections import check_credentials, check_endpoints
+from smart_storages.checks.connections import check_credentials, check_endpoints, check_provider
 
 KEYS = {"access_key": "key-id", "secret_key": "hunter2"}
 GOOD = {"bucket_name": "acme", **KEYS}
@@ -56,6 +56,25 @@ def test_an_endpoint_of_a_setting_or_an_alias(project):
     assert other.msg.startswith("STORAGES['docs']: endpoint_url has the path 'acme'")
 
 
+def test_one_provider_for_several_servers(project):
+    project.SMART_STORAGE_PROVIDER = "minio"
+    project.AWS_S3_ENDPOINT_URL = "https://minio.example.com"
+    own = {"endpoint_url": "https://s3.example.com"}
+    for entry, expected in (
+        ({}, []),
+        ({"endpoint_url": "https://minio.example.com/"}, []),
+        ({**own, "provider": "ceph"}, []),
+        ({**own, "provider": None}, []),
+        (own, ["W015"]),
+        ({"endpoint_url": None}, ["W015"]),
+    ):
+        project.SMART_STORAGE_BUCKETS = {"m": GOOD, "n": {**GOOD, **entry}}
+        assert told(check_provider()) == expected, entry
+    assert "['n'] on AWS" in check_provider()[0].msg
+    project.SMART_STORAGE_PROVIDER = None
+    assert check_provider() == []
+
+
 def test_a_profile_that_no_file_has(project, tmp_path):
     project.SMART_STORAGE_BUCKETS = {
         "m": {"bucket_name": "acme", "session_profile": "press"},
@@ -98,7 +117,7 @@ def test_nobody_has_credentials(project, entry):
     (message,) = check_credentials()
     assert message.id == "smart_storages.W012"
     assert "SMART_STORAGE_BUCKETS['m']" in message.msg
-    assert "Make the buckets as well" in message.hint
+    assert "Create the buckets as well" in message.hint
 
 
 @pytest.mark.parametrize(

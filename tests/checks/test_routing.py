@@ -103,7 +103,7 @@ def check(settings):
         (FALLBACK, {"backends": ["disk", "no.such.Storage"]}, "E016", "cannot be imported"),
         (FALLBACK, {"backends": ["disk", {"BACKEND": "no.such"}]}, "E016", "cannot be imported"),
         (FALLBACK, {"backends": ["disk", {"OPTIONS": {}}]}, "E016", "without BACKEND"),
-        (FALLBACK, {"backends": ["disk", 5]}, "E016", "is no storage"),
+        (FALLBACK, {"backends": ["disk", 5]}, "E016", "is not a storage"),
         (FALLBACK, {"backends": ["disk"], "write_to": ["other"]}, "E013", "write_to"),
         (FALLBACK, {"backends": ["disk"], "delete_from": [1]}, "E013", "delete_from"),
         (FALLBACK, {"backends": ["disk"], "fall_through": ["nowhere"]}, "E013", "'nowhere'"),
@@ -193,7 +193,7 @@ def test_the_backends_of_the_setting_are_checked(check, settings):
 def test_a_circle_is_told_once_with_its_names(check, aliases, circle):
     (message,) = check(**aliases)
     assert message.id == "smart_storages.E017"
-    assert message.msg.endswith(f"lead in a circle: {circle}.")
+    assert message.msg.endswith(f"refer to each other in a circle: {circle}.")
 
 
 def test_the_class_that_takes_its_backends_from_the_setting_it_stands_in(check, settings):

@@ -10,7 +10,7 @@ import pytest
 import smart_storages
 from smart_storages.checks import installation
 from smart_storages.checks.installation import check_installation
-from smart_storages.common.distribution import describe_strangers, find_claims
+from smart_storages.common.distribution import describe_conflicts, find_claims
 
 OURS = "1.0.0.dev0"
 
@@ -57,7 +57,7 @@ def checkout(tmp_path):
 
 def problems(package, *sites):
     found = distributions(path=[str(site.path) for site in sites])
-    return describe_strangers(find_claims(found), package, OURS)
+    return describe_conflicts(find_claims(found), package, OURS)
 
 
 def test_a_wheel_is_itself_under_any_name(site):
@@ -109,7 +109,7 @@ def test_two_projects_in_one_directory_are_told(site):
     (text,) = problems(site.package, site)
     assert "acme-storages 1.0.0.dev0" in text
     assert "django-smart-storages 0.1.0" in text
-    assert "files of one lie over files of the other" in text
+    assert "one has overwritten files of the other" in text
 
 
 def test_what_a_broken_installation_left_is_passed_over(site):

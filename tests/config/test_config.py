@@ -9,6 +9,7 @@ from smart_storages import config
 from smart_storages.config import get_bucket_config, get_default_bucket_config, merge_options
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages import SmartS3Storage
 
 CREDENTIALS = {
     "AWS_S3_ACCESS_KEY_ID": "default-key",
@@ -118,6 +119,24 @@ class TestModules:
             assert get_bucket_config("media")["location"] == ""
             assert get_bucket_config("media")["object_parameters"] == parameters
 
+    @override_settings(SMART_STORAGE_PROVIDER="minio", AWS_S3_ENDPOINT_URL="https://minio.example")
+    def test_a_provider_for_all_modules_is_a_setting(self):
+        entries = {"own": {"provider": "ceph"}, "none": {"provider": None}, "m": {}}
+        with buckets(**entries):
+            for module, expected in (("m", "minio"), ("own", "ceph"), ("none", "other")):
+                storage = SmartS3Storage(module, bucket_name="acme")
+                assert storage.s3_provider.name == expected
+            assert SmartS3Storage("m", provider="r2").s3_provider.name == "r2"
+            with override_settings(SMART_STORAGE_PROVIDER="ceph"):
+                assert SmartS3Storage("m").s3_provider.name == "ceph"
+
+    @pytest.mark.parametrize("value", ["minoi", 3, True])
+    def test_a_wrong_provider_for_all_modules_is_named(self, settings, value):
+        settings.SMART_STORAGE_PROVIDER = value
+        with pytest.raises(ConfigurationError, match="SMART_STORAGE_PROVIDER") as raised:
+            SmartS3Storage("m", bucket_name="acme").url("a")
+        assert value != "minoi" or "Did you mean 'minio'?" in str(raised.value)
+
     def test_override_settings_takes_effect_at_once(self):
         with buckets(media={"location": "one"}):
             assert get_bucket_config("media")["location"] == "one"
@@ -161,6 +180,18 @@ class TestModules:
         with buckets(media={key: value}), pytest.raises(ImproperlyConfigured) as raised:
             get_bucket_config("media")
         assert f"SMART_STORAGE_BUCKETS['media'][{key!r}]" in str(raised.value)
+
+    @pytest.mark.parametrize(
+        ("key", "expected"),
+        [
+            ("client_config", "must be botocore.config.Config, not dict"),
+            ("transfer_config", "must be boto3.s3.transfer.TransferConfig, not dict"),
+            ("verify", "must be bool or str, not dict"),
+        ],
+    )
+    def test_a_class_that_has_to_be_imported_is_named_with_its_module(self, key, expected):
+        with buckets(media={key: {}}), pytest.raises(ImproperlyConfigured, match=expected):
+            get_bucket_config("media")
 
     @pytest.mark.parametrize("key", ["access_key", "secret_key", "cloudfront_key"])
     def test_a_wrong_value_of_a_secret_is_not_shown(self, key):

@@ -18,7 +18,7 @@ from smart_storages.queued.transfer import local_copies
 __all__ = ["count_by_state", "describe", "find_unknown", "prune", "retry", "verify"]
 
 _BATCH = 200
-Tell = Callable[[str, int, int], None]
+ShowProgress = Callable[[str, int, int], None]
 
 
 def count_by_state(rows: Any) -> Dict[str, int]:
@@ -51,7 +51,7 @@ def describe(row: QueuedFile) -> Dict[str, Any]:
     }
 
 
-def retry(rows: Any, progress: Tell = lambda what, done, total: None) -> Tuple[int, int]:
+def retry(rows: Any, progress: ShowProgress = lambda what, done, total: None) -> Tuple[int, int]:
     """Queue failed transfers again; their count of attempts starts from zero.
 
     Returns:
@@ -101,7 +101,7 @@ def prune(days: float) -> int:
 def verify(
     rows: Any,
     report: Callable[[str], None],
-    progress: Tell = lambda what, done, total: None,
+    progress: ShowProgress = lambda what, done, total: None,
     *,
     repair: bool = False,
 ) -> int:

@@ -182,7 +182,7 @@ def _send(storage: Any, name: str, body: File[Any], copy: recording.LocalCopy) -
 
 
 def _save_under(remote: Any, name: str, content: File[Any]) -> str:
-    if getattr(remote, "_draws_names", None) is not True:
+    if getattr(remote, "_adds_random_suffixes", None) is not True:
         return str(remote.save(name, content))
     # Its save() would choose another name, which would be unknown if it failed. This one is unique.
     remote._save_exactly(name, content, replace=True)

@@ -6,11 +6,12 @@ import io
 import os
 import sys
 from tempfile import SpooledTemporaryFile
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable
 
 from django.core.files.base import File
 
 from smart_storages.common.content import closed_by_exception
+from smart_storages.common.whole_files import WholeFile
 from smart_storages.config import get_upload_folder
 
 __all__ = ["QueuedWriteFile"]
@@ -19,7 +20,7 @@ _IN_MEMORY = 8 * 1024 * 1024
 _MODES = ("w", "bw", "tw", "+bw")
 
 
-class QueuedWriteFile(File):  # type: ignore[type-arg]
+class QueuedWriteFile(WholeFile):
     """A file open for writing; closing it saves it as a whole, with the rules of ``save``.
 
     If an exception ends its ``with`` block, or the last reference to it is lost before it is
@@ -68,10 +69,6 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
         self.file.write(content.encode("utf-8") if isinstance(content, str) else content)
         return len(content)
 
-    def writelines(self, lines: Iterable[Any]) -> None:
-        for line in lines:
-            self.write(line)
-
     # Closing
 
     def close(self) -> None:
@@ -98,26 +95,8 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
         """Close the file without saving it."""
         self.file.close()
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
-    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> QueuedWriteFile:
-        """Return the file itself; if it was closed, it starts again as an empty file.
-
-        Raises:
-            ValueError: The mode is not the one the file was opened with.
-        """
-        if mode and mode != self.mode:
-            raise ValueError(
-                f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
-                "Open it again through its storage."
-            )
-        if self.closed:
-            self.file = self._begin()
-        return self
+    def start_again(self) -> None:
+        self.file = self._begin()
 
     # The rest of the file API
 
@@ -157,17 +136,3 @@ class QueuedWriteFile(File):  # type: ignore[type-arg]
     @property
     def readlines(self) -> Any:
         return self._reader().readlines
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<{type(self).__name__}: {self.name!r} {state} for writing>"
-
-    def _raise_if_closed(self) -> None:
-        if self.closed:
-            raise ValueError("I/O operation on closed file.")

@@ -26,7 +26,7 @@ from smart_storages.queued.serving import urls_of_copies
 __all__ = ["serve"]
 
 _MAX_LOOKUPS = 5
-_REFUSED = "This link is not valid, or no longer."
+_REFUSED = "This link is not valid, or has expired."
 _MOST_SECONDS = 7 * 24 * 3600  # the longest life of a signed URL of S3
 
 #: Types that a browser may display: it runs no scripts in them.

@@ -210,7 +210,7 @@ def holds(remote: Storage, name: str, row: Any) -> bool:
 
     For an object that was sent in one part, S3 reports the MD5; any other file is read.
     """
-    if _s3_tells(remote, name) == (row.size, row.md5):
+    if _size_and_md5_in_s3(remote, name) == (row.size, row.md5):
         return True
     sha256, size = hashlib.sha256(), 0
     try:
@@ -223,7 +223,7 @@ def holds(remote: Storage, name: str, row: Any) -> bool:
     return (size, sha256.hexdigest()) == (row.size, row.checksum)
 
 
-def _s3_tells(remote: Storage, name: str) -> Optional[Tuple[int, str]]:
+def _size_and_md5_in_s3(remote: Storage, name: str) -> Optional[Tuple[int, str]]:
     bucket_object = s3_address(remote, name)
     if bucket_object is None:
         return None

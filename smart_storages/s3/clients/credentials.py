@@ -10,6 +10,7 @@ import weakref
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
+from socket import timeout as socket_timeout
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple
 
 from botocore.credentials import (
@@ -18,13 +19,20 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
     RefreshableCredentials,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.exceptions import NoCredentialsError
 from dateutil.parser import parse as parse_time
 from django.utils.crypto import get_random_string
 
 from smart_storages.common.secrets import Secret, reveal
-from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.exceptions import (
+    ConfigurationError,
+    S3Error,
+    SmartStorageError,
+    UnreachableError,
+)
 from smart_storages.s3.errors.botocore_kinds import also_of_botocore
+from smart_storages.s3.errors.cleaning import clean_foreign
 from smart_storages.s3.errors.translation import CREDENTIALS_HINT, translate_error
 
 if TYPE_CHECKING:
@@ -63,6 +71,9 @@ _ENVIRONMENT = (
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
 )
+
+#: Errors of a callable that could not reach what it asks for keys.
+_NO_ANSWER = (ConnectionError, TimeoutError, socket_timeout, BotoConnectionError, UnreachableError)
 
 #: Identifies this process, in the name of a supplier that exists only here.
 _PROCESS = uuid.uuid4().hex
@@ -154,7 +165,8 @@ def load_source(source: CredentialSource, session: Optional[Session]) -> Any:
         Credentials of botocore, or ``None`` if there are none anywhere.
 
     Raises:
-        ConfigurationError: the callable did not return a set of keys.
+        ConfigurationError: the callable failed, or did not return a set of keys.
+        UnreachableError: the callable could not reach what it asks for keys.
     """
     if source.supplier is not None:
         return _from_supplier(source)
@@ -229,8 +241,12 @@ def _binds(signature: inspect.Signature, *arguments: str) -> bool:
 def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
     assert source.supplier is not None  # noqa: S101 - for the type checker
     arguments = () if source.argument is None else (source.argument,)
-    # Guarded at once: Django's debug page shows the variables here if an error is raised below.
-    answer = _guard(source.supplier(*arguments))
+    try:
+        # Guarded at once: Django's debug page shows the variables here if an error is raised below.
+        answer = _guard(source.supplier(*arguments))
+    except Exception as error:
+        # Raised as it is, a KeyError or FileNotFoundError would be taken for one about a file.
+        raise _supplier_error(source, error) from clean_foreign(error)
     if not isinstance(answer, Mapping):
         raise ConfigurationError(
             f"The 'credentials' callable {_name(source.supplier)} must return a dict with "
@@ -256,6 +272,22 @@ def _call_supplier(source: CredentialSource) -> Dict[str, Any]:
             "time. Return a datetime, seconds since 1970, or text such as 2026-01-31T12:00:00Z."
         ) from None
     return {name: reveal(value) for name, value in keys.items()}
+
+
+def _supplier_error(source: CredentialSource, error: BaseException) -> SmartStorageError:
+    """Return the error for a callable that raised one, whose text may hold anything."""
+    # The frames are removed since they have keys in their variables: one place is named instead.
+    called = error.__traceback__ and error.__traceback__.tb_next
+    path = called.tb_frame.f_code.co_filename if called else ""
+    where = f" at line {called.tb_lineno} of {os.path.basename(path)}" if called else ""
+    name = _name(source.supplier)
+    what = (
+        f"The 'credentials' callable {name} raised {type(error).__name__}{where}. "
+        "Correct it, or what it asks for keys; its own error is the cause of this one."
+    )
+    if isinstance(error, _NO_ANSWER):
+        return UnreachableError(what, module=source.argument)
+    return ConfigurationError(what)
 
 
 def _guard(answer: Any) -> Any:

@@ -162,7 +162,7 @@ class DirectClient:
             return route
 
     def forget(self, bucket: str) -> None:
-        """Ask the client anew at the next request: it was told something, a region perhaps."""
+        """Find the route again at the next request: the client may have learned another region."""
         self._known[1].pop(bucket, None)
 
     def _find_route(self, bucket: str) -> Optional[BucketRoute]:

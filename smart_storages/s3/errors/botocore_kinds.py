@@ -6,16 +6,21 @@ botocore. One error class of this package may be combined with several of botoco
 
 from __future__ import annotations
 
+import ssl
 from functools import lru_cache
 from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 import botocore.exceptions
+import urllib3.connection
 import urllib3.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.exceptions import SmartStorageError
 
-__all__ = ["also_of_botocore"]
+__all__ = ["CertificateError", "also_of_botocore"]
+
+#: urllib3's error for a certificate of another host; it is not among its public exceptions.
+CertificateError: Any = getattr(urllib3.connection, "CertificateError", ssl.CertificateError)
 
 _Ours = TypeVar("_Ours", bound=SmartStorageError)
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from smart_storages.s3.errors.logs import redact
 
-__all__ = ["clean"]
+__all__ = ["clean", "clean_foreign"]
 
 _Error = TypeVar("_Error", bound=BaseException)
 
@@ -49,6 +49,22 @@ def clean(error: _Error) -> _Error:
     return error
 
 
+def clean_foreign(error: _Error) -> _Error:
+    """Remove every frame from an error of code that handles secrets, in place, and return it.
+
+    Text is kept as :func:`clean` keeps it.
+
+    Args:
+        error: What a function of the project raised.
+
+    Example::
+
+        raise ConfigurationError("The callable failed.") from clean_foreign(error)
+    """
+    _clean_chain(error, set(), within=True)
+    return error
+
+
 def _clean_chain(error: Optional[BaseException], seen: Set[int], *, within: bool) -> None:
     if error is None or id(error) in seen:
         return
@@ -56,6 +72,8 @@ def _clean_chain(error: Optional[BaseException], seen: Set[int], *, within: bool
     is_librarys = _package(type(error).__module__) in _LIBRARIES
     within = within or is_librarys
     error.__traceback__ = None if within else _own_frames(error.__traceback__)
+    if within:
+        error.args = tuple(redact(each) if isinstance(each, str) else each for each in error.args)
     if is_librarys:
         error.args = tuple(_plain(each, seen) for each in error.args)
         if isinstance(error, ClientError):

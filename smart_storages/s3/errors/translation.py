@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Dict, Optional, Tuple, Type
 
 from botocore.exceptions import (
@@ -12,7 +13,9 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import SSLError as BotoSSLError
 from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import SSLError as Urllib3SSLError
 
 from smart_storages.exceptions import (
     AccessDeniedError,
@@ -27,7 +30,7 @@ from smart_storages.exceptions import (
     ThrottledError,
     UnreachableError,
 )
-from smart_storages.s3.errors.botocore_kinds import also_of_botocore
+from smart_storages.s3.errors.botocore_kinds import CertificateError, also_of_botocore
 from smart_storages.s3.errors.cleaning import clean
 from smart_storages.s3.errors.results import MISSING_RESULT
 
@@ -66,6 +69,14 @@ _MISMATCH: _Row = (
     "The bytes that arrived at S3 are not the ones that were sent. Save the file again.",
 )
 
+_REDIRECTED: _Row = (
+    S3Error,
+    (
+        "S3 redirected the request and did not say to which region. Set region_name to the region "
+        "of the bucket, or correct endpoint_url: some servers redirect http:// to https://."
+    ),
+)
+
 _BY_CODE: Dict[str, _Row] = {
     MISSING_RESULT: _NO_RESULT,
     "NoSuchKey": _NOT_FOUND,
@@ -84,6 +95,7 @@ _BY_CODE: Dict[str, _Row] = {
     "InvalidToken": _WRONG_KEYS,
     "RequestTimeTooSkewed": _WRONG_KEYS,
     "SignatureDoesNotMatch": _WRONG_KEYS,
+    "PermanentRedirect": _REDIRECTED,
     "PreconditionFailed": (PreconditionFailedError, "A condition of the request did not hold."),
     "ConditionalRequestConflict": (
         PreconditionFailedError,
@@ -102,6 +114,9 @@ _BY_CODE: Dict[str, _Row] = {
 
 # The answer to a HEAD has no body and so no code: only its status is known.
 _BY_STATUS: Dict[int, _Row] = {
+    301: _REDIRECTED,
+    302: _REDIRECTED,
+    307: _REDIRECTED,
     401: _WRONG_KEYS,
     403: _DENIED,
     404: _NOT_FOUND,
@@ -111,6 +126,7 @@ _BY_STATUS: Dict[int, _Row] = {
 }
 
 _SERVER_FAILED = (500, 502, 504)
+_TRY_LATER = "The server failed, even after the last retry: try again later, or look at its log."
 
 #: Where credentials may come from; the first found is used.
 CREDENTIALS_HINT = (
@@ -121,6 +137,18 @@ CREDENTIALS_HINT = (
 
 _UNREACHABLE = (
     "S3 did not answer, even after the last retry. Check the endpoint_url and the network."
+)
+_WRONG_CERTIFICATE = (
+    "The certificate of the server was refused: {reason}. If a certificate authority of your own "
+    "issued it, set verify (AWS_S3_VERIFY) to the path of that authority's certificates, a CA "
+    "bundle. If its name does not match, correct endpoint_url or, for a bucket with a dot in its "
+    "name, set addressing_style to 'path'."
+)
+#: What OpenSSL says, depending on its version, if the server does not speak TLS.
+_NOT_TLS = frozenset({"HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER"})
+_NO_TLS = (
+    "The server did not accept a TLS connection: {reason}. Check the scheme and the port of "
+    "endpoint_url: a server without TLS needs http://."
 )
 _HEAD_DENIED = (
     "S3 denied the request. S3 also answers a HEAD this way when the file is missing and the "
@@ -145,8 +173,13 @@ def translate_answer(
     """
     row = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
     if row is None:
-        kind = UnreachableError if status in _SERVER_FAILED else S3Error
-        row = (kind, f"S3 answered {status} {code or ''}".rstrip() + ".")
+        # Without a body, botocore takes the status for the code.
+        named = f" and the code {code}" if code and code != str(status) else ""
+        what = f"S3 answered with the status {status}{named}."
+        if status in _SERVER_FAILED:
+            row = (UnreachableError, f"{what} {_TRY_LATER}")
+        else:
+            row = (S3Error, what)
     kind, what = row
     if head and row is _DENIED:
         what = _HEAD_DENIED
@@ -192,5 +225,33 @@ def _translate(error: BaseException, head: bool, places: Dict[str, Any]) -> Smar
         )
     unreachable = (HTTPClientError, BotoConnectionError, Urllib3Error)
     if isinstance(error, unreachable):
-        return UnreachableError(_UNREACHABLE, **places)
+        return UnreachableError(_describe_tls_fault(error) or _UNREACHABLE, **places)
     return S3Error(f"botocore could not make the request: {error}", **places)
+
+
+def _describe_tls_fault(error: BaseException) -> Optional[str]:
+    """Return what is wrong with the certificate or the TLS connection, if that is the error."""
+    if not isinstance(error, (BotoSSLError, Urllib3SSLError)):
+        return None
+    found = _find_ssl_error(error)
+    if isinstance(found, (ssl.SSLCertVerificationError, CertificateError)):
+        reason = getattr(found, "verify_message", "") or str(found)
+        return _WRONG_CERTIFICATE.format(reason=reason.rstrip("."))
+    if isinstance(found, ssl.SSLError) and found.reason in _NOT_TLS:
+        return _NO_TLS.format(reason=found.reason.lower().replace("_", " "))
+    return None
+
+
+def _find_ssl_error(error: Any) -> Optional[BaseException]:
+    # urllib3 and botocore wrap it, each in its own way.
+    rest, seen = [error], set()
+    while rest:
+        each = rest.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        if isinstance(each, (ssl.SSLError, CertificateError)):
+            return each
+        seen.add(id(each))
+        rest += [*each.args, each.__cause__, each.__context__]
+        rest += [getattr(each, "reason", None), *getattr(each, "kwargs", {}).values()]
+    return None

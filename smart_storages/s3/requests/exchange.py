@@ -25,6 +25,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
 from smart_storages.common.secrets import SecretBytes, reveal
+from smart_storages.s3.errors.botocore_kinds import CertificateError
 from smart_storages.s3.private_names import (
     borrow_connection,
     prepare_connection,
@@ -44,7 +45,7 @@ __all__ = [
 #: What :func:`exchange` raises when the connection fails.
 EXCHANGE_ERRORS = (HTTPClientError, BotoConnectionError)
 
-_BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError)
+_BROKEN = (urllib3_errors.HTTPError, HTTPException, OSError, CertificateError)
 
 #: A body up to this size, in bytes, is sent together with the headers: this saves a packet.
 _SENT_TOGETHER = 16 * 1024
@@ -101,7 +102,7 @@ class Response:
         self.raw.close()
         if not is_kept:
             connection.close()
-        # None is the place of one that is to be made, which the pool then counts as new.
+        # None stands for a connection that is yet to be made; the pool counts that as a new one.
         return_connection(self._pool, connection if is_kept else None)
 
 
@@ -143,7 +144,7 @@ def exchange(
             raw = _receive(sock, method)
             if raw.status < _FIRST_REFUSAL:
                 raw.close()
-                raise  # it says yes to what it has not read
+                raise  # it accepts a body that it has not read
             raw.will_close = True
         else:
             raw = _receive(sock, method)
@@ -197,7 +198,7 @@ def _receive(sock: Any, method: str) -> PlainResponse:
     try:
         raw.begin()
         if raw.status < _FIRST_FINAL:
-            raise HTTPException(f"an answer of status {raw.status}, which is none")
+            raise HTTPException(f"the answer has the status {raw.status}, which is not a final one")
     except BaseException:
         raw.close()
         raise
@@ -206,7 +207,7 @@ def _receive(sock: Any, method: str) -> PlainResponse:
 
 def _as_botocore(error: BaseException, pool: Any) -> BotoCoreError:
     place = {"endpoint_url": f"{pool.scheme}://{pool.host}:{pool.port}"}
-    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError)):
+    if isinstance(error, (ssl.SSLError, urllib3_errors.SSLError, CertificateError)):
         return SSLError(**place, error=error)
     if isinstance(error, urllib3_errors.NewConnectionError):
         return EndpointConnectionError(**place, error=error)

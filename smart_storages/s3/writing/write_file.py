@@ -6,12 +6,12 @@ import io
 import sys
 import weakref
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
+from typing import Any, Callable, Dict, NoReturn, Optional
 
 from boto3.s3.transfer import TransferConfig
-from django.core.files.base import File
 
 from smart_storages.common.content import closed_by_exception
+from smart_storages.common.whole_files import WholeFile
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.multipart import MultipartUpload, abandon, start_reaper
@@ -24,7 +24,7 @@ __all__ = ["S3WriteFile"]
 _DEFAULT_TRANSFER = TransferConfig()
 
 
-class S3WriteFile(File):  # type: ignore[type-arg]
+class S3WriteFile(WholeFile):
     """A file open for writing: published once, whole, when it is closed.
 
     Nothing is published if an exception leaves its ``with`` block, or if it is garbage-collected
@@ -94,10 +94,6 @@ class S3WriteFile(File):  # type: ignore[type-arg]
             if data:
                 self._send_full_parts()
         return len(content)
-
-    def writelines(self, lines: Iterable[Any]) -> None:
-        for line in lines:
-            self.write(line)
 
     def flush(self) -> None:
         """Do nothing: an object cannot be published in pieces."""
@@ -192,12 +188,6 @@ class S3WriteFile(File):  # type: ignore[type-arg]
         if self._finalizer is not None:
             self._finalizer.detach()
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
     # The rest of the file API
 
     @property
@@ -225,41 +215,15 @@ class S3WriteFile(File):  # type: ignore[type-arg]
     def isatty(self) -> bool:
         return False
 
-    def open(self, mode: Optional[str] = None, *args: Any, **kwargs: Any) -> S3WriteFile:
-        """Return the file itself; a closed one starts again, empty.
-
-        Raises:
-            ValueError: the mode is not the one the file was opened with.
-        """
-        if mode and mode != self.mode:
-            raise ValueError(
-                f"The file {self.name!r} was opened in mode {self.mode!r}, not {mode!r}. "
-                "Open it again from its storage."
-            )
-        if self._is_closed:
-            self._is_closed = False
-            self._written = None
-        return self
+    def start_again(self) -> None:
+        self._is_closed = False
+        self._written = None
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise io.UnsupportedOperation("The file can only be written, from beginning to end.")
 
     read = readinto = readline = readlines = chunks = multiple_chunks = _refuse
     seek = truncate = fileno = __iter__ = __next__ = _refuse
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __repr__(self) -> str:
-        state = "closed" if self._is_closed else "open"
-        return f"<{type(self).__name__}: {self.name!r} {state} for writing>"
-
-    def _raise_if_closed(self) -> None:
-        if self._is_closed:
-            raise ValueError("I/O operation on closed file.")
 
 
 class _Buffer:

@@ -1,11 +1,16 @@
+import socket
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from botocore.session import Session
 
 from smart_storages.common.secrets import Secret
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import (
+    ConfigurationError,
+    ObjectNotFoundError,
+    UnreachableError,
+)
 from smart_storages.s3.clients.credentials import (
     CredentialSource,
     assume_role,
@@ -135,6 +140,42 @@ class TestCallables:
         answer = {"access_key": "a", "secret_key": "b", "expiry": expiry}
         with pytest.raises(ConfigurationError, match="expiry"):
             load_source(CredentialSource(supplier=lambda: answer), None)
+
+    @pytest.mark.parametrize(
+        ("raised", "expected"),
+        [
+            (KeyError("access"), ConfigurationError),
+            (FileNotFoundError(2, "No such file", "keys.json"), ConfigurationError),
+            (ObjectNotFoundError("There is no such file."), ConfigurationError),
+            (EndpointConnectionError(endpoint_url="https://sts"), UnreachableError),
+            (ConnectionRefusedError(111, "Connection refused"), UnreachableError),
+            (socket.timeout("timed out"), UnreachableError),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_an_error_that_it_raises_is_the_cause_of_ours(self, settings, raised, expected):
+        def supply():
+            raise raised
+
+        settings.SMART_STORAGE_BUCKETS = {"press": {"bucket_name": "acme", "credentials": supply}}
+        storage = SmartS3Storage("press")
+        for use in (lambda: storage.exists("a.txt"), lambda: storage.url("a.txt")):
+            with pytest.raises(expected) as caught:
+                use()
+            text = str(caught.value)
+            assert f"supply raised {type(raised).__name__} at line" in text
+            assert "of test_credentials.py" in text
+            assert "'press'" in text
+            assert not isinstance(caught.value, FileNotFoundError)
+            cause = caught.value.__cause__
+            assert raised in (cause, cause.__cause__)
+            assert raised.__traceback__ is None  # its frames hold keys
+
+    def test_an_error_while_keys_are_renewed_is_ours_too(self):
+        answers = iter([{"access_key": "a", "secret_key": "b", "expiry": "2001-01-01"}])
+        credentials = load_source(CredentialSource(supplier=lambda: next(answers)), None)
+        with pytest.raises(ConfigurationError, match="raised StopIteration"):
+            frozen(credentials)
 
     def test_a_callable_may_ask_for_the_module(self):
         assert takes_argument(lambda module: None)

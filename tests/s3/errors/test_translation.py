@@ -47,6 +47,18 @@ def test_every_answer_of_s3_is_one_of_our_errors_and_names_the_place(status, cod
     assert error.status == status
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (500, "500", "S3 answered with the status 500. The server failed"),
+        (502, "BadGateway", "S3 answered with the status 502 and the code BadGateway. The server"),
+        (418, None, "S3 answered with the status 418."),
+    ],
+)
+def test_an_answer_of_no_known_kind_is_told_once_and_in_words(status, code, expected):
+    assert str(translate_answer(status, code)).startswith(expected)
+
+
 def test_a_missing_bucket_is_not_a_missing_file():
     assert not isinstance(translate_answer(404, "NoSuchBucket"), FileNotFoundError)
 

@@ -25,6 +25,7 @@ from smart_storages.exceptions import (
 from smart_storages.s3.requests.http import fetch
 from smart_storages.s3.requests.retries import attempts_of
 from smart_storages.s3.target import Target
+from smart_storages.s3.writing.parameters import head
 from tests.conftest import Bucket
 from tests.s3.conftest import is_direct, make_client, read
 from tests.servers import S3Proxy, S3Server, free_port
@@ -320,3 +321,21 @@ class TestCertificates:
         for verify in (tls_certificate, False):
             client = make_client(moto_server, endpoint_url=tls_server, verify=verify)
             assert read(fetch(Target("acme", lambda client=client: client), "k")) == b"secure"
+
+    @pytest.mark.parametrize("ask", [fetch, head], ids=["directly", "by the client"])
+    def test_an_error_names_what_is_wrong_with_it_and_the_option_that_helps(
+        self, tls_server: str, tls_certificate: str, moto_server: S3Server, ask: Any
+    ) -> None:
+        other_name = tls_server.replace("127.0.0.1", "localhost")
+        no_tls = moto_server.endpoint_url.replace("http:", "https:")
+        for endpoint, verify, expected in (
+            (tls_server, None, ["certificate", "self", "signed", "verify (AWS_S3_VERIFY)"]),
+            (other_name, tls_certificate, ["certificate", "localhost", "endpoint_url"]),
+            (no_tls, None, ["did not accept a TLS connection", "http://"]),
+        ):
+            client = make_client(moto_server, endpoint_url=endpoint, verify=verify)
+            with pytest.raises(UnreachableError) as caught:
+                ask(Target("acme", lambda client=client: client, module="media"), "k")
+            text = str(caught.value)
+            assert all(each in text for each in [*expected, "module 'media'"]), text
+            assert "did not answer" not in text

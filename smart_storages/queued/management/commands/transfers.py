@@ -114,14 +114,14 @@ class Command(BaseCommand):
         with self._progress(options) as progress:
             sent, unsent = operations.retry(rows, progress)
         self.stdout.write(f"{sent} queued again.")
-        self._tell_unsent(unsent)
+        self._report_unsent(unsent)
         if unknown:
             ids = ", ".join(map(str, unknown))
             raise CommandError(f"The ledger has no row {ids}; 'transfers list' shows the ids.")
         if unsent:
             raise CommandError("The engine did not accept everything; the log says why.")
 
-    def _tell_unsent(self, unsent: int) -> None:
+    def _report_unsent(self, unsent: int) -> None:
         if unsent:
             self.stderr.write(f"{unsent} could not be queued; a later sweep tries again.")
 
@@ -144,7 +144,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{report.orphans} orphans deleted.")
             if options["prune_days"] is not None:
                 self.stdout.write(f"{pruned} rows deleted.")
-        self._tell_unsent(report.unsent)
+        self._report_unsent(report.unsent)
         for key in report.unknown:
             self.stderr.write(
                 f"No storage has the key {key!r}. If one was renamed, give it key={key!r}."
@@ -206,14 +206,14 @@ def _text(text: str) -> str:
     except UnicodeEncodeError:  # a surrogate, from an argument that is not UTF-8
         raise ArgumentTypeError(f"{text!a} is not valid Unicode.") from None
     if "\0" in text:
-        raise ArgumentTypeError(f"{text!a} holds a NUL.")
+        raise ArgumentTypeError(f"{text!a} contains a NUL.")
     return text
 
 
 def _add_options_of_django(parser: ArgumentParser) -> None:
-    """Take them after the subcommand too, as every other command does.
+    """Accept Django's own options after the subcommand too, as every other command does.
 
-    Without defaults: these would replace what is given before the subcommand.
+    They have no defaults here, which would replace what is given before the subcommand.
     """
     hidden: Any = {"default": SUPPRESS, "help": SUPPRESS}
     parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
