@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.core.files.storage import FileSystemStorage
 
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.ceph import INSTALL, missing_programs
-from tests.servers.keeper import Keeper, ask_for
+from tests.servers.keeper import JOIN, Keeper, ask_for
 
 REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
@@ -42,10 +43,25 @@ def _isolate_environment() -> None:
 _isolate_environment()
 
 
+# The suite starts hundreds of Python processes, and each would compile every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 # How the suite runs, on one process or on many
 
-# The machine may be busy: no example fails for the time it took.
-hypothesis.settings.register_profile("suite", deadline=None)
+#: Draw all examples of property tests, as `.ci/run` does; else a fifth of them, but not few.
+THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
+
+
+def examples(most: int) -> hypothesis.settings:
+    """Settings of a property test that draws ``most`` examples where the run is thorough."""
+    # The machine may be busy: no example fails for the time it took.
+    drawn = most if THOROUGH else max(most // 5, min(most, 25))
+    return hypothesis.settings(max_examples=drawn, deadline=None)
+
+
+hypothesis.settings.register_profile("suite", examples(100))
 hypothesis.settings.load_profile("suite")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -56,7 +72,14 @@ def shown(value: Any) -> str:
     return _ADDRESS.sub("", repr(value))
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+    has_real = not missing_programs() or REQUIRE_REAL_S3
+    wants_real = "not real_s3" not in config.getoption("markexpr")
+    other = "moto" if has_real and wants_real else "ceph"
+    dropped = [item for item in items if _is_needless(item, other)]
+    config.hook.pytest_deselected(items=dropped)
+    gone = set(dropped)
+    items[:] = [item for item in items if item not in gone]
     for item in items:
         if _ADDRESS.search(item.nodeid):
             raise pytest.UsageError(
@@ -65,11 +88,17 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
             )
 
 
+def _is_needless(item: pytest.Item, server: str) -> bool:
+    if item.get_closest_marker("one_server") is None:
+        return False
+    return bool(item.callspec.params["s3_server"] == server)  # type: ignore[attr-defined]
+
+
 _keeper = Keeper()
 
 
 def _is_first_process(config: pytest.Config) -> bool:
-    return not hasattr(config, "workerinput")
+    return not hasattr(config, "workerinput") and JOIN not in os.environ
 
 
 @pytest.hookimpl(optionalhook=True)
