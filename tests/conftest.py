@@ -57,6 +57,9 @@ botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create
 
 # How the suite runs, on one process or on many
 
+#: Names the change in the environment of tests that mutmut runs.
+MUTANT = "MUTANT_UNDER_TEST"
+
 #: Draw all examples of property tests, as `.ci/run` does; else a fifth of them, but not few.
 THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 
@@ -68,7 +71,10 @@ def examples(most: int) -> hypothesis.settings:
     return hypothesis.settings(max_examples=drawn, deadline=None)
 
 
-hypothesis.settings.register_profile("suite", examples(100))
+#: What a failing example does not go through where mutmut runs the tests: to be made smaller takes
+#: a minute, and nobody reads it.
+_PHASES = set(hypothesis.Phase) - ({hypothesis.Phase.shrink} if MUTANT in os.environ else set())
+hypothesis.settings.register_profile("suite", examples(100), phases=_PHASES)
 hypothesis.settings.load_profile("suite")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
