@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture demo site test slow soak coverage lint matrix bench build clean
+.PHONY: help architecture demo site test slow soak coverage mutate lint matrix bench build clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ coverage: $(VENV)/.coverage ## Run the suite and list the branches that it does 
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
+mutate: $(VENV)/.mutate ## Change lines of three rooms one by one, and list the changes that no test notices
+	$(PY) -m tests.servers $(VENV)/bin/mutmut run $(ARGS)
+	$(VENV)/bin/mutmut results
+
 lint: $(VENV)/.test $(VENV)/.lint ## Check style, types and the direction of imports
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -64,7 +68,7 @@ build: $(VENV)/.test ## Build sdist and wheel into dist/; DIST_NAME=... gives th
 	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
 clean: ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) build dist *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
+	rm -rf $(VENV) build dist mutants *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
 
 # A stamp file for each extra of pyproject.toml, so that a second run installs nothing.
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Tuple
 
+import botocore.session
 import hypothesis
 import pytest
 from django.core.files.storage import FileSystemStorage
 
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.ceph import INSTALL, missing_programs
-from tests.servers.keeper import Keeper, ask_for
+from tests.servers.keeper import JOIN, Keeper, ask_for
 
 REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
@@ -42,10 +45,36 @@ def _isolate_environment() -> None:
 _isolate_environment()
 
 
+# The suite starts hundreds of Python processes, and each would compile every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# Most of what a session of botocore costs is reading the description of S3, 65 of 77 ms. Tests make
+# thousands of sessions.
+botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create_loader)
+
+
 # How the suite runs, on one process or on many
 
-# The machine may be busy: no example fails for the time it took.
-hypothesis.settings.register_profile("suite", deadline=None)
+#: Names the change in the environment of tests that mutmut runs.
+MUTANT = "MUTANT_UNDER_TEST"
+
+#: Draw all examples of property tests, as `.ci/run` does; else a fifth of them, but not few.
+THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
+
+
+def examples(most: int) -> hypothesis.settings:
+    """Settings of a property test that draws ``most`` examples where the run is thorough."""
+    # The machine may be busy: no example fails for the time it took.
+    drawn = most if THOROUGH else max(most // 5, min(most, 25))
+    return hypothesis.settings(max_examples=drawn, deadline=None)
+
+
+#: What a failing example does not go through where mutmut runs the tests: to be made smaller takes
+#: a minute, and nobody reads it.
+_PHASES = set(hypothesis.Phase) - ({hypothesis.Phase.shrink} if MUTANT in os.environ else set())
+hypothesis.settings.register_profile("suite", examples(100), phases=_PHASES)
 hypothesis.settings.load_profile("suite")
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -56,7 +85,14 @@ def shown(value: Any) -> str:
     return _ADDRESS.sub("", repr(value))
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+    has_real = not missing_programs() or REQUIRE_REAL_S3
+    wants_real = "not real_s3" not in config.getoption("markexpr")
+    other = "moto" if has_real and wants_real else "ceph"
+    dropped = [item for item in items if _is_needless(item, other)]
+    config.hook.pytest_deselected(items=dropped)
+    gone = set(dropped)
+    items[:] = [item for item in items if item not in gone]
     for item in items:
         if _ADDRESS.search(item.nodeid):
             raise pytest.UsageError(
@@ -65,11 +101,17 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
             )
 
 
+def _is_needless(item: pytest.Item, server: str) -> bool:
+    if item.get_closest_marker("one_server") is None:
+        return False
+    return bool(item.callspec.params["s3_server"] == server)  # type: ignore[attr-defined]
+
+
 _keeper = Keeper()
 
 
-def _is_first_process(config: pytest.Config) -> bool:
-    return not hasattr(config, "workerinput")
+def is_first_process(config: pytest.Config) -> bool:
+    return not hasattr(config, "workerinput") and JOIN not in os.environ
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -80,12 +122,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if _is_first_process(config):
+    if is_first_process(config):
         _keeper.start()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _is_first_process(config):
+    if is_first_process(config):
         _keeper.stop()
 
 

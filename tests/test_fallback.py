@@ -14,7 +14,6 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from smart_storages.exceptions import (
@@ -27,6 +26,7 @@ from smart_storages.exceptions import (
 from smart_storages.fallback import FallbackStorage
 from smart_storages.signals import backend_answered
 from smart_storages.wrappers import ReadOnlyStorage
+from tests.conftest import examples
 from tests.routing_models import Broken, RecordingStorage, put
 
 # The first success
@@ -518,7 +518,7 @@ def expected_failure(mix):
 
 
 @given(mixes)
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_of_answers_gives_the_documented_result(mix):
     def storage():
         return FallbackStorage([Answering(i, answer) for i, answer in enumerate(mix)])
@@ -541,7 +541,7 @@ def test_any_mix_of_answers_gives_the_documented_result(mix):
 
 
 @given(mixes)
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_gives_the_documented_exists_and_delete(mix):
     backends = [Answering(i, answer) for i, answer in enumerate(mix)]
     end = documented(mix)
@@ -565,7 +565,7 @@ def test_any_mix_gives_the_documented_exists_and_delete(mix):
 
 
 @given(mixes)
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_gives_the_documented_list(mix):
     storage = FallbackStorage([Answering(i, answer) for i, answer in enumerate(mix)])
     bad = documented(mix, ends=("denied", "bug"))
@@ -581,7 +581,7 @@ def test_any_mix_gives_the_documented_list(mix):
 
 
 @given(mixes)
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_gives_the_documented_save(mix):
     class Free(Answering):
         def exists(self, name):
@@ -600,7 +600,7 @@ def test_any_mix_gives_the_documented_save(mix):
 
 
 @given(mixes)
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_gives_the_documented_url(mix):
     class Linked(Answering):
         def url(self, name, *args, **kwargs):
@@ -622,7 +622,7 @@ def test_any_mix_gives_the_documented_url(mix):
 
 
 @given(mixes, st.sets(st.sampled_from(["a", "a_1", "a_2"])))
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_mix_gives_the_documented_available_name(mix, taken):
     class Holding(Answering):
         def exists(self, name):

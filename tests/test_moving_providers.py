@@ -33,7 +33,8 @@ class Traffic:
     def __init__(self, storage):
         self.storages = [storage] * WORKERS
         self.files = {}
-        self.deleted = set()
+        #: How often each name was saved or deleted: one that was deleted is soon taken again.
+        self.changes = Counter()
         self.failures = []
         self.counts = Counter()
         self._lock = threading.Lock()
@@ -78,9 +79,22 @@ class Traffic:
             with self._lock:
                 self.counts[action] += 1
 
-    def _pick(self, rng):
+    def changes_so_far(self):
         with self._lock:
-            return rng.choice(sorted(self.files)) if self.files else None
+            return self.changes.copy()
+
+    def may_lack(self, name, changes):
+        """Whether a file may be missing, or another one, since its name had so many changes."""
+        with self._lock:
+            return name not in self.files or self.changes[name] != changes
+
+    def _pick(self, rng):
+        """Return a file: its name, its content, and how often the name was changed."""
+        with self._lock:
+            if not self.files:
+                return None
+            name = rng.choice(sorted(self.files))
+            return name, self.files[name], self.changes[name]
 
     def _save(self, storage, rng, number):
         content = rng.getrandbits(8 * 2000).to_bytes(2000, "big")
@@ -88,25 +102,26 @@ class Traffic:
         with self._lock:
             assert name not in self.files
             self.files[name] = content
-            self.deleted.discard(name)
+            self.changes[name] += 1
 
     def _read(self, storage, rng, number):
-        name = self._pick(rng)
-        if name is None:
+        picked = self._pick(rng)
+        if picked is None:
             return
-        content = self.files.get(name)
+        name, content, changes = picked
         try:
             with storage.open(name) as file:
                 found = file.read()
         except FileNotFoundError:
-            assert name in self.deleted, f"{name} was lost"
+            assert self.may_lack(name, changes), f"{name} was lost"
             return
-        assert found == content or name in self.deleted, f"{name} was changed"
+        assert found == content or self.may_lack(name, changes), f"{name} was changed"
 
     def _exists(self, storage, rng, number):
-        name = self._pick(rng)
-        if name is not None:
-            assert storage.exists(name) or name in self.deleted, f"{name} was lost"
+        picked = self._pick(rng)
+        if picked is not None:
+            name, _, changes = picked
+            assert storage.exists(name) or self.may_lack(name, changes), f"{name} was lost"
 
     def _delete(self, storage, rng, number):
         with self._lock:
@@ -115,7 +130,7 @@ class Traffic:
                 return
             name = rng.choice(own)
             del self.files[name]
-            self.deleted.add(name)
+            self.changes[name] += 1
         storage.delete(name)
         assert not storage.exists(name), f"{name} came back"
 
@@ -162,11 +177,12 @@ def test_a_live_project_moves_to_another_provider_without_a_failed_request(
         copied_by_reading = sum(new.exists(name) for name in backlog)
 
         # 3. Read the rest once, so that it is copied too; then the old one only follows.
+        before = traffic.changes_so_far()
         for name in list(all_names(old)):
             try:
                 moving.open(name).close()
             except FileNotFoundError:
-                assert name in traffic.deleted, traffic.failures
+                assert traffic.may_lack(name, before[name]), (name, traffic.failures)
         traffic.deploy(leading)
         traffic.wait_for(REQUESTS_A_STEP)
 

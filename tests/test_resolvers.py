@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.migrations.writer import MigrationWriter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.dispatcher import StorageDispatcher
@@ -28,7 +28,7 @@ from smart_storages.resolvers import (
 )
 from smart_storages.resolvers.base import as_resolver
 from smart_storages.tenancy import use_region, use_tenant
-from tests.conftest import shown
+from tests.conftest import examples, shown
 from tests.routing_models import ByCountry, to_europe
 
 
@@ -101,7 +101,7 @@ def test_a_content_type_is_claimed_or_guessed(claimed, name, alias):
          ".png/x", ".png?x", ".jpg:x", ".new"]
     ),
 )  # fmt: skip
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_a_type_guessed_the_short_way_is_that_of_mimetypes(start, end):
     mimetypes.init()
     name = start + end

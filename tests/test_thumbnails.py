@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("easy_thumbnails")
 pytest.importorskip("filer")
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def start_page(s3_bucket, s3_proxy, request):

@@ -35,6 +35,9 @@ __all__ = ["Keeper", "ask_for", "exclusive", "run_directory"]
 #: Names the run in the environment of its processes, and is the directory of its keeper.
 MARK = "SMART_STORAGES_TEST_RUN"
 
+#: Set where a test run uses the servers of the run that started it, see ``__main__.py``.
+JOIN = "SMART_STORAGES_JOIN_TEST_RUN"
+
 KINDS: Dict[str, Callable[[], Any]] = {
     "moto": MotoServer,
     "ceph": CephGateway,

@@ -14,7 +14,7 @@ from typing import Any, Dict, List
 import psutil
 import pytest
 
-from tests.conftest import REQUIRE_REAL_S3
+from tests.conftest import REQUIRE_REAL_S3, is_first_process
 from tests.servers import S3Server, keeper
 from tests.servers.queues import Redis
 from tests.servers.test_servers import ROOT, wait_until
@@ -122,3 +122,30 @@ for _ in range(200):
     children = [subprocess.Popen(program, cwd=str(ROOT)) for _ in range(3)]
     assert [child.wait(60) for child in children] == [0, 0, 0]
     assert count.read_text() == "600"
+
+
+def test_a_command_has_servers_that_the_runs_within_it_share(monkeypatch: Any) -> None:
+    code = (
+        "import os, sys; from tests.servers.keeper import JOIN, run_directory\n"
+        "print(os.environ[JOIN], run_directory(), run_directory().is_dir()); sys.exit(3)"
+    )
+    environment = {**os.environ}
+    del environment[keeper.MARK]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.servers", sys.executable, "-c", code],
+        cwd=str(ROOT),
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 3
+    joins, directory, existed = done.stdout.decode().split()
+    assert (joins, existed) == ("1", "True")
+    assert not Path(directory).exists()
+    assert is_first_process(Config())
+    monkeypatch.setenv(keeper.JOIN, "1")
+    assert not is_first_process(Config())
+
+
+class Config:
+    """pytest's, of a process that is none of pytest-xdist's workers."""

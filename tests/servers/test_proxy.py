@@ -13,9 +13,10 @@ from typing import Any, Callable, Iterator, Tuple
 import botocore.exceptions
 import pytest
 from botocore.config import Config
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.servers import S3Proxy, S3Server, free_port
 from tests.servers.wire import Connection, Framing, Head, WireError
 
@@ -529,7 +530,7 @@ class TestFraming:
             assert raw_answer(proxy, b"hello\r\n\r\n") == b""
             assert proxy.requests == []
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(
         chunks=st.lists(st.binary(min_size=1, max_size=200), max_size=6),
         steps=st.lists(st.integers(1, 50), min_size=1, max_size=20),

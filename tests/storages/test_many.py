@@ -35,6 +35,7 @@ def filled(s3_bucket, make_storage):
 
 
 class TestAsking:
+    @pytest.mark.one_server
     def test_1100_names_under_a_prefix_are_two_listings(
         self, s3_proxy, make_storage, count_requests, filled
     ):
@@ -69,6 +70,7 @@ class TestAsking:
         assert methods(requests) == ["POST"] * 2
         assert list(storage.iter_files()) == []
 
+    @pytest.mark.one_server
     def test_scattered_names_cost_one_head_each_and_few_listings(
         self, s3_bucket, s3_proxy, make_storage, count_requests
     ):

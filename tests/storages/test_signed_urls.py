@@ -54,19 +54,17 @@ def query(url):
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("name", ["a.txt", "dir/é ñ.txt", "a+b&c=d.txt"])
-@pytest.mark.parametrize(
-    "asked", [{}, {"expire": 77}, {"parameters": {"ResponseContentType": "text/odd"}}], ids=repr
-)
-def test_a_url_is_that_of_django_storages(monkeypatch, options, name, asked):
+def test_a_url_is_that_of_django_storages(options):
     regional = {"signature_version": "s3v4"}
     if "endpoint_url" not in options:
         regional["addressing_style"] = "virtual"
     theirs = S3Boto3Storage(**{**regional, **options})
     ours = SmartS3Storage("m", **options)
-    # Both look at the clock; a second may pass between them.
-    pairs = ((theirs.url(name, **asked), ours.url(name, **asked)) for _ in range(5))
-    assert any(one == other for one, other in pairs)
+    for name in ("a.txt", "dir/é ñ.txt", "a+b&c=d.txt"):
+        for asked in ({}, {"expire": 77}, {"parameters": {"ResponseContentType": "text/odd"}}):
+            # Both look at the clock; a second may pass between them.
+            pairs = ((theirs.url(name, **asked), ours.url(name, **asked)) for _ in range(5))
+            assert any(one == other for one, other in pairs), (name, asked)
 
 
 def test_a_url_costs_no_request(count_requests):

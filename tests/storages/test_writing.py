@@ -415,6 +415,7 @@ class TestNeverOverwrite:
         assert len(set(names)) == 64
         assert [s3_bucket.get(name) for name in names] == [str(n).encode() for n in range(64)]
 
+    @pytest.mark.one_server
     def test_8_processes_of_8_threads_end_as_64_files(self, s3_bucket, s3_settings):
         options = {"AWS_STORAGE_BUCKET_NAME": s3_bucket.name, **s3_bucket.server.django_settings()}
         processes = []
@@ -947,6 +948,7 @@ class TestOpenForWriting:
         eventually(lambda: s3_bucket.open_uploads() == [])
         assert s3_bucket.keys() == []
 
+    @pytest.mark.one_server
     def test_a_file_still_open_at_exit_publishes_nothing(self, s3_bucket, s3_settings):
         source = (
             "import json, sys, django\n"
@@ -971,7 +973,6 @@ class TestOpenForWriting:
             ],
             stdout=subprocess.PIPE,
             check=True,
-            timeout=60,
         )
         assert done.stdout.strip() == b"written"
         assert s3_bucket.keys() == []

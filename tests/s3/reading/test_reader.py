@@ -18,6 +18,7 @@ from smart_storages.exceptions import (
     S3Error,
     UnreachableError,
 )
+from smart_storages.s3.reading.range_threads import RangeThreads
 from smart_storages.s3.reading.reader import MAX_KEPT, S3Reader
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
@@ -262,6 +263,32 @@ class TestBigReads:
         etag = proxy.requests[0].answer_headers["etag"]
         assert {request.headers["if-match"] for request in proxy.requests[1:]} == {etag}
 
+    def test_threads_may_be_faster_than_the_reader_that_started_them(
+        self,
+        target: Target,
+        s3_bucket: Bucket,
+        proxy: S3Proxy,
+        big: bytes,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        s3_bucket.put("k", big)
+        start = RangeThreads.run
+
+        def run_to_the_end(threads: RangeThreads, count: int) -> None:
+            start(threads, count)
+            for thread in threads._threads:
+                thread.join()
+
+        monkeypatch.setattr(RangeThreads, "run", run_to_the_end)
+        with S3Reader(target, "k") as reader:
+            assert reader.readall() == big
+        # The first answer was left; each part came by a range of its own.
+        assert len(proxy.requests) == 4
+        assert all("range" in request.headers for request in proxy.requests[1:])
+        proxy.inject(corrupt_at=0, skip=1, times=None)
+        with S3Reader(target, "k") as reader, pytest.raises(ContentMismatchError):
+            reader.readall()
+
     def test_without_threads_one_connection_reads_it_all(
         self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, big: bytes
     ) -> None:
@@ -296,14 +323,15 @@ class TestFaults:
         content = make_bytes(size)
         s3_bucket.put("k", content)
         for at in (0, size // 3):
-            proxy.inject(corrupt_at=at)
+            # In every answer: which of them brings this byte is for the threads to settle.
+            proxy.inject(corrupt_at=at, times=None)
             with S3Reader(target, "k") as reader, pytest.raises(
                 ContentMismatchError, match="checksum"
             ):
                 reader.readall()
-            proxy.inject(corrupt_at=at)
             with pytest.raises(ContentMismatchError, match="checksum"):
                 list(iter_pieces(target, 50_000))
+            proxy.reset()
 
     def test_a_clean_answer_with_less_in_it_is_noticed(
         self, target: Target, s3_bucket: Bucket, proxy: S3Proxy

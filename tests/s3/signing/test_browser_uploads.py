@@ -13,13 +13,13 @@ import boto3
 import botocore
 import pytest
 from botocore.config import Config
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.signing.browser_uploads import presigned_post, presigned_put
 from smart_storages.s3.signing.presigned_urls import UrlSigner
-from tests.conftest import shown
+from tests.conftest import examples, shown
 from tests.s3.botocore_clock import botocore_clock_at
 
 NOW = 1_790_000_000
@@ -44,7 +44,7 @@ def policy_of(form: Dict[str, Any]) -> Dict[str, Any]:
     return policy
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     key=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1),
     low=st.integers(0, 10),
@@ -168,7 +168,7 @@ def test_a_put_signs_size_type_and_everything_else_it_is_given() -> None:
     assert json.loads(json.dumps(put)) == put
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(size=st.integers(0, 5 * 2**40), expires=st.integers(1, 604_800))
 def test_a_put_equals_what_botocore_signs(size: int, expires: int) -> None:
     put = presigned_put(SIGNER, "a", size=size, content_type="a/b", expires=expires, now=NOW)

@@ -17,12 +17,12 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.s3.signing.presigned_urls import OPERATIONS, UrlSigner
 from smart_storages.s3.signing.sigv4 import MAX_EXPIRES, QuerySigner, Route
-from tests.conftest import shown
+from tests.conftest import examples, shown
 from tests.s3.botocore_clock import botocore_clock_at
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -181,7 +181,7 @@ routes = st.fixed_dictionaries(
 buckets = st.sampled_from(["acme-media", "with.dots.example", "Under_Score", "a" * 63])
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     key=keys,
     call=calls,
@@ -212,7 +212,7 @@ def test_every_url_equals_that_of_botocore(  # noqa: PLR0917
     )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(key=keys, call=calls, expires=st.integers(1, MAX_EXPIRES))
 def test_many_keys_of_one_signer_equal_those_of_botocore(key: str, call: Any, expires: int) -> None:
     signer = kept_signer(signature_version="s3v4", endpoint_url="https://s3.example.com")
@@ -230,7 +230,7 @@ def kept_signer(**options: Any) -> UrlSigner:
     return _signers[key]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(key=keys, params=read_params, expires=st.integers(1, MAX_EXPIRES))
 def test_urls_without_a_signature_equal_those_of_botocore(
     key: str, params: Any, expires: int
@@ -447,7 +447,7 @@ def ends_at(url: str) -> int:
     return int(started.timestamp()) + int(fields["X-Amz-Expires"])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     now=st.integers(1_600_000_000, 2_500_000_000),
     window=st.integers(1, 300_000),
@@ -468,7 +468,7 @@ def test_a_stable_url_is_the_same_within_its_window_and_lives_long_enough(
     assert moment + expires <= ends_at(url) <= moment + expires + window
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(now=st.integers(1_600_000_000, 2_500_000_000), window=st.integers(1, 300_000))
 def test_a_stable_url_is_the_url_botocore_makes_at_the_start_of_the_window(
     now: int, window: int

@@ -1,0 +1,123 @@
+"""The query signer by itself: the order of parameters, and what it warns of and refuses."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import Any, Dict, Tuple
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from smart_storages.s3.signing.sigv4 import (
+    MAX_EXPIRES,
+    METHODS,
+    QuerySigner,
+    Route,
+    check_life,
+    check_method,
+)
+from tests.s3.botocore_clock import botocore_clock_at
+
+NOW = 1_790_000_000
+ROUTE = Route("http://localhost:9000", "/acme/", "localhost:9000", "us-east-1")
+CREDENTIALS = Credentials("AKIAEXAMPLE", "secret-text", "token-text")
+
+
+def parts_of(url: str) -> Tuple[str, Dict[str, str]]:
+    parts = urlsplit(url)
+    pairs = (pair.partition("=") for pair in parts.query.split("&"))
+    return parts.path, {name: value for name, _, value in pairs}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"A": "x"},
+        {"x": "A"},
+        {"X-Aa": "1"},
+        {"X-B": "1"},
+        {"X-B": "1", "A": "2"},
+        {"z": "1", "A": "2", "X-Aa": "3", "X-B": "4", "versionId": "5"},
+        {"b": "1", "a": "2"},
+        {"a b": "c d"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("headers", [{}, {"X-Amz-Acl": "  private  acl ", "Content-Type": "a/b"}])
+def test_parameters_are_signed_in_the_order_of_their_names(
+    params: Dict[str, str], headers: Dict[str, str]
+) -> None:
+    query = "&".join(f"{quote(name)}={quote(value)}" for name, value in params.items())
+    request = AWSRequest("PUT", f"http://localhost:9000/acme/k?{query}", headers=headers)
+    with botocore_clock_at(NOW):
+        S3SigV4QueryAuth(CREDENTIALS, "s3", ROUTE.region, expires=60).add_auth(request)
+    signer = QuerySigner(ROUTE, CREDENTIALS)
+    ours = signer.sign_query("PUT", "k", params=params, headers=headers, expires=60, now=NOW)
+    assert parts_of(ours) == parts_of(request.url)
+
+
+def temporary(seconds: int) -> RefreshableCredentials:
+    """Credentials that expire so many seconds after `NOW`, and cannot be refreshed before."""
+    end = datetime.datetime.fromtimestamp(NOW + seconds, datetime.timezone.utc)
+
+    def now() -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc)
+
+    return RefreshableCredentials(
+        "AKIAEXAMPLE", "secret-text", "token-text", end, dict, "test", time_fetcher=now
+    )
+
+
+def test_a_url_that_lives_as_long_as_asked_is_no_warning(caplog: Any) -> None:
+    signer = QuerySigner(ROUTE, temporary(4000))
+    with caplog.at_level(logging.WARNING, logger="smart_storages.s3"):
+        # The window began 400 seconds ago, and 3,600 of the 4,000 seconds are left.
+        assert NOW % 1000 == 0
+        signer.sign_query("GET", "a", expires=3600, stable_for=1000, now=NOW + 400)
+    assert caplog.records == []
+
+
+def test_a_url_that_lives_shorter_is_one_warning_that_says_where(caplog: Any) -> None:
+    signer = QuerySigner(ROUTE, temporary(4000))
+    with caplog.at_level(logging.WARNING, logger="smart_storages.s3"):
+        for _ in range(3):
+            signer.sign_query("GET", "a", expires=5000, now=NOW)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("URLs of http://localhost:9000/acme/ are valid for 4000 ")
+
+
+@pytest.mark.parametrize(
+    ("expires", "stable_for"), [(1, 0), (MAX_EXPIRES, 0), (1, MAX_EXPIRES - 1)]
+)
+def test_a_life_that_s3_takes_is_returned(expires: int, stable_for: int) -> None:
+    assert check_life(expires, stable_for) == expires + stable_for
+
+
+@pytest.mark.parametrize(
+    ("expires", "stable_for", "told"),
+    [
+        (0, 0, "expire=0 does"),
+        (0, 60, "expire=0 plus url_stable_for=60 does"),
+        (60, -1, "expire=60 plus url_stable_for=-1 does"),
+        (MAX_EXPIRES, 1, f"expire={MAX_EXPIRES} plus url_stable_for=1 does"),
+        (MAX_EXPIRES + 1, 0, f"expire={MAX_EXPIRES + 1} does"),
+    ],
+)
+def test_a_life_that_s3_refuses_is_refused_here(expires: int, stable_for: int, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_life(expires, stable_for)
+    with pytest.raises(ValueError, match=told):
+        QuerySigner(ROUTE, CREDENTIALS).sign_query(
+            "GET", "a", expires=expires, stable_for=stable_for, now=NOW
+        )
+
+
+def test_a_method_is_one_of_five_in_any_case() -> None:
+    assert [check_method(each.lower()) for each in METHODS] == list(METHODS)
+    for wrong in ("PATCH", "", 3, b"GET"):
+        with pytest.raises(ValueError, match="DELETE, GET, HEAD, POST, PUT, not "):
+            check_method(wrong)  # type: ignore[arg-type]
