@@ -48,6 +48,7 @@ PATHS_THAT_STAY = [
     # BACKEND of STORAGES, FileField(storage=...), migrations
     "smart_storages.DocumentStorage",
     "smart_storages.FallbackStorage",
+    "smart_storages.ManifestStaticStorage",
     "smart_storages.MediaStorage",
     "smart_storages.MirrorStorage",
     "smart_storages.PrivateStorage",
@@ -66,6 +67,7 @@ PATHS_THAT_STAY = [
     "smart_storages.queued.backends.QueuedStorage",
     "smart_storages.queued.fields.QueuedFileField",
     "smart_storages.storages.DocumentStorage",
+    "smart_storages.storages.ManifestStaticStorage",
     "smart_storages.storages.MediaStorage",
     "smart_storages.storages.PrivateStorage",
     "smart_storages.storages.PublicStorage",

@@ -76,6 +76,9 @@ from .settings import (
     get_fallback_backends as get_fallback_backends,
 )
 from .settings import (
+    get_local_static_url as get_local_static_url,
+)
+from .settings import (
     get_lock_cache_alias as get_lock_cache_alias,
 )
 from .settings import (

@@ -12,6 +12,7 @@ from storages.backends.s3boto3 import S3Boto3Storage
 from smart_storages.storages.connecting import client_pool
 from smart_storages.storages.ready_made import (
     DocumentStorage,
+    ManifestStaticStorage,
     MediaStorage,
     PrivateStorage,
     PublicStorage,
@@ -21,6 +22,7 @@ from smart_storages.storages.smart import SmartS3Storage
 
 __all__ = [
     "DocumentStorage",
+    "ManifestStaticStorage",
     "MediaStorage",
     "PrivateStorage",
     "PublicStorage",
@@ -33,6 +35,7 @@ __all__ = [
 # Migrations and pickles name a class by its module. This public path must not change.
 for _class in (
     DocumentStorage,
+    ManifestStaticStorage,
     MediaStorage,
     PrivateStorage,
     PublicStorage,

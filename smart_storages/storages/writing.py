@@ -17,7 +17,7 @@ from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.bulk import delete_one
-from smart_storages.s3.writing.parameters import CALL_ERRORS
+from smart_storages.s3.writing.parameters import CALL_ERRORS, Written
 from smart_storages.s3.writing.source import Source
 from smart_storages.s3.writing.write_file import S3WriteFile
 from smart_storages.s3.writing.writer import put
@@ -264,13 +264,18 @@ class WritingMixin(_Base):  # type: ignore[misc]
             content.seek(0, os.SEEK_SET)
         readable: Any = ReadBytesWrapper(content)
         extra: Dict[str, Any] = {}
-        compressible = params["ContentType"] in self.gzip_content_types
-        if self.gzip and compressible and "ContentEncoding" not in params:
+        encoding = self._choose_encoding(params)
+        if encoding is not None:
             readable = self._compress_content(readable)
-            extra["ContentEncoding"] = "gzip"
+            extra["ContentEncoding"] = encoding
         return Source(readable, self.transfer_config.multipart_threshold), extra
 
-    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
+    def _choose_encoding(self, params: Dict[str, Any]) -> Optional[str]:
+        compressible = params["ContentType"] in self.gzip_content_types
+        is_chosen = self.gzip and compressible and "ContentEncoding" not in params
+        return "gzip" if is_chosen else None
+
+    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
         transfer = self.transfer_config
         if is_one_of_many.get():
             transfer = TransferConfig(
@@ -280,7 +285,9 @@ class WritingMixin(_Base):  # type: ignore[misc]
             )
         target = self.s3_target(key)
         with self._changing(key) as change:
-            change.wrote(put(target, key, source, params, overwrite=overwrite, transfer=transfer))
+            written = put(target, key, source, params, overwrite=overwrite, transfer=transfer)
+            change.wrote(written)
+        return written
 
     # Opening for writing
 
