@@ -166,6 +166,7 @@ TABLE = {
     ),
     "docs/reading.md": Page(buckets=("acme-docs",), afterwards=_reading),
     "docs/routing.md": Page(afterwards=_routing),
+    "docs/static.md": Page(buckets=("acme-static",)),
     "docs/thumbnails.md": Page(afterwards=_thumbnails),
     "docs/urls.md": Page(buckets=("acme-media",), afterwards=_urls),
     "docs/writing.md": Page(buckets=("acme-docs",)),

@@ -261,7 +261,9 @@ class Collection:
             kept["save_manifest"] = self.save_manifest
 
     def end(self) -> None:
-        """Give the storage its own methods back."""
+        """Give the storage its own methods back; once, for the next run may have begun."""
+        if self._storage.__dict__.get("_collection") is not self:
+            return
         for name in ("post_process", "save_manifest", "_collection"):
             self._storage.__dict__.pop(name, None)
         self._command.post_process = self._is_processing
@@ -292,7 +294,7 @@ class Collection:
     def _finish(self) -> None:
         self._upload(self._list_files())
         self._upload(list(self._uploads))
-        self._record.save(self._stats)
+        self._record.save(self._present)
         gone = self._cleared - self._present
         for error in self._storage.delete_many(sorted(gone)).values():
             raise error

@@ -50,8 +50,10 @@ class UploadRecord:
 
     def note(self, name: str, written: Written, digest: str, encoding: str) -> None:
         """Note an upload."""
-        tells = not encoding and written.etag == digest
-        self._noted[name] = None if tells else (written.etag, digest, encoding)
+        # Ceph does not name the ETag of an object that was uploaded in parts.
+        etag = written.etag or self._storage.stat(name).etag
+        tells = not encoding and etag == digest
+        self._noted[name] = None if tells else (etag, digest, encoding)
 
     def save(self, present: Collection[str]) -> None:
         """Write the record if it has changed.

@@ -14,6 +14,7 @@ from django.core.files.storage import Storage
 from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
+from smart_storages.common.brotli_streams import BrotliCompressed
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.s3.bulk import delete_one
@@ -266,14 +267,18 @@ class WritingMixin(_Base):  # type: ignore[misc]
         extra: Dict[str, Any] = {}
         encoding = self._choose_encoding(params)
         if encoding is not None:
-            readable = self._compress_content(readable)
+            is_brotli = encoding == "br"
+            readable = (BrotliCompressed if is_brotli else self._compress_content)(readable)
             extra["ContentEncoding"] = encoding
         return Source(readable, self.transfer_config.multipart_threshold), extra
 
     def _choose_encoding(self, params: Dict[str, Any]) -> Optional[str]:
         compressible = params["ContentType"] in self.gzip_content_types
-        is_chosen = self.gzip and compressible and "ContentEncoding" not in params
-        return "gzip" if is_chosen else None
+        if not compressible or "ContentEncoding" in params:
+            return None
+        if self.brotli:
+            return "br"
+        return "gzip" if self.gzip else None
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
         transfer = self.transfer_config
