@@ -589,7 +589,7 @@ class TestUse:
         site.put("a.txt", "a")
         local = disk("manifest")
         if django.VERSION < (4, 0):
-            with pytest.raises(ConfigurationError, match="needs Django 4.0"):
+            with pytest.raises(ConfigurationError, match="needs Django 4"):
                 site.storage(ManifestStaticStorage, manifest_storage=local)
             return
         storage = site.storage(ManifestStaticStorage, manifest_storage=local)
