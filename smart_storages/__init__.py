@@ -14,6 +14,7 @@ __version__ = "1.0.0.dev0"
 _HOMES = {
     "DocumentStorage": "smart_storages.storages",
     "FallbackStorage": "smart_storages.fallback",
+    "ManifestStaticStorage": "smart_storages.storages",
     "MediaStorage": "smart_storages.storages",
     "MirrorStorage": "smart_storages.mirror",
     "PrivateStorage": "smart_storages.storages",

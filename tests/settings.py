@@ -12,6 +12,7 @@ INSTALLED_APPS = [
     "smart_storages",
     "smart_storages.queued",
     "tests.queued",
+    "tests.fields",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

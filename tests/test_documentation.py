@@ -166,6 +166,7 @@ TABLE = {
     ),
     "docs/reading.md": Page(buckets=("acme-docs",), afterwards=_reading),
     "docs/routing.md": Page(afterwards=_routing),
+    "docs/static.md": Page(buckets=("acme-static",)),
     "docs/thumbnails.md": Page(afterwards=_thumbnails),
     "docs/urls.md": Page(buckets=("acme-media",), afterwards=_urls),
     "docs/writing.md": Page(buckets=("acme-docs",)),
@@ -314,7 +315,7 @@ def _anchors(path: Path) -> List[str]:
 _FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?:make|pip install|(?:python )?manage\.py|[\w./]*python -m) \S")
 #: Paths that are made by a command, or examples of a file's name.
-_NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/"}
+_NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/", "staticfiles.json"}
 #: What is named like a module, and is none.
 _NO_MODULES = {"smart_storages.queued.carry": "the name of Celery's task"}
 

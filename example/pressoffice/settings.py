@@ -216,7 +216,8 @@ STORAGES = {
         "OPTIONS": {"backends": ["workbench", "production"], "write_to": ["workbench"]},
     },
 }
-# URLs of static files come from the storage; Django only requires that this has a value.
+# URLs of static files come from the storage. With DEBUG, those below this path do, which runserver
+# serves: the style sheet can be edited without collectstatic.
 STATIC_URL = "/static/"
 
 # The engine that transfers the scans: "celery" or "django" in a real project; here a thread of this

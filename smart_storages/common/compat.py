@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 __all__ = [
     "FILES_TAG",
+    "HAS_MANIFEST_STORAGE",
     "HAS_STORAGES",
     "KEEPS_OVERWRITTEN_NAMES",
     "InvalidStorageError",
@@ -26,6 +27,9 @@ __all__ = [
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)
+
+#: Django's ``ManifestFilesMixin`` takes a ``manifest_storage``. Goes with Django 3.2.
+HAS_MANIFEST_STORAGE = django.VERSION >= (4, 0)
 
 #: Whether django-storages itself keeps the name of a file that is overwritten. Before, its
 #: ``exists()`` returned ``False`` for that, which ours does not. Goes with django-storages 1.14.4.

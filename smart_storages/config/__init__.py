@@ -48,6 +48,7 @@ _NAMES_IN = {
         "find_key",
         "get_buckets",
         "get_fallback_backends",
+        "get_local_static_url",
         "get_lock_cache_alias",
         "get_max_clients",
         "get_metadata_cache_alias",

@@ -64,6 +64,7 @@ OPTIONS: Dict[str, Option] = {
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
+    "brotli": Option((bool,), False),
     "file_overwrite": Option((bool,), True, "AWS_S3_FILE_OVERWRITE"),
     "object_parameters": Option((dict,), {}, "AWS_S3_OBJECT_PARAMETERS"),
     "bucket_name": Option((str,), None, "AWS_STORAGE_BUCKET_NAME"),
@@ -95,6 +96,7 @@ OPTIONS: Dict[str, Option] = {
 #: Options of this package, which django-storages does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
     {
+        "brotli",
         "credentials",
         "external_id",
         "metadata_cache_seconds",

@@ -14,6 +14,7 @@ from typing import (
     Sequence,
     Union,
 )
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -161,6 +162,13 @@ def get_upload_folder() -> Optional[str]:
 def uses_time_zones() -> bool:
     """Return ``USE_TZ``: whether Django uses aware datetimes."""
     return bool(settings.USE_TZ)
+
+
+def get_local_static_url() -> Optional[str]:
+    """Return ``STATIC_URL`` if ``runserver`` serves the static files below it, else ``None``."""
+    url = settings.STATIC_URL
+    is_local = settings.DEBUG and url and not urlsplit(str(url)).netloc
+    return str(url) if is_local else None
 
 
 def get_storages() -> Dict[str, Any]:

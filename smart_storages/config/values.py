@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Callable, Collection, Dict, Iterator, Mapping, Tuple
 
+from smart_storages.common.brotli_streams import has_brotli
 from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.providers import PROVIDERS
@@ -91,6 +92,16 @@ def _find_supplier_problems(value: Any) -> Iterator[Problem]:
         )
 
 
+def _find_brotli_problems(value: Any) -> Iterator[Problem]:
+    if value and not has_brotli():
+        yield Problem(
+            "bad-setting",
+            "brotli",
+            "needs the package brotli, which is not installed",
+            "Run pip install 'django-smart-storages[brotli]'.",
+        )
+
+
 def _find_signature_problems(value: Any) -> Iterator[Problem]:
     if isinstance(value, str):
         yield from _find_choice_problems("signature_version", "signature_version", value)
@@ -163,6 +174,7 @@ def did_you_mean(name: Any, known: Collection[str]) -> str:
 
 
 _FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {
+    "brotli": _find_brotli_problems,
     "credentials": _find_supplier_problems,
     "signature_version": _find_signature_problems,
     "cloudfront_signer": _find_signer_problems,

@@ -17,17 +17,23 @@ from smart_storages.storages.ready_made import (
     MediaStorage,
     PrivateStorage,
     PublicStorage,
-    StaticStorage,
 )
 from smart_storages.storages.smart import SmartS3Storage
 
+_NAMES_IN = {
+    "shared_clients": ["client_pool"],
+    "static": ["ManifestStaticStorage", "StaticStorage"],
+}
+
 if TYPE_CHECKING:
     from smart_storages.storages.shared_clients import client_pool
+    from smart_storages.storages.static import ManifestStaticStorage, StaticStorage
 else:
-    __getattr__ = importing_on_demand(__name__, {"shared_clients": ["client_pool"]})
+    __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
 __all__ = [
     "DocumentStorage",
+    "ManifestStaticStorage",
     "MediaStorage",
     "PrivateStorage",
     "PublicStorage",
@@ -44,6 +50,5 @@ for _class in (
     PrivateStorage,
     PublicStorage,
     SmartS3Storage,
-    StaticStorage,
 ):
     _class.__module__ = __name__

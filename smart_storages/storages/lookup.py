@@ -18,7 +18,7 @@ from smart_storages.common.compat import (
 from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.config.spelling import near_module
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.storages import ready_made
+from smart_storages.storages import StaticStorage, ready_made
 from smart_storages.storages.smart import SmartS3Storage
 
 __all__ = [
@@ -46,7 +46,7 @@ _READY_MADE: Dict[str, Type[SmartS3Storage]] = {
         ready_made.MediaStorage,
         ready_made.PrivateStorage,
         ready_made.PublicStorage,
-        ready_made.StaticStorage,
+        StaticStorage,
     )
 }
 

@@ -14,6 +14,7 @@ from storages.utils import clean_name
 
 from smart_storages import config, s3
 from smart_storages.common import aio
+from smart_storages.common.brotli_streams import BrotliDecompressed
 from smart_storages.exceptions import ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         name: Name of the file in its storage.
         mode: ``"rb"``, or ``"r"`` or ``"rt"`` for text in UTF-8.
         open_reader: Returns a reader at the start of the object.
-        gunzip: Whether to decompress an object whose ``Content-Encoding`` is gzip.
+        decompress: Whether to decompress an object whose ``Content-Encoding`` is gzip or br.
         get_object: Returns boto3's ``s3.Object`` of the file, for :attr:`obj`.
 
     Raises:
@@ -71,14 +72,14 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         mode: str,
         open_reader: Callable[[], S3Reader],
         *,
-        gunzip: bool = False,
+        decompress: bool = False,
         get_object: Optional[Callable[[], Any]] = None,
     ) -> None:
         # Initialised before the request: if that fails, a traceback may show the repr of this file.
         super().__init__(None, name)
         self.mode = _check_mode(mode, name)
         self._open_reader = open_reader
-        self._gunzip = gunzip
+        self._decompress = decompress
         self._get_object = get_object
         self._open()
 
@@ -88,8 +89,11 @@ class S3ReadFile(File):  # type: ignore[type-arg]
 
     def _wrap(self, reader: S3Reader) -> Any:
         file: Any = io.BufferedReader(reader, _BUFFER)
-        if self._gunzip and reader.headers.get("content-encoding") == "gzip":
+        encoding = reader.headers.get("content-encoding") if self._decompress else None
+        if encoding == "gzip":
             file = GzipFile(fileobj=file, mode="rb")
+        elif encoding == "br":
+            file = io.BufferedReader(BrotliDecompressed(file), _BUFFER)
         return file if "b" in self.mode else io.TextIOWrapper(file, encoding="utf-8")
 
     @property
@@ -189,6 +193,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
 
     if TYPE_CHECKING:
         bucket_name: str
+        brotli: bool
         gzip: bool
         location: str
         module_name: str
@@ -239,7 +244,7 @@ class ReadingMixin(_Base):  # type: ignore[misc]
             relative,
             mode,
             open_reader,
-            gunzip=self.gzip,
+            decompress=self.gzip or self.brotli,
             get_object=lambda: self.bucket.Object(key),
         )
 

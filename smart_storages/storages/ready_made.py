@@ -1,4 +1,4 @@
-"""The storages that most projects need, each with presets for its purpose."""
+"""The storages that most projects need, each with presets for its purpose; static files apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ __all__ = [
     "MediaStorage",
     "PrivateStorage",
     "PublicStorage",
-    "StaticStorage",
 ]
 
 
@@ -19,14 +18,6 @@ class MediaStorage(SmartS3Storage):
     module_name = "media"
     location = "media"
     file_overwrite = False
-
-
-class StaticStorage(SmartS3Storage):
-    """Static files, with URLs that stay the same."""
-
-    module_name = "static"
-    location = "static"
-    querystring_auth = False
 
 
 class DocumentStorage(SmartS3Storage):

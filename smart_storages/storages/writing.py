@@ -15,12 +15,14 @@ from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages import s3
+from smart_storages.common.brotli_streams import BrotliCompressed
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
+    from smart_storages.s3.writing.parameters import Written
     from smart_storages.s3.writing.source import Source
 else:
     _Base = object
@@ -262,14 +264,23 @@ class WritingMixin(_Base):  # type: ignore[misc]
             content.seek(0, os.SEEK_SET)
         readable: Any = ReadBytesWrapper(content)
         extra: Dict[str, Any] = {}
-        compressible = params["ContentType"] in self.gzip_content_types
-        if self.gzip and compressible and "ContentEncoding" not in params:
-            readable = self._compress_content(readable)
-            extra["ContentEncoding"] = "gzip"
+        encoding = self._choose_encoding(params)
+        if encoding is not None:
+            is_brotli = encoding == "br"
+            readable = (BrotliCompressed if is_brotli else self._compress_content)(readable)
+            extra["ContentEncoding"] = encoding
         threshold = self.transfer_config.multipart_threshold
         return s3.writing.source.Source(readable, threshold), extra
 
-    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
+    def _choose_encoding(self, params: Dict[str, Any]) -> Optional[str]:
+        compressible = params["ContentType"] in self.gzip_content_types
+        if not compressible or "ContentEncoding" in params:
+            return None
+        if self.brotli:
+            return "br"
+        return "gzip" if self.gzip else None
+
+    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
         transfer = self.transfer_config
         if is_one_of_many.get():
             transfer = TransferConfig(
@@ -283,6 +294,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
                 target, key, source, params, overwrite=overwrite, transfer=transfer
             )
             change.wrote(written)
+        return written
 
     # Opening for writing
 

@@ -56,8 +56,8 @@ VALUES: List[Any] = [
     "a" * 300,
 ]
 
-#: Whether a value is right is decided once for all places that it may stand in. The other places are
-#: tried with one of each kind, in a thorough run with all.
+#: Whether a value is right is decided once for all places that it may stand in. The other places
+#: are tried with one of each kind, in a thorough run with all.
 SOME: List[Any] = [None, "", -1, True, b"x", ["a"], {"a": 1}, object(), "a\n", "{x}", "http://["]
 ELSEWHERE_TOO = VALUES if THOROUGH else SOME
 

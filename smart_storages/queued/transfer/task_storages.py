@@ -212,6 +212,10 @@ class RemoteView(ChoosingStorage):
             raise LeaseLostError(self._row.name)
 
 
+def _compresses(storage: Any) -> bool:
+    return bool(storage.gzip or getattr(storage, "brotli", False))  # the second is only ours
+
+
 def _name_buckets_alike(local: Any, remote: Any) -> bool:
     if isinstance(local, ConnectingMixin) and isinstance(remote, ConnectingMixin):
         return local.identify_server() == remote.identify_server()
@@ -230,7 +234,7 @@ def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
         return False
     source = s3_address(local.inner, local.name_of(name))
     target = s3_address(remote.inner, name)
-    if source is None or target is None or remote.inner.gzip:
+    if source is None or target is None or _compresses(remote.inner):
         return False
     client = target[0]
     if client.meta.endpoint_url != source[0].meta.endpoint_url:

@@ -1,0 +1,68 @@
+"""Whether a name in one storage and a name in another are the same file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple, Optional, Tuple
+
+from django.core.files.storage import FileSystemStorage
+from django.utils.functional import LazyObject
+
+from smart_storages.storages.connecting import ConnectingMixin
+
+__all__ = ["name_in"]
+
+
+class _Place(NamedTuple):
+    """Where a storage keeps its files: a root, and a prefix that ends with a slash or is empty."""
+
+    root: Tuple[str, ...]
+    prefix: str
+
+
+def _unwrap(storage: Any) -> Any:
+    while isinstance(storage, LazyObject):
+        storage.exists  # noqa: B018 - builds it
+        storage = storage._wrapped
+    return storage
+
+
+def _find_place(storage: Any) -> Optional[_Place]:
+    if isinstance(storage, ConnectingMixin):
+        location = str(storage.location).strip("/")  # type: ignore[attr-defined]
+        root = ("s3", *storage.identify_server(), storage.bucket_name or "")
+        return _Place(root, f"{location}/" if location else "")
+    if isinstance(storage, FileSystemStorage):
+        folder = os.path.realpath(storage.location).replace(os.sep, "/").rstrip("/")
+        return _Place(("disk",), f"{folder}/")
+    return None
+
+
+def name_in(storage: Any, name: str, other: Any) -> Optional[str]:
+    """Return the name under which another storage has a file, ``None`` if it cannot have it.
+
+    A storage that is composed of others may keep its files in any of them, and so may one of
+    another package: of these it is assumed that they have it under the same name.
+
+    Args:
+        storage: The storage that has the file.
+        name: Its name there.
+        other: The other storage; it may be the same one.
+
+    Example:
+        >>> from smart_storages.storages import SmartS3Storage
+        >>> media = SmartS3Storage("media", bucket_name="acme", location="media")
+        >>> photos = SmartS3Storage("photos", bucket_name="acme", location="media/photos")
+        >>> name_in(media, "photos/1.jpg", photos), name_in(media, "1.jpg", photos)
+        ('1.jpg', None)
+    """
+    storage, other = _unwrap(storage), _unwrap(other)
+    if storage is other:
+        return name
+    here, there = _find_place(storage), _find_place(other)
+    if here is None or there is None:
+        return name
+    whole = here.prefix + name
+    if here.root != there.root or not whole.startswith(there.prefix):
+        return None
+    return whole[len(there.prefix) :] or None
