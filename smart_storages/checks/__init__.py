@@ -12,17 +12,16 @@ from django.core.checks import register
 from smart_storages.common.compat import FILES_TAG
 
 from .aliases import check_aliases
-from .bucket_names import check_bucket_names
 from .buckets import check_buckets, check_storages
 from .connections import check_credentials, check_endpoints, check_provider
 from .installation import check_installation, check_queue_app
 from .names import check_module_names, check_setting_names
 from .routing import check_routing
+from .s3_names import check_s3_names
 from .tenants import check_tenant
 
 __all__ = [
     "check_aliases",
-    "check_bucket_names",
     "check_buckets",
     "check_credentials",
     "check_endpoints",
@@ -31,6 +30,7 @@ __all__ = [
     "check_provider",
     "check_queue_app",
     "check_routing",
+    "check_s3_names",
     "check_setting_names",
     "check_storages",
     "check_tenant",
@@ -47,7 +47,7 @@ def register_checks() -> None:
         check_queue_app,
         check_endpoints,
         check_provider,
-        check_bucket_names,
+        check_s3_names,
         check_credentials,
         check_installation,
         check_module_names,
