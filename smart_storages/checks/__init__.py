@@ -18,30 +18,29 @@ from smart_storages.common.on_demand import importing_on_demand
 # A server that starts runs no check: only who runs them pays for their import.
 _NAMES_IN = {
     "aliases": ["check_aliases"],
-    "bucket_names": ["check_bucket_names"],
     "buckets": ["check_buckets", "check_storages"],
     "installation": ["check_installation", "check_queue_app"],
     "connections": ["check_credentials", "check_endpoints", "check_provider"],
     "names": ["check_module_names", "check_setting_names"],
     "routing": ["check_routing"],
+    "s3_names": ["check_s3_names"],
     "tenants": ["check_tenant"],
 }
 
 if TYPE_CHECKING:
     from .aliases import check_aliases
-    from .bucket_names import check_bucket_names
     from .buckets import check_buckets, check_storages
     from .connections import check_credentials, check_endpoints, check_provider
     from .installation import check_installation, check_queue_app
     from .names import check_module_names, check_setting_names
     from .routing import check_routing
+    from .s3_names import check_s3_names
     from .tenants import check_tenant
 else:
     __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
 __all__ = [
     "check_aliases",
-    "check_bucket_names",
     "check_buckets",
     "check_credentials",
     "check_endpoints",
@@ -50,6 +49,7 @@ __all__ = [
     "check_provider",
     "check_queue_app",
     "check_routing",
+    "check_s3_names",
     "check_setting_names",
     "check_storages",
     "check_tenant",

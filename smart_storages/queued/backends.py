@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, 
 
 from smart_storages.composed.calls import Steps
 from smart_storages.config.deconstructed import SerializedObject
-from smart_storages.queued import ledger, listing, registry, storage_options, validation
+from smart_storages.queued import composed_parts, ledger, listing, registry, storage_options
 from smart_storages.queued.actions.writing import WritingStorage
 from smart_storages.queued.ledger import location_cache, queries
 from smart_storages.queued.models import QueuedFile
@@ -141,7 +141,7 @@ class QueuedStorage(WritingStorage):
         # Checks both, whichever is used first: otherwise a file could be saved locally that can
         # never be transferred.
         if not self._is_validated:
-            validation.refuse_context_dependence(self)
+            composed_parts.refuse_context_dependence(self)
             self._is_validated = True
 
     def _forget(self) -> None:

@@ -33,12 +33,12 @@ from django.core.files.storage import FileSystemStorage
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.queued import engines, registry
+from smart_storages.queued.composed_parts import ContextDependentError, contains
 from smart_storages.queued.ledger import location_cache
 from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.storage_options import known_options
 from smart_storages.queued.tasks import get_task
 from smart_storages.queued.transfer.local_copies import path_on_disk
-from smart_storages.queued.validation import ContextDependentError, contains
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import read_aliases, storages
 

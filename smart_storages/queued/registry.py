@@ -22,7 +22,7 @@ from smart_storages.composed.references import Reference, describe
 from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
 from smart_storages.exceptions import ConfigurationError, TransferError
-from smart_storages.queued import validation
+from smart_storages.queued import composed_parts
 from smart_storages.storages.connecting import ConnectingMixin
 from smart_storages.storages.lookup import read_aliases, storages
 
@@ -132,12 +132,12 @@ def make_nested() -> None:
     """Create the queued storages inside composed ones, in ``STORAGES`` or on a field."""
     seen: List[Any] = []
     for alias in storages.backends:
-        if validation.is_forwarding(alias):
+        if composed_parts.is_forwarding(alias):
             _make_parts(Reference(alias, storages.__getitem__), seen)
     for model in apps.get_models():
         for field in model._meta.get_fields():
             storage = getattr(field, "storage", None)
-            if validation.is_forwarding(storage):
+            if composed_parts.is_forwarding(storage):
                 _make_parts(Reference(storage, lambda made: made), seen)
 
 
@@ -149,12 +149,12 @@ def _make_parts(reference: Any, seen: List[Any]) -> None:
         seen.append(place)
         if getattr(place, "enters_registry", False):
             enter(place)
-        parts = list(validation.parts_of(place))
+        parts = list(composed_parts.parts_of(place))
     except Exception:  # raised again where that storage is used, and reported by its own checks
         logger.debug("%s could not be looked into", describe(reference.reference), exc_info=True)
         return
     for part in parts:
-        if validation.is_forwarding(part.reference):
+        if composed_parts.is_forwarding(part.reference):
             _make_parts(part, seen)
 
 

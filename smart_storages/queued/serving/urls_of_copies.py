@@ -21,8 +21,8 @@ from django.utils.functional import LazyObject
 from smart_storages import tenancy
 from smart_storages.composed.operations import url_params
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.queued.composed_parts import parts_of
 from smart_storages.queued.ledger.identity import orphan_prefix
-from smart_storages.queued.validation import parts_of
 
 __all__ = [
     "LINE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import ssl
+import sys
 import threading
 import time
 from typing import Any, Callable, Iterator, List
@@ -141,15 +142,16 @@ def test_a_lost_answer_is_an_error_of_the_connection(make_peer: Any) -> None:
         exchange(pool, "PUT", "/a", {"Host": "h"}, b"body")
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="another kernel may drop what came before the reset"
+)
 def test_the_answer_to_a_body_refused_early_is_read(make_peer: Any) -> None:
-    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    # The server closes with most of the body unread, so that its kernel resets the connection. The
+    # client's still hands out what arrived before the reset.
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\nConnection: close\r\n\r\nno no"
     _, pool = make_peer(refusal, reads_body=False)
-    body = bytes(64 * 1024**2)
-    try:
-        answer = exchange(pool, "PUT", "/a", {"Host": "h"}, body)
-    except EXCHANGE_ERRORS:
-        return  # the kernel may throw the answer away with the connection
-    assert answer.status == 403
+    answer = exchange(pool, "PUT", "/a", {"Host": "h"}, bytes(64 * 1024**2))
+    assert (answer.status, answer.raw.read()) == (403, b"no no")
     answer.release()
 
 

@@ -17,7 +17,7 @@ from smart_storages.config.options import OPTIONS
 from smart_storages.config.providers import get_provider
 from smart_storages.config.values import ANY_MODULE
 
-__all__ = ["check_bucket_names"]
+__all__ = ["check_s3_names"]
 
 #: The number of each problem; docs/checks.md has a paragraph for each.
 _IDS = {"bucket_name": "smart_storages.W013", "region_name": "smart_storages.W014"}
@@ -43,7 +43,7 @@ _HINT_DOT = "Leave addressing_style out, or set it to 'path'."
 _HINT_REGION = "Write the region as its provider does in its endpoint: eu-west-1."
 
 
-def check_bucket_names(**kwargs: Any) -> List[checks.CheckMessage]:
+def check_s3_names(**kwargs: Any) -> List[checks.CheckMessage]:
     """Check the names of buckets on AWS, and the names of regions."""
     messages: List[checks.CheckMessage] = []
     told: Set[Tuple[str, str]] = set()

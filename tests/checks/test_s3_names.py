@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from botocore.config import Config
+from django.core.checks.registry import registry
 
+import smart_storages.checks
 from smart_storages.checks import in_use, names
-from smart_storages.checks.bucket_names import check_bucket_names
+from smart_storages.checks.s3_names import check_s3_names
 
 KEYS = {"access_key": "key-id", "secret_key": "hunter2"}
 VIRTUAL = Config(s3={"addressing_style": "virtual"})
@@ -24,7 +26,7 @@ def project(settings, monkeypatch):
 
 def told(project, **entry):
     project.SMART_STORAGE_BUCKETS = {"m": {"bucket_name": "acme", **KEYS, **entry}}
-    messages = check_bucket_names()
+    messages = check_s3_names()
     for message in messages:
         assert message.msg.startswith("SMART_STORAGE_BUCKETS['m']: ")
         assert message.hint
@@ -96,7 +98,7 @@ def test_other_servers_have_regions_of_other_forms(project):
 
 def test_an_availability_zone_is_told_its_region(project):
     assert told(project, region_name="us-east-1a") == ["W014"]
-    assert "its region is us-east-1." in check_bucket_names()[0].msg
+    assert "its region is us-east-1." in check_s3_names()[0].msg
 
 
 def test_a_setting_is_told_once_however_many_modules_use_it(project):
@@ -104,7 +106,7 @@ def test_a_setting_is_told_once_however_many_modules_use_it(project):
     project.SMART_STORAGE_BUCKETS = {"m": KEYS, "n": KEYS, "o": {**KEYS, "provider": "ceph"}}
     backend = "smart_storages.storages.DocumentStorage"
     project.STORAGES = {"docs": {"BACKEND": backend, "OPTIONS": {"bucket_name": "x"}}}
-    assert sorted(message.msg.partition(" is ")[0] for message in check_bucket_names()) == [
+    assert sorted(message.msg.partition(" is ")[0] for message in check_s3_names()) == [
         "AWS_S3_REGION_NAME",
         "AWS_STORAGE_BUCKET_NAME",
         "STORAGES['docs']: bucket_name",
@@ -113,7 +115,14 @@ def test_a_setting_is_told_once_however_many_modules_use_it(project):
 
 def test_a_pattern_whose_buckets_are_named_after_tenants(project):
     project.SMART_STORAGE_BUCKETS = {"tenant_*": {"bucket_name": "{module}", **KEYS}}
-    (message,) = check_bucket_names()
+    (message,) = check_s3_names()
     assert "SMART_STORAGE_BUCKETS['tenant_*']: bucket_name is 'tenant_*'" in message.msg
     project.SMART_STORAGE_BUCKETS = {"*": {"bucket_name": "{module}", **KEYS}}
-    assert check_bucket_names() == []
+    assert check_s3_names() == []
+
+
+def test_manage_py_check_runs_every_check_of_this_room():
+    registered = {check.__name__ for check in registry.registered_checks}
+    named = {name for name in smart_storages.checks.__all__ if name.startswith("check_")}
+    assert named <= registered
+    assert {"check_s3_names", "check_provider"} <= named
