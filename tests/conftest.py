@@ -67,8 +67,11 @@ THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 def examples(most: int) -> hypothesis.settings:
     """Settings of a property test that draws ``most`` examples where the run is thorough."""
     # The machine may be busy: no example fails for the time it took.
-    drawn = most if THOROUGH else max(most // 5, min(most, 25))
-    return hypothesis.settings(max_examples=drawn, deadline=None)
+    return hypothesis.settings(
+        max_examples=most if THOROUGH else max(most // 5, min(most, 25)),
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
 
 
 #: What a failing example does not go through where mutmut runs the tests: to be made smaller takes

@@ -59,7 +59,7 @@ VALUES: List[Any] = [
 #: Whether a value is right is decided once for all places that it may stand in. The other places
 #: are tried with one of each kind, in a thorough run with all.
 SOME: List[Any] = [None, "", -1, True, b"x", ["a"], {"a": 1}, object(), "a\n", "{x}", "http://["]
-ELSEWHERE_TOO = VALUES if THOROUGH else SOME
+OF_OTHER_PLACES = VALUES if THOROUGH else SOME
 
 #: Where a value that is right leads to another server, a profile or a file of certificates.
 ELSEWHERE = {"endpoint_url", "proxies", "role_arn", "session_profile", "verify", "use_ssl"}
@@ -113,7 +113,7 @@ def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) 
 )
 def test_any_value_of_an_aws_setting_is_refused_by_name_or_works(option: str) -> None:
     setting = str(OPTIONS[option].setting)
-    for value in ELSEWHERE_TOO:
+    for value in OF_OTHER_PLACES:
         with override_settings(**{**NAMED, setting: value}):
             for message in check_buckets():
                 assert message.msg.startswith((setting, f"The setting {setting} ", "AWS_"))
@@ -122,7 +122,7 @@ def test_any_value_of_an_aws_setting_is_refused_by_name_or_works(option: str) ->
 
 @pytest.mark.parametrize("option", sorted(OPTIONS))
 def test_any_value_of_an_argument_is_refused_at_once_or_works(option: str) -> None:
-    for value in ELSEWHERE_TOO:
+    for value in OF_OTHER_PLACES:
         options: Dict[str, Any] = {"bucket_name": "acme", option: value}
         for make in (SmartS3Storage, lambda **given: create_storage_class("m", **given)()):
             refusal = ""
