@@ -209,17 +209,17 @@ def _add_md5(params: Dict[str, Any], **_: Any) -> None:
 # Listing and HEAD
 
 
-def iter_entries(target: Target, prefix: str) -> Iterator[Tuple[str, Stat]]:
+def iter_entries(target: Target, prefix: str, after: str = "") -> Iterator[Tuple[str, Stat]]:
     """Yield key and stat of every object under a prefix, in the order of the keys.
 
     Args:
         target: The bucket.
         prefix: The beginning of the keys.
+        after: Only keys that sort after this one.
 
     Raises:
         S3Error: S3 refused to list them.
     """
-    after = ""
     while True:
         entries, is_last = _list_page(target, prefix, after)
         for entry in entries:

@@ -271,16 +271,20 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return Source(readable, self.transfer_config.multipart_threshold), extra
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> None:
-        transfer = self.transfer_config
-        if is_one_of_many.get():
-            transfer = TransferConfig(
-                multipart_threshold=transfer.multipart_threshold,
-                multipart_chunksize=transfer.multipart_chunksize,
-                use_threads=False,
-            )
+        transfer = self._chosen_transfer()
         target = self.s3_target(key)
         with self._changing(key) as change:
             change.wrote(put(target, key, source, params, overwrite=overwrite, transfer=transfer))
+
+    def _chosen_transfer(self) -> TransferConfig:
+        transfer: TransferConfig = self.transfer_config
+        if not is_one_of_many.get():
+            return transfer
+        return TransferConfig(
+            multipart_threshold=transfer.multipart_threshold,
+            multipart_chunksize=transfer.multipart_chunksize,
+            use_threads=False,
+        )
 
     # Opening for writing
 

@@ -40,6 +40,7 @@ WRITES = frozenset(
     {
         "AbortMultipartUpload",
         "CompleteMultipartUpload",
+        "CopyObject",
         "CreateMultipartUpload",
         "DeleteObject",
         "DeleteObjects",

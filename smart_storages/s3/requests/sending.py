@@ -48,7 +48,11 @@ _PIECE = 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
 _UNSUPPORTED = ("Checksum", "ContentLength", "CopySource", "SSECustomer")
-_PLAIN_CHECKSUM = ("CreateMultipartUpload", "ChecksumAlgorithm")
+_PLAIN = {
+    ("CopyObject", "CopySource"),
+    ("CopyObject", "CopySourceIfMatch"),
+    ("CreateMultipartUpload", "ChecksumAlgorithm"),
+}
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,17 @@ def _is_supported(operation: str, params: Dict[str, Any], checksum: Optional[str
         return False
     if (checksum == "md5" or operation == "DeleteObjects") and not MD5_AVAILABLE:
         return False
+    if not _names_a_key(params.get("CopySource", {"Bucket": "", "Key": ""})):
+        return False
     return not any(
-        name.startswith(_UNSUPPORTED) and (operation, name) != _PLAIN_CHECKSUM for name in params
+        name.startswith(_UNSUPPORTED) and (operation, name) not in _PLAIN for name in params
     )
+
+
+def _names_a_key(source: Any) -> bool:
+    # An access point has a path of its own, which botocore makes.
+    is_plain = isinstance(source, dict) and source.keys() == {"Bucket", "Key"}
+    return is_plain and not source["Bucket"].startswith("arn:")
 
 
 def _serialize(
@@ -144,6 +156,10 @@ def _serialize(
     model = client.meta.service_model.operation_model(operation)
     if not params.keys() <= model.input_shape.members.keys() or not params.get("Key", True):
         return None
+    if "CopySource" in params:
+        source = params["CopySource"]
+        path = quote(f"{source['Bucket']}/{source['Key']}", safe="/-_.~")
+        params = {**params, "CopySource": path}
     try:
         made = _serializer.serialize_to_request(params, model)
         headers = {name: value.strip() for name, value in made["headers"].items()}
