@@ -6,6 +6,7 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
 
@@ -20,7 +21,7 @@ from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.parameters import CALL_ERRORS, accepted
 
-__all__ = ["count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
+__all__ = ["abort_uploads", "count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -204,6 +205,31 @@ def _add_md5(params: Dict[str, Any], **_: Any) -> None:
     digest = get_md5(body if isinstance(body, bytes) else body.encode("utf-8")).digest()
     params["headers"]["Content-MD5"] = b64encode(digest).decode("ascii")
     params.get("context", {}).get("checksum", {}).pop("request_algorithm", None)
+
+
+def abort_uploads(target: Target, key: str, since: datetime) -> int:
+    """Abort the multipart uploads of one key that a process left behind; return how many.
+
+    Args:
+        target: The bucket.
+        key: The key.
+        since: Only uploads that were started after this, by the server's clock.
+
+    Raises:
+        S3Error: S3 refused to list or to abort them.
+    """
+    client: Any = target.client
+    place = {"Bucket": target.bucket}
+    count = 0
+    try:
+        answer = client.list_multipart_uploads(Prefix=key, **place)
+        for upload in answer.get("Uploads", ()):
+            if upload["Key"] == key and upload["Initiated"] >= since:
+                client.abort_multipart_upload(Key=key, UploadId=upload["UploadId"], **place)
+                count += 1
+    except CALL_ERRORS as error:
+        target.fail(error, key)
+    return count
 
 
 # Listing and HEAD

@@ -249,6 +249,9 @@ class Watched:
         self._watch()
         return self._content.read(size)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
 
 def _marked(params: Dict[str, Any], answer: Dict[str, Any]) -> Dict[str, Any]:
     metadata = {**(params.get("Metadata") or {}), COPIED_FROM: answer["ETag"].strip('"')}

@@ -62,15 +62,6 @@ def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
     return bool((found.get("Metadata") or {}).get(WRITE_ID) != token)
 
 
-@contextmanager
-def _parts_one_by_one() -> Iterator[None]:
-    token = is_one_of_many.set(True)
-    try:
-        yield
-    finally:
-        is_one_of_many.reset(token)
-
-
 class ManyMixin(_Base):  # type: ignore[misc]
     """``delete_many``, ``stat_many``, ``iter_files``, ``copy``, ``move`` and ``save_many``."""
 
@@ -96,6 +87,18 @@ class ManyMixin(_Base):  # type: ignore[misc]
         finally:
             self._forget(keys.values())
         return {name: failed[key] for name, key in keys.items() if key in failed}
+
+    def delete_keys(self, keys: Iterable[str]) -> Dict[str, S3Error]:
+        """Delete objects by their keys, location included, also those that no name leads to.
+
+        Returns:
+            An error for each key that could not be deleted.
+        """
+        chosen = list(keys)
+        try:
+            return bulk.delete_many(self.s3_target(), chosen)
+        finally:
+            self._forget(chosen)
 
     def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
         """Return for each name whether there is such a file; see :meth:`stat_many`.
@@ -266,7 +269,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         with to._changing(new_key):
             if on_server and self._copy_on_server(key, to, new_key, overwrite=True, etag=etag):
                 return True
-            with _parts_one_by_one():
+            with self.saving_one_of_many():
                 self._stream_key(key, to, new_key, overwrite=True, watch=watch)
             return False
 
@@ -368,7 +371,16 @@ class ManyMixin(_Base):  # type: ignore[misc]
             raise failed
         return results
 
+    @contextmanager
+    def saving_one_of_many(self) -> Iterator[None]:
+        """Within this block a large file is sent part by part, since other files are sent too."""
+        token = is_one_of_many.set(True)
+        try:
+            yield
+        finally:
+            is_one_of_many.reset(token)
+
     def _save_one_of_many(self, name: str, content: Any) -> str:
-        with _parts_one_by_one():
+        with self.saving_one_of_many():
             saved: str = self.save(name, content)
         return saved
