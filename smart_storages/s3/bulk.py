@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
+from urllib.parse import unquote_plus
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
@@ -260,11 +261,16 @@ def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, 
     params = accepted(client, "ListObjectsV2", target.read_parameters)
     if after:
         params["StartAfter"] = after
+    # Encoded, because XML cannot hold every character that a key may have.
+    params["EncodingType"] = "url"
     try:
-        answer = client.list_objects_v2(Bucket=target.bucket, Prefix=prefix, **params)
+        answer = send(client, "ListObjectsV2", Bucket=target.bucket, Prefix=prefix, **params)
     except CALL_ERRORS as error:
         target.fail(error, prefix)
     entries = answer.get("Contents", [])
+    if answer.get("EncodingType") == "url":
+        for entry in entries:
+            entry["Key"] = unquote_plus(entry["Key"])
     return entries, not answer.get("IsTruncated") or not entries
 
 

@@ -14,6 +14,8 @@ from smart_storages.queued.models import QueuedFile
 __all__ = ["Column", "LedgerColumn", "find_columns", "has_ledger", "still_named"]
 
 _PAGE = 2_000
+#: Values in one query; SQLite before 3.32 takes 999, Oracle 1,000.
+_MOST_VALUES = 500
 
 
 class Column(NamedTuple):
@@ -100,8 +102,12 @@ def has_ledger() -> bool:
 
 def still_named(column: Column, names: Sequence[str]) -> Set[str]:
     """Return those of the names that a row has now."""
-    rows = column.query.filter(**{f"{column.field.attname}__in": list(names)})
-    return {str(name) for name in rows.values_list(column.field.attname, flat=True).distinct()}
+    found: Set[str] = set()
+    for start in range(0, len(names), _MOST_VALUES):
+        some = list(names[start : start + _MOST_VALUES])
+        rows = column.query.filter(**{f"{column.field.attname}__in": some})
+        found.update(map(str, rows.values_list(column.field.attname, flat=True).distinct()))
+    return found
 
 
 def _has_table(model: Any, alias: str) -> bool:

@@ -20,7 +20,7 @@ from botocore import xform_name
 from botocore.awsrequest import HeadersDict
 from botocore.compat import MD5_AVAILABLE, get_md5
 from botocore.exceptions import ClientError, SSLError
-from botocore.parsers import create_parser
+from botocore.parsers import ResponseParserFactory
 from botocore.serialize import create_serializer
 
 from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
@@ -35,12 +35,16 @@ from smart_storages.s3.requests.exchange import (
     size_of,
 )
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
+from smart_storages.s3.requests.timestamps import read_timestamp
 from smart_storages.s3.signing.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
 
 __all__ = ["send"]
 
 _serializer = create_serializer("rest-xml", include_validation=False)
-_parser = create_parser("rest-xml")
+_parsers = ResponseParserFactory()
+# botocore's own parser of times takes three quarters of the time of a listing.
+_parsers.set_parser_defaults(timestamp_parser=read_timestamp)
+_parser = _parsers.create_parser("rest-xml")
 
 _FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
 _MAX_ANSWER = 8 * 1024**2
@@ -76,7 +80,7 @@ def send(
     checksum: Optional[str] = None,
     **params: Any,
 ) -> Dict[str, Any]:
-    """Send one request that writes, and return its answer as boto3 would.
+    """Send one request that writes or lists, and return its answer as boto3 would.
 
     Args:
         client: boto3's client for the bucket.
@@ -170,7 +174,8 @@ def _serialize(
     # The path is not taken from the serializer: botocore removes the bucket from its URI templates.
     _, _, subresource = made["url_path"].partition("?")
     key = quote(params.get("Key", ""), safe="/~")
-    query = {**({subresource: ""} if subresource else {}), **made["query_string"]}
+    name, _, value = subresource.partition("=")
+    query = {**({name: value} if name else {}), **made["query_string"]}
     pairs = sorted((_quote(name), _quote(str(value))) for name, value in query.items())
     return _SerializedRequest(
         operation=operation,
