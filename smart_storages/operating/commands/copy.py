@@ -11,7 +11,8 @@ from typing import Any, Dict, Optional
 from smart_storages.operating.commands import FINE, INTERRUPTED, WRONG
 from smart_storages.operating.moving.arguments import add_ends, count, read_plan
 from smart_storages.operating.moving.checkpoints import Checkpoint, default_path
-from smart_storages.operating.moving.copying import Copier, Plan, Report
+from smart_storages.operating.moving.copying import COPIED, Copier, Plan, Report
+from smart_storages.operating.moving.manifest import Manifest
 from smart_storages.operating.output import Context, describe_size
 
 __all__ = ["HELP", "add_arguments", "handle"]
@@ -35,6 +36,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="With --delete, go on even if SOURCE has no file at all.",
     )
     parser.add_argument("--dry-run", action="store_true", help="Only say what would be done.")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="Copy nothing; write what is to be copied as a manifest for S3 Batch Operations.",
+    )
     parser.add_argument("--workers", type=count, help="Files at a time (32 on the server, else 8).")
     parser.add_argument(
         "--checkpoint",
@@ -53,6 +60,10 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     """Copy; the exit code is 1 if a file could not be copied or deleted."""
     plan = read_plan(options)
     with ExitStack() as stack:
+        manifest: Optional[Manifest] = None
+        if options["manifest"] is not None:
+            plan = plan._replace(dry_run=True)
+            manifest = stack.enter_context(Manifest(options["manifest"], plan.source))
         checkpoint: Optional[Checkpoint] = None
         if not plan.dry_run:
             parts = ["copy", *plan.source.scope(plan.prefix), *plan.target.scope(plan.prefix)]
@@ -62,6 +73,8 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
         progress = stack.enter_context(context.progress("Copying"))
 
         def tell(what: str, name: str, error: Optional[Exception]) -> None:
+            if manifest is not None and what == COPIED:
+                manifest.add(name)
             if error is not None:
                 context.warn(f"{name}: {error}")
             elif context.verbosity >= _LOUD:

@@ -57,6 +57,24 @@ def test_dry_run_says_what_would_be_done_and_does_nothing(
     assert not cache_directory.exists()
 
 
+def test_a_manifest_lists_what_is_to_be_copied(moto_ends: Ends, tmp_path: Path) -> None:
+    for name in ("a,b c", "ä", "same"):
+        moto_ends.put(name, b"x")
+    moto_ends.archive.put("out/same", b"x")
+    path = tmp_path / "manifest.csv"
+    answer = call("copy", "photos", "archive", "--manifest", str(path), "--json")
+    assert (answer.code, answer.json["copied"], answer.json["dry_run"]) == (0, 2, True)
+    bucket = moto_ends.photos.name
+    assert sorted(path.read_text().splitlines()) == [
+        f"{bucket},in/%C3%A4",
+        f"{bucket},in/a%2Cb%20c",
+    ]
+    assert moto_ends.of_archive() == {"same": b"x"}
+    assert call("copy", "disk", "archive", "--manifest", str(path)).code == 2
+    assert call("copy", "photos", "archive", "--manifest", f"{tmp_path}/no/file").code == 2
+    assert [each.name for each in tmp_path.glob("manifest*")] == ["manifest.csv"]
+
+
 class TestDelete:
     def test_what_the_source_does_not_have_goes_when_all_is_copied(self, ends: Ends) -> None:
         ends.put("a", b"1")
