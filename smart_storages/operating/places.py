@@ -16,7 +16,12 @@ from smart_storages.config.values import ANY_MODULE
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.validation import parts_of
 from smart_storages.storages import SmartS3Storage
-from smart_storages.storages.lookup import get_storage, resolve_storage, storages
+from smart_storages.storages.lookup import (
+    get_storage,
+    read_aliases,
+    resolve_storage,
+    storages,
+)
 
 __all__ = ["CDN", "PRIVATE", "PUBLIC", "Place", "find_place", "find_places", "starred"]
 
@@ -116,7 +121,8 @@ def find_place(reference: str) -> Place:
     except ConfigurationError as error:
         raise CommandError(str(error), returncode=2) from error
     if isinstance(storage, SmartS3Storage):
-        return Place(storage.module_name, storage)
+        users = (f"STORAGES[{reference!r}]",) if reference in read_aliases() else ()
+        return Place(storage.module_name, storage, users)
     raise CommandError(
         f"{reference!r} is a {type(storage).__name__}, which has no bucket of its own. "
         "'manage.py buckets list' shows the modules.",
