@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
+
+from smart_storages.common.secrets import Secret, SecretBytes
 
 __all__ = ["Context", "Progress", "describe_size"]
 
@@ -87,7 +89,8 @@ class Context:
 
     def write_json(self, value: Any) -> None:
         """Write a value as indented JSON. Values that JSON does not know become text."""
-        self.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+        plain = _without_secrets(value)
+        self.stdout.write(json.dumps(plain, indent=2, default=str, ensure_ascii=False))
 
     def table(self, rows: Sequence[Sequence[Any]], headings: Sequence[str]) -> None:
         """Write rows in columns, those of numbers to the right; ``None`` as ``-``."""
@@ -141,6 +144,17 @@ class Context:
         except ImportError:
             return _Lines(description, total, unit, self.stderr)
         return Bar(description, total, unit, _Plain(self.stderr))
+
+
+def _without_secrets(value: Any) -> Any:
+    # JSON would copy the characters of a secret.
+    if isinstance(value, (Secret, SecretBytes)):
+        return "***"
+    if isinstance(value, Mapping):
+        return {str(key): _without_secrets(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(each) for each in value]
+    return value
 
 
 class _Plain:

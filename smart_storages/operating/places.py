@@ -14,9 +14,16 @@ from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.config.modules import sample_name
 from smart_storages.config.values import ANY_MODULE
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.fallback import FallbackStorage
 from smart_storages.queued.validation import parts_of
 from smart_storages.storages import SmartS3Storage
-from smart_storages.storages.lookup import get_storage, resolve_storage, storages
+from smart_storages.storages.lookup import (
+    get_storage,
+    read_aliases,
+    resolve_storage,
+    storages,
+)
+from smart_storages.wrappers import ReadOnlyStorage
 
 __all__ = ["CDN", "PRIVATE", "PUBLIC", "Place", "find_place", "find_places", "starred"]
 
@@ -34,11 +41,14 @@ class Place:
         module: Name of the module, or a pattern.
         storage: A storage of the module; of a pattern, one for a sample name.
         used_by: Aliases of ``STORAGES`` and fields of models.
+        read_only: Whether all of these only read: through a ``ReadOnlyStorage``, or as a backend
+            of a ``FallbackStorage`` that writes to others.
     """
 
     module: str
     storage: SmartS3Storage
     used_by: Tuple[str, ...] = ()
+    read_only: bool = False
 
     @property
     def problem(self) -> Optional[ConfigurationError]:
@@ -84,20 +94,24 @@ def find_places() -> List[Place]:
         ConfigurationError: ``SMART_STORAGE_BUCKETS`` or ``STORAGES`` cannot be read at all.
     """
     found: Dict[Any, Place] = {}
-    users: Dict[Any, List[str]] = {}
+    users: Dict[Any, Dict[str, bool]] = {}
     for key in config.iter_module_keys():
         storage = _storage_of(str(key))
         found[_identity_of(storage)] = Place(str(key), storage)
-    for label, storage in _find_users():
+    for label, storage, writes in _find_users():
         identity = _identity_of(storage)
         if identity not in found:
             # A module that reaches a pattern is one of many with the same entry.
             found[identity] = Place(storage.module_name, storage)
-        labels = users.setdefault(identity, [])
-        if label not in labels:
-            labels.append(label)
+        known = users.setdefault(identity, {})
+        known[label] = known.get(label, False) or writes
     return [
-        Place(place.module, place.storage, tuple(users.get(identity, ())))
+        Place(
+            place.module,
+            place.storage,
+            tuple(users.get(identity, ())),
+            read_only=identity in users and not any(users[identity].values()),
+        )
         for identity, place in found.items()
     ]
 
@@ -116,7 +130,8 @@ def find_place(reference: str) -> Place:
     except ConfigurationError as error:
         raise CommandError(str(error), returncode=2) from error
     if isinstance(storage, SmartS3Storage):
-        return Place(storage.module_name, storage)
+        users = (f"STORAGES[{reference!r}]",) if reference in read_aliases() else ()
+        return Place(storage.module_name, storage, users)
     raise CommandError(
         f"{reference!r} is a {type(storage).__name__}, which has no bucket of its own. "
         "'manage.py buckets list' shows the modules.",
@@ -133,22 +148,35 @@ def _identity_of(storage: SmartS3Storage) -> Tuple[Any, ...]:
     return (storage.module_name, *(getattr(storage, name) for name in names))
 
 
-def _find_users() -> Iterator[Tuple[str, SmartS3Storage]]:
+#: A user of a place: its label, its storage there, and whether it writes.
+_User = Tuple[str, SmartS3Storage, bool]
+
+
+def _find_users() -> Iterator[_User]:
     for alias, params in sound_aliases().items():
         backend = import_backend(params)
         # A storage of another package is not made: it might do anything.
         if isinstance(backend, type) and issubclass(backend, (SmartS3Storage, ForwardingStorage)):
             with suppress(Exception):  # told of by the system checks
-                yield from _leaves(f"STORAGES[{alias!r}]", storages[alias], [])
+                yield from _leaves(label=f"STORAGES[{alias!r}]", storage=storages[alias])
     for label, storage in iter_fields():
-        yield from _leaves(label, storage, [])
+        yield from _leaves(label, storage)
 
 
-def _leaves(label: str, storage: Any, passed: List[Any]) -> Iterator[Tuple[str, SmartS3Storage]]:
+def _leaves(
+    label: str, storage: Any, writes: bool = True, passed: Tuple[Any, ...] = ()
+) -> Iterator[_User]:
     if isinstance(storage, SmartS3Storage):
-        yield label, storage
+        yield label, storage, writes
     elif isinstance(storage, ForwardingStorage) and not any(each is storage for each in passed):
-        passed.append(storage)
-        for part in parts_of(storage):
+        for part, part_writes in _parts_of(storage):
             with suppress(Exception):  # as above
-                yield from _leaves(label, part.storage, passed)
+                yield from _leaves(label, part.storage, writes and part_writes, (*passed, storage))
+
+
+def _parts_of(storage: ForwardingStorage) -> Iterator[Tuple[Any, bool]]:
+    if isinstance(storage, FallbackStorage):
+        yield from ((each.reference, each.writes or each.deletes) for each in storage._backends)
+    else:
+        writes = not isinstance(storage, ReadOnlyStorage)
+        yield from ((part, writes) for part in parts_of(storage))

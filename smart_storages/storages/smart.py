@@ -167,7 +167,7 @@ class SmartS3Storage(
             upstream=upstream,
         )
         self._require_entry(merged.get("bucket_name"), (options, self._class_defaults, presets))
-        raise_for_problems(self.module_name, merged, upstream, self._describe_sources)
+        raise_for_problems(self.module_name, merged, upstream, self.describe_sources)
         for name in OWN_OPTIONS:
             setattr(self, name, merged.pop(name, upstream.get(name, default_of(name))))
         self._share_configs(merged, upstream)
