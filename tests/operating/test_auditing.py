@@ -19,7 +19,7 @@ from django.test.utils import isolate_apps
 from smart_storages import FallbackStorage, MirrorStorage, ScopedStorage, StorageDispatcher
 from smart_storages.operating.auditing import auditor, columns, trash
 from smart_storages.operating.auditing.auditor import Auditor, Scope
-from smart_storages.operating.auditing.store import Store
+from smart_storages.operating.auditing.store import Reference, Store
 from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
@@ -550,6 +550,14 @@ def test_memory_grows_neither_with_the_rows_nor_with_the_listing(
     peak(2_000)
     small, large = peak(6_000), peak(16_000)
     assert large < 1.3 * small, (small, large)
+
+
+def test_what_is_missing_is_asked_for_in_the_order_of_the_keys() -> None:
+    # A page of names that are far apart would take a listing of the whole bucket.
+    with Store() as store:
+        for number, key in enumerate(["b", "d", "a", "c"]):
+            store.miss(Reference(0, key, 0, str(number), key, others=False))
+        assert [each.key for page in store.missing() for each in page] == ["a", "b", "c", "d"]
 
 
 def test_the_limit_is_of_what_is_shown_and_not_of_what_is_counted(

@@ -124,13 +124,13 @@ class Store:
         self._connection.execute("INSERT INTO misses VALUES (?, ?, ?, ?, ?)", row)
 
     def missing(self) -> Iterator[List[Missing]]:
-        """Yield pages of the rows of which no object was found, in the order of the columns."""
+        """Yield pages of the rows of which no object was found, in the order of the keys."""
         query = """
             SELECT source, pk, name, min(bucket), min(key) FROM misses
             WHERE NOT EXISTS (
                 SELECT 1 FROM hits WHERE hits.source = misses.source AND hits.pk = misses.pk
             )
-            GROUP BY source, pk, name
+            GROUP BY source, pk, name ORDER BY 4, 5
         """
         for page in self._pages(query):
             yield [Missing(*each) for each in page]
