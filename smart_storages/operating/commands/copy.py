@@ -86,6 +86,8 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
         except KeyboardInterrupt:
             _show(context, plan, copier.report, "Interrupted; call it again to go on.")
             return INTERRUPTED
+    if plan.delete and copier.report.failed:
+        context.warn("Nothing was deleted, or not everything: what failed comes first.")
     _show(context, plan, copier.report)
     return WRONG if copier.report.failed else FINE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -217,11 +218,14 @@ class Copier:
         plan, (_, one, other) = self._plan, pair
         if one is None:
             return MARK
+        if other is not None:
+            with suppress(FileNotFoundError):  # one of them was deleted meanwhile
+                if is_same(plan.source, one, plan.target, other):
+                    return SAME
+        if plan.dry_run:
+            return COPIED
         try:
-            if other is not None and is_same(plan.source, one, plan.target, other):
-                return SAME
-            if not plan.dry_run:
-                self._copy(one)
+            self._copy(one)
         except FileNotFoundError as error:
             if isinstance(error, ObjectNotFoundError) or not isinstance(plan.source, BucketEnd):
                 return GONE

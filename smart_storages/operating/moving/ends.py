@@ -134,7 +134,7 @@ class BucketEnd(End):
                 yield Entry(key[skip:], stat.size, stat.etag, stat.modified_time)
 
     def write(self, name: str, content: Any) -> None:
-        check_name(name)
+        self._check(name)
         with self.storage.saving_one_of_many():
             self.storage._save_exactly(name, File(content, name), replace=True)
 
@@ -146,10 +146,13 @@ class BucketEnd(End):
     def scope(self, prefix: str) -> Tuple[str, ...]:
         return (*self.identity[:-1], self.key_of(prefix))
 
-    def open(self, name: str) -> Any:
+    def _check(self, name: str) -> None:
         check_name(name)
         if self.storage.get_key(name) != self.key_of(name):
             raise SuspiciousFileOperation(f"The key {self.key_of(name)!r} is not that of a file.")
+
+    def open(self, name: str) -> Any:
+        self._check(name)
         return self.storage.open(name, "rb")
 
 

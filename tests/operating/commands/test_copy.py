@@ -92,6 +92,7 @@ class TestDelete:
         assert (answer.code, answer.json["failed"]) == (1, 1)
         assert list(answer.json["failures"]) == ["b"]
         assert answer.err.startswith("b: ")
+        assert "Nothing was deleted" in answer.err
         assert moto_ends.of_disk() == {"a": b"1", "b/c": b"2"}
 
     def test_an_empty_source_deletes_nothing_unless_that_is_meant(self, moto_ends: Ends) -> None:
@@ -140,6 +141,12 @@ class TestDisk:
         assert list(answer.json["failures"]) == ["../../evil"]
         assert ends.of_disk() == {"fine": b"y"}
         assert not (ends.directory.parent / "evil").exists()
+
+    def test_a_name_that_would_become_another_key_fails(self, moto_ends: Ends) -> None:
+        moto_ends.write("a\\b", b"x")
+        answer = call("copy", "disk", "archive", "--json")
+        assert (answer.code, list(answer.json["failures"])) == (1, ["a\\b"])
+        assert moto_ends.of_archive() == {}
 
     def test_compressed_objects_are_compared_by_what_is_in_them(self, moto_ends: Ends) -> None:
         moto_ends.module("archive", gzip=True)

@@ -284,6 +284,21 @@ class TestChanges:
         assert call("copy", "photos", "archive").code == 0
         assert ends.of_archive() == {"a": b"newer"}
 
+    def test_a_copy_that_is_deleted_while_the_two_are_compared(
+        self, moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moto_ends.put("a", b"new")
+        moto_ends.archive.put("out/a", b"old")
+        original = copying.is_same
+
+        def compared(*arguments: Any) -> Any:
+            moto_ends.archive.client.delete_object(Bucket=moto_ends.archive.name, Key="out/a")
+            return original(*arguments)
+
+        monkeypatch.setattr(copying, "is_same", compared)
+        assert call("copy", "photos", "archive", "--json").json["copied"] == 1
+        assert moto_ends.of_archive() == {"a": b"new"}
+
     def test_a_file_that_is_deleted_while_it_is_copied(self, ends: Ends, before_each: Any) -> None:
         ends.put("a", b"old")
         client = ends.photos.client
