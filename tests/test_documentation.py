@@ -157,6 +157,7 @@ TABLE = {
         ),
         afterwards=_configuration,
     ),
+    "docs/copying.md": Page(buckets=("acme-photos", "acme-archive")),
     "docs/fallback.md": Page(afterwards=_fallback),
     "docs/queued.md": Page(
         buckets=("acme-media", "acme-docs"),

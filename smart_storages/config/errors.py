@@ -53,6 +53,24 @@ class Sources(NamedTuple):
     presets: FrozenSet[str] = frozenset()
     has_own_defaults: bool = False
 
+    def owner_of(self, key: str) -> Optional[str]:
+        """Return the first place that sets an option, ``None`` if only a setting can.
+
+        Credentials are one set: the first place that has one of them is that of all. An option
+        that belongs to that set and is not named there is not set at all.
+
+        Returns:
+            ``"arguments"``, ``"defaults"``, ``"entry"`` or ``"presets"``.
+
+        Example:
+            >>> Sources(entry=frozenset({"access_key"})).owner_of("security_token")
+            'entry'
+        """
+        of_set = CREDENTIAL_OPTIONS | {"external_id"}
+        keys = of_set if key in of_set else {key}
+        places = ("arguments", "defaults", "entry", "presets")
+        return next((place for place in places if keys & getattr(self, place)), None)
+
     def find(self, problem: Problem, module_name: str) -> Optional[str]:
         """Return the place that sets the wrong option, as the subject of a sentence, if known."""
         key, keys = problem.key, _at_fault(problem)

@@ -6,8 +6,10 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
+from urllib.parse import unquote_plus
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
@@ -20,7 +22,7 @@ from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.parameters import CALL_ERRORS, accepted
 
-__all__ = ["count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
+__all__ = ["abort_uploads", "count_threads", "delete_many", "iter_entries", "run_many", "stat_many"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -206,20 +208,45 @@ def _add_md5(params: Dict[str, Any], **_: Any) -> None:
     params.get("context", {}).get("checksum", {}).pop("request_algorithm", None)
 
 
+def abort_uploads(target: Target, key: str, since: datetime) -> int:
+    """Abort the multipart uploads of one key that a process left behind; return how many.
+
+    Args:
+        target: The bucket.
+        key: The key.
+        since: Only uploads that were started after this, by the server's clock.
+
+    Raises:
+        S3Error: S3 refused to list or to abort them.
+    """
+    client: Any = target.client
+    place = {"Bucket": target.bucket}
+    count = 0
+    try:
+        answer = client.list_multipart_uploads(Prefix=key, **place)
+        for upload in answer.get("Uploads", ()):
+            if upload["Key"] == key and upload["Initiated"] >= since:
+                client.abort_multipart_upload(Key=key, UploadId=upload["UploadId"], **place)
+                count += 1
+    except CALL_ERRORS as error:
+        target.fail(error, key)
+    return count
+
+
 # Listing and HEAD
 
 
-def iter_entries(target: Target, prefix: str) -> Iterator[Tuple[str, Stat]]:
+def iter_entries(target: Target, prefix: str, after: str = "") -> Iterator[Tuple[str, Stat]]:
     """Yield key and stat of every object under a prefix, in the order of the keys.
 
     Args:
         target: The bucket.
         prefix: The beginning of the keys.
+        after: Only keys that sort after this one.
 
     Raises:
         S3Error: S3 refused to list them.
     """
-    after = ""
     while True:
         entries, is_last = _list_page(target, prefix, after)
         for entry in entries:
@@ -234,11 +261,16 @@ def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, 
     params = accepted(client, "ListObjectsV2", target.read_parameters)
     if after:
         params["StartAfter"] = after
+    # Encoded, because XML cannot hold every character that a key may have.
+    params["EncodingType"] = "url"
     try:
-        answer = client.list_objects_v2(Bucket=target.bucket, Prefix=prefix, **params)
+        answer = send(client, "ListObjectsV2", Bucket=target.bucket, Prefix=prefix, **params)
     except CALL_ERRORS as error:
         target.fail(error, prefix)
     entries = answer.get("Contents", [])
+    if answer.get("EncodingType") == "url":
+        for entry in entries:
+            entry["Key"] = unquote_plus(entry["Key"])
     return entries, not answer.get("IsTruncated") or not entries
 
 

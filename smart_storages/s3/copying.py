@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Optional
 
 from boto3.s3.transfer import TransferConfig
 
 from smart_storages.exceptions import S3Error
 from smart_storages.s3.bulk import count_threads
+from smart_storages.s3.requests.sending import send
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.claims import Claim
 from smart_storages.s3.writing.multipart import MultipartUpload
 from smart_storages.s3.writing.parameters import (
     CALL_ERRORS,
+    COPIED_FROM,
     accepted,
     error_code,
     exists,
@@ -25,7 +27,7 @@ from smart_storages.s3.writing.parameters import head as ask_head
 from smart_storages.s3.writing.single_put import taken_error
 from smart_storages.s3.writing.writer import put
 
-__all__ = ["copy_object", "stream_object"]
+__all__ = ["Watched", "copy_object", "stream_object"]
 
 #: The largest object that CopyObject copies; a larger one is copied in parts.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -58,6 +60,7 @@ def copy_object(
     *,
     foreign: bool,
     overwrite: bool,
+    etag: str = "",
 ) -> None:
     """Let the server copy an object; type, metadata and the like are copied too, its ACL is not.
 
@@ -73,6 +76,7 @@ def copy_object(
         overwrite: ``False`` to fail if the key is taken. AWS supports the condition on a copy;
             elsewhere the key is reserved first if the provider supports that. If it does not, pass
             a key that nobody else can choose.
+        etag: ETag that the object must have, if it is known, without its quotes.
 
     Raises:
         AccessDeniedError: the target's credentials may not read the source.
@@ -84,7 +88,9 @@ def copy_object(
     params = {name: value for name, value in params.items() if name != "ChecksumAlgorithm"}
     job = _Job(source, key, target, new_key, params, _source_parameters(source), overwrite)
     answer: Dict[str, Any] = {}
-    if foreign or job.is_described:
+    if etag:
+        job.conditions["CopySourceIfMatch"] = f'"{etag}"'
+    if (foreign and not etag) or job.is_described:
         answer = ask_head(source, key)
         job.conditions["CopySourceIfMatch"] = answer["ETag"]
     if not answer or answer["ContentLength"] <= MAX_COPY:
@@ -134,8 +140,13 @@ def _copy_at_once(job: _Job, answer: Dict[str, Any]) -> None:
     elif not job.overwrite and target.provider.conditional_put:
         claim = Claim(target, job.new_key, job.params)
     try:
-        client.copy_object(
-            Bucket=target.bucket, Key=job.new_key, CopySource=job.copy_source, **chosen
+        send(
+            client,
+            "CopyObject",
+            Bucket=target.bucket,
+            Key=job.new_key,
+            CopySource=job.copy_source,
+            **chosen,
         )
     except BaseException as error:
         if claim is not None:
@@ -156,7 +167,7 @@ def _knows_condition(target: Target) -> bool:
 
 
 def _copy_in_parts(job: _Job, answer: Dict[str, Any]) -> None:
-    params = {**_description(answer), **job.params}
+    params = _marked({**_description(answer), **job.params}, answer)
     size = answer["ContentLength"]
     conditions = {**job.conditions, "CopySourceIfMatch": answer["ETag"]}
     workers = count_threads(job.target)
@@ -185,6 +196,7 @@ def stream_object(
     *,
     overwrite: bool,
     transfer: TransferConfig,
+    watch: Optional[Callable[[], None]] = None,
 ) -> str:
     """Copy an object between two servers through this process, with its type and metadata.
 
@@ -196,6 +208,8 @@ def stream_object(
         params: Parameters of the write.
         overwrite: ``False`` to fail if the key is taken.
         transfer: As for :func:`smart_storages.s3.writing.writer.put`.
+        watch: Called before each piece is read; what it raises ends the copy, with nothing
+            published.
 
     Returns:
         The token in the copy's metadata; see
@@ -212,10 +226,36 @@ def stream_object(
     except CALL_ERRORS as error:
         source.fail(error, key)
     token = new_token()
-    chosen = with_token({**_description(answer), **params}, token)
+    chosen = with_token(_marked({**_description(answer), **params}, answer), token)
     with closing(answer["Body"]) as body:
-        put(target, new_key, body, chosen, overwrite=overwrite, transfer=transfer)
+        content = body if watch is None else Watched(body, watch)
+        put(target, new_key, content, chosen, overwrite=overwrite, transfer=transfer)
     return token
+
+
+class Watched:
+    """Content that calls a function before each piece is read.
+
+    Args:
+        content: Anything with ``read(size)``.
+        watch: What to call; what it raises ends the reading.
+    """
+
+    def __init__(self, content: Any, watch: Callable[[], None]) -> None:
+        self._content = content
+        self._watch = watch
+
+    def read(self, size: int = -1) -> Any:
+        self._watch()
+        return self._content.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+
+def _marked(params: Dict[str, Any], answer: Dict[str, Any]) -> Dict[str, Any]:
+    metadata = {**(params.get("Metadata") or {}), COPIED_FROM: answer["ETag"].strip('"')}
+    return {**params, "Metadata": metadata}
 
 
 def _description(answer: Dict[str, Any]) -> Dict[str, Any]:

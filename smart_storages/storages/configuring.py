@@ -70,7 +70,8 @@ class ConfiguringMixin:
         if config.is_strict():
             raise config.errors.unknown_module_error(self.module_name, bucket, config.get_buckets())
 
-    def _describe_sources(self) -> Sources:
+    def describe_sources(self) -> Sources:
+        """Return the names of the options that each place sets, in order of precedence."""
         return config.errors.Sources(
             class_name=type(self).__name__,
             arguments=frozenset(self._options),

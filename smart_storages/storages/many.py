@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
@@ -84,6 +85,18 @@ class ManyMixin(_Base):  # type: ignore[misc]
         finally:
             self._forget(keys.values())
         return {name: failed[key] for name, key in keys.items() if key in failed}
+
+    def delete_keys(self, keys: Iterable[str]) -> Dict[str, S3Error]:
+        """Delete objects by their keys, location included, also those that no name leads to.
+
+        Returns:
+            An error for each key that could not be deleted.
+        """
+        chosen = list(keys)
+        try:
+            return s3.bulk.delete_many(self.s3_target(), chosen)
+        finally:
+            self._forget(chosen)
 
     def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
         """Return for each name whether there is such a file; see :meth:`stat_many`.
@@ -207,35 +220,103 @@ class ManyMixin(_Base):  # type: ignore[misc]
         return bool(key == to._normalize_name(clean_name(new_name)))
 
     def _copy_key(self, key: str, to: ManyMixin, new_key: str) -> bool:
-        with to._changing(new_key):
-            return self._copy_key_now(key, to, new_key)
-
-    def _copy_key_now(self, key: str, to: ManyMixin, new_key: str) -> bool:
-        source, target = self.s3_target(key), to.s3_target(new_key)
-        params = to._get_copy_parameters(new_key)
         overwrite = to.file_overwrite
-        if self.identify_server() == to.identify_server():
-            foreign = self._describe_credentials() != to._describe_credentials()
-            try:
-                s3.copying.copy_object(
-                    source, key, target, new_key, params, foreign=foreign, overwrite=overwrite
-                )
-            except ObjectExistsError:
-                raise
-            except S3Error as error:
-                out_of_sight = foreign and isinstance(error, _OUT_OF_SIGHT)
-                if not out_of_sight and error.code != "NotImplemented":
-                    raise
-            else:
+        with to._changing(new_key):
+            if self._copy_on_server(key, to, new_key, overwrite=overwrite):
                 return True
-        token = s3.copying.stream_object(
-            source, key, target, new_key, params, overwrite=overwrite, transfer=to.transfer_config
-        )
+            token = self._stream_key(key, to, new_key, overwrite=overwrite)
+        source, target = self.s3_target(key), to.s3_target(new_key)
         if (source.bucket, key) == (target.bucket, new_key):
             # Either these are two buckets, or it is one bucket under two addresses or with two
             # pairs of keys; in the second case the copy has replaced the file.
             return _is_another(source, target, key, token)
         return True
+
+    def replicate(
+        self,
+        key: str,
+        to: ManyMixin,
+        new_key: str,
+        *,
+        etag: str = "",
+        on_server: bool = True,
+        watch: Optional[Callable[[], None]] = None,
+    ) -> bool:
+        """Copy an object to exactly this key of another storage, and replace what is there.
+
+        Args:
+            key: Key of the object, its location included.
+            to: The storage of the copy.
+            new_key: Key of the copy.
+            etag: ETag that the object must have, if it is known, without its quotes.
+            on_server: Whether the server may copy it; ``False`` once that has failed for another
+                object of the same two buckets.
+            watch: As for :func:`smart_storages.s3.copying.stream_object`.
+
+        Returns:
+            Whether the server copied it. If not, it passed through this process.
+
+        Raises:
+            PreconditionFailedError: the object has another ETag now.
+            S3Error: it could not be copied.
+
+        Example::
+
+            photos.replicate("media/a.jpg", archive, "2026/a.jpg")
+        """
+        with to._changing(new_key):
+            if on_server and self._copy_on_server(key, to, new_key, overwrite=True, etag=etag):
+                return True
+            with self.saving_one_of_many():
+                self._stream_key(key, to, new_key, overwrite=True, watch=watch)
+            return False
+
+    def _copy_on_server(
+        self, key: str, to: ManyMixin, new_key: str, *, overwrite: bool, etag: str = ""
+    ) -> bool:
+        """Let the server copy an object; return ``False`` if it cannot reach both buckets."""
+        if self.identify_server() != to.identify_server():
+            return False
+        foreign = self._describe_credentials() != to._describe_credentials()
+        try:
+            s3.copying.copy_object(
+                self.s3_target(key),
+                key,
+                to.s3_target(new_key),
+                new_key,
+                to._get_copy_parameters(new_key),
+                foreign=foreign,
+                overwrite=overwrite,
+                etag=etag,
+            )
+        except ObjectExistsError:
+            raise
+        except S3Error as error:
+            out_of_sight = foreign and isinstance(error, _OUT_OF_SIGHT)
+            if not out_of_sight and error.code != "NotImplemented":
+                raise
+            return False
+        return True
+
+    def _stream_key(
+        self,
+        key: str,
+        to: ManyMixin,
+        new_key: str,
+        *,
+        overwrite: bool,
+        watch: Optional[Callable[[], None]] = None,
+    ) -> str:
+        return s3.copying.stream_object(
+            self.s3_target(key),
+            key,
+            to.s3_target(new_key),
+            new_key,
+            to._get_copy_parameters(new_key),
+            overwrite=overwrite,
+            transfer=to._chosen_transfer(),
+            watch=watch,
+        )
 
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
         # The parameters that the storage sets; a content type guessed from the name is left out,
@@ -289,10 +370,16 @@ class ManyMixin(_Base):  # type: ignore[misc]
             raise failed
         return results
 
-    def _save_one_of_many(self, name: str, content: Any) -> str:
+    @contextmanager
+    def saving_one_of_many(self) -> Iterator[None]:
+        """Within this block a large file is sent part by part, since other files are sent too."""
         token = is_one_of_many.set(True)
         try:
-            saved: str = self.save(name, content)
+            yield
         finally:
             is_one_of_many.reset(token)
+
+    def _save_one_of_many(self, name: str, content: Any) -> str:
+        with self.saving_one_of_many():
+            saved: str = self.save(name, content)
         return saved

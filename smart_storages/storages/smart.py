@@ -165,7 +165,7 @@ class SmartS3Storage(
             upstream=upstream,
         )
         self._require_entry(merged.get("bucket_name"), (options, self._class_defaults, presets))
-        config.errors.raise_for_problems(self.module_name, merged, upstream, self._describe_sources)
+        config.errors.raise_for_problems(self.module_name, merged, upstream, self.describe_sources)
         for name in config.options.OWN_OPTIONS:
             default = config.options.default_of(name)
             setattr(self, name, merged.pop(name, upstream.get(name, default)))

@@ -281,13 +281,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         return "gzip" if self.gzip else None
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
-        transfer = self.transfer_config
-        if is_one_of_many.get():
-            transfer = TransferConfig(
-                multipart_threshold=transfer.multipart_threshold,
-                multipart_chunksize=transfer.multipart_chunksize,
-                use_threads=False,
-            )
+        transfer = self._chosen_transfer()
         target = self.s3_target(key)
         with self._changing(key) as change:
             written = s3.writing.writer.put(
@@ -295,6 +289,16 @@ class WritingMixin(_Base):  # type: ignore[misc]
             )
             change.wrote(written)
         return written
+
+    def _chosen_transfer(self) -> TransferConfig:
+        transfer: TransferConfig = self.transfer_config
+        if not is_one_of_many.get():
+            return transfer
+        return TransferConfig(
+            multipart_threshold=transfer.multipart_threshold,
+            multipart_chunksize=transfer.multipart_chunksize,
+            use_threads=False,
+        )
 
     # Opening for writing
 

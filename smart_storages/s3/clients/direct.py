@@ -34,14 +34,16 @@ __all__ = ["OPERATIONS", "WRITES", "BucketRoute", "DirectClient", "Request", "di
 #: botocore's operations that read, by HTTP method.
 OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject"}
 
-#: The operations that write; :mod:`smart_storages.s3.requests.sending` sends them.
+#: The operations that write, and the listing; :mod:`smart_storages.s3.requests.sending` sends them.
 WRITES = frozenset(
     {
         "AbortMultipartUpload",
         "CompleteMultipartUpload",
+        "CopyObject",
         "CreateMultipartUpload",
         "DeleteObject",
         "DeleteObjects",
+        "ListObjectsV2",
         "PutObject",
         "UploadPart",
     }

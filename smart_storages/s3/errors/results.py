@@ -1,6 +1,7 @@
 """A successful answer without a result is treated as a failure.
 
-S3 answers a write with its result: an ETag, the ID of an upload, what was deleted. If a proxy
+S3 answers a write with its result: an ETag, the ID of an upload, what was deleted; and a listing
+says whether it goes on. If a proxy
 closes after the status line, or the connection ends within the headers, a 200 without a result
 remains. botocore takes this for a success; code that then deletes the source of a copy loses the
 file. Here it counts as a server error: the request is retried, and an error is raised in the end.
@@ -44,6 +45,11 @@ def _is_copied_part(parsed: Dict[str, Any], content: bytes) -> bool:
     return _is_etag(parsed.get("CopyPartResult", {}).get("ETag"))
 
 
+def _is_listed(parsed: Dict[str, Any], content: bytes) -> bool:
+    # Anything else would mean that the bucket is empty.
+    return parsed.get("IsTruncated") is not None
+
+
 def _is_not_empty(parsed: Dict[str, Any], content: bytes) -> bool:
     return bool(content.strip())
 
@@ -53,6 +59,7 @@ _HAS_RESULT: Dict[str, Callable[[Dict[str, Any], bytes], bool]] = {
     "CopyObject": _is_copied,
     "CreateMultipartUpload": _has_upload_id,
     "DeleteObjects": _is_not_empty,
+    "ListObjectsV2": _is_listed,
     "PutObject": _has_etag,
     "UploadPart": _has_etag,
     "UploadPartCopy": _is_copied_part,

@@ -16,6 +16,7 @@ from smart_storages.s3.target import Target
 
 __all__ = [
     "CALL_ERRORS",
+    "COPIED_FROM",
     "WRITE_ID",
     "Written",
     "accepted",
@@ -35,6 +36,10 @@ CALL_ERRORS = (BotoCoreError, ClientError, HTTPError)
 #: Metadata with a token that identifies the write an object came from. When the answer to a write
 #: is lost, botocore sends it again, and "the key is taken" may then mean: by the first try.
 WRITE_ID = "write-id"
+
+#: Metadata with the ETag of the object that a copy was made from, where the copy gets another one:
+#: when it is made in parts, or written through this process.
+COPIED_FROM = "copied-from"
 
 # These describe the whole body and would be wrong for a part of it.
 _OF_WHOLE_BODY = frozenset({"Body", "ContentLength", "ContentMD5", "IfMatch", "IfNoneMatch"})

@@ -12,12 +12,14 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import parse_timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.s3.clients.direct import direct_client_of
 from smart_storages.s3.requests import retries, sending
 from smart_storages.s3.requests.sending import send
+from smart_storages.s3.requests.timestamps import read_timestamp
 from tests.conftest import Bucket
 from tests.servers import S3Proxy
 
@@ -224,6 +226,16 @@ put_params = st.fixed_dictionaries(
 )
 others = st.sampled_from(
     [
+        ("CopyObject", {"CopySource": {"Bucket": "other", "Key": "a b+c/é~.txt"}}),
+        (
+            "CopyObject",
+            {
+                "CopySource": {"Bucket": "other", "Key": "a//b"},
+                "CopySourceIfMatch": '"abc"',
+                "Metadata": {"a": "b"},
+                "MetadataDirective": "REPLACE",
+            },
+        ),
         ("DeleteObject", {}),
         ("DeleteObject", {"VersionId": "a b+c"}),
         ("CreateMultipartUpload", {"ContentType": "a/b", "Metadata": {"a": "b"}}),
@@ -290,8 +302,47 @@ def test_a_request_is_what_botocore_would_send(key: str, call: Tuple[str, Dict[s
         assert ours.body == theirs.body
 
 
-def test_only_operations_that_write_are_sent_from_here() -> None:
+@given(prefix=keys, after=keys)
+def test_a_listing_is_asked_for_as_botocore_would(prefix: str, after: str) -> None:
+    params = {"Prefix": prefix, "StartAfter": after, "EncodingType": "url"}
+    theirs = what_botocore_sends("ListObjectsV2", **params)
+    ours = what_we_send("ListObjectsV2", params, None)
+    assert ours.method == theirs.method == "GET"
+    path, _, query = theirs.url[len("http://127.0.0.1:9") :].partition("?")
+    assert (ours.path, ours.query) == (path, "&".join(sorted(query.split("&"))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-26T01:02:03Z",
+        "2026-11-26T01:02:03.4Z",
+        "2026-11-26T01:02:03.456789Z",
+        "Thu, 26 Nov 2026 01:02:03 GMT",
+        "1764118923",
+    ],
+)
+def test_a_time_is_what_botocore_reads(text: str) -> None:
+    assert read_timestamp(text) == parse_timestamp(text)
+    assert read_timestamp(text).tzinfo is not None
+
+
+@pytest.mark.parametrize("text", [b"", b"<html></html>", b"<ListBucketResult/>"])
+def test_an_answer_that_lists_nothing_is_no_empty_bucket(
+    s3_bucket: Bucket, client: Any, proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.setattr(sending.Response, "read_all", lambda self, most: text)
+    monkeypatch.setattr(sending, "pause", lambda *_: None)
+    with pytest.raises(ClientError) as caught:
+        send(client, "ListObjectsV2", Bucket=s3_bucket.name)
+    assert caught.value.response["Error"]["Code"] == "MissingResult"
+
+
+def test_only_operations_that_write_or_list_are_sent_from_here() -> None:
     assert not sending._is_supported("GetObject", {}, None)
+    assert not sending._is_supported("CopyObject", {"CopySource": "a/b"}, None)
+    access_point = {"Bucket": "arn:aws:s3:eu-west-1:1:accesspoint/a", "Key": "b"}
+    assert not sending._is_supported("CopyObject", {"CopySource": access_point}, None)
     assert not sending._is_supported("UploadPartCopy", {"CopySource": "a/b"}, None)
     assert not sending._is_supported("PutObject", {"SSECustomerKey": "k"}, None)
     assert sending._is_supported("CreateMultipartUpload", {"ChecksumAlgorithm": "CRC32"}, None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any, Callable, Dict, List, Sequence
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from smart_storages.common.progress import Progress
+from smart_storages.common.subcommands import adopt_subcommands
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued import ledger, readiness
 from smart_storages.queued.actions import operations, sweeper
@@ -65,10 +66,7 @@ class Command(BaseCommand):
             action="store_true",
             help="Transfer again files that still have a local copy.",
         )
-        each: Any
-        for each in commands.choices.values():  # Django does so itself from 4.0 on
-            each.called_from_command_line = getattr(parser, "called_from_command_line", False)
-            _add_options_of_django(each)
+        adopt_subcommands(parser, commands)
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -208,19 +206,6 @@ def _text(text: str) -> str:
     if "\0" in text:
         raise ArgumentTypeError(f"{text!a} contains a NUL.")
     return text
-
-
-def _add_options_of_django(parser: ArgumentParser) -> None:
-    """Accept Django's own options after the subcommand too, as every other command does.
-
-    They have no defaults here, which would replace what is given before the subcommand.
-    """
-    hidden: Any = {"default": SUPPRESS, "help": SUPPRESS}
-    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **hidden)
-    for option in ("--settings", "--pythonpath"):
-        parser.add_argument(option, **hidden)
-    for flag in ("--traceback", "--no-color", "--force-color", "--skip-checks"):
-        parser.add_argument(flag, action="store_true", **hidden)
 
 
 def _add_filters(parser: ArgumentParser) -> None:

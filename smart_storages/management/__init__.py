@@ -1,0 +1,1 @@
+"""Management commands: they parse the arguments and call the room `operating`."""

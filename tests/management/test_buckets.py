@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from django.core.management.base import CommandError, OutputWrapper
+
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.operating import commands
+from smart_storages.operating.output import Context
+from tests.operating.calls import call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_subcommand_says_what_it_does_and_its_exit_codes(capsys: Any) -> None:
+    assert "list" in commands.names()
+    for name in commands.names():
+        assert commands.load(name).HELP.endswith(".")
+        assert call(name, "--help").code == 0
+        shown = capsys.readouterr().out
+        assert "exit codes:" in shown
+        assert "--json" in shown
+
+
+def test_the_exit_code_of_a_subcommand_is_that_of_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def handle(context: Any, options: Any) -> int:
+        raise options["raises"]
+
+    subcommand = SimpleNamespace(HELP="Fail.", add_arguments=lambda parser: None, handle=handle)
+    refused = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    monkeypatch.setattr(commands, "load", lambda name: subcommand)
+    for error, code, text in [
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (ConfigurationError("It has no bucket."), 1, "It has no bucket."),
+        (ClientError(refused, "PutObject"), 1, "S3 denied the request."),
+        (EndpointConnectionError(endpoint_url="http://joe:pass@host"), 1, "S3 did not answer"),
+    ]:
+        answer = commands_run(error)
+        assert answer[0] == code
+        assert text in answer[1]
+        assert "joe:pass" not in answer[1]
+
+
+def commands_run(error: BaseException) -> Any:
+    err = io.StringIO()
+    context = Context(OutputWrapper(io.StringIO()), OutputWrapper(err))
+    try:
+        code = commands.run("any", context, {"raises": error})
+    except CommandError as told:
+        return told.returncode, str(told)
+    return code, err.getvalue()
+
+
+def test_as_a_process_it_leaves_with_its_codes() -> None:
+    code = (
+        "from django.conf import settings;"
+        "settings.configure(INSTALLED_APPS=['smart_storages'], SMART_STORAGE_BUCKETS={%s});"
+        "from django.core.management import execute_from_command_line as run; import sys;"
+        "run(['manage.py', *sys.argv[1:]])"
+    )
+    for entries, arguments, expected in [
+        ("'media': {'bucket_name': 'b'}", ["list"], 0),
+        ("'media': {}", ["list", "--json"], 1),
+        ("", ["no-such-subcommand"], 2),
+        ("", [], 2),
+    ]:
+        result = subprocess.run(
+            [sys.executable, "-c", code % entries, "buckets", *arguments],
+            cwd=str(ROOT),
+            capture_output=True,
+            check=False,
+        )
+        assert result.returncode == expected, result
+        assert b"Traceback" not in result.stderr
