@@ -7,6 +7,8 @@ which returns the exit code. It may not write to ``sys.stdout`` past its context
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Dict, List
@@ -41,6 +43,10 @@ def run(name: str, context: Context, options: Dict[str, Any]) -> int:
     """
     try:
         code: int = load(name).handle(context, options)
+    except BrokenPipeError:
+        # The reader has seen enough: "cat ... | head". Python would fail again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
     except KeyboardInterrupt:
         context.warn("Interrupted.")
         return INTERRUPTED
