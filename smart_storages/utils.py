@@ -1,6 +1,6 @@
-"""Make storage classes; their pickles and migrations lead here.
+"""Makes storage classes; migrations and pickles of them refer to this module.
 
-What finds storages, and the one that all callers share, comes from
+The functions that find a storage are also available here; they are defined in
 :mod:`smart_storages.storages.lookup`.
 """
 
@@ -53,13 +53,13 @@ def create_storage_class(
     Args:
         module_name: Name of the module, ``"tenant_x"``. The class is named after it.
         base: The class to build on, or its dotted path.
-        default_settings: Options that stand above ``SMART_STORAGE_BUCKETS`` and below the
-            constructor's arguments.
+        default_settings: Options that take precedence over ``SMART_STORAGE_BUCKETS``, but not over
+            the constructor's arguments.
 
     Raises:
         ValueError: the name is empty.
         ConfigurationError: an option is unknown or has a value of the wrong type, or the base is
-            no storage class of ours.
+            not a storage class of this package.
 
     Example:
         >>> create_storage_class("my-custom-storage", default_acl="private").__name__
@@ -106,8 +106,8 @@ def _make_class(
 class _UnwritableName(str):
     """A qualified name that cannot be written into a migration, and says why.
 
-    Django's writer asks a class for nothing else. Without the credentials that it was made with,
-    a data migration would use whichever others the environment has.
+    Django's migration writer uses nothing else of a class. A migration cannot contain the
+    credentials that the class was made with; without them, it would use any that it finds.
     """
 
     __slots__ = ("reason",)
@@ -118,8 +118,8 @@ class _UnwritableName(str):
 
 
 def _describe_call(module_name: str, base: Type[SmartS3Storage], defaults: Dict[str, Any]) -> str:
-    # Django writes a class into a migration as its module and qualified name. This makes of
-    # FileField(storage=TenantStorage) an expression that finds the class again.
+    # Django writes a class into a migration as its module and qualified name. With this name,
+    # FileField(storage=TenantStorage) becomes an expression that finds the class again.
     kept, withheld = SmartS3Storage._without_secrets(defaults)
     arguments = [repr(module_name)]
     if base is not SmartS3Storage:
@@ -131,13 +131,13 @@ def _describe_call(module_name: str, base: Type[SmartS3Storage], defaults: Dict[
     name = _UnwritableName(call)
     name.reason = (
         f"The storage class of module {module_name!r} was made with {', '.join(withheld)}, which "
-        f"no migration may hold. Set them in {BUCKETS_SETTING}[{module_name!r}] instead."
+        f"migrations never contain. Set them in {BUCKETS_SETTING}[{module_name!r}] instead."
     )
     return name
 
 
 def _find_call(storage: SmartS3Storage) -> Optional[Tuple[Any, ...]]:
-    # Only of the class itself: a subclass somebody wrote is found under its own name.
+    # Only if this very class was generated: a subclass of it is found under its own name.
     return type(storage).__dict__.get("_factory_call")
 
 
@@ -186,16 +186,16 @@ def _freeze(value: Any) -> Any:
 
 
 class _GeneratedClass(type):
-    """The class of generated classes, so that pickle can be told how to find one again.
+    """The metaclass of generated classes, for which pickle is told how to find a class again.
 
-    Storages would do without it. A pool of processes that is given a class, or a field that holds
-    one, would not: pickle looks for a class by its name, and no module has this one.
+    Storages do not need it. A class that is passed to another process does, by itself or on a
+    field: pickle looks for a class under its name, and no module has this one.
     """
 
 
 def _reduce_class(generated: Any) -> Union[str, Tuple[Any, ...]]:
     call = generated.__dict__.get("_factory_call")
-    if call is None:  # somebody's own subclass of a generated class
+    if call is None:  # a subclass of a generated class
         return str(generated.__qualname__)
     module_name, base, defaults = call
     kept, withheld = SmartS3Storage._without_secrets(defaults)
@@ -223,7 +223,7 @@ def create_storage(
     base: Union[str, Type[SmartS3Storage]] = SmartS3Storage,
     **options: Any,
 ) -> SmartS3Storage:
-    """Return a storage of a generated class; this is the call that migrations hold.
+    """Return a storage of a generated class; migrations contain this call.
 
     Args:
         module_name: As for :func:`create_storage_class`.

@@ -125,7 +125,9 @@ class ForwardingStorage(Storage):
 
     def __reduce__(self) -> Any:
         args, kwargs = self._portable_arguments()
-        return partial(type(self), *args, **kwargs), ()  # no path of ours but that of the class
+        return partial(
+            type(self), *args, **kwargs
+        ), ()  # of our paths, only that of the class is in it
 
     def __copy__(self) -> Any:
         args, kwargs = self._constructor_args

@@ -161,7 +161,7 @@ def _delete_page(target: Target, keys: List[str]) -> Dict[str, S3Error]:
         **params,
     )
     refused = answer.get("Errors", ())
-    # One that names no key of ours says nothing.
+    # An error that names none of these keys says nothing about them.
     named = {entry.get("Key") for entry in (*answer.get("Deleted", ()), *refused)}
     failed = {
         key: translate_answer(500, MISSING_RESULT, **target.places(key))

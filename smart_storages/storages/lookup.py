@@ -1,4 +1,4 @@
-"""From a name or any other reference to the storage that it means; modules share their storage."""
+"""Finds the storage that a name or another reference means; modules share their storage."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def get_storage(module_name: str) -> SmartS3Storage:
     """
     try:
         return _shared[module_name]
-    except (KeyError, TypeError):  # what cannot be hashed is no name either
+    except (KeyError, TypeError):  # a value that cannot be hashed is not a name
         require_module_name("get_storage", module_name)
         ready_made = ready_made_class(module_name)
-        # A class of its own, for each of thousands of tenants, would be 3 KB more.
+        # A class of its own, for each of thousands of tenants, would take 3 KB more.
         storage = ready_made() if ready_made else SmartS3Storage(module_name)
         return _shared.setdefault(module_name, storage)
 
@@ -100,7 +100,7 @@ def read_aliases() -> Mapping[str, Any]:
     """Return ``STORAGES`` as Django reads it.
 
     Raises:
-        ConfigurationError: it is no dict, so that Django could not read it.
+        ConfigurationError: it is not a dict, so that Django could not read it.
     """
     try:
         aliases = storages.backends
@@ -146,7 +146,7 @@ def resolve_storage(reference: StorageReference) -> Storage:
         reference: What the user wrote.
 
     Raises:
-        ConfigurationError: it means nothing; the message lists what is known.
+        ConfigurationError: there is no such storage; the message lists those that exist.
 
     Example:
         >>> resolve_storage("django.core.files.storage.FileSystemStorage").path("a")[-1]
@@ -172,7 +172,7 @@ def _resolve_name(name: str) -> Storage:
     if name in config.get_buckets() or name in _READY_MADE:
         return get_storage(name)
     if "." in name:
-        # Before the patterns: "*" fits a dotted path as well.
+        # Before the patterns, since "*" matches a dotted path as well.
         try:
             return _as_storage(import_string(name), name)
         except ImportError as error:
@@ -214,7 +214,7 @@ def _build_backend(params: Mapping[str, Any]) -> Storage:
 
 
 def _as_storage(candidate: Any, label: str) -> Storage:
-    # A lazy object (Django's default_storage) or a duck-typed storage is one as well.
+    # A lazy object (Django's default_storage) and a duck-typed storage are accepted as well.
     made = candidate() if callable(candidate) and not hasattr(candidate, "_wrapped") else candidate
     if not all(hasattr(made, method) for method in ("open", "save", "url")):
         raise ConfigurationError(f"{label} is not a storage: it has no open(), save() and url().")
@@ -222,7 +222,7 @@ def _as_storage(candidate: Any, label: str) -> Storage:
 
 
 def _forget_storages(*, setting: Optional[str] = None, **kwargs: Any) -> None:
-    # Also after the AWS_* names, and every other one: storages are cheap to make again.
+    # After a change of any setting: storages are cheap to make again.
     _shared.clear()
     if isinstance(storages, StorageHandler):  # goes with Django 4.1
         storages.clear()

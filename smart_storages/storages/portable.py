@@ -82,7 +82,9 @@ class PortableMixin:
 
     def __reduce__(self) -> Tuple[Any, ...]:
         args, kwargs = self._deconstruct_call()
-        return partial(type(self), *args, **kwargs), ()  # no path of ours but that of the class
+        return partial(
+            type(self), *args, **kwargs
+        ), ()  # of our paths, only that of the class is in it
 
     def __deepcopy__(self: _Storage, memo: Any) -> _Storage:
         twin = copy.copy(self)

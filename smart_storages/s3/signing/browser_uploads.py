@@ -1,7 +1,7 @@
 """Uploads straight from a browser to the bucket, limited to one key, one type and a size.
 
 What S3 checks differs by method. A POST has a policy, and S3 checks the size against a range. A PUT
-has signed headers, and S3 knows no range there: its size must be exact.
+has signed headers, and S3 has no range of sizes there: its size must be exact.
 
 - POST: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 - PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/PresignedUrlUploadObject.html
