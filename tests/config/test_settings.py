@@ -181,5 +181,5 @@ def test_a_django_without_storages_takes_them_from_there(
     filled = {alias: {"BACKEND": path} for alias, path in older.items()}
     assert read.get_storages() == {**filled, **(named or {})}
     read.adopt_storages_setting("our.default", "our.static")
-    assert (Settings.DEFAULT_FILE_STORAGE, Settings.STATICFILES_STORAGE) == (default, staticfiles)
+    assert (default, staticfiles) == (Settings.DEFAULT_FILE_STORAGE, Settings.STATICFILES_STORAGE)
     assert len(forgotten) == bool(named)
