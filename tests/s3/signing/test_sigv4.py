@@ -64,8 +64,8 @@ def test_parameters_are_signed_in_the_order_of_their_names(
     assert parts_of(ours) == parts_of(request.url)
 
 
-@pytest.mark.parametrize("token", [None, "a+/=~ é"])
-@pytest.mark.parametrize("key", ["a.txt", "dir/a b~é", "a//../b"])
+@pytest.mark.parametrize("token", [None, "a+/=~ é"], ids=["no token", "token"])
+@pytest.mark.parametrize("key", ["a.txt", "dir/a b~é", "a//../b"], ids=["plain", "quoted", "dots"])
 def test_a_url_is_that_of_botocore(
     monkeypatch: pytest.MonkeyPatch, token: Optional[str], key: str
 ) -> None:
