@@ -64,13 +64,19 @@ MUTANT = "MUTANT_UNDER_TEST"
 THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 
 
+_SUPPRESSED = [hypothesis.HealthCheck.too_slow]
+if MUTANT in os.environ:
+    # It runs a test again and again within a process.
+    _SUPPRESSED.append(hypothesis.HealthCheck.differing_executors)
+
+
 def examples(most: int) -> hypothesis.settings:
     """Settings of a property test that draws ``most`` examples where the run is thorough."""
     # The machine may be busy: no example fails for the time it took.
     return hypothesis.settings(
         max_examples=most if THOROUGH else max(most // 5, min(most, 25)),
         deadline=None,
-        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        suppress_health_check=_SUPPRESSED,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from smart_storages.config.errors import (
+    describe_missing_entry,
     find_setting,
     missing_bucket_error,
     raise_for_problems,
     raise_for_unknown_options,
+    unknown_module_error,
 )
 from smart_storages.config.problems import find_problems
 from smart_storages.exceptions import ConfigurationError
@@ -47,6 +49,28 @@ def test_a_missing_bucket_is_told_with_both_places_to_name_it():
     message = str(missing_bucket_error("media"))
     assert "SMART_STORAGE_BUCKETS['media']['bucket_name']" in message
     assert "AWS_STORAGE_BUCKET_NAME" in message
+
+
+def test_a_missing_bucket_hints_at_the_module_that_was_meant():
+    ending = "or AWS_STORAGE_BUCKET_NAME."
+    assert str(missing_bucket_error("mediaa")).endswith(ending)
+    assert str(missing_bucket_error("mediaa", ["media"])).endswith(
+        f"{ending} Did you mean 'media'?"
+    )
+    assert str(missing_bucket_error("x", ["b", "a"])).endswith(f"{ending} Known are: 'a', 'b'.")
+
+
+def test_a_missing_entry_is_told_with_what_happens_instead():
+    text, hint = describe_missing_entry("mediaa", "acme", ["media"])
+    told = "The module 'mediaa' has no entry in SMART_STORAGE_BUCKETS, so that "
+    assert text == told + "its files go to 'acme', the bucket of AWS_STORAGE_BUCKET_NAME."
+    assert hint == (
+        "Did you mean 'media'? If the module shall use the AWS_* settings, add an empty entry: "
+        "{'mediaa': {}}."
+    )
+    assert describe_missing_entry("mediaa", None, [])[0] == told + "it has no bucket."
+    error = unknown_module_error("mediaa", "acme", ["media"])
+    assert str(error) == f"{text} SMART_STORAGE_STRICT does not allow that. {hint}"
 
 
 BAD = {"location": "/a"}

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.config import get_bucket_config, merge_options
+from smart_storages.config.modules import find_hidden_problem, find_key_problems
+from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
 
 
@@ -109,3 +111,29 @@ def test_secrets_are_taken_to_the_letter():
     with override_settings(SMART_STORAGE_BUCKETS={"t*": keys}):
         assert get_bucket_config("tx")["access_key"] == "{module}"
         assert get_bucket_config("tx")["secret_key"] == "{x}"
+
+
+def test_why_the_options_of_a_key_cannot_be_read():
+    error = ConfigurationError("its bucket is odd")
+    problem = find_hidden_problem("a_*", "a_*", error)
+    assert problem == Problem(
+        "bad-setting", "", "cannot be used: its bucket is odd", "Correct its options."
+    )
+    hidden = find_hidden_problem("a_*", "a_**", error)
+    assert (hidden.code, hidden.key) == ("bad-setting", "")
+    assert "also matches the longer 'a_**'" in hidden.message
+    assert hidden.hint == "Write patterns that do not match the same names."
+
+
+def test_keys_that_no_module_can_use():
+    assert list(find_key_problems("tenant_*", {})) == []
+    assert list(find_key_problems("media", {"location": "{module}"})) == []
+    (problem,) = find_key_problems("a/*", {})
+    assert (problem.code, problem.key) == ("bad-setting", "")
+    assert problem.message.startswith("matches no module: ")
+    (problem,) = find_key_problems("a/b", {"location": "{module}"})
+    assert (problem.code, problem.key) == ("bad-setting", "")
+    assert problem.message.startswith(
+        "cannot fill in {module}: The module name 'a/b' contains a sl"
+    )
+    assert list(find_key_problems("a/b", {"location": "x"})) == []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, ContextManager, List
 
 import boto3
@@ -15,6 +16,7 @@ import botocore.exceptions
 import pytest
 from storages.backends.s3boto3 import S3Boto3Storage
 
+from tests import conftest
 from tests.conftest import Bucket
 from tests.servers import CephGateway, CephUnavailableError, Exchange, MotoServer, S3Server
 from tests.servers.ceph import PROGRAMS
@@ -131,3 +133,41 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class Item:
+    """A test that runs against a server, as pytest has collected it."""
+
+    nodeid = "test"
+
+    def __init__(self, server: str, *, marked: bool) -> None:
+        self.callspec = SimpleNamespace(params={"s3_server": server})
+        self.get_closest_marker = lambda name: marked or None
+
+
+@pytest.mark.parametrize(
+    ("marks", "missing", "required", "kept"),
+    [
+        ("not slow", "", False, "ceph"),
+        ("not slow", "radosgw", False, "moto"),
+        ("not slow", "radosgw", True, "ceph"),  # and fails there, because it is required
+        ("not slow and not real_s3", "", False, "moto"),
+    ],
+)
+def test_what_needs_one_server_runs_against_ceph_unless_it_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, marks: str, missing: str, required: bool, kept: str
+) -> None:
+    monkeypatch.setattr(conftest, "missing_programs", lambda: missing)
+    monkeypatch.setattr(conftest, "REQUIRE_REAL_S3", required)
+    items: Any = [
+        Item(each, marked=marked) for each in ("moto", "ceph") for marked in (True, False)
+    ]
+    plain = [item for item in items if not item.get_closest_marker("one_server")]
+    gone: List[Any] = []
+    hook = SimpleNamespace(pytest_deselected=lambda *, items: gone.extend(items))
+    config: Any = SimpleNamespace(getoption=lambda name: marks, hook=hook)
+    conftest.pytest_collection_modifyitems(config, items)
+    left = [item.callspec.params["s3_server"] for item in items if item not in plain]
+    assert left == [kept]
+    assert set(plain) < set(items)
+    assert len(gone) == 1

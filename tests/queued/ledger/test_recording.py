@@ -170,9 +170,10 @@ def test_a_row_that_another_process_adds_meanwhile_is_found(
 def test_what_does_not_fit_is_refused_and_undone(
     ledger: Ledger, save: Any, undone: List[str], given: Dict[str, Any]
 ) -> None:
-    with pytest.raises(SuspiciousFileOperation, match="Give a shorter one"):
-        save(**given)
-    assert undone == [given.get("name", "a.txt")]
+    for overwrite in (True, False):
+        with pytest.raises(SuspiciousFileOperation, match="Give a shorter one"):
+            save(overwrite=overwrite, **given)
+    assert undone == [given.get("name", "a.txt")] * 2
     assert not QueuedFile.objects.exists()
 
 

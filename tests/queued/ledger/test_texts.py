@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from smart_storages.composed.forwarding import put_steps, run
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.backends import DelayedStorage, QueuedStorage
+from smart_storages.queued.ledger.texts import check_fits, describe_error, storable
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer
 from tests.queued import broker
@@ -131,3 +132,19 @@ def test_a_key_or_a_task_that_the_ledger_cannot_hold_is_refused_by_the_construct
                 cls("scratch", "media", key=key)
         with pytest.raises(ConfigurationError, match=r"the path of the task.*at most 200"):
             cls("scratch", "media", task="a." * 100 + "Task")
+
+
+def test_a_text_is_refused_from_its_first_character_too_many() -> None:
+    check_fits(storage="s" * 100, name="n" * 1024, task=None)
+    with pytest.raises(SuspiciousFileOperation) as caught:
+        check_fits(storage="s", local_name="x" * 301)
+    assert str(caught.value).startswith(
+        f"The local name '{'x' * 40}'... has 301 characters, and the ledger of queued files holds "
+        "at most 300. "
+    )
+
+
+def test_characters_that_a_database_refuses_are_escaped() -> None:
+    assert storable("a\0b\udce9é") == "a\\x00b\\udce9é"
+    for error, text in ERRORS[:1] + ERRORS[3:]:
+        assert describe_error(error) == text

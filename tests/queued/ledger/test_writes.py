@@ -86,6 +86,21 @@ class TestClaim:
         assert (claimed.state, claimed.attempts) == (State.TRANSFERRING, 2)
         assert values_of(other)["attempts"] == 0
 
+    def test_an_attempt_that_was_overtaken_at_once_has_claimed_nothing(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = ledger.make()
+        real, calls = writes.rows, []
+
+        def rows() -> Any:
+            calls.append("rows")
+            if len(calls) == 2:
+                change(row, lease_token="another")
+            return real()
+
+        monkeypatch.setattr(writes, "rows", rows)
+        assert writes.claim(row.pk) is None
+
 
 class TestLease:
     def test_it_is_extended(self, ledger: Ledger) -> None:
