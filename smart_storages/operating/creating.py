@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from smart_storages.exceptions import SmartStorageError
 from smart_storages.operating.checking.probe import code_of
 from smart_storages.operating.places import Place
 from smart_storages.operating.policies import (
@@ -18,6 +19,7 @@ from smart_storages.operating.policies import (
     uses_public_acl,
 )
 from smart_storages.operating.statements import bucket_arn, one_line, statement
+from smart_storages.s3.errors.translation import translate_error
 
 __all__ = ["DONE", "FAILED", "PENDING", "UNSUPPORTED", "Change", "Wishes", "create"]
 
@@ -80,8 +82,16 @@ def create(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
         places: Modules that share a bucket and its server; the credentials of the first are used.
         wishes: What was asked for.
     """
-    client: Any = places[0].storage.client
     bucket = str(places[0].bucket)
+    try:
+        client: Any = places[0].storage.client
+        yield from _create(client, bucket, places, wishes)
+    except (BotoCoreError, SmartStorageError) as error:
+        ours = translate_error(error, module=places[0].module, bucket=bucket)
+        yield Change(f"the bucket {bucket}", FAILED, str(ours))
+
+
+def _create(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
     exists = yield from _create_bucket(client, bucket, places, wishes)
     if exists is None:
         return
@@ -213,6 +223,12 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
             lambda current: None if current == "Enabled" else {"Status": "Enabled"},
             lambda wanted: client.put_bucket_versioning(VersioningConfiguration=wanted, **named),
         )
+    yield from _rules_of(client, named, places, wishes.origins)
+
+
+def _rules_of(
+    client: Any, named: Dict[str, str], places: Sequence[Place], origins: Sequence[str]
+) -> Iterator[_Need]:
     yield _Need(
         "removal of incomplete uploads after 7 days",
         "s3:PutLifecycleConfiguration",
@@ -222,12 +238,12 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
             LifecycleConfiguration=wanted, **named
         ),
     )
-    if wishes.origins:
+    if origins:
         yield _Need(
-            f"CORS for {', '.join(wishes.origins)}",
+            f"CORS for {', '.join(origins)}",
             "s3:PutBucketCORS",
             lambda: _part(client.get_bucket_cors(**named), "CORSRules"),
-            lambda current: _cors_with(current, wishes.origins),
+            lambda current: _cors_with(current, origins),
             lambda wanted: client.put_bucket_cors(CORSConfiguration=wanted, **named),
         )
     if public_statements(places):

@@ -1,4 +1,4 @@
-"""The subcommands of ``manage.py buckets``, one module for each; a new module is a new subcommand.
+"""The subcommands, one module for each; a new module is a new subcommand.
 
 Parsed options and a :class:`~smart_storages.operating.output.Context` come in; an exit code goes
 out. A module has ``HELP``, a sentence; ``add_arguments(parser)``; and ``handle(context, options)``,

@@ -135,6 +135,19 @@ def test_a_bucket_of_somebody_else_is_left_alone_with_the_action_that_lacks(
     assert "s3:ListBucket" in answer.out
 
 
+def test_the_others_are_made_where_one_cannot_be_asked_for(ceph: S3Server, name: str) -> None:
+    entries = {
+        "pii": {"bucket_name": f"{name}-pii", "session_profile": "no-such-profile"},
+        "away": entry(ceph, f"{name}-away", endpoint_url="http://127.0.0.1:9"),
+        "media": entry(ceph, name),
+    }
+    answer = run(entries, "create")
+    assert answer.code == 1
+    assert "no-such-profile" in answer.out
+    assert "S3 did not answer" in answer.out
+    assert f"done          the bucket {name}\n" in answer.out
+
+
 def test_on_ceph_versioning_is_left_out_since_conditions_would_be_ignored(
     ceph: S3Server, name: str
 ) -> None:
