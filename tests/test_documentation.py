@@ -139,11 +139,12 @@ _KEYS = '{"key": "k", "secret": "s", "expires": "2100-01-01T00:00:00+00:00"}'
 
 TABLE = {
     "README.md": Page(
-        # What `aws s3 mb` made; the page itself makes acme-docs.
-        buckets=("acme-media", "acme-static", "acme-tenants"),
+        # What `buckets create` made.
+        buckets=("acme-docs", "acme-media", "acme-static", "acme-tenants"),
         warnings=(_NO_PROFILE,),
         afterwards=_readme,
     ),
+    "docs/commands.md": Page(buckets=("acme-media", "acme-docs")),
     "docs/bulk.md": Page(
         buckets=("acme-photos", "acme-archive"),
         files=(("holiday/1.jpg", "1"), ("holiday/2.jpg", "2")),

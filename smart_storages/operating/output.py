@@ -87,6 +87,16 @@ class Context:
         if not self.json:
             self.stdout.write(text)
 
+    def write_bytes(self, content: bytes) -> None:
+        """Write the content of a file to the standard output, as it is."""
+        buffer = getattr(self.stdout, "buffer", None)
+        if buffer is None:  # of a test, or of a program that collects text
+            self.stdout.write(content.decode("utf-8", "replace"), ending="")
+            return
+        self.stdout.flush()
+        buffer.write(content)
+        buffer.flush()
+
     def write_json(self, value: Any) -> None:
         """Write a value as indented JSON. Values that JSON does not know become text."""
         plain = _without_secrets(value)

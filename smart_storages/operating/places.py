@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from django.core.management.base import CommandError
 
@@ -25,7 +25,16 @@ from smart_storages.storages.lookup import (
 )
 from smart_storages.wrappers import ReadOnlyStorage
 
-__all__ = ["CDN", "PRIVATE", "PUBLIC", "Place", "find_place", "find_places", "starred"]
+__all__ = [
+    "CDN",
+    "PRIVATE",
+    "PUBLIC",
+    "Place",
+    "find_place",
+    "find_places",
+    "find_sound_places",
+    "starred",
+]
 
 #: How files are read: by anybody, through signed URLs, or through a domain of the project's own.
 PUBLIC, PRIVATE, CDN = "public", "private", "cdn"
@@ -137,6 +146,21 @@ def find_place(reference: str) -> Place:
         "'manage.py buckets list' shows the modules.",
         returncode=2,
     )
+
+
+def find_sound_places(references: Sequence[str]) -> List[Place]:
+    """Return the places of modules or aliases, or all places if none are named.
+
+    Raises:
+        CommandError: one of them is misconfigured, or has no bucket.
+    """
+    places = [find_place(each) for each in references] if references else find_places()
+    for place in places:
+        if place.problem is not None:
+            raise CommandError(str(place.problem), returncode=1)
+        if not place.bucket:
+            raise CommandError(f"The module {place.module!r} has no bucket.", returncode=1)
+    return places
 
 
 def _storage_of(key: str) -> SmartS3Storage:

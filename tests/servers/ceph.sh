@@ -98,10 +98,11 @@ start_object_store() {
     ceph-osd -i 0
 }
 
+# create_user NAME ACCESS SECRET [TENANT], with the capabilities in CAPS
 create_user() {
     # The usual bound of 1,000 buckets for a user is less than a long test session makes.
     radosgw-admin user create --uid="$1" --display-name="$1" --max-buckets=0 \
-        --access-key="$2" --secret-key="$3" ${4:+--tenant="$4"}
+        --access-key="$2" --secret-key="$3" ${4:+--tenant="$4"} ${CAPS:+--caps="$CAPS"}
 }
 
 add_storage_class() {
@@ -154,7 +155,8 @@ case $command in
         {
             start_monitor "$4"
             start_object_store
-            create_user test "${S3_ACCESS_KEY:-testaccesskey}" "${S3_SECRET_KEY:-testsecretkey0123456789}"
+            # It may give others policies, over the API of IAM.
+            CAPS="user-policy=*" create_user test "${S3_ACCESS_KEY:-testaccesskey}" "${S3_SECRET_KEY:-testsecretkey0123456789}"
             add_storage_class
             radosgw -n client.rgw
         } > "$dir/log/start.log" 2>&1 || {

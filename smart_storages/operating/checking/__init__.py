@@ -1,4 +1,4 @@
-"""``manage.py buckets check``: whether a bucket does what the module that keeps files there needs.
+"""Whether a bucket does what the module that keeps its files there needs.
 
 A :class:`~smart_storages.operating.places.Place` comes in; findings go out, each with what is
 wrong, why, and the smallest change that mends it. Temporary objects are written and removed. This

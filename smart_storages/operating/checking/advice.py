@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from smart_storages.operating.checking.findings import FaultError
 from smart_storages.operating.checking.probe import Probe, code_of
-from smart_storages.operating.statements import bucket_arn, objects_arn, one_line, statement
+from smart_storages.operating.policies import list_statement
+from smart_storages.operating.statements import objects_arn, one_line, statement
 from smart_storages.s3.errors.translation import translate_error
 
 __all__ = ["allow", "credentials_fault", "fault_of", "option", "region_fault"]
@@ -116,12 +117,9 @@ def option(probe: Probe, name: str, value: Any) -> str:
 
 def allow(probe: Probe, action: str) -> str:
     """Return the smallest statement that allows an action."""
-    of_bucket = action.startswith(("s3:List", "s3:GetBucket")) and "Parts" not in action
-    resource = bucket_arn(probe.place) if of_bucket else objects_arn(probe.place)
-    more: Dict[str, Any] = {}
-    if action == "s3:ListBucket" and probe.place.location:
-        more["Condition"] = {"StringLike": {"s3:prefix": f"{probe.place.location}*"}}
-    return f"Allow it: {one_line(statement([action], resource, **more))}"
+    if action == "s3:ListBucket":
+        return f"Allow it: {one_line(list_statement(probe.place))}"
+    return f"Allow it: {one_line(statement([action], objects_arn(probe.place)))}"
 
 
 def fault_of(probe: Probe, error: BaseException, what: str, action: str = "") -> FaultError:

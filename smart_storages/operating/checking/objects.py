@@ -31,6 +31,8 @@ __all__ = [
 _ERRORS = (BotoCoreError, ClientError)
 _DENIED = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
 _UNKNOWN = ("NotImplemented", "MethodNotAllowed", "501", "405")
+#: The name of a file that nobody has.
+_NOBODYS = "smart-storages-check-nobodys.txt"
 _WRONG_CRC32 = "AAAAAA=="
 
 
@@ -76,7 +78,22 @@ def check_list(probe: Probe) -> str:
     """The location can be listed; without, a missing file is answered as a forbidden one."""
     if probe.listing_error is not None:
         raise fault_of(probe, probe.listing_error, "Files cannot be listed.", "s3:ListBucket")
+    _require_answer_of_missing(probe)
     return f"{probe.place.location or 'the whole bucket'} can be listed"
+
+
+def _require_answer_of_missing(probe: Probe) -> None:
+    try:
+        probe.client.head_object(Bucket=probe.bucket, Key=probe.storage.get_key(_NOBODYS))
+    except _ERRORS as error:
+        status, _ = code_of(error)
+        if status == 403:  # noqa: PLR2004 - Forbidden
+            raise FaultError(
+                "A missing file is answered as a forbidden one: exists() raises an error.",
+                "Listing is allowed with a prefix, and a request for one file has none.",
+                allow(probe, "s3:ListBucket"),
+                serious=False,
+            ) from None
 
 
 def check_put(probe: Probe) -> str:

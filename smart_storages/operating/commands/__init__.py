@@ -1,4 +1,4 @@
-"""The subcommands of ``manage.py buckets``, one module for each; a new module is a new subcommand.
+"""The subcommands, one module for each; a new module is a new subcommand.
 
 Parsed options and a :class:`~smart_storages.operating.output.Context` come in; an exit code goes
 out. A module has ``HELP``, a sentence; ``add_arguments(parser)``; and ``handle(context, options)``,
@@ -7,6 +7,8 @@ which returns the exit code. It may not write to ``sys.stdout`` past its context
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Dict, List
@@ -41,6 +43,10 @@ def run(name: str, context: Context, options: Dict[str, Any]) -> int:
     """
     try:
         code: int = load(name).handle(context, options)
+    except BrokenPipeError:
+        # The reader has seen enough: "cat ... | head". Python would fail again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
     except KeyboardInterrupt:
         context.warn("Interrupted.")
         return INTERRUPTED
