@@ -63,12 +63,14 @@ def run(context: Context) -> List[Row]:
 def fill(server: S3Server, bucket: str, count: int) -> None:
     """Put ``count`` objects of a few bytes to a kilobyte into a bucket."""
     from smart_storages.s3.bulk import run_many
+    from smart_storages.s3.requests.sending import send
 
     client = server.client()
 
     def put(number: int) -> None:
         body = b"%07d" % number * (number % 140 + 1)
-        client.put_object(Bucket=bucket, Key=f"{number % 97:02}/{number:07}.bin", Body=body)
+        key = f"{number % 97:02}/{number:07}.bin"
+        send(client, "PutObject", Bucket=bucket, Key=key, Body=body)
 
     for _, _, error in run_many(put, range(count), threads=10):
         if error is not None:

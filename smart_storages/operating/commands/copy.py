@@ -84,6 +84,8 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
         try:
             copier.run()
         except KeyboardInterrupt:
+            if manifest is not None:
+                raise  # half a manifest is none
             _show(context, plan, copier.report, "Interrupted; call it again to go on.")
             return INTERRUPTED
     if plan.delete and copier.report.failed:

@@ -286,7 +286,7 @@ class Copier:
     def _remove_leftovers(self, checkpoint: Checkpoint) -> None:
         target, state = self._plan.target, checkpoint.state
         if isinstance(target, DirectoryEnd):
-            target.remove_leftovers()
+            target.removes_leftovers = True
         if isinstance(target, BucketEnd):
             since = datetime.fromtimestamp(state.started, timezone.utc) - _CLOCK_SLACK
             for name in state.large:

@@ -181,6 +181,9 @@ class DirectoryEnd(StorageEnd):
 
     storage: FileSystemStorage
 
+    #: Whether a listing deletes the unfinished files of a copy that was killed.
+    removes_leftovers = False
+
     @property
     def identity(self) -> Tuple[str, ...]:
         return ("file", os.path.realpath(self.storage.location))
@@ -193,15 +196,14 @@ class DirectoryEnd(StorageEnd):
     def _list(self, directory: str) -> List[str]:
         path = os.path.join(self.storage.location, directory)
         self._refuse_circle(path)
-        try:
-            with os.scandir(path) as found:
-                return [
-                    f"{each.name}/" if each.is_dir() else each.name
-                    for each in found
-                    if not _is_temporary(each.name)
-                ]
-        except FileNotFoundError:
-            return []
+        names: List[str] = []
+        with suppress(FileNotFoundError), os.scandir(path) as found:
+            for each in found:
+                if not _is_temporary(each.name):
+                    names.append(f"{each.name}/" if each.is_dir() else each.name)
+                elif self.removes_leftovers:
+                    _remove_leftover(each.path)
+        return names
 
     def _refuse_circle(self, path: str) -> None:
         real = os.path.realpath(path)
@@ -229,15 +231,6 @@ class DirectoryEnd(StorageEnd):
         finally:
             if old is not None:
                 os.umask(old)
-
-    def remove_leftovers(self) -> None:
-        """Delete the unfinished files of a copy that was killed, but of none that is running."""
-        for directory, _, names in os.walk(self.storage.location):
-            for name in filter(_is_temporary, names):
-                path = os.path.join(directory, name)
-                with suppress(FileNotFoundError), open(path, "rb+") as file:
-                    if locks.lock(file, locks.LOCK_EX | locks.LOCK_NB):
-                        os.unlink(path)
 
     def scope(self, prefix: str) -> Tuple[str, ...]:
         return ("file", os.path.join(self.identity[1], prefix))
@@ -279,6 +272,13 @@ def _walk(
                 yield from _walk(list_names, path, prefix, after)
         elif path.startswith(prefix) and path > after:
             yield path
+
+
+def _remove_leftover(path: str) -> None:
+    with suppress(FileNotFoundError), open(path, "rb+") as file:
+        # The lock of a copy that is running cannot be had.
+        if locks.lock(file, locks.LOCK_EX | locks.LOCK_NB):
+            os.unlink(path)
 
 
 def _is_temporary(name: str) -> bool:

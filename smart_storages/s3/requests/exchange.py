@@ -179,7 +179,8 @@ def _connected(pool: Any, connection: Any) -> Any:
         prepare_connection(pool, connection)
         if connection.sock is None:
             connection.connect()
-    connection.sock.settimeout(timeout.read_timeout)
+    if connection.sock.gettimeout() != timeout.read_timeout:  # setting it is a system call
+        connection.sock.settimeout(timeout.read_timeout)
     return connection.sock
 
 

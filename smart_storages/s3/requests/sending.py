@@ -8,6 +8,7 @@ has handlers of other packages, a proxy or a customer key, it sends the request:
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
@@ -46,7 +47,16 @@ _parsers = ResponseParserFactory()
 _parsers.set_parser_defaults(timestamp_parser=read_timestamp)
 _parser = _parsers.create_parser("rest-xml")
 
-_FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 300, 400, 400
+_OK, _FIRST_REDIRECT, _FIRST_ERROR, _BAD_REQUEST = 200, 300, 400, 400
+# The whole answer to a copy, as every server writes it. There are as many answers as objects, and
+# botocore's parser takes a third of what a copy takes here. Any other goes to that parser.
+_read_copied = re.compile(
+    rb"(?:<\?xml[^<>]*\?>)?\s*<CopyObjectResult[^<>]*>\s*"
+    rb"(?:<LastModified>[^<>]*</LastModified>\s*)?"
+    rb"<ETag>(?:&quot;|\")?([\w-]+)(?:&quot;|\")?</ETag>\s*"
+    rb"(?:<LastModified>[^<>]*</LastModified>\s*)?"
+    rb"</CopyObjectResult>\s*"
+).fullmatch
 _MAX_ANSWER = 8 * 1024**2
 
 # botocore computes headers of these, or gives them a form of its own.
@@ -89,6 +99,9 @@ def send(
         checksum: How the server verifies the body: ``"md5"``, or an algorithm of S3 (``"CRC32"``).
             MD5 is left out where the signature covers the body: it would add nothing.
         params: All other parameters by boto3's names.
+
+    Returns:
+        The answer; of a copy the ETag alone.
 
     Raises:
         ClientError, BotoCoreError: what the client would have raised.
@@ -295,6 +308,15 @@ def _parse(
     """Return an answer as boto3's dict, and whether it is an error."""
     known = operation_of(client, operation)
     status = response.status
+    copied = _read_copied(text) if operation == "CopyObject" and status == _OK else None
+    if copied is not None:
+        etag = f'"{copied[1].decode("ascii")}"'
+        about = {
+            "HTTPStatusCode": status,
+            "HTTPHeaders": response.headers,
+            "RetryAttempts": retries,
+        }
+        return {"CopyObjectResult": {"ETag": etag}, "ResponseMetadata": about}, False
     if status < _FIRST_REDIRECT and _is_error_document(text):
         # S3 may fail after it has sent a status of 200; botocore treats this as a 500 as well.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smart_storages.operating.moving.manifest import Manifest
 from tests.conftest import methods
 from tests.operating.calls import call
 from tests.operating.conftest import Ends
@@ -73,6 +74,19 @@ def test_a_manifest_lists_what_is_to_be_copied(moto_ends: Ends, tmp_path: Path) 
     assert call("copy", "disk", "archive", "--manifest", str(path)).code == 2
     assert call("copy", "photos", "archive", "--manifest", f"{tmp_path}/no/file").code == 2
     assert [each.name for each in tmp_path.glob("manifest*")] == ["manifest.csv"]
+
+
+def test_half_a_manifest_is_none(
+    moto_ends: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moto_ends.put("a", b"x")
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Manifest, "add", interrupt)
+    assert call("copy", "photos", "archive", "--manifest", f"{tmp_path}/manifest.csv").code == 130
+    assert list(tmp_path.glob("manifest*")) == []
 
 
 class TestDelete:

@@ -338,6 +338,32 @@ def test_an_answer_that_lists_nothing_is_no_empty_bucket(
     assert caught.value.response["Error"]["Code"] == "MissingResult"
 
 
+_COPIED = b"<CopyObjectResult xmlns='x'>%b<ETag>&quot;abc-2&quot;</ETag></CopyObjectResult>"
+
+
+@pytest.mark.parametrize(
+    ("text", "etag"),
+    [
+        (_COPIED % b"<LastModified>2026-11-26T01:02:03Z</LastModified>", '"abc-2"'),
+        (b'<?xml version="1.0"?>\n' + _COPIED % b"", '"abc-2"'),
+        (_COPIED % b"<ChecksumCRC32>AAAAAA==</ChecksumCRC32>", '"abc-2"'),
+        ((_COPIED % b"")[:-5], None),
+        (b"<Error><Code>InternalError</Code></Error>", None),
+        (b"<CopyObjectResult><ETag></ETag></CopyObjectResult>", None),
+    ],
+)
+def test_the_answer_to_a_copy_is_read_whole_or_is_an_error(text: bytes, etag: Any) -> None:
+    class Answer:
+        status = 200
+        headers: Dict[str, str] = {}
+
+    answer, is_error = sending._parse(CLIENT, "CopyObject", Answer(), text, 0)
+    assert is_error == (etag is None)
+    if etag is not None:
+        assert answer["CopyObjectResult"]["ETag"] == etag
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
 def test_only_operations_that_write_or_list_are_sent_from_here() -> None:
     assert not sending._is_supported("GetObject", {}, None)
     assert not sending._is_supported("CopyObject", {"CopySource": "a/b"}, None)
