@@ -1,8 +1,8 @@
 """Every private name of botocore and urllib3 that the package uses, and nothing else.
 
-They may go with any release. ``tests/s3/test_private_names.py`` fails then, and CI runs it every
-week against the newest releases. Where a name can be done without, its function says so with
-``None`` or ``False``, and the request is left to botocore's client.
+Any release may remove them. ``tests/s3/test_private_names.py`` fails then, and CI runs it every
+week against the newest releases. If a name is missing that is not essential, its function returns
+``None`` or ``False``, and botocore's client sends the request.
 """
 
 from __future__ import annotations

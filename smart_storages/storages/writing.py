@@ -67,7 +67,7 @@ class _KnownNames:
 
 
 class _SuffixedNames(_KnownNames):
-    """The same, but every name gets a random suffix that makes it unique."""
+    """As above, but every name gets a random suffix that makes it unique."""
 
     def __init__(self, storage: Any, name: str) -> None:
         super().__init__(storage)
@@ -80,7 +80,7 @@ class _SuffixedNames(_KnownNames):
 class _IssuedNames:
     """Names with such a suffix that were given out, but not used by a save yet.
 
-    Code that gets an available name and then saves under it shall get exactly that name.
+    Code that gets an available name and then saves under it must get exactly that name.
     """
 
     def __init__(self) -> None:

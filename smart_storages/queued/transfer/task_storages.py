@@ -174,7 +174,7 @@ class RemoteView(ChoosingStorage):
         self._lease.check()
         self._lease.sent = True
         if not (self._is_new or self._overwrite):
-            # An older generation of this file, or the rest of an attempt that died.
+            # An older generation of this file, or what an attempt that died has left.
             self.inner.delete(claimed)
             reached("transfer:place-freed")
             self._lease.check()
