@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import islice
+from threading import BoundedSemaphore
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core.management.base import CommandError
@@ -59,8 +60,15 @@ class Plan(NamedTuple):
     @property
     def threads(self) -> int:
         """How many files are worked on at the same time."""
-        on_server = isinstance(self.source, BucketEnd) and isinstance(self.target, BucketEnd)
-        return self.workers or (_ON_SERVER if on_server else _THROUGH_HERE)
+        return self.workers or (_ON_SERVER if self.on_server else _THROUGH_HERE)
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the two are buckets of one server, which may copy objects itself."""
+        one, other = self.source, self.target
+        if not isinstance(one, BucketEnd) or not isinstance(other, BucketEnd):
+            return False
+        return one.storage.identify_server() == other.storage.identify_server()
 
 
 @dataclass
@@ -141,7 +149,9 @@ class Copier:
         self._advance = advance
         # Changed by the thread that reads the listings, read by the caller's.
         self._seen = self._equal = 0
-        self._on_server = True
+        self._on_server = plan.on_server
+        # Should the server turn out not to copy, fewer files pass through this process at a time.
+        self._room = BoundedSemaphore(plan.workers or _THROUGH_HERE)
         self._workers: Workers[Pair] = Workers(self._work, (), threads=1)
         self.report = Report()
 
@@ -255,16 +265,14 @@ class Copier:
             target.write(entry.name, Watched(content, self._workers.check))
 
     def _replicate(self, source: BucketEnd, target: BucketEnd, name: str, etag: str) -> None:
-        tried = self._on_server
-        copied = source.storage.replicate(
-            source.key_of(name),
-            target.storage,
-            target.key_of(name),
-            etag=etag,
-            on_server=tried,
-            watch=self._workers.check,
-        )
-        self._on_server = copied and tried
+        key, new_key, watch = source.key_of(name), target.key_of(name), self._workers.check
+        if self._on_server:
+            self._on_server = source.storage.replicate(
+                key, target.storage, new_key, etag=etag, watch=watch
+            )
+            return
+        with self._room:
+            source.storage.replicate(key, target.storage, new_key, on_server=False, watch=watch)
 
     def _count(self, result: str, job: Pair) -> None:
         setattr(self.report, result, getattr(self.report, result) + 1)

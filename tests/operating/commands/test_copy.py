@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smart_storages.operating.moving.arguments import read_plan
 from smart_storages.operating.moving.manifest import Manifest
 from tests.conftest import methods
 from tests.operating.calls import call
@@ -43,6 +44,19 @@ def test_objects_that_are_there_cost_a_listing_of_each_side(
     with count_requests() as requests:
         assert call("copy", "photos", "archive").code == 0
     assert methods(requests) == ["GET"] * 2
+
+
+def test_fewer_files_at_a_time_pass_through_this_process(moto_ends: Ends) -> None:
+    def threads(**options: Any) -> int:
+        names = {"source": "photos", "target": "archive", "prefix": ""}
+        return read_plan({**names, **options}).threads
+
+    assert threads() == 32
+    assert threads(target="disk") == 8
+    other = moto_ends.archive.endpoint_url.replace("127.0.0.1", "localhost")
+    moto_ends.module("archive", endpoint_url=other)
+    assert threads() == 8
+    assert threads(workers=50) == 50
 
 
 def test_dry_run_says_what_would_be_done_and_does_nothing(
