@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from storages.utils import clean_name
 
-from smart_storages.common.compat import md5
+from smart_storages.common.compat import cache, md5
 from smart_storages.exceptions import ContentMismatchError
 from smart_storages.s3.bulk import count_threads, run_many
 from smart_storages.s3.stat import Stat
@@ -64,10 +64,7 @@ def find_call() -> Optional[Call]:
     module = sys.modules.get(_COMMAND)
     if module is None:
         return None
-    collect, delete_file, clear_dir = (
-        getattr(getattr(module.Command, name, None), "__code__", None)
-        for name in ("collect", "delete_file", "clear_dir")
-    )
+    collect, delete_file, clear_dir = _codes_of(module.Command)
     source: Optional[SourceFile] = None
     is_clearing = False
     frame: Optional[FrameType] = sys._getframe(1)
@@ -81,6 +78,12 @@ def find_call() -> Optional[Call]:
         is_clearing = is_clearing or frame.f_code is clear_dir
         frame = frame.f_back
     return None
+
+
+@cache
+def _codes_of(command: Any) -> Tuple[Any, ...]:
+    methods = (getattr(command, name, None) for name in ("collect", "delete_file", "clear_dir"))
+    return tuple(getattr(method, "__code__", None) for method in methods)
 
 
 class _Content(NamedTuple):
