@@ -68,6 +68,10 @@ class Context:
             for name, value in outcomes[0].items()
         }
 
+    def measure_once(self, function: Callable[..., Row], **arguments: Any) -> Row:
+        """Call ``function`` in one fresh process, for work that cannot be repeated as it is."""
+        return self._in_process(function, sys.executable, arguments)
+
     def _in_process(
         self, function: Callable[..., Row], python: str, arguments: Dict[str, Any]
     ) -> Row:

@@ -148,10 +148,9 @@ class CollectingMixin(_Base):
 
         Source: ``Storage.url`` of Django.
         """
-        base = config.get_local_static_url()
         collection, _ = self._collect()
-        if collection is not None:
-            base = "/"  # of such a URL, HashedFilesMixin takes the last part
+        # Of such a URL, HashedFilesMixin takes the last part.
+        base = config.get_local_static_url() if collection is None else "/"
         if base is None:
             remote: str = super().url(name, *args, **kwargs)
             return remote

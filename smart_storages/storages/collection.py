@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from datetime import datetime, timezone
 from threading import Lock
 from types import FrameType
@@ -14,7 +15,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from storages.utils import clean_name
 
-from smart_storages.common.compat import md5
+from smart_storages.common.compat import cache, md5
 from smart_storages.exceptions import ContentMismatchError
 from smart_storages.s3.bulk import count_threads, run_many
 from smart_storages.s3.stat import Stat
@@ -63,10 +64,7 @@ def find_call() -> Optional[Call]:
     module = sys.modules.get(_COMMAND)
     if module is None:
         return None
-    collect, delete_file, clear_dir = (
-        getattr(getattr(module.Command, name, None), "__code__", None)
-        for name in ("collect", "delete_file", "clear_dir")
-    )
+    collect, delete_file, clear_dir = _codes_of(module.Command)
     source: Optional[SourceFile] = None
     is_clearing = False
     frame: Optional[FrameType] = sys._getframe(1)
@@ -82,11 +80,24 @@ def find_call() -> Optional[Call]:
     return None
 
 
+@cache
+def _codes_of(command: Any) -> Tuple[Any, ...]:
+    methods = (getattr(command, name, None) for name in ("collect", "delete_file", "clear_dir"))
+    return tuple(getattr(method, "__code__", None) for method in methods)
+
+
 class _Content(NamedTuple):
-    """The content of a file that was saved: a file on disk, or a range of the run's own file."""
+    """The content of a file that was saved.
+
+    Args:
+        path: The file on disk that has it; ``None`` if the run keeps it itself.
+        place: Size and time of that file, to see whether it changes; or start and size among what
+            the run keeps.
+        digest: The MD5.
+    """
 
     path: Optional[str]
-    signature: Tuple[int, ...]
+    place: Tuple[int, int]
     digest: str
 
 
@@ -131,11 +142,9 @@ class Collection:
 
     def exists(self, name: str) -> bool:
         name = clean_name(name)
-        return name in self._present or name in self._folders or (not name and self._has_files)
-
-    @property
-    def _has_files(self) -> bool:
-        return bool(self._present)
+        if not name:
+            return bool(self._present)
+        return name in self._present or name in self._folders
 
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
         if self._tree is None:
@@ -231,15 +240,15 @@ class Collection:
         digest = _digest(content)
         path = _find_path(content)
         if path is not None:
-            return _Content(path, _sign(path), digest)
+            return _Content(path, _describe(path), digest)
         content.seek(0)
         return _Content(None, self._spool.add(content.read()), digest)
 
     def _open_content(self, noted: _Content, name: str) -> File[bytes]:
         if noted.path is None:
-            return ContentFile(self._spool.read(*noted.signature), name)
+            return ContentFile(self._spool.read(*noted.place), name)
         file = File(open(noted.path, "rb"), name)  # noqa: SIM115 - the caller closes it
-        if _sign(noted.path) != noted.signature:
+        if _describe(noted.path) != noted.place:
             file.close()
             raise ContentMismatchError(
                 f"The file {noted.path!r} changed while collectstatic ran. Run it again.",
@@ -330,8 +339,6 @@ class _Spool:
         self._lock = Lock()
 
     def add(self, content: Any) -> Tuple[int, int]:
-        import tempfile
-
         body = content.encode() if isinstance(content, str) else content
         with self._lock:
             if self._file is None:
@@ -367,6 +374,6 @@ def _find_path(content: Any) -> Optional[str]:
     return os.path.abspath(file.name)
 
 
-def _sign(path: str) -> Tuple[int, ...]:
+def _describe(path: str) -> Tuple[int, int]:
     status = os.stat(path)
     return status.st_size, status.st_mtime_ns
