@@ -16,12 +16,11 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple
 
-from benchmarks import OURS
+from benchmarks import OBSTORE, OURS
 from benchmarks.memory import peak_memory
 
 __all__ = ["AIOBOTO3", "OBSTORE", "contenders", "many"]
 
-OBSTORE = "obstore"
 AIOBOTO3 = "aioboto3"
 
 KIB = 1024
