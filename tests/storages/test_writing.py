@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -655,12 +656,31 @@ class TestFaults:
 
         return make
 
+    @pytest.fixture
+    def open_content(self, tmp_path):
+        """Return a file of zeros, in memory or on disk."""
+        path = tmp_path / "zeros.bin"
+
+        def open_file(size, kind):
+            if kind == "memory":
+                return ContentFile(bytes(size))
+            path.write_bytes(b"")
+            os.truncate(path, size)
+            return File(path.open("rb"))
+
+        return open_file
+
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
-    @pytest.mark.parametrize("size", [1 * MIB, 12 * MIB])
-    def test_one_fault_is_got_over(self, s3_bucket, s3_proxy, impatient, fault, size):
+    @pytest.mark.parametrize(
+        ("size", "kind"), [(1 * MIB, "memory"), (12 * MIB, "memory"), (12 * MIB, "disk")]
+    )
+    def test_one_fault_is_got_over(
+        self, s3_bucket, s3_proxy, impatient, *, open_content, fault, size, kind
+    ):
         planned = s3_proxy.inject(method="PUT", **fault)
         storage = impatient(transfer_config=SMALL_PARTS, file_overwrite=False)
-        name = storage.save("a.bin", ContentFile(bytes(size)))
+        with open_content(size, kind) as content:
+            name = storage.save("a.bin", content)
         assert planned.fired == 1
         assert name == "a.bin"
         assert s3_bucket.get("a.bin") == bytes(size)
@@ -668,14 +688,14 @@ class TestFaults:
         assert s3_bucket.open_uploads() == []
 
     @pytest.mark.parametrize("fault", [FAULTS[0], FAULTS[1], FAULTS[3]], ids=str)
-    @pytest.mark.parametrize("skip", [0, 1])
+    @pytest.mark.parametrize(("skip", "kind"), [(0, "memory"), (1, "memory"), (1, "disk")])
     def test_a_part_that_never_arrives_publishes_nothing(
-        self, s3_bucket, s3_proxy, impatient, fault, skip
+        self, s3_bucket, s3_proxy, impatient, *, open_content, fault, skip, kind
     ):
         s3_proxy.inject(method="PUT", times=None, skip=skip, **fault)
         storage = impatient(transfer_config=SMALL_PARTS)
-        with pytest.raises(S3Error):
-            storage.save("a.bin", ContentFile(bytes(16 * MIB)))
+        with open_content(16 * MIB, kind) as content, pytest.raises(S3Error):
+            storage.save("a.bin", content)
         assert s3_bucket.keys() == []
         assert s3_bucket.open_uploads() == []
 
@@ -732,6 +752,12 @@ def save_over(storage, content):
     return storage.save("a.bin", ContentFile(content))
 
 
+def save_from_disk(storage, content):
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        return storage.save("a.bin", File(file, "a.bin"))
+
+
 def write_file(storage, content):
     with storage.open("a.bin", "wb") as file:
         file.write(content)
@@ -742,6 +768,7 @@ def write_file(storage, content):
 WAYS = {
     "save": ({}, save_over),
     "save, never overwriting": ({"file_overwrite": False}, save_over),
+    "save from disk": ({}, save_from_disk),
     "open": ({}, write_file),
 }
 SIZES = {"one PUT": 1 * MIB, "parts": 12 * MIB}

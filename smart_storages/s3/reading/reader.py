@@ -207,9 +207,14 @@ class S3Reader(io.RawIOBase):
         return self._stream is not None and self._stream.at == 0
 
     def _read_whole(self) -> bytes:
-        assert self._stream is not None  # noqa: S101 - for the type checker
-        data = self._stream.read_rest()
-        self._check(0, data)
+        if self.size > PIECE:
+            # Piece by piece: one is hashed while the next arrives.
+            data = self._read_rest(self.size)
+            self._head = bytearray()
+        else:
+            assert self._stream is not None  # noqa: S101 - for the type checker
+            data = self._stream.read_rest()
+            self._check(0, data)
         self._leave_stream()
         return data
 
