@@ -16,13 +16,13 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple
 
-from benchmarks import OURS
+from benchmarks import OBSTORE, OURS
 from benchmarks.memory import peak_memory
 
-__all__ = ["AIOBOTO3", "OBSTORE", "contenders", "many"]
+__all__ = ["AIOBOTO3", "IN_THREADS", "contenders", "many"]
 
-OBSTORE = "obstore"
 AIOBOTO3 = "aioboto3"
+IN_THREADS = f"{OURS}, in threads"
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -37,7 +37,7 @@ Save = Callable[[str, bytes], Awaitable[Any]]
 
 def contenders() -> List[Tuple[str, str]]:
     """Return who can run here, each with the Python to run it."""
-    found = [(OURS, sys.executable)]
+    found = [(OURS, sys.executable), (IN_THREADS, sys.executable)]
     if importlib.util.find_spec("obstore"):
         found.append((OBSTORE, sys.executable))
     other: Optional[str] = os.environ.get("AIOBOTO3_PYTHON")
@@ -67,7 +67,7 @@ async def _measure(  # noqa: PLR0917
 ) -> Dict[str, Any]:
     content = os.urandom(size)
     async with AsyncExitStack() as stack:
-        make = {OURS: _ours, OBSTORE: _obstore, AIOBOTO3: _aioboto3}[who]
+        make = {OURS: _ours, IN_THREADS: _in_threads, OBSTORE: _obstore, AIOBOTO3: _aioboto3}[who]
         read, save = await make(stack, server, bucket)
 
         async def one(turn: int) -> None:
@@ -117,6 +117,13 @@ async def _ours(stack: AsyncExitStack, server: Dict[str, str], bucket: str) -> T
         return await storage.asave(name, ContentFile(content))
 
     return read, save
+
+
+async def _in_threads(
+    stack: AsyncExitStack, server: Dict[str, str], bucket: str
+) -> Tuple[Read, Save]:
+    sys.modules["greenlet"] = None  # type: ignore[assignment] # as if it were not installed
+    return await _ours(stack, server, bucket)
 
 
 async def _obstore(stack: AsyncExitStack, server: Dict[str, str], bucket: str) -> Tuple[Read, Save]:

@@ -1,4 +1,4 @@
-"""Async versions ("twins") of sync methods, which run in this package's own threads.
+"""Async versions ("twins") of sync methods: on the event loop where they can, else in threads.
 
 ``sync_to_async`` of ``asgiref`` uses one thread for each request, because of database connections.
 A storage has none, so its calls run in parallel, at most :data:`THREADS` at once.
@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, Type, TypeVar
 
-__all__ = ["THREADS", "TWINS", "iterate", "run", "with_twins"]
+from smart_storages import common
+
+__all__ = ["CALLS", "THREADS", "TWINS", "iterate", "run", "run_on_loop", "with_twins"]
 
 #: Methods of a storage that have an async twin.
 TWINS = (
@@ -31,7 +33,10 @@ TWINS = (
     "url",
 )
 
-#: Most calls at once. With more, the event loop would often wait for the interpreter lock.
+#: Most calls on a loop at once: as many as a pool keeps connections.
+CALLS = 64
+
+#: Most threads at once. With more, the event loop would often wait for the interpreter lock.
 THREADS = 16
 
 _DONE: Any = object()
@@ -65,7 +70,7 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     loop = asyncio.get_running_loop()
     limits = _limits_of(loop)
     async with limits.slots:
-        async with limits.submitting:
+        async with limits.turn:
             # One call in each round of the loop: submitting takes locks, which may block the loop.
             await asyncio.sleep(0)
             context = contextvars.copy_context()
@@ -74,12 +79,31 @@ async def run(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await future
 
 
+async def run_on_loop(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a sync function on the event loop; if it turns out that it blocks, in a thread.
+
+    Args:
+        method: What to call with the other arguments. It waits as :mod:`.on_loop` describes.
+    """
+    limits = _limits_of(asyncio.get_running_loop())
+    async with limits.calls:
+        # One call starts in each round of the loop, so that others get their turn in between.
+        async with limits.turn:
+            await asyncio.sleep(0)
+        try:
+            return await common.on_loop.call(method, *args, **kwargs)
+        except common.on_loop.NeedsThreadError:
+            pass
+    return await run(method, *args, **kwargs)
+
+
 class _Limits:
-    """What the calls of one event loop wait for, so that the loop itself never waits."""
+    """Where the calls of one event loop wait, so that the loop itself never does."""
 
     def __init__(self) -> None:
         self.slots = asyncio.Semaphore(THREADS)
-        self.submitting = asyncio.Lock()
+        self.calls = asyncio.Semaphore(CALLS)
+        self.turn = asyncio.Lock()
 
 
 _limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Limits] = weakref.WeakKeyDictionary()
@@ -121,6 +145,9 @@ def with_twins(cls: _Class) -> _Class:
 
 def _make_twin(cls: Type[Any], name: str) -> Any:
     async def twin(self: Any, *args: Any, **kwargs: Any) -> Any:
+        can = getattr(self, "_can_run_on_loop", None)
+        if can is not None and can(name, *args, **kwargs) and common.on_loop.AVAILABLE:
+            return await run_on_loop(getattr(self, name), *args, **kwargs)
         return await run(getattr(self, name), *args, **kwargs)
 
     twin.__name__ = f"a{name}"

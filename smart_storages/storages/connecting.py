@@ -31,6 +31,7 @@ __all__ = ["ConnectingMixin", "plain_config"]
 logger = getLogger("smart_storages.config")
 
 
+@cache
 def _client_pool() -> ClientPool:
     # With the pool, a third of the engine would be imported where a storage is only declared.
     from smart_storages.storages.shared_clients import client_pool

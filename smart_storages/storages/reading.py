@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from datetime import datetime
 from gzip import GzipFile
@@ -12,10 +13,11 @@ from django.utils.timezone import make_naive
 from s3transfer.manager import TransferManager
 from storages.utils import clean_name
 
-from smart_storages import config, s3
+from smart_storages import common, config, s3
 from smart_storages.common import aio
 from smart_storages.common.brotli_streams import BrotliDecompressed
 from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.storages.async_calls import LARGEST
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,6 +33,7 @@ else:
 __all__ = ["ReadingMixin", "S3ReadFile"]
 
 _BUFFER = 64 * 1024
+_PLAIN = io.BufferedReader
 
 
 def _check_mode(mode: str, name: Any) -> str:
@@ -81,11 +84,19 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         self._open_reader = open_reader
         self._decompress = decompress
         self._get_object = get_object
+        self._turn: Optional[asyncio.Lock] = None
         self._open()
 
     def _open(self) -> None:
         self._reader = self._open_reader()
         self.file = self._wrap(self._reader)
+        self._waits_on_loop = common.on_loop.is_here() and self._reader.size <= LARGEST
+        self._is_in_memory = False
+        if self._waits_on_loop and self._reader.size <= _BUFFER and type(self.file) is _PLAIN:
+            # Its bytes have arrived with its headers. Taking them now leaves the connection to the
+            # next file: thousands may be open at once.
+            self.file.peek(1)
+            self._is_in_memory = True
 
     def _wrap(self, reader: S3Reader) -> Any:
         file: Any = io.BufferedReader(reader, _BUFFER)
@@ -163,11 +174,21 @@ class S3ReadFile(File):  # type: ignore[type-arg]
 
     async def aread(self, *args: Any) -> Any:
         """``read`` for async code."""
-        return await aio.run(self.read, *args)
+        return await self._run(self.read, *args)
 
     async def aclose(self) -> None:
         """``close`` for async code."""
-        await aio.run(self.close)
+        await self._run(self.close)
+
+    async def _run(self, method: Callable[..., Any], *args: Any) -> Any:
+        if self._is_in_memory:
+            return method(*args)
+        if not self._waits_on_loop:
+            return await aio.run(method, *args)
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        async with self._turn:  # a buffered file refuses two reads at once in one thread
+            return await common.on_loop.call(method, *args)
 
     async def achunks(self, chunk_size: Optional[int] = None) -> AsyncIterator[Any]:
         """``chunks`` for async code; pass it to ``StreamingHttpResponse``.
@@ -175,7 +196,12 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         Args:
             chunk_size: Bytes of each chunk, ``File.DEFAULT_CHUNK_SIZE`` if ``None``.
         """
-        async for chunk in aio.iterate(iter(self.chunks(chunk_size))):
+        chunks = iter(self.chunks(chunk_size))
+        if self._is_in_memory:
+            for chunk in chunks:
+                yield chunk
+            return
+        async for chunk in aio.iterate(chunks):
             yield chunk
 
     def __aiter__(self) -> AsyncIterator[Any]:

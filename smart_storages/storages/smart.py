@@ -21,6 +21,7 @@ from smart_storages.common.aio import with_twins
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages.async_calls import AsyncCallsMixin
 from smart_storages.storages.configuring import ConfiguringMixin
 from smart_storages.storages.connecting import ConnectingMixin, plain_config
 from smart_storages.storages.many import ManyMixin
@@ -76,6 +77,7 @@ class SmartS3Storage(
     SignedUrlsMixin,
     ConnectingMixin,
     ConfiguringMixin,
+    AsyncCallsMixin,
     PortableMixin,
     S3Boto3Storage,  # type: ignore[misc]
 ):

@@ -28,6 +28,7 @@ DECLARING = {
     "smart_storages.exceptions",
     "smart_storages.s3",
     "smart_storages.storages",
+    "smart_storages.storages.async_calls",
     "smart_storages.storages.configuring",
     "smart_storages.storages.connecting",
     "smart_storages.storages.many",

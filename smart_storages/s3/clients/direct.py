@@ -17,8 +17,10 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
 from botocore.awsrequest import AWSResponse
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from smart_storages.common import on_loop
 from smart_storages.s3.clients.sockets import SocketPools
 from smart_storages.s3.private_names import (
     credentials_of,
@@ -143,6 +145,8 @@ class DirectClient:
         self._known: Tuple[Any, Dict[str, Optional[BucketRoute]]] = (None, {})
         self.user_agent = client.meta.config.user_agent
         self._pools = SocketPools(client)
+        # Other kinds of credentials may send a request of their own when they sign.
+        self._may_refresh = type(credentials_of(client)) not in (Credentials, type(None))
 
     def route_for(self, bucket: str, request: Request) -> Optional[BucketRoute]:
         """Return the direct route for a request, ``None`` if it must go to the client."""
@@ -152,6 +156,8 @@ class DirectClient:
 
     def route(self, bucket: str) -> Optional[BucketRoute]:
         """Return the direct route to a bucket, ``None`` if its requests must go to the client."""
+        if self._may_refresh:
+            on_loop.require_thread()
         # botocore replaces this object when a handler comes or goes.
         version = handlers_version(self._emitter)
         known = self._known

@@ -19,6 +19,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from smart_storages.common import on_loop
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.clients.credentials import CredentialSource, load_source
@@ -185,7 +186,8 @@ class ClientPool:
             client = self._clients[connection]
             self._clients.move_to_end(connection)
         except KeyError:  # not built yet, or dropped by another thread between the two lines
-            return self._build_once(connection)
+            built: S3Client = on_loop.run_blocking(self._build_once, connection)
+            return built
         return client
 
     def signer(self, connection: Connection, bucket: str) -> UrlSigner:

@@ -6,6 +6,8 @@ import threading
 from traceback import clear_frames
 from typing import Callable, Deque, List, Tuple
 
+from smart_storages.common import on_loop
+
 __all__ = ["RangeThreads"]
 
 
@@ -35,6 +37,7 @@ class RangeThreads:
 
     def run(self, count: int) -> None:
         """Start ``count`` threads."""
+        on_loop.require_thread()
         for _ in range(count):
             thread = threading.Thread(target=self._work, name="smart-storages-range", daemon=True)
             thread.start()

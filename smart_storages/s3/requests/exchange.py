@@ -24,6 +24,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
+from smart_storages.common import on_loop
 from smart_storages.common.secrets import SecretBytes, reveal
 from smart_storages.s3.errors.botocore_kinds import CertificateError
 from smart_storages.s3.private_names import (
@@ -98,7 +99,9 @@ class Response:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        is_kept = self.raw.isclosed() and not self.raw.will_close
+        # The garbage collector may have closed the socket of a file that nobody closed.
+        is_open = connection.sock is not None and connection.sock.fileno() >= 0
+        is_kept = is_open and self.raw.isclosed() and not self.raw.will_close
         self.raw.close()
         if not is_kept:
             connection.close()
@@ -176,12 +179,16 @@ def _connected(pool: Any, connection: Any) -> Any:
         connection.close()
     if connection.sock is None:
         connection.timeout = timeout.connect_timeout
-        prepare_connection(pool, connection)
-        if connection.sock is None:
-            connection.connect()
+        on_loop.run_blocking(_connect, pool, connection)
     if connection.sock.gettimeout() != timeout.read_timeout:  # setting it is a system call
         connection.sock.settimeout(timeout.read_timeout)
-    return connection.sock
+    return on_loop.socket_for_here(connection.sock)
+
+
+def _connect(pool: Any, connection: Any) -> None:
+    prepare_connection(pool, connection)
+    if connection.sock is None:
+        connection.connect()
 
 
 def _send(sock: Any, head: bytes, body: Optional[Body]) -> None:

@@ -7,12 +7,14 @@ decided in :mod:`smart_storages.s3.clients.direct`.
 from __future__ import annotations
 
 import re
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from urllib3.exceptions import HTTPError
 
+from smart_storages.common import on_loop
 from smart_storages.common.secrets import conceal
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
 from smart_storages.s3.clients.direct import (
@@ -72,7 +74,10 @@ class Answer:
 
     def read(self, size: int) -> bytes:
         """Read ``size`` bytes; fewer only at the end, or when the connection broke."""
-        data: bytes = self._source.read(size)
+        if self._is_ours:
+            data: bytes = self._source.read(size)
+        else:
+            data = on_loop.run_blocking(self._source.read, size)
         if self.left is not None:
             self.left -= len(data)
         return data
@@ -264,9 +269,10 @@ def _read_error(response: Any, request: Request) -> ClientError:
 
 
 def _send_by_client(target: Target, client: Any, request: Request) -> Answer:
-    call = getattr(client, _METHODS[request.method])
+    method = getattr(client, _METHODS[request.method])
+    call = partial(method, Bucket=target.bucket, Key=request.key, **request.params)
     try:
-        answer = call(Bucket=target.bucket, Key=request.key, **request.params)
+        answer = on_loop.run_blocking(call)
     except (BotoCoreError, ClientError, HTTPError) as error:
         target.fail(error, request.key, head=request.method == "HEAD")
     except ValueError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from time import sleep
 from typing import Any, Optional
 
 from botocore.exceptions import ClientError
+
+from smart_storages.common import on_loop
 
 __all__ = ["RETRIED", "attempts_of", "pause"]
 
@@ -31,7 +32,7 @@ def pause(failures: int, error: Optional[BaseException] = None) -> None:
         failures: How many tries have failed so far.
         error: The error of the last one, which may have a ``Retry-After`` header.
     """
-    sleep(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
+    on_loop.pause(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
 
 
 def _retry_after(error: Optional[BaseException]) -> float:

@@ -12,6 +12,7 @@ import re
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any, Dict, Optional, Tuple
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from botocore.exceptions import ClientError, SSLError
 from botocore.parsers import ResponseParserFactory
 from botocore.serialize import create_serializer
 
+from smart_storages.common import on_loop
 from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
 from smart_storages.s3.errors.results import lacks_result, missing_result_error
 from smart_storages.s3.requests.bodies import Body, pieces_of
@@ -132,7 +134,8 @@ def _send_by_client(
     if body is not None:
         params["Body"] = body
         params.update(checksum_parameters(body, checksum))
-    answer: Dict[str, Any] = getattr(client, xform_name(operation))(**params)
+    call = partial(getattr(client, xform_name(operation)), **params)
+    answer: Dict[str, Any] = on_loop.run_blocking(call)
     return answer
 
 

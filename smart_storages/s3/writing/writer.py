@@ -6,6 +6,7 @@ from typing import Any, Dict
 
 from boto3.s3.transfer import TransferConfig
 
+from smart_storages.common import on_loop
 from smart_storages.exceptions import PreconditionFailedError, S3Error
 from smart_storages.s3.target import Target
 from smart_storages.s3.writing.multipart import MultipartUpload
@@ -80,6 +81,7 @@ def _put_source(
 ) -> Written:
     if source.is_whole:
         return put_body(target, key, source.head, params, overwrite=overwrite)
+    on_loop.require_thread()  # parts are sent by threads
     if not overwrite:
         _refuse_early(target, key, params)
     workers = count_workers(transfer, in_memory=not source.is_on_disk)

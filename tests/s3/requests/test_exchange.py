@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
 import ssl
@@ -13,6 +14,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 
+from smart_storages.common import on_loop
 from smart_storages.common.secrets import conceal
 from smart_storages.s3.requests import exchange as exchange_module
 from smart_storages.s3.requests.exchange import EXCHANGE_ERRORS, exchange
@@ -229,3 +231,33 @@ def test_what_interrupts_a_request_sees_no_token(make_peer: Any) -> None:
     for variables in frames[1:]:
         assert "the-token" not in repr(variables)
         assert "the-signature" not in repr(variables)
+
+
+def test_a_socket_that_the_garbage_collector_closed_is_not_kept(make_peer: Any) -> None:
+    peer, pool = make_peer(HELLO, OK)
+    answer = exchange(pool, "GET", "/a", {"Host": "h"})
+    assert answer.raw.read() == b"hello"
+    # In a cycle of objects that nobody holds, the socket may be finalised before the file.
+    pool_connection = answer._connection
+    pool_connection.sock.close()
+    answer.release()
+    assert exchange(pool, "PUT", "/b", {"Host": "h"}, b"").read_all(0) == b""
+    assert peer.connections == 2
+
+
+def test_on_an_event_loop_it_is_the_same_over_tls_too(make_peer: Any, tls_certificate: str) -> None:
+    pytest.importorskip("greenlet")
+    large = bytes(range(256)) * 4096
+    many = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(large) + large
+    for options in ({}, {"certificate": tls_certificate}):
+        peer, pool = make_peer(HELLO, OK, many, **options)
+
+        def work() -> List[bytes]:
+            return [
+                exchange(pool, "PUT", "/a", {"Host": "h"}, body).read_all(len(large))  # noqa: B023
+                for body in (None, large, None)
+            ]
+
+        assert asyncio.run(on_loop.call(work)) == [b"hello", b"", large], options
+        assert peer.received[1].endswith(large)
+        assert peer.connections == 1
