@@ -49,6 +49,7 @@ class TestPlain(StorageContract):
         return make()
 
 
+@pytest.mark.one_server
 class TestComposed(ContractOverMany):
     times = BUCKET_TIMES
 

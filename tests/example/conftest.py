@@ -105,7 +105,7 @@ def start_site(run_dir: Path) -> RunningSite:
 
 def stop_site(site: RunningSite) -> None:
     site.process.terminate()
-    site.process.wait(timeout=30)
+    site.process.wait(timeout=DEMO_SECONDS)
     site.process.stdout.close()
 
 

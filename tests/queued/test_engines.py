@@ -56,7 +56,10 @@ def make_project(tmp_path: Any) -> Iterator[Any]:
         project.stop()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
+# Each starts many processes: one of a kind is enough for `make test`, `make slow` has the others.
+
+
+@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=pytest.mark.slow)])
 def broker(request: Any) -> Any:
     need("celery")
     return request.getfixturevalue(request.param)
@@ -126,7 +129,7 @@ def silent() -> Iterator[Any]:
             connection.close()
 
 
-@pytest.mark.parametrize("protocol", ["redis", "amqp"])
+@pytest.mark.parametrize("protocol", ["amqp", pytest.param("redis", marks=pytest.mark.slow)])
 def test_a_broker_that_never_answers_holds_up_neither_saves_nor_sweeps(
     make_project: Any, tmp_path: Any, silent: Any, protocol: str
 ) -> None:
@@ -144,7 +147,7 @@ def test_a_broker_that_never_answers_holds_up_neither_saves_nor_sweeps(
     assert len(silent.taken) == 2
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["postgres", pytest.param("sqlite", marks=pytest.mark.slow)])
 def database(request: Any, tmp_path: Any) -> Any:
     if request.param == "sqlite":
         return sqlite(tmp_path)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
 from smart_storages.queued.ledger import queries
 from smart_storages.queued.models import QueuedFile, State
 from tests.queued.ledger.conftest import NOW, Ledger, at
@@ -17,6 +21,16 @@ def test_a_file_is_found_by_storage_and_name(ledger: Ledger) -> None:
     assert queries.find("s", "a.txt") == row
     assert queries.find("s", "A.TXT") is None
     assert queries.find("other", "a.txt") is None
+
+
+def test_the_database_is_the_one_that_the_router_names_for_the_ledger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        queries, "router", SimpleNamespace(db_for_write={QueuedFile: "other"}.__getitem__)
+    )
+    assert queries.database() == "other"
+    assert queries.rows().db == "other"
 
 
 def test_a_time_lies_so_many_seconds_ahead(ledger: Ledger) -> None:

@@ -143,7 +143,7 @@ def test_a_row_that_another_process_adds_meanwhile_is_found(
     state: str,
     overwrite: bool,
 ) -> None:
-    row = ledger.make(state=state)
+    row, _other = ledger.make(state=state), ledger.make("b.txt")
     late = Late(recording.rows)
     monkeypatch.setattr(recording, "rows", late)
     if overwrite or state == State.DELETING:

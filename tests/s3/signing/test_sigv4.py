@@ -211,6 +211,11 @@ def test_a_life_that_s3_refuses_is_refused_here(expires: int, stable_for: int, t
         )
 
 
+def test_a_url_lives_an_hour_unless_told_otherwise() -> None:
+    url = QuerySigner(ROUTE, CREDENTIALS).sign_query("GET", "a", now=NOW)
+    assert parts_of(url)[1]["X-Amz-Expires"] == "3600"
+
+
 def test_a_method_is_one_of_five_in_any_case() -> None:
     assert [check_method(each.lower()) for each in METHODS] == list(METHODS)
     for wrong in ("PATCH", "", 3, b"GET"):
