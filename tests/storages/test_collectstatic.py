@@ -10,6 +10,7 @@ import mimetypes
 import os
 import pickle
 import re
+import threading
 from pathlib import Path
 
 import brotli
@@ -398,6 +399,28 @@ class TestFailures:
             assert s3_bucket.get(key) == s3_bucket.get(f"static/{key[6:]}")
         # Old pages, and the other servers of a deployment, still ask for the old names.
         assert deployed.keys() <= published_now.keys()
+
+    def test_two_deployments_at_once_leave_what_both_manifests_name(
+        self, site, s3_bucket, deployed
+    ):
+        site.put("app.css", "b { background: url(1.txt) }")
+        once = threading.Lock()
+        manifests = [json.loads(s3_bucket.get("static/staticfiles.json"))]
+
+        class Overtaken(ManifestStaticStorage):
+            def _upload(self, name, content, **options):
+                if once.acquire(blocking=False):
+                    site.put("new.txt", "of the other deployment")
+                    site.collect(site.storage(ManifestStaticStorage))
+                    manifests.append(json.loads(s3_bucket.get("static/staticfiles.json")))
+                return super()._upload(name, content, **options)
+
+        site.collect(site.storage(Overtaken))
+        manifests.append(json.loads(s3_bucket.get("static/staticfiles.json")))
+        assert ["new.txt" in each["paths"] for each in manifests] == [False, True, False]
+        there = published(s3_bucket)
+        for manifest in manifests:
+            assert set(manifest["paths"].values()) <= set(there)
 
     def test_a_file_that_changes_meanwhile_is_not_published_under_its_old_hash(
         self, site, s3_bucket
