@@ -223,6 +223,12 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
             lambda current: None if current == "Enabled" else {"Status": "Enabled"},
             lambda wanted: client.put_bucket_versioning(VersioningConfiguration=wanted, **named),
         )
+    yield from _rules_of(client, named, places, wishes.origins)
+
+
+def _rules_of(
+    client: Any, named: Dict[str, str], places: Sequence[Place], origins: Sequence[str]
+) -> Iterator[_Need]:
     yield _Need(
         "removal of incomplete uploads after 7 days",
         "s3:PutLifecycleConfiguration",
@@ -232,12 +238,12 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
             LifecycleConfiguration=wanted, **named
         ),
     )
-    if wishes.origins:
+    if origins:
         yield _Need(
-            f"CORS for {', '.join(wishes.origins)}",
+            f"CORS for {', '.join(origins)}",
             "s3:PutBucketCORS",
             lambda: _part(client.get_bucket_cors(**named), "CORSRules"),
-            lambda current: _cors_with(current, wishes.origins),
+            lambda current: _cors_with(current, origins),
             lambda wanted: client.put_bucket_cors(CORSConfiguration=wanted, **named),
         )
     if public_statements(places):

@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 from botocore.exceptions import ClientError
 
 from smart_storages.operating.checking.findings import FaultError
-from smart_storages.operating.checking.probe import Probe, code_of
+from smart_storages.operating.checking.probe import DENIED, Probe, code_of
 from smart_storages.operating.policies import list_statement
 from smart_storages.operating.statements import objects_arn, one_line, statement
 from smart_storages.s3.errors.translation import translate_error
@@ -106,7 +106,6 @@ _KNOWN: Dict[str, Tuple[str, str]] = {
     ),
 }
 _KNOWN["ServiceUnavailable"] = _KNOWN["SlowDown"]
-_DENIED = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
 _SERVICE_FAILED = 500
 
 
@@ -137,7 +136,7 @@ def fault_of(probe: Probe, error: BaseException, what: str, action: str = "") ->
         return keys
     if code in _REGION or status in _MOVED:
         return region_fault(probe, error)
-    if code in _DENIED and action:
+    if code in DENIED and action:
         why = f"The credentials, or the bucket policy, do not allow {action}."
         return FaultError(what, why, allow(probe, action))
     if code in _KNOWN:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from dataclasses import replace
 from typing import Any, Dict, Optional
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from smart_storages.exceptions import S3Error
 from smart_storages.operating.checking.advice import (
     allow,
     credentials_fault,
@@ -18,22 +15,32 @@ from smart_storages.operating.checking.advice import (
     region_fault,
 )
 from smart_storages.operating.checking.findings import FaultError, NotApplicableError
-from smart_storages.operating.checking.probe import BODY, Probe, code_of, require_writing
+from smart_storages.operating.checking.probe import (
+    BODY,
+    DENIED,
+    ERRORS,
+    UNKNOWN,
+    Probe,
+    code_of,
+    put,
+    require_writing,
+)
 from smart_storages.operating.explaining import mask
-from smart_storages.s3.bulk import delete_many
 
 __all__ = [
-    "check_acls", "check_bucket", "check_bulk_delete", "check_checksums", "check_condition",
-    "check_credentials", "check_delete", "check_get", "check_head", "check_list",
-    "check_multipart", "check_put", "check_range", "check_region",
-]  # fmt: skip
+    "check_bucket",
+    "check_credentials",
+    "check_delete",
+    "check_get",
+    "check_head",
+    "check_list",
+    "check_put",
+    "check_range",
+    "check_region",
+]
 
-_ERRORS = (BotoCoreError, ClientError)
-_DENIED = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
-_UNKNOWN = ("NotImplemented", "MethodNotAllowed", "501", "405")
 #: The name of a file that nobody has.
 _NOBODYS = "smart-storages-check-nobodys.txt"
-_WRONG_CRC32 = "AAAAAA=="
 
 
 def check_credentials(probe: Probe) -> str:
@@ -85,7 +92,7 @@ def check_list(probe: Probe) -> str:
 def _require_answer_of_missing(probe: Probe) -> None:
     try:
         probe.client.head_object(Bucket=probe.bucket, Key=probe.storage.get_key(_NOBODYS))
-    except _ERRORS as error:
+    except ERRORS as error:
         status, _ = code_of(error)
         if status == 403:  # noqa: PLR2004 - Forbidden
             raise FaultError(
@@ -101,29 +108,22 @@ def check_put(probe: Probe) -> str:
     require_writing(probe)
     parameters = probe.parameters(probe.name())
     try:
-        probe.put_answer = _put(probe, parameters)
-    except _ERRORS as error:
+        probe.put_answer = put(probe, parameters)
+    except ERRORS as error:
         raise _why_not_saved(probe, error, parameters) from error
     return "saved"
-
-
-def _put(probe: Probe, parameters: Dict[str, Any], suffix: str = "", **more: Any) -> Dict[str, Any]:
-    answer: Dict[str, Any] = probe.client.put_object(
-        Bucket=probe.bucket, Key=probe.key(suffix), Body=BODY, **{**parameters, **more}
-    )
-    return answer
 
 
 def _why_not_saved(probe: Probe, error: BaseException, parameters: Dict[str, Any]) -> FaultError:
     _, code = code_of(error)
     acl = parameters.get("ACL")
-    if acl and code in (*_DENIED, *_UNKNOWN):
+    if acl and code in (*DENIED, *UNKNOWN):
         without = {name: value for name, value in parameters.items() if name != "ACL"}
         try:
-            probe.put_answer = _put(probe, without)
-        except _ERRORS:
+            probe.put_answer = put(probe, without)
+        except ERRORS:
             return fault_of(probe, error, "A file cannot be saved.", "s3:PutObject")
-        if code in _UNKNOWN:
+        if code in UNKNOWN:
             probe.seen["acls"] = False
             return FaultError(
                 f"A file cannot be saved with the ACL {acl!r}.",
@@ -144,13 +144,13 @@ def _blame_parameter(
 ) -> Optional[FaultError]:
     """Return the fault of the one parameter without which a file can be saved, if there is one."""
     status, code = code_of(error)
-    if not 400 <= status < 500 or code in _DENIED:  # noqa: PLR2004 - the request's fault
+    if not 400 <= status < 500 or code in DENIED:  # noqa: PLR2004 - the request's fault
         return None
     for name in sorted({*parameters} - {"ContentType", "ACL"}):
         without = {key: value for key, value in parameters.items() if not key.startswith(name)}
         try:
-            probe.put_answer = _put(probe, without)
-        except _ERRORS:
+            probe.put_answer = put(probe, without)
+        except ERRORS:
             continue
         return FaultError(
             f"A file cannot be saved with {name}={mask(parameters[name])!r}.",
@@ -165,7 +165,7 @@ def check_get(probe: Probe) -> str:
     key = probe.sample
     try:
         body = probe.client.get_object(Bucket=probe.bucket, Key=key)["Body"].read()
-    except _ERRORS as error:
+    except ERRORS as error:
         raise fault_of(probe, error, "A file cannot be read.", "s3:GetObject") from error
     if probe.wrote and body != BODY:
         raise FaultError(
@@ -181,7 +181,7 @@ def check_range(probe: Probe) -> str:
     try:
         answer = probe.client.get_object(Bucket=probe.bucket, Key=probe.sample, Range="bytes=2-5")
         body = answer["Body"].read()
-    except _ERRORS as error:
+    except ERRORS as error:
         raise fault_of(probe, error, "A part of a file cannot be read.", "s3:GetObject") from error
     if "ContentRange" not in answer or (probe.wrote and body != BODY[2:6]):
         raise FaultError(
@@ -196,7 +196,7 @@ def check_head(probe: Probe) -> str:
     """Size, type and ETag of a file can be asked for."""
     try:
         answer = probe.client.head_object(Bucket=probe.bucket, Key=probe.sample)
-    except _ERRORS as error:
+    except ERRORS as error:
         raise fault_of(
             probe, error, "Size and time of a file cannot be asked for.", "s3:GetObject"
         ) from error
@@ -212,201 +212,16 @@ def check_head(probe: Probe) -> str:
     return f"{answer.get('ContentLength')} bytes, {answer.get('ContentType')}"
 
 
-def check_condition(probe: Probe) -> str:
-    """``If-None-Match: *`` keeps a save from overwriting a file."""
-    try:
-        _put(probe, probe.parameters(probe.name()), IfNoneMatch="*")
-    except _ERRORS as error:
-        status, code = code_of(error)
-        if status not in (409, 412) and code not in (*_UNKNOWN, "InvalidArgument"):
-            raise fault_of(probe, error, "A conditional save fails.", "s3:PutObject") from error
-        honoured = status in (409, 412)
-    else:
-        honoured = False
-    probe.seen["conditional_put"] = honoured
-    return _compare(
-        probe, "conditional_put", honoured, "If-None-Match of a save", "two saves of one name "
-        "can overwrite each other",
-    )  # fmt: skip
-
-
-def _compare(probe: Probe, feature: str, seen: bool, subject: str, harm: str) -> str:
-    row = probe.storage.s3_provider
-    if getattr(row, feature) and not seen:
-        keeps_versions = "VersionId" in probe.put_answer
-        raise FaultError(
-            f"{subject} is not honoured: {harm}.",
-            f"The provider {row.name!r} honours it, and this server does not"
-            f"{' in a bucket that keeps versions' if keeps_versions else ''}.",
-            "Name the provider that the last line of this check gives.",
-        )
-    return "honoured" if seen else "not honoured, as the provider's row says"
-
-
-def check_multipart(probe: Probe) -> str:
-    """A large file can be uploaded in parts, given up, and published once."""
-    require_writing(probe)
-    _publish_in_parts(probe, "-parts", {})
-    key, upload = _start(probe, "-parts")
-    try:
-        part = _upload_part(probe, key, upload)
-        honoured = not _complete(probe, key, upload, part, {"IfNoneMatch": "*"})
-    except _ERRORS as error:
-        status, code = code_of(error)
-        if status not in (409, 412) and code not in (*_UNKNOWN, "InvalidArgument"):
-            raise fault_of(
-                probe, error, "An upload in parts cannot be completed.", "s3:PutObject"
-            ) from error
-        honoured = status in (409, 412)
-    _give_up(probe, "-parts")
-    probe.seen["conditional_complete"] = honoured
-    return _compare(
-        probe, "conditional_complete", honoured, "If-None-Match of an upload in parts",
-        "two saves of one large file can overwrite each other",
-    )  # fmt: skip
-
-
-def _start(probe: Probe, suffix: str) -> Any:
-    key = probe.key(suffix)
-    parameters = probe.parameters(probe.name(suffix))
-    try:
-        answer = probe.client.create_multipart_upload(Bucket=probe.bucket, Key=key, **parameters)
-    except _ERRORS as error:
-        raise fault_of(
-            probe, error, "An upload in parts cannot be started.", "s3:PutObject"
-        ) from error
-    probe.uploads.append((key, answer["UploadId"]))
-    return key, answer["UploadId"]
-
-
-def _upload_part(probe: Probe, key: str, upload: str) -> Dict[str, Any]:
-    customer = {
-        name: value
-        for name, value in probe.parameters(probe.name()).items()
-        if name.startswith("SSECustomer")
-    }
-    answer = probe.client.upload_part(
-        Bucket=probe.bucket, Key=key, UploadId=upload, PartNumber=1, Body=BODY, **customer
-    )
-    return {"PartNumber": 1, "ETag": answer["ETag"]}
-
-
-def _complete(
-    probe: Probe, key: str, upload: str, part: Dict[str, Any], condition: Dict[str, str]
-) -> bool:
-    probe.client.complete_multipart_upload(
-        Bucket=probe.bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": [part]},
-        **condition,
-    )  # fmt: skip
-    return True
-
-
-def _publish_in_parts(probe: Probe, suffix: str, condition: Dict[str, str]) -> None:
-    key, upload = _start(probe, suffix)
-    try:
-        _complete(probe, key, upload, _upload_part(probe, key, upload), condition)
-    except _ERRORS as error:
-        raise fault_of(
-            probe, error, "An upload in parts cannot be completed.", "s3:PutObject"
-        ) from error
-
-
-def _give_up(probe: Probe, suffix: str) -> None:
-    key, upload = _start(probe, suffix)
-    try:
-        probe.client.abort_multipart_upload(Bucket=probe.bucket, Key=key, UploadId=upload)
-    except _ERRORS as error:
-        raise fault_of(
-            probe, error, "A failed upload in parts cannot be removed, and costs storage.",
-            "s3:AbortMultipartUpload",
-        ) from error  # fmt: skip
-
-
-def check_checksums(probe: Probe) -> str:
-    """The server refuses a body that is not what its checksum says."""
-    require_writing(probe)
-    refused = {
-        "crc32": _is_refused(probe, ChecksumCRC32=_WRONG_CRC32),
-        "md5": _is_refused(probe, ContentMD5=b64encode(bytes(16)).decode()),
-    }
-    probe.seen["crc32"] = refused["crc32"]
-    row = probe.storage.s3_provider
-    if not refused[row.checksum]:
-        raise FaultError(
-            f"The server accepts a body with a wrong {row.checksum.upper()} checksum.",
-            f"The provider {row.name!r} sends that one, so that a file can arrive damaged.",
-            "Name the provider that the last line of this check gives.",
-        )
-    return f"{row.checksum} is verified"
-
-
-def _is_refused(probe: Probe, **wrong: str) -> bool:
-    parameters = probe.parameters(probe.name("-sum"))
-    try:
-        _put(probe, parameters, "-sum", **wrong)
-    except _ERRORS as error:
-        status, _ = code_of(error)
-        return 400 <= status < 500  # noqa: PLR2004 - the client's fault, as it is
-    return False
-
-
-def check_acls(probe: Probe) -> str:
-    """ACLs are known to the server, if the module uses one."""
-    require_writing(probe)
-    acl = probe.parameters(probe.name()).get("ACL", "private")
-    try:
-        probe.client.put_object_acl(Bucket=probe.bucket, Key=probe.key(), ACL=acl)
-    except _ERRORS as error:
-        status, code = code_of(error)
-        if code in (*_UNKNOWN, "AccessControlListNotSupported"):
-            probe.seen["acls"] = False
-            return "not supported, and not used"
-        text = f"whether ACLs are supported was answered {status} {code}"
-        raise NotApplicableError(text) from None
-    probe.seen["acls"] = True
-    return "supported"
-
-
-def check_bulk_delete(probe: Probe) -> str:
-    """Many files can be deleted with one request."""
-    require_writing(probe)
-    target = probe.storage.s3_target(probe.name("-sum"))
-    able = replace(
-        target,
-        get_client=lambda: probe.client,
-        provider=replace(target.provider, bulk_delete=True),
-    )
-    error = next(iter(delete_many(able, [probe.key("-sum")]).values()), None)
-    if error is not None:
-        _raise_for_bulk(probe, error)
-        return "not supported, as the provider's row says"
-    probe.seen["bulk_delete"] = True
-    return "supported"
-
-
-def _raise_for_bulk(probe: Probe, error: S3Error) -> None:
-    if error.code in _DENIED:
-        why = "The credentials, or the bucket policy, do not allow s3:DeleteObject."
-        raise FaultError("Files cannot be deleted.", why, allow(probe, "s3:DeleteObject"))
-    probe.seen["bulk_delete"] = False
-    if probe.storage.s3_provider.bulk_delete:
-        raise FaultError(
-            "Many files cannot be deleted with one request.",
-            f"The server answered {error.status} {error.code}.",
-            "Name the provider that the last line of this check gives.",
-        )
-
-
 def check_delete(probe: Probe) -> str:
     """A file can be deleted, and is gone."""
     require_writing(probe)
     try:
         probe.client.delete_object(Bucket=probe.bucket, Key=probe.key())
-    except _ERRORS as error:
+    except ERRORS as error:
         raise fault_of(probe, error, "A file cannot be deleted.", "s3:DeleteObject") from error
     try:
         probe.client.get_object(Bucket=probe.bucket, Key=probe.key())["Body"].read()
-    except _ERRORS:
+    except ERRORS:
         return "deleted"
     raise FaultError(
         "A file that was deleted can still be read.",

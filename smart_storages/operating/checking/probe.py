@@ -22,12 +22,29 @@ from smart_storages.operating.places import Place
 from smart_storages.s3.clients.pool import freeze_client_config
 from smart_storages.storages.connecting import client_pool
 
-__all__ = ["BODY", "TIMEOUT", "Answer", "Probe", "code_of", "require_writing"]
+__all__ = [
+    "BODY",
+    "DENIED",
+    "ERRORS",
+    "TIMEOUT",
+    "UNKNOWN",
+    "Answer",
+    "Probe",
+    "code_of",
+    "put",
+    "require_writing",
+]
 
 #: Seconds to wait for a connection, and for each answer.
 TIMEOUT = 10.0
 BODY = b"A temporary object of manage.py buckets check; it may be deleted.\n"
 _NAME = "smart-storages-check"
+
+#: What a signed request may raise.
+ERRORS = (BotoCoreError, ClientError)
+#: Codes of what is not allowed, and of what the server does not know.
+DENIED = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
+UNKNOWN = ("NotImplemented", "MethodNotAllowed", "501", "405")
 
 
 class Answer(NamedTuple):
@@ -151,7 +168,7 @@ class Probe:
             answer = self.client.list_objects_v2(
                 Bucket=self.bucket, Prefix=self.place.location, MaxKeys=10
             )
-        except (BotoCoreError, ClientError) as error:
+        except ERRORS as error:
             return None, error
         return answer, None
 
@@ -233,12 +250,12 @@ class Probe:
         """Remove every temporary object, with its versions, and every unfinished upload."""
         for key, upload in self.uploads:
             # Most are completed, and there are no more.
-            with suppress(BotoCoreError, ClientError):
+            with suppress(*ERRORS):
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload)
         for key in self._keys:
-            with suppress(BotoCoreError, ClientError):
+            with suppress(*ERRORS):
                 self.client.delete_object(Bucket=self.bucket, Key=key)
-            with suppress(BotoCoreError, ClientError):
+            with suppress(*ERRORS):
                 self._delete_versions(key)
         self.left = [key for key in self._keys if self._exists(key)]
 
@@ -252,6 +269,21 @@ class Probe:
     def _exists(self, key: str) -> bool:
         try:
             self.client.head_object(Bucket=self.bucket, Key=key)
-        except (BotoCoreError, ClientError):
+        except ERRORS:
             return False
         return True
+
+
+def put(probe: Probe, parameters: Dict[str, Any], suffix: str = "", **more: Any) -> Dict[str, Any]:
+    """Save a temporary object, and return the answer.
+
+    Args:
+        probe: The check.
+        parameters: Those of the module.
+        suffix: What its name ends with.
+        more: Parameters of this request alone.
+    """
+    answer: Dict[str, Any] = probe.client.put_object(
+        Bucket=probe.bucket, Key=probe.key(suffix), Body=BODY, **{**parameters, **more}
+    )
+    return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from smart_storages.exceptions import SmartStorageError
-from smart_storages.operating.checking import network, objects, strangers
+from smart_storages.operating.checking import network, objects, promises, strangers
 from smart_storages.operating.checking.findings import (
     FAILED,
     OK,
@@ -42,17 +42,17 @@ _STEPS = (
     _Step("get", objects.check_get, ("bucket",)),
     _Step("range", objects.check_range, ("get",)),
     _Step("head", objects.check_head, ("get",)),
-    _Step("if-none-match", objects.check_condition, ("put",)),
-    _Step("multipart", objects.check_multipart, ("put",)),
-    _Step("checksums", objects.check_checksums, ("put",)),
-    _Step("acls", objects.check_acls, ("put",)),
+    _Step("if-none-match", promises.check_condition, ("put",)),
+    _Step("multipart", promises.check_multipart, ("put",)),
+    _Step("checksums", promises.check_checksums, ("put",)),
+    _Step("acls", promises.check_acls, ("put",)),
     _Step("url", strangers.check_signed_url, ("get",)),
     _Step("upload url", strangers.check_signed_upload, ("put",)),
     _Step("public", strangers.check_strangers_reading, ("bucket",)),
     _Step("public list", strangers.check_strangers_listing, ("bucket",)),
     _Step("public write", strangers.check_strangers_writing, ("bucket",)),
     _Step("cors", strangers.check_cors, ("bucket",)),
-    _Step("bulk delete", objects.check_bulk_delete, ("put",)),
+    _Step("bulk delete", promises.check_bulk_delete, ("put",)),
     _Step("delete", objects.check_delete, ("put",)),
 )
 

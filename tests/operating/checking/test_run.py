@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import pytest
 from django.test import override_settings
 
-from smart_storages.operating.checking import objects
+from smart_storages.operating.checking import promises
 from smart_storages.operating.checking.run import step_names
 from tests import leaks
 from tests.operating.calls import Answer, call
@@ -132,13 +132,13 @@ def test_what_cannot_be_removed_is_named(setup: Setup) -> None:
 def test_an_interrupted_check_removes_what_it_wrote(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = objects._upload_part
+    started = promises._upload_part
 
     def interrupted(*arguments: Any) -> Any:
         started(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(objects, "_upload_part", interrupted)
+    monkeypatch.setattr(promises, "_upload_part", interrupted)
     answer = check(setup.options(), "media")
     assert answer.code == 130
     assert "cleanup" in answer.out
