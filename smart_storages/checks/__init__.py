@@ -8,11 +8,11 @@ checks. Every id is stable and documented in ``docs/checks.md``; a retired id is
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any, Callable, List
 
 from django.core.checks import CheckMessage, register
 
-from smart_storages.common.compat import FILES_TAG
+from smart_storages.common.compat import FILES_TAG, cache
 from smart_storages.common.on_demand import importing_on_demand
 
 # A server that starts runs no check: only who runs them pays for their import.
@@ -72,9 +72,15 @@ def register_on_demand(module: str, name: str) -> None:
         name: Name of the function.
     """
 
+    register(_check_on_demand(module, name), FILES_TAG)
+
+
+@cache
+def _check_on_demand(module: str, name: str) -> Callable[..., List[CheckMessage]]:
+    # Cached: Django registers one function once, however often an app becomes ready.
     def check(**kwargs: Any) -> List[CheckMessage]:
         found: List[CheckMessage] = getattr(import_module(module), name)(**kwargs)
         return found
 
     check.__name__ = name
-    register(check, FILES_TAG)
+    return check

@@ -181,10 +181,11 @@ def _find_users() -> Iterator[_User]:
         backend = import_backend(params)
         # A storage of another package is not made: it might do anything.
         if isinstance(backend, type) and issubclass(backend, (SmartS3Storage, ForwardingStorage)):
-            with suppress(Exception):  # told of by the system checks
+            with suppress(Exception):  # the system checks report what is wrong
                 yield from _leaves(label=f"STORAGES[{alias!r}]", storage=storages[alias])
     for label, storage in iter_fields():
-        yield from _leaves(label, storage)
+        with suppress(Exception):  # as above
+            yield from _leaves(label, storage)
 
 
 def _leaves(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator, Tuple
 
 import pytest
 
+from smart_storages.checks.in_use import iter_fields
+from smart_storages.operating import places
 from tests.conftest import Bucket
+
+
+@pytest.fixture(autouse=True)
+def no_models_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the fields of models that only tests/fields has."""
+
+    def iter_others() -> Iterator[Tuple[str, Any]]:
+        return (each for each in iter_fields() if not each[0].startswith("fields_tests."))
+
+    monkeypatch.setattr(places, "iter_fields", iter_others)
 
 
 class Ends:

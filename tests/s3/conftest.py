@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from smart_storages.common import on_loop
 from smart_storages.config.providers import PROVIDERS
 from smart_storages.s3.reading.reader import S3Reader
-from smart_storages.s3.requests import retries
 from smart_storages.s3.requests.http import Answer
 from smart_storages.s3.target import Target
 from tests.conftest import Bucket
@@ -71,7 +71,7 @@ def target(s3_bucket: Bucket, client: Any) -> Target:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     """How long each pause between two tries would have been."""
     taken: List[float] = []
-    monkeypatch.setattr(retries, "sleep", taken.append)
+    monkeypatch.setattr(on_loop, "sleep", taken.append)
     return taken
 
 

@@ -16,8 +16,9 @@ from botocore.utils import parse_timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smart_storages.common import on_loop
 from smart_storages.s3.clients.direct import direct_client_of
-from smart_storages.s3.requests import retries, sending
+from smart_storages.s3.requests import sending
 from smart_storages.s3.requests.sending import send
 from smart_storages.s3.requests.timestamps import read_timestamp
 from tests.conftest import Bucket
@@ -141,7 +142,7 @@ class TestWhatTheClientSends:
 class TestFaults:
     @pytest.fixture(autouse=True)
     def _no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        monkeypatch.setattr(retries, "sleep", lambda seconds: None)
+        monkeypatch.setattr(on_loop, "sleep", lambda seconds: None)
         return
 
     def test_a_body_that_is_changed_on_its_way_is_refused(
