@@ -65,8 +65,8 @@ def test_a_missing_entry_is_told_with_what_happens_instead():
     told = "The module 'mediaa' has no entry in SMART_STORAGE_BUCKETS, so that "
     assert text == told + "its files go to 'acme', the bucket of AWS_STORAGE_BUCKET_NAME."
     assert hint == (
-        "Did you mean 'media'? If the module is meant to use the AWS_* settings, add an empty entry: "
-        "{'mediaa': {}}."
+        "Did you mean 'media'? If the module is meant to use the AWS_* settings, add an empty "
+        "entry: {'mediaa': {}}."
     )
     assert describe_missing_entry("mediaa", None, [])[0] == told + "it has no bucket."
     error = unknown_module_error("mediaa", "acme", ["media"])

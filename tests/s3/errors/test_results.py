@@ -123,11 +123,12 @@ class TestAlways:
         for overwrite, answer in itertools.product((True, False), answers_to({"method": "PUT"})):
             s3_proxy.reset()
             s3_proxy.inject(method="PUT", answer=answer, unasked=True, times=None)
-            with pytest.raises(
-                UnreachableError, match=r"without a result|did not answer"
-            ) as raised:
+            with pytest.raises(UnreachableError) as raised:
                 storages(file_overwrite=overwrite).save("a.txt", ContentFile(b"small"))
-            assert raised.value.code == MISSING_RESULT
+            # Without the end of its headers, it is no answer at all.
+            expected = MISSING_RESULT if b"\r\n\r\n" in answer else None
+            assert raised.value.code == expected
+            assert ("without a result" if expected else "did not answer") in str(raised.value)
         assert s3_bucket.keys() == []
 
     def test_an_upload_in_parts_is_an_error_and_leaves_nothing(self, s3_bucket, s3_proxy, storages):
