@@ -35,6 +35,8 @@ MEASURES: Dict[str, Measure] = {
     "cpu_ms": Measure("processor time", "ms"),
     "cpu_s": Measure("processor time", "s"),
     "files": Measure("files", "", ""),
+    "first_cpu_ms": Measure("first request, processor time", "ms"),
+    "first_ms": Measure("first request", "ms"),
     "first_use_cpu_ms": Measure("first use, processor time", "ms"),
     "first_use_ms": Measure("first use", "ms"),
     "grown_mib": Measure("growth of memory", "MiB"),
