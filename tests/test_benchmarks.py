@@ -185,17 +185,17 @@ def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     def text_of(name: str) -> str:
         return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
 
-    assert "takes a third of the processor time" in text_of("reading.md")
-    assert 0.28 < _ratio("reading", "read 4 KB, each", "cpu_ms") < 0.38
+    assert "takes a sixth of the processor time" in text_of("reading.md")
+    assert 0.14 < _ratio("reading", "read 4 KB, each", "cpu_ms") < 0.2
     assert "takes some 35 times as long" in text_of("urls.md")
     assert 32 < 1 / _ratio("urls", "url() of a plain name", "time_us") < 38
     own = "each of 1,000 tenants with own keys"
     theirs = measures.find_row(RECORDS["clients"]["rows"], own, THEIRS)
     told = f"{theirs['memory_mb']:.0f} MiB and {theirs['first_use_ms'] / 1000:.2f} s each"
     assert told in text_of("differences.md")
-    assert "a ready rule adds less than a microsecond to a call" in text_of("routing.md")
+    assert "a ready rule adds about a microsecond to a call" in text_of("routing.md")
     added = [row["added_ns"] for row in RECORDS["routing"]["rows"] if row["who"] == OURS]
-    assert 300 < min(added) < max(added) < 1000
+    assert 500 < min(added) < max(added) < 1500
 
 
 def test_title_legend_and_panels_of_a_plot_lie_beside_each_other() -> None:
