@@ -135,5 +135,5 @@ def test_it_is_built_under_another_name_by_one_variable(tmp_path: Path) -> None:
     assert "Name: acme-files" in lines
     assert [n for n in sorted(names) if ".dist-info/" not in n] == source_files()
     own = [line for line in lines if line.startswith("Requires-Dist: acme-files[")]
-    assert len(own) == 3
+    assert len(own) == before.count('"django-smart-storages[') > 0
     assert not [line for line in lines if line.startswith("Requires-Dist: django-smart-storages")]
