@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import Any, Callable, Collection, Dict, Iterator, Mapping, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 from smart_storages.common.brotli_streams import has_brotli
 from smart_storages.common.secrets import reveal
@@ -36,8 +35,7 @@ _CHOICES: Dict[str, Tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with the options of a module.
 
     Args:

@@ -194,7 +194,7 @@ def check_bulk_delete(probe: Probe) -> str:
     able = replace(
         target,
         get_client=lambda: probe.client,
-        provider=replace(target.provider, bulk_delete=True),
+        provider=target.provider._replace(bulk_delete=True),
     )
     error = next(iter(delete_many(able, [probe.key("-sum")]).values()), None)
     if error is not None:
