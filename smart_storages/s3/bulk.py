@@ -245,21 +245,45 @@ def iter_entries(target: Target, prefix: str, after: str = "") -> Iterator[Tuple
         after: Only keys that sort after this one.
 
     Raises:
-        S3Error: S3 refused to list them.
+        S3Error: S3 refused to list them, or the listing does not come to an end.
     """
-    while True:
-        entries, is_last = _list_page(target, prefix, after)
+    for entries, _ in _iter_pages(target, prefix, after):
         for entry in entries:
             yield entry["Key"], Stat.from_entry(entry)
-        if is_last:
+
+
+def _iter_pages(
+    target: Target, prefix: str, after: str
+) -> Iterator[Tuple[List[Dict[str, Any]], bool]]:
+    """Yield the pages of a listing, each with whether it is the last; only that one may be empty.
+
+    What deletes what is not listed relies on this: a page without keys is not the end while
+    ``IsTruncated`` is true.
+    """
+    token = ""
+    while True:
+        answer = _list_page(target, prefix, after, token)
+        entries = answer.get("Contents", [])
+        if not answer.get("IsTruncated"):
+            yield entries, True
             return
-        after = entries[-1]["Key"]
+        before, token = token, "" if entries else answer.get("NextContinuationToken", "")
+        if entries and entries[-1]["Key"] > after:
+            yield entries, False
+            after = entries[-1]["Key"]
+        elif token in ("", before):
+            raise S3Error(
+                "The server says that its listing of the bucket goes on, but not from where.",
+                **target.places(prefix),
+            )
 
 
-def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, Any]], bool]:
+def _list_page(target: Target, prefix: str, after: str, token: str) -> Dict[str, Any]:
     client: Any = target.client
     params = accepted(client, "ListObjectsV2", target.read_parameters)
-    if after:
+    if token:
+        params["ContinuationToken"] = token
+    elif after:
         params["StartAfter"] = after
     # Encoded, because XML cannot hold every character that a key may have.
     params["EncodingType"] = "url"
@@ -267,11 +291,10 @@ def _list_page(target: Target, prefix: str, after: str) -> Tuple[List[Dict[str, 
         answer = send(client, "ListObjectsV2", Bucket=target.bucket, Prefix=prefix, **params)
     except CALL_ERRORS as error:
         target.fail(error, prefix)
-    entries = answer.get("Contents", [])
     if answer.get("EncodingType") == "url":
-        for entry in entries:
+        for entry in answer.get("Contents", ()):
             entry["Key"] = unquote_plus(entry["Key"])
-    return entries, not answer.get("IsTruncated") or not entries
+    return answer
 
 
 def stat_many(target: Target, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
@@ -310,7 +333,7 @@ def _stat_by_listing(
     start = 0
     while start < len(wanted):
         try:
-            entries, is_last = _list_page(target, prefix, _just_before(wanted[start]))
+            entries, is_last = next(_iter_pages(target, prefix, _just_before(wanted[start])))
         except AccessDeniedError:
             return left + wanted[start:]  # some credentials may read objects but not list them
         # For each key up to the last one of the page, the page shows whether it exists.
