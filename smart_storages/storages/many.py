@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
@@ -130,6 +131,9 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def iter_files(self, prefix: str = "") -> Iterator[Tuple[str, Stat]]:
         """Yield the name and the stat of every file, 1,000 per request, in S3's order.
 
+        Objects that other programs wrote under keys without a name, such as ``a//b``, are left
+        out: ``open`` and ``delete`` would take another object for them.
+
         Args:
             prefix: The beginning of the names: ``"photos/"`` for a folder and everything in it.
 
@@ -144,8 +148,16 @@ class ManyMixin(_Base):  # type: ignore[misc]
         for key, stat in s3.bulk.iter_entries(
             self.s3_target(), self._normalize_name(clean_name(prefix))
         ):
-            if not key.endswith("/"):  # a folder that some tools create; no file has such a name
-                yield key[start:], stat
+            name = key[start:]
+            if self._names(name, key):
+                yield name, stat
+
+    def _names(self, name: str, key: str) -> bool:
+        """Return whether a name is that of the object with this key; a folder has none."""
+        try:
+            return not key.endswith("/") and self.get_key(name) == key
+        except SuspiciousOperation:
+            return False
 
     # Copying
 

@@ -63,7 +63,7 @@ def test_many_are_asked_about_beyond_an_empty_page(
 ) -> None:
     empty = page(IsTruncated="true", NextContinuationToken=token)
     s3_proxy.inject(method="GET", answer=empty, unasked=True)
-    found = make_storage().stat_many(NAMES[1:] + ["e.txt", "f.txt"])
+    found = make_storage().stat_many([*NAMES[1:], "e.txt", "f.txt"])
     assert [name for name, stat in found.items() if stat is not None] == NAMES[1:]
 
 

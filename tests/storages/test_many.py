@@ -149,6 +149,14 @@ class TestAsking:
         assert [name for name, _ in storage.iter_files("a/")] == ["a/1"]
         assert [name for name, _ in storage.iter_files("a")] == ["a/1", "ab/2"]
 
+    def test_iter_files_leaves_out_keys_that_no_name_leads_to(self, s3_bucket, make_storage):
+        keys = ["in/a", "in//a", "in/./a", "in/b/../a", "in/c\\d", "in/b//c", "in/...", "in/.x/y"]
+        for key in keys:
+            s3_bucket.put(key, b"")
+        storage = make_storage(location="in")
+        # Each would be opened, and deleted, as another object: "in//a" as "in/a".
+        assert sorted(name for name, _ in storage.iter_files()) == ["...", ".x/y", "a"]
+
     @pytest.mark.parametrize("name", ["../out/c", "..", "a/../../out/c", "a\0"])
     def test_a_name_that_climbs_is_refused_and_nothing_sent(self, s3_proxy, make_storage, name):
         storage = make_storage(location="in")
