@@ -17,7 +17,7 @@ from smart_storages.operating.moving.comparing import is_same
 from smart_storages.operating.moving.ends import BucketEnd, DirectoryEnd, End, Entry
 from smart_storages.operating.moving.merging import Pair, merge, read_ahead
 from smart_storages.operating.moving.workers import Workers
-from smart_storages.s3.bulk import abort_uploads
+from smart_storages.s3.bulk import abort_uploads, iter_entries
 from smart_storages.s3.copying import Watched
 
 __all__ = ["COPIED", "GONE", "SAME", "Copier", "Plan", "Report", "refuse_overlap"]
@@ -109,16 +109,33 @@ def refuse_overlap(plan: Plan) -> None:
 
     Raises:
         CommandError: the two are one place, or one lies within the other.
+        S3Error: a bucket could not be listed.
     """
     one, other = plan.source.scope(plan.prefix), plan.target.scope(plan.prefix)
-    if one[:-1] != other[:-1]:
+    if not (one[-1].startswith(other[-1]) or other[-1].startswith(one[-1])):
         return
-    if one[-1].startswith(other[-1]) or other[-1].startswith(one[-1]):
+    if one[:-1] == other[:-1] or _is_one_bucket(plan, max(one[-1], other[-1], key=len)):
         raise CommandError(
             f"{plan.source.label!r} and {plan.target.label!r} are the same place, or one lies "
             "within the other: choose another target, or a --prefix.",
             returncode=2,
         )
+
+
+def _is_one_bucket(plan: Plan, start: str) -> bool:
+    """Return whether two addresses, or two users' credentials, lead to one bucket.
+
+    Then both list the same objects. Those of a copy were written at other times.
+    """
+    one, other = plan.source, plan.target
+    if not isinstance(one, BucketEnd) or not isinstance(other, BucketEnd):
+        return False
+    names = one.target.bucket, other.target.bucket
+    # An access point is a second name of a bucket.
+    if names[0] != names[1] and not any("arn:" in each or "-s3alias" in each for each in names):
+        return False
+    some = [list(islice(iter_entries(end.target, start), _PAGE)) for end in (one, other)]
+    return bool(some[0]) and some[0] == some[1]
 
 
 class Copier:
@@ -325,6 +342,9 @@ class Copier:
             page: List[str] = list(islice(names, _PAGE))
             if not page:
                 return
+            # The listings were made some time ago; what is deleted must be gone from the source now.
+            back = plan.source.find_existing(page)
+            page = [name for name in page if name not in back]
             report.extra += len(page)
             failed: Dict[str, Any] = {} if plan.dry_run else plan.target.delete_many(page)
             for name in page:

@@ -6,9 +6,9 @@ import errno
 import os
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from django.core.exceptions import SuspiciousFileOperation
+from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
 from django.core.files import File, locks
 from django.core.files.storage import FileSystemStorage, Storage
 from django.utils.crypto import get_random_string
@@ -18,7 +18,7 @@ from smart_storages.common.names import check_name
 from smart_storages.composed.calls import run
 from smart_storages.composed.forwarding import put_steps
 from smart_storages.exceptions import S3Error, SmartStorageError
-from smart_storages.s3.bulk import iter_entries
+from smart_storages.s3.bulk import iter_entries, stat_many
 from smart_storages.storages import SmartS3Storage
 
 __all__ = ["BucketEnd", "DirectoryEnd", "End", "Entry", "StorageEnd", "end_of", "unwrapped"]
@@ -82,6 +82,20 @@ class End:
         """
         raise NotImplementedError
 
+    def find_existing(self, names: Sequence[str]) -> Set[str]:
+        """Return those of the names that have a file now.
+
+        Raises:
+            SmartStorageError, OSError: the storage does not tell.
+        """
+        return {name for name in names if self._has(name)}
+
+    def _has(self, name: str) -> bool:
+        try:
+            return bool(self.storage.exists(name))
+        except SuspiciousOperation:  # no file can have this name here
+            return False
+
     def delete_many(self, names: Sequence[str]) -> Dict[str, Exception]:
         """Delete files; return an error for each that could not be deleted."""
         failed: Dict[str, Exception] = {}
@@ -137,6 +151,10 @@ class BucketEnd(End):
         self._check(name)
         with self.storage.saving_one_of_many():
             self.storage._save_exactly(name, File(content, name), replace=True)
+
+    def find_existing(self, names: Sequence[str]) -> Set[str]:
+        stats = stat_many(self.target, [self.key_of(name) for name in names])
+        return {name for name in names if stats[self.key_of(name)] is not None}
 
     def delete_many(self, names: Sequence[str]) -> Dict[str, Exception]:
         failed = self.storage.delete_keys([self.key_of(name) for name in names])

@@ -206,6 +206,30 @@ class TestRefusals:
         assert answer.code in (1, 2)
         assert text in answer.err
 
+    def test_one_bucket_under_two_addresses_is_one_place(
+        self, ends: Ends, s3_proxy: S3Proxy
+    ) -> None:
+        ends.put("side/a", b"1")
+        ends.put("b", b"2")
+        entry = ends.settings.SMART_STORAGE_BUCKETS["photos"]
+        direct = ends.photos.server.endpoint_url
+        for options in ({"location": "in"}, {"location": "in/side"}, {"location": ""}):
+            ends.settings.SMART_STORAGE_BUCKETS = {
+                "photos": {**entry, "endpoint_url": s3_proxy.endpoint_url},
+                "again": {**entry, "endpoint_url": direct, **options},
+            }
+            for pair in (("photos", "again"), ("again", "photos")):
+                answer = call("copy", *pair, "--delete", "--allow-empty")
+                assert answer.code == 2, options
+                assert "same place" in answer.err
+        assert ends.of_photos() == {"side/a": b"1", "b": b"2"}
+
+    def test_two_buckets_with_the_same_files_are_two_places(self, ends: Ends) -> None:
+        ends.put("a", b"1")
+        ends.module("archive", location="in")
+        assert call("copy", "photos", "archive").code == 0
+        assert call("copy", "photos", "archive", "--delete").code == 0
+
     def test_a_prefix_apart_from_the_target_is_no_circle(self, moto_ends: Ends) -> None:
         moto_ends.module("archive", bucket_name=moto_ends.photos.name, location="in/backup")
         moto_ends.put("media/a", b"1")

@@ -7,8 +7,9 @@ import os
 import random
 import signal
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
@@ -306,6 +307,31 @@ class TestChanges:
         answer = call("copy", "photos", "archive", "--json")
         assert (answer.code, answer.json["gone"]) == (0, 1)
         assert ends.of_archive() == {}
+
+    @pytest.mark.parametrize("source", ["photos", "default"])
+    def test_a_file_that_comes_after_the_listing_is_not_deleted(
+        self, moto_ends: Ends, monkeypatch: pytest.MonkeyPatch, source: str
+    ) -> None:
+        save = moto_ends.put if source == "photos" else partial(moto_ends.write, to="media")
+        for name in ("a", "b"):
+            save(name, b"1")
+        for name in ("extra", "late"):
+            moto_ends.archive.put(f"out/{name}", b"2")
+        plan = plan_of(source, "archive", delete=True)
+        listed, entries = [], plan.source.entries
+
+        def entries_then_late(*arguments: str) -> Iterator[Any]:
+            found = list(entries(*arguments))
+            listed.append([entry.name for entry in found])
+            if len(listed) == 2:
+                save("late", b"2")
+            yield from found
+
+        monkeypatch.setattr(plan.source, "entries", entries_then_late)
+        report = Copier(plan._replace(allow_empty=True)).run()
+        assert listed == [["a", "b"], ["a", "b"]]
+        assert (report.extra, report.deleted) == (1, 1)
+        assert sorted(moto_ends.of_archive()) == ["a", "b", "late"]
 
 
 def test_a_listing_that_fails_fails_the_copy(ends: Ends, s3_proxy: S3Proxy) -> None:
