@@ -320,6 +320,52 @@ class TestScope:
         assert "staticfiles" in answer.err
         assert moto_ends.of_photos() == {"app.css": b"x"}
 
+    def test_the_default_of_a_field_is_needed_by_the_next_row(
+        self, moto_ends: Ends, use_models: Any
+    ) -> None:
+        with isolate_apps("tests.queued"):
+
+            class Author(models.Model):
+                photo = models.ImageField(storage=get_storage("photos"), default="nobody.png")
+
+                class Meta:
+                    app_label = "queued_tests"
+
+        use_models(Author)
+        for name in ("nobody.png", "old.png"):
+            moto_ends.put(name, b"x")
+        answer = audit("--delete")
+        assert (answer.code, answer.json["moved_to_trash"], missing(answer)) == (0, 1, [])
+        assert "nobody.png" in moto_ends.of_photos()
+
+    def test_a_bucket_with_two_addresses_is_one(self, moto_ends: Ends, use_models: Any) -> None:
+        from tests.servers import S3Proxy
+
+        entry = moto_ends.settings.SMART_STORAGE_BUCKETS["photos"]
+        with S3Proxy(moto_ends.photos.endpoint_url) as proxy:
+            moto_ends.settings.SMART_STORAGE_BUCKETS = {
+                "photos": entry,
+                "inside": {**entry, "location": "in/inside", "endpoint_url": proxy.endpoint_url},
+                "again": {**entry, "endpoint_url": proxy.endpoint_url},
+            }
+            with isolate_apps("tests.queued"):
+
+                class Report(models.Model):
+                    one = models.FileField(storage=get_storage("photos"), blank=True)
+                    other = models.FileField(storage=get_storage("again"), blank=True)
+
+                    class Meta:
+                        app_label = "queued_tests"
+
+            use_models(Report)
+            for name in ("one", "other", "old", "inside/of no field"):
+                moto_ends.put(name, b"x")
+            Report(one="one", other="other").save()
+            answer = audit("--delete")
+        assert (answer.code, missing(answer)) == (0, [])
+        kept = [name for name in moto_ends.of_photos() if not name.startswith(".trash/")]
+        assert kept == ["inside/of no field", "one", "other"]
+
     @pytest.mark.parametrize(
         ("text", "seconds"), [("0", 0), ("90m", 5400), ("1.5h", 5400), ("2d", 172_800), ("30", 30)]
     )
@@ -517,6 +563,54 @@ class TestMeanwhile:
         found = moto_ends.of_photos()
         assert found.pop("wanted") == b"x"
         assert [name.rpartition("/")[2] for name in found] == ["unwanted"]
+
+    def test_an_orphan_that_is_saved_again_while_it_is_moved_stays(
+        self, ends: Ends, use_models: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_models(make_model(get_storage("photos")))
+        for name in ("again", "old"):
+            ends.put(name, b"x")
+        copy = trash.Trash._copy
+
+        def copy_then_save(self: Any, move: Any) -> None:
+            copy(self, move)
+            ends.put("again", b"new")
+
+        monkeypatch.setattr(trash.Trash, "_copy", copy_then_save)
+        answer = audit("--delete")
+        assert answer.json["moved_to_trash"] == 1
+        assert "in/again: not moved, it was saved again" in answer.err
+        found = ends.of_photos()
+        assert found.pop("again") == b"new"
+        assert [name.rpartition("/")[2] for name in found] == ["old"]
+
+    def test_a_delete_whose_answer_is_lost_leaves_one_of_each(
+        self, moto_ends: Ends, use_models: Any
+    ) -> None:
+        from tests.servers import S3Proxy
+
+        with S3Proxy(moto_ends.photos.endpoint_url) as proxy:
+            moto_ends.module("photos", endpoint_url=proxy.endpoint_url)
+            use_models(make_model(get_storage("photos")))
+            moto_ends.put("old", b"x")
+            proxy.inject(method="POST", query="delete", lose_answer=True, times=None)
+            assert audit("--delete").code == 1
+        assert [name.rpartition("/")[2] for name in moto_ends.of_photos()] == ["old"]
+
+    def test_what_is_saved_while_the_trash_is_brought_back_stays(
+        self, moto_ends: Ends, report: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moto_ends.put(".trash/20260101T000000Z/a", b"old")
+        copy = trash.Trash._copy
+
+        def save_then_copy(self: Any, move: Any) -> None:
+            moto_ends.put("a", b"new")
+            copy(self, move)
+
+        monkeypatch.setattr(trash.Trash, "_copy", save_then_copy)
+        answer = call("audit", "--restore")
+        assert (answer.code, "has been taken" in answer.err) == (1, True)
+        assert moto_ends.of_photos() == {".trash/20260101T000000Z/a": b"old", "a": b"new"}
 
 
 def test_memory_grows_neither_with_the_rows_nor_with_the_listing(

@@ -57,6 +57,17 @@ class Areas:
         self._known[id(storage)] = (storage, number)
         return number
 
+    def numbers_like(self, storage: SmartS3Storage) -> Iterator[int]:
+        """Yield the number of a storage's bucket, and those of buckets that may be the same.
+
+        One bucket may have several addresses, and several users, each with credentials of its own.
+        """
+        number = self.number_of(storage)
+        yield number
+        for (*_, name), other in self._numbers.items():
+            if name == storage.bucket_name and other != number:
+                yield other
+
     def storage_in(self, bucket: int) -> SmartS3Storage:
         """Return a storage of a bucket."""
         return next(each for (number, _), each in self._starts.items() if number == bucket)
@@ -84,19 +95,17 @@ class Areas:
     def _of_others(self, area: Area, mine: Set[str]) -> Iterator[str]:
         # Files of modules that no field uses, such as static files, are named by no row.
         for place in find_places():
-            storage = place.storage
             if place.problem is not None or not place.bucket:
                 continue
-            here = (*storage.identify_server(), str(storage.bucket_name))
+            # By its name alone: one bucket may have several addresses.
+            is_here = place.bucket == area.storage.bucket_name
             start = place.location.partition("*")[0]
-            same = start in mine and self._numbers.get(here) == area.bucket
-            if same and _STATIC_FILES in place.used_by:
+            if is_here and start in mine and _STATIC_FILES in place.used_by:
                 raise CommandError(
                     f"Static files are kept where {area.label!r} keeps files, and no row names "
                     f"them: give STORAGES['staticfiles'] a location of its own."
                 )
-            inside = start.startswith(area.start) and start not in mine
-            if inside and self._numbers.get(here) == area.bucket:
+            if is_here and start.startswith(area.start) and start not in mine:
                 yield start
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from django.core.exceptions import SuspiciousOperation
@@ -130,7 +131,7 @@ class Auditor:
                     if leaf.storage is not None:
                         bucket = self.areas.number_of(leaf.storage)
                         yield Reference(bucket, leaf.key, number, pk, name, len(leaves) > 1)
-        for leaf in self._of_ledger():
+        for leaf in chain(self._of_ledger(), self._of_defaults()):
             if leaf.storage is not None:
                 bucket = self.areas.number_of(leaf.storage)
                 # Whether the file is there, the ledger knows and `transfers verify` tells.
@@ -140,6 +141,12 @@ class Auditor:
         if self._ledger is not None:
             for remote, name in self._ledger.names():
                 yield from self._leaves_of(remote, name, self._ledger.label)
+
+    def _of_defaults(self) -> Iterator[Leaf]:
+        """The files that the next row will name, if it is saved without one."""
+        for column in self.columns:
+            if column.default:
+                yield from self._leaves_of(column.storage, column.default, column.label)
 
     def _leaves_of(self, storage: Any, name: str, label: str) -> Sequence[Leaf]:
         try:
@@ -206,10 +213,11 @@ class Auditor:
             for _, name in column.names()
             for leaf in self._leaves_of(column.storage, name, column.label)
         )
-        for each in (leaves, self._of_ledger()):
+        for each in (leaves, self._of_ledger(), self._of_defaults()):
             for leaf in each:
                 if leaf.storage is not None:
-                    yield self.areas.number_of(leaf.storage), leaf.key
+                    for number in self.areas.numbers_like(leaf.storage):
+                        yield number, leaf.key
 
     # Results
 

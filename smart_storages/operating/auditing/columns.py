@@ -43,6 +43,11 @@ class Column(NamedTuple):
         return self.field.storage
 
     @property
+    def default(self) -> str:
+        """The name that a row gets which is saved without a file, ``""`` if there is none."""
+        return str(self.field.get_default() or "")
+
+    @property
     def query(self) -> Any:
         """All rows with a name, past managers, which may hide some."""
         rows: Any = models.QuerySet(self.model, using=self.database).order_by()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
+from smart_storages.exceptions import ObjectExistsError
 from smart_storages.operating.auditing.areas import Area
 from smart_storages.operating.moving.workers import Workers
 from smart_storages.s3.bulk import count_threads, iter_entries, stat_many
@@ -109,7 +110,7 @@ class Trash:
         return count
 
     def _move(self, moves: Sequence[_Move], done: str) -> int:
-        """Copy each object, then delete those that were copied."""
+        """Copy each object, then delete those that were copied and have not changed since."""
         copies: Dict[str, str] = {}
         workers = Workers(self._copy, moves, threads=count_threads(self._target))
         for move, _, error in workers:
@@ -117,17 +118,30 @@ class Trash:
                 copies[move[0]] = move[1]
             else:
                 self._tell("failed", move[0], error)
+        self._keep_changed(copies, {key: etag for key, _, etag in moves if etag})
         failed = self._storage.delete_keys(copies)
         for key, error in failed.items():
             self._tell("failed", key, error)
-        if failed:  # two of a file would be one too many
-            self._storage.delete_keys([copies[key] for key in failed])
+        if failed:
+            # Two of a file would be one too many; but a delete whose answer was lost has been done.
+            there = stat_many(self._target, failed)
+            self._storage.delete_keys([copies[key] for key in failed if there[key] is not None])
         for key in copies.keys() - failed.keys():
             self._tell(done, key, None)
         return len(copies) - len(failed)
 
+    def _keep_changed(self, copies: Dict[str, str], etags: Dict[str, str]) -> None:
+        """Leave out, and take out of the trash again, what was overwritten after it was copied."""
+        stats = stat_many(self._target, [key for key in copies if key in etags])
+        changed = [key for key, now in stats.items() if now is not None and now.etag != etags[key]]
+        self._storage.delete_keys([copies.pop(key) for key in changed])
+        for key in changed:
+            self._tell("not moved, it was saved again", key, None)
+
     def _copy(self, move: _Move) -> None:
         key, new_key, etag = move
+        if not etag and stat_many(self._target, [new_key])[new_key] is not None:
+            raise ObjectExistsError("The name has been taken.", **self._target.places(new_key))
         self._storage.replicate(key, self._storage, new_key, etag=etag)
 
 

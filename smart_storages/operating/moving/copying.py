@@ -342,7 +342,7 @@ class Copier:
             page: List[str] = list(islice(names, _PAGE))
             if not page:
                 return
-            # The listings were made some time ago; what is deleted must be gone from the source now.
+            # The listings are older: what is deleted must be gone from the source now.
             back = plan.source.find_existing(page)
             page = [name for name in page if name not in back]
             report.extra += len(page)

@@ -13,6 +13,7 @@ from smart_storages.operating.moving.manifest import Manifest
 from tests.conftest import methods
 from tests.operating.calls import call
 from tests.operating.conftest import Ends
+from tests.servers import S3Proxy
 
 ODD = ["a b+c&d.txt", "ä/ö😀.txt", "a//b", "folder/", "a/../b", "~x", "a.txt", "a/b.txt", "a0"]
 
