@@ -19,6 +19,7 @@ from smart_storages.common.compat import cache, md5
 from smart_storages.exceptions import ContentMismatchError
 from smart_storages.s3.bulk import count_threads, run_many
 from smart_storages.s3.stat import Stat
+from smart_storages.storages.neighbours import names_of_others
 from smart_storages.storages.upload_record import UploadRecord
 
 __all__ = ["Call", "Collection", "find_call"]
@@ -119,8 +120,12 @@ class Collection:
         self._command = call.command
         self._is_processing = bool(getattr(self._command, "post_process", True))
         self._record = UploadRecord(storage)
+        # Of other storages in the bucket: no static files, and not to be cleared away.
+        others = names_of_others(storage)
         self._stats: Dict[str, Stat] = {
-            name: stat for name, stat in storage.iter_files() if not self._record.take(name, stat)
+            name: stat
+            for name, stat in storage.iter_files()
+            if not self._record.take(name, stat) and not name.startswith(others)
         }
         #: What a file system would hold now.
         self._present: Set[str] = set(self._stats)

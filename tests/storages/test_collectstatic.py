@@ -265,6 +265,31 @@ class TestOptions:
         )
         assert s3_bucket.keys("elsewhere") == ["elsewhere/a.txt"]
 
+    def test_clear_leaves_what_other_storages_keep_in_the_bucket(
+        self, site, s3_bucket, settings, disk
+    ):
+        entry = {"bucket_name": s3_bucket.name, "provider": s3_bucket.server.name}
+        settings.SMART_STORAGE_BUCKETS = {
+            "documents": entry,
+            "static": {**entry, "location": ""},
+            "tenant_*": {**entry, "location": "tenants/{module}"},
+            "wrong": {**entry, "location": 5},
+        }
+        plain = {**entry, "location": "plain"}
+        plain.pop("provider")
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "plain": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": plain},
+            "wrong": {"BACKEND": "no.such.Storage"},
+        }
+        theirs = ["documents/a", "plain/b", "tenants/tenant_x/c"]
+        for key in [*theirs, "old.css", "documents.css"]:
+            s3_bucket.put(key, b"x")
+        site.put("new.css", "a{}")
+        storage = StaticStorage()
+        site.collect(storage, clear=True)
+        assert s3_bucket.keys() == sorted([*theirs, "new.css"])
+
     def test_without_post_processing_there_are_plain_names_and_the_old_manifest(
         self, site, s3_bucket
     ):
