@@ -13,6 +13,7 @@ from django.utils.encoding import filepath_to_uri
 from smart_storages import config
 from smart_storages.s3.writing.parameters import Written
 from smart_storages.storages.collection import Collection, find_call
+from smart_storages.storages.operations import operation
 from smart_storages.storages.reading import localize
 from smart_storages.storages.writing import is_one_of_many
 
@@ -158,6 +159,7 @@ class CollectingMixin(_Base):
 
     # Writing
 
+    @operation("save")
     def _upload(self, name: str, content: Any, *, is_hashed: bool) -> Tuple[Written, str]:
         """Write a file now; return what S3 says of it, and how it was compressed."""
         key = self.get_key(name)
