@@ -12,7 +12,7 @@ import threading
 from contextvars import Context, ContextVar, copy_context
 from logging import DEBUG
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Optional, TypeVar
+from typing import Any, Callable, List, Mapping, Optional, TypeVar
 
 from smart_storages.common import reporting
 from smart_storages.common.reporting import Place, logger
@@ -27,10 +27,12 @@ __all__ = [
     "count_retry",
     "current",
     "is_watched",
+    "observed",
     "observers",
     "within",
 ]
 
+_Answer = TypeVar("_Answer")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -50,9 +52,15 @@ class Observer:
         """An operation has ended."""
 
     def send(
-        self, record: Optional[Record], method: str, bucket: str, params: Dict[str, Any]
-    ) -> Optional[Callable[[Any], None]]:
-        """A call of S3 is sent past botocore; the result is called with its answer or error."""
+        self, method: str, bucket: str, params: Mapping[str, Any]
+    ) -> Optional[Callable[[Any, Optional[BaseException]], None]]:
+        """A call of S3 is made past botocore; the result is called with its answer, or its error.
+
+        Args:
+            method: AWS's name of the call, ``"PutObject"``.
+            bucket: Name of the bucket.
+            params: Its other parameters by boto3's names.
+        """
 
 
 #: Who follows operations while they run.
@@ -249,6 +257,39 @@ def carry(function: _Function) -> _Function:
             return function(*args, **kwargs)
 
     return carried  # type: ignore[return-value]
+
+
+def observed(
+    method: str,
+    bucket: str,
+    params: Mapping[str, Any],
+    function: Callable[..., _Answer],
+    *args: Any,
+) -> _Answer:
+    """Make a call of S3 past botocore, whose own instrumentation would not see it.
+
+    Args:
+        method: AWS's name of the call.
+        bucket: Name of the bucket.
+        params: Its other parameters by boto3's names.
+        function: What makes the call, with the other arguments.
+    """
+    if not observers:
+        return function(*args)
+    ends = [_call(each.send, method, bucket, params) for each in observers]
+    try:
+        answer = function(*args)
+    except BaseException as error:
+        _end_all(ends, None, error)
+        raise
+    _end_all(ends, answer, None)
+    return answer
+
+
+def _end_all(ends: List[Any], answer: Any, error: Optional[BaseException]) -> None:
+    for end in ends:
+        if end is not None:
+            _call(end, answer, error)
 
 
 class within:  # noqa: N801 - used as a function

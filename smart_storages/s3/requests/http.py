@@ -159,7 +159,9 @@ def fetch(
     route = direct.route_for(target.bucket, request)
     answer = None
     if route is not None:
-        answer = _send_directly(target, direct, route, request)
+        direct_call = (_send_directly, target, direct, route, request)
+        called, params = OPERATIONS[method], {"Key": key, **request.params}
+        answer = recording.observed(called, target.bucket, params, *direct_call)
         if answer is None:
             direct.forget(target.bucket)
     answer = answer or _send_by_client(target, client, request)

@@ -118,7 +118,8 @@ def send(
     if route is not None:
         request = _serialize(client, operation, route, {**params, "Bucket": Bucket}, Body)
         if request is not None:
-            answer = _send_directly(client, direct, route, request, checksum)
+            direct_call = (_send_directly, client, direct, route, request, checksum)
+            answer = recording.observed(operation, Bucket, params, *direct_call)
             if answer is None:
                 direct.forget(Bucket)
     if answer is None:
