@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import threading
 from contextvars import Context, ContextVar, copy_context
-from logging import DEBUG
 from time import perf_counter
 from typing import Any, Callable, List, Mapping, Optional, TypeVar
 
 from smart_storages.common import reporting
 from smart_storages.common.reporting import Place, logger
-from smart_storages.signals import storage_operation
 
 __all__ = [
     "Observer",
@@ -26,13 +24,11 @@ __all__ = [
     "count_request",
     "count_retry",
     "current",
-    "is_watched",
     "observed",
     "observers",
     "within",
 ]
 
-_Answer = TypeVar("_Answer")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -65,11 +61,6 @@ class Observer:
 
 #: Who follows operations while they run.
 observers: List[Observer] = []
-
-
-def is_watched() -> bool:
-    """Return whether the signal has a receiver, or the logger takes every operation."""
-    return bool(storage_operation.receivers or observers) or logger.isEnabledFor(DEBUG)
 
 
 class Record:
@@ -259,31 +250,29 @@ def carry(function: _Function) -> _Function:
     return carried  # type: ignore[return-value]
 
 
-def observed(
-    method: str,
-    bucket: str,
-    params: Mapping[str, Any],
-    function: Callable[..., _Answer],
-    *args: Any,
-) -> _Answer:
-    """Make a call of S3 past botocore, whose own instrumentation would not see it.
+def observed(method: str, bucket: str, params: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what makes a call of S3 past botocore, whose own instrumentation does not see it.
 
     Args:
         method: AWS's name of the call.
         bucket: Name of the bucket.
         params: Its other parameters by boto3's names.
-        function: What makes the call, with the other arguments.
+
+    Returns:
+        A function that takes what makes the call, and its arguments.
     """
-    if not observers:
-        return function(*args)
-    ends = [_call(each.send, method, bucket, params) for each in observers]
-    try:
-        answer = function(*args)
-    except BaseException as error:
-        _end_all(ends, None, error)
-        raise
-    _end_all(ends, answer, None)
-    return answer
+
+    def make(function: Callable[..., Any], *args: Any) -> Any:
+        ends = [_call(each.send, method, bucket, params) for each in observers]
+        try:
+            answer = function(*args)
+        except BaseException as error:
+            _end_all(ends, None, error)
+            raise
+        _end_all(ends, answer, None)
+        return answer
+
+    return make
 
 
 def _end_all(ends: List[Any], answer: Any, error: Optional[BaseException]) -> None:

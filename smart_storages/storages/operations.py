@@ -12,40 +12,47 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Callable, Iterator, Optional, TypeVar
+from logging import DEBUG
+from typing import Any, Callable, Iterator, List, Optional, TypeVar
 
 from django.core.signals import setting_changed
 
 from smart_storages import common, config
-from smart_storages.common.recording import Record, current, is_watched
-from smart_storages.common.reporting import Place
+from smart_storages.common.recording import Record, current, observers
+from smart_storages.common.reporting import Place, logger
+from smart_storages.signals import storage_operation
 
 __all__ = ["begin", "begin_lasting", "operation", "recording", "steps"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 _UNKNOWN: Any = object()
-#: ``SMART_STORAGE_SLOW_SECONDS``; a list, so that it can be forgotten.
-_slow_seconds = [_UNKNOWN]
+#: ``SMART_STORAGE_SLOW_SECONDS``: empty if it is not set.
+_slow_seconds: List[Any] = [_UNKNOWN]
 
 
 def _get_slow_seconds() -> Optional[float]:
-    if _slow_seconds[0] is _UNKNOWN:
-        _slow_seconds[0] = config.get_slow_seconds()
-    seconds: Optional[float] = _slow_seconds[0]
-    return seconds
+    if _slow_seconds and _slow_seconds[0] is _UNKNOWN:
+        seconds = config.get_slow_seconds()
+        _slow_seconds[:] = [] if seconds is None else [seconds]
+    return _slow_seconds[0] if _slow_seconds else None
 
 
 def _follow_settings(*, setting: str, **kwargs: Any) -> None:
     if setting == "SMART_STORAGE_SLOW_SECONDS":
-        _slow_seconds[0] = _UNKNOWN
+        _slow_seconds[:] = [_UNKNOWN]
 
 
 setting_changed.connect(_follow_settings, dispatch_uid="smart_storages.storages.operations")
 
 
 def _is_reported() -> bool:
-    return is_watched() or _get_slow_seconds() is not None
+    return bool(
+        storage_operation.receivers
+        or observers
+        or (_slow_seconds and _get_slow_seconds() is not None)
+        or logger.isEnabledFor(DEBUG)
+    )
 
 
 def begin(storage: Any, name_of_operation: str, name: Any) -> Optional[Record]:
@@ -131,7 +138,13 @@ def operation(name_of_operation: Optional[str] = None) -> Callable[[_Method], _M
 
         @wraps(method)
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not is_watched() and _slow_seconds[0] is None:
+            # As _is_reported, here without a call: it runs before each operation.
+            if not (
+                storage_operation.receivers
+                or observers
+                or _slow_seconds
+                or logger.isEnabledFor(DEBUG)
+            ):
                 return method(self, *args, **kwargs)
             record = begin(self, called, name_from(args, kwargs))
             if record is None:

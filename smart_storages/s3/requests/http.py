@@ -159,9 +159,12 @@ def fetch(
     route = direct.route_for(target.bucket, request)
     answer = None
     if route is not None:
-        direct_call = (_send_directly, target, direct, route, request)
-        called, params = OPERATIONS[method], {"Key": key, **request.params}
-        answer = recording.observed(called, target.bucket, params, *direct_call)
+        if recording.observers:
+            params = {"Key": key, **request.params}
+            watched = recording.observed(OPERATIONS[method], target.bucket, params)
+            answer = watched(_send_directly, target, direct, route, request)
+        else:
+            answer = _send_directly(target, direct, route, request)
         if answer is None:
             direct.forget(target.bucket)
     answer = answer or _send_by_client(target, client, request)

@@ -118,8 +118,12 @@ def send(
     if route is not None:
         request = _serialize(client, operation, route, {**params, "Bucket": Bucket}, Body)
         if request is not None:
-            direct_call = (_send_directly, client, direct, route, request, checksum)
-            answer = recording.observed(operation, Bucket, params, *direct_call)
+            arguments = (client, direct, route, request, checksum)
+            if recording.observers:
+                watched = recording.observed(operation, Bucket, params)
+                answer = watched(_send_directly, *arguments)
+            else:
+                answer = _send_directly(*arguments)
             if answer is None:
                 direct.forget(Bucket)
     if answer is None:
