@@ -1,4 +1,4 @@
-"""The cost of many storages: their clients, their construction, the import, records of their use."""
+"""The cost of many storages: clients, construction, the import, records of what they do."""
 
 from __future__ import annotations
 
