@@ -17,6 +17,7 @@ from smart_storages.common import reporting
 from smart_storages.common.reporting import Place, logger
 
 __all__ = [
+    "NOBODY",
     "Observer",
     "Record",
     "carry",
@@ -318,7 +319,7 @@ def _call(function: Callable[..., Any], *args: Any) -> Any:
 
 def _report(record: Record, error: Optional[BaseException]) -> None:
     # What a receiver does in a storage is not reported: it would report itself for ever.
-    token = _current.set(_NOBODY)
+    token = _current.set(NOBODY)
     try:
         for observer in observers:
             _call(observer.end, record, error)
@@ -327,4 +328,5 @@ def _report(record: Record, error: Optional[BaseException]) -> None:
         _current.reset(token)
 
 
-_NOBODY = Record(Place(None, "", None), "", None)
+#: The record of what is not reported.
+NOBODY = Record(Place(None, "", None), "", None)

@@ -13,16 +13,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import wraps
 from logging import DEBUG
-from typing import Any, Callable, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, ContextManager, Iterator, List, Optional, TypeVar
 
 from django.core.signals import setting_changed
 
 from smart_storages import common, config
-from smart_storages.common.recording import Record, current, observers
+from smart_storages.common.recording import NOBODY, Record, current, observers, within
 from smart_storages.common.reporting import Place, logger
 from smart_storages.signals import storage_operation
 
-__all__ = ["begin", "begin_lasting", "operation", "recording", "steps"]
+__all__ = ["begin", "begin_lasting", "operation", "recording", "steps", "unreported"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -118,6 +118,11 @@ def recording(storage: Any, name_of_operation: str, name: Any) -> Iterator[None]
         raise
     finally:
         record.finish(error)
+
+
+def unreported() -> ContextManager[None]:
+    """Return a block whose operations are not reported, for those that send no request."""
+    return within(NOBODY)
 
 
 def operation(name_of_operation: Optional[str] = None) -> Callable[[_Method], _Method]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import importlib
 import io
 import logging
 import threading
@@ -16,6 +17,7 @@ from botocore.config import Config
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.core.management import call_command
 
 from smart_storages.common import recording, reporting
 from smart_storages.config import get_slow_seconds
@@ -25,7 +27,7 @@ from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
 from smart_storages.resolvers import ByExtension
 from smart_storages.signals import storage_operation
-from smart_storages.storages import SmartS3Storage
+from smart_storages.storages import ManifestStaticStorage, SmartS3Storage
 from smart_storages.wrappers import ScopedStorage
 
 MIB = 1024 * 1024
@@ -189,6 +191,36 @@ def test_the_fields_say_whose_it_was_and_how_much(
         "error": None,
     }
     assert seconds > 0
+
+
+# Static files
+
+
+def test_collectstatic_is_a_listing_and_a_save_of_each_file_that_changed(
+    make: Any, said: Any, tmp_path: Any, settings: Any, s3_bucket: Any
+) -> None:
+    make()
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.staticfiles"]
+    settings.STATICFILES_DIRS = [str(tmp_path)]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_text(f"{number}")
+    command = importlib.import_module(
+        "django.contrib.staticfiles.management.commands.collectstatic"
+    ).Command()
+
+    def collect() -> Any:
+        command.storage = ManifestStaticStorage(provider=s3_bucket.server.name)
+        call_command(command, interactive=False, verbosity=0)
+        return said()
+
+    listing, *saves = collect()
+    assert listing == ("iter_files", "", 1)
+    assert {each[0] for each in saves} == {"save"}
+    assert len({each[1] for each in saves}) == len(saves) == 11  # each twice, and the manifest
+    assert collect() == [listing]
+    command.storage.save("by-hand.txt", text())
+    assert said() == [("save", "by-hand.txt", 1)]
 
 
 # Saving
