@@ -19,8 +19,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 
+from smart_storages.checks.buckets import check_buckets
 from smart_storages.common import recording, reporting
-from smart_storages.config import get_slow_seconds
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError, UnreachableError
 from smart_storages.fallback import FallbackStorage
@@ -751,11 +751,16 @@ def test_time_that_the_caller_takes_is_not_time_of_the_operation(
     assert reports[-1]["seconds"] < 10
 
 
-@pytest.mark.parametrize("wrong", ["1", -1, True, float("inf"), float("nan"), [1]])
-def test_a_limit_that_is_no_number_of_seconds_is_refused(wrong: Any, settings: Any) -> None:
-    settings.SMART_STORAGE_SLOW_SECONDS = wrong
+def test_a_limit_that_is_no_number_of_seconds_is_refused_at_the_first_use_and_by_the_check(
+    make: Any, settings: Any
+) -> None:
+    storage = make()
+    settings.SMART_STORAGE_SLOW_SECONDS = "2"
     with pytest.raises(ConfigurationError, match="SMART_STORAGE_SLOW_SECONDS must be a number"):
-        get_slow_seconds()
+        storage.exists("a.txt")
+    (told,) = check_buckets()
+    assert told.id == "smart_storages.E001"
+    assert "SMART_STORAGE_SLOW_SECONDS" in told.msg
 
 
 def test_no_report_holds_a_secret(make: Any, reports: Any, caplog: Any, s3_bucket: Any) -> None:
