@@ -9,9 +9,10 @@ current record, and knows no more about it: the functions :func:`count_request`,
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from time import perf_counter
-from typing import Any, Callable, List, Mapping, Optional, TypeVar
+from typing import Any, Callable, Iterator, List, Mapping, Optional, TypeVar
 
 from smart_storages.common import reporting
 from smart_storages.common.reporting import Place, logger
@@ -27,6 +28,7 @@ __all__ = [
     "current",
     "observed",
     "observers",
+    "unsent",
     "within",
 ]
 
@@ -47,6 +49,9 @@ class Observer:
 
     def end(self, record: Record, error: Optional[BaseException]) -> None:
         """An operation has ended."""
+
+    def hide(self) -> Optional[Callable[[], None]]:
+        """What botocore does from now on is no request, until the result is called."""
 
     def send(
         self, method: str, bucket: str, params: Mapping[str, Any]
@@ -147,6 +152,7 @@ class Record:
         parent, self._parent = self._parent, None
         # A kept error would keep the frames of its traceback, and so this record, alive.
         error, self.error = error or self.error, None
+        self._context = None
         if parent is not None and parent._absorb(self):
             for observer in observers:
                 _call(observer.end, self, error)
@@ -177,8 +183,9 @@ class Record:
             return not self.is_done
 
     def _finish_in_context(self) -> None:
-        assert self._context is not None  # noqa: S101 - for the type checker
-        self._context.run(self.finish)
+        context = self._context
+        if context is not None:  # else it was closed meanwhile
+            context.run(self.finish)
 
 
 class _Active:
@@ -304,6 +311,19 @@ class within:  # noqa: N801 - used as a function
             if leave is not None:
                 _call(leave)
         _current.reset(self._token)
+
+
+@contextmanager
+def unsent() -> Iterator[None]:
+    """A block in which botocore makes a request that is not sent, and is to be seen nowhere."""
+    leave = [_call(each.hide) for each in observers]
+    try:
+        with within(None):
+            yield
+    finally:
+        for each in leave:
+            if each is not None:
+                _call(each)
 
 
 # Who is told

@@ -58,7 +58,10 @@ def report(record: Record, error: Optional[BaseException]) -> None:
         error: What it raised.
     """
     if storage_operation.receivers:
-        _send(record, error)
+        try:
+            _send(record, error)
+        except Exception:  # an async receiver, which cannot be waited for on an event loop
+            logger.exception("The receivers of storage_operation could not be told.")
     limit = record.place.slow_seconds
     is_slow = limit is not None and record.seconds >= limit
     level = WARNING if is_slow else DEBUG

@@ -10,6 +10,7 @@ Source: https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
 
 from smart_storages import __version__
@@ -69,6 +70,15 @@ class _Spans(Observer):
         self._finish(span, error)
 
     # Calls of S3
+
+    def hide(self) -> Optional[Callable[[], None]]:
+        try:
+            from opentelemetry.instrumentation.utils import suppress_instrumentation
+        except ImportError:  # then botocore is not instrumented
+            return None
+        block = ExitStack()
+        block.enter_context(suppress_instrumentation())
+        return block.close
 
     def send(
         self, method: str, bucket: str, params: Mapping[str, Any]

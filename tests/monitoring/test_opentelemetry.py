@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 from boto3.s3.transfer import TransferConfig
 from django.core.files.base import ContentFile
+from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -114,6 +115,32 @@ def test_calls_of_helper_threads_are_within_their_operation(spans: Any, make_sto
     (opened,), (saved,) = found["smart_storages.open"], found["smart_storages.save_many"]
     assert {span.parent.span_id for span in found["S3.GetObject"]} == {opened.context.span_id}
     assert [span.parent.span_id for span in found["S3.PutObject"]] == [saved.context.span_id] * 3
+
+
+def test_with_the_instrumentation_of_botocore_each_call_is_one_span_of_its_operation(
+    spans: Any, provider: TracerProvider, make_storage: Any, s3_bucket: Any
+) -> None:
+    BotocoreInstrumentor().instrument(tracer_provider=provider)
+    try:
+        storage = make_storage()
+        storage.exists("a.txt")  # sent directly, after botocore was asked how it would do it
+        storage.listdir("")
+    finally:
+        BotocoreInstrumentor().uninstrument()
+    found = spans()
+    assert {name: len(each) for name, each in found.items()} == {
+        "smart_storages.exists": 1,
+        "S3.HeadObject": 1,
+        "smart_storages.listdir": 1,
+        "S3.ListObjectsV2": 1,
+    }
+    (listed,), (by_botocore,) = found["smart_storages.listdir"], found["S3.ListObjectsV2"]
+    assert by_botocore.parent.span_id == listed.context.span_id
+    (ours,) = found["S3.HeadObject"]
+    shared = {"rpc.system", "rpc.service"}
+    assert {name: ours.attributes[name] for name in shared} == {
+        name: by_botocore.attributes[name] for name in shared
+    }
 
 
 def test_an_error_is_the_status_of_both(spans: Any, make_storage: Any) -> None:

@@ -634,6 +634,19 @@ def test_a_receiver_that_raises_is_logged_and_breaks_nothing(
     assert "A receiver of storage_operation failed" in caplog.text
 
 
+def test_an_async_receiver_breaks_no_call_on_the_event_loop(make: Any, said: Any) -> None:
+    async def note(**kwargs: Any) -> None:
+        pass
+
+    storage = make()
+    storage_operation.connect(note)
+    try:
+        assert asyncio.run(storage.aexists("a.txt")) is False
+    finally:
+        storage_operation.disconnect(note)
+    assert said() == [("exists", "a.txt", 1)]
+
+
 def test_what_a_receiver_does_in_a_storage_is_not_reported(make: Any, reports: Any) -> None:
     storage = make()
 

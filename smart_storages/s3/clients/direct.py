@@ -216,7 +216,7 @@ def _ask_client(client: Any, bucket: str) -> Any:
     caught: List[Any] = []
     _probing.caught = caught
     try:
-        with recording.within(None):  # it is not sent, so it does not count
+        with recording.unsent():
             client.get_object(Bucket=bucket, Key=_PROBE_KEY)
     except (BotoCoreError, ClientError):
         return None
