@@ -10,7 +10,6 @@ Source: https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
 
 from smart_storages import __version__
@@ -72,13 +71,12 @@ class _Spans(Observer):
     # Calls of S3
 
     def hide(self) -> Optional[Callable[[], None]]:
-        try:
-            from opentelemetry.instrumentation.utils import suppress_instrumentation
-        except ImportError:  # then botocore is not instrumented
+        # Every instrumentation looks at it; the function that sets it is in newer releases only.
+        key = getattr(self._context, "_SUPPRESS_INSTRUMENTATION_KEY", None)
+        if key is None:
             return None
-        block = ExitStack()
-        block.enter_context(suppress_instrumentation())
-        return block.close
+        token = self._context.attach(self._context.set_value(key, True))
+        return lambda: self._context.detach(token)
 
     def send(
         self, method: str, bucket: str, params: Mapping[str, Any]
