@@ -9,6 +9,7 @@ import importlib
 import io
 import logging
 import threading
+from contextlib import suppress
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
@@ -18,17 +19,25 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
+from hypothesis import given
+from hypothesis.strategies import booleans, sampled_from, tuples
 
 from smart_storages.checks.buckets import check_buckets
 from smart_storages.common import recording, reporting
 from smart_storages.dispatcher import StorageDispatcher
-from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError, UnreachableError
+from smart_storages.exceptions import (
+    ConfigurationError,
+    ObjectNotFoundError,
+    S3Error,
+    UnreachableError,
+)
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
 from smart_storages.resolvers import ByExtension
 from smart_storages.signals import storage_operation
 from smart_storages.storages import ManifestStaticStorage, SmartS3Storage
 from smart_storages.wrappers import ScopedStorage
+from tests.conftest import examples
 
 MIB = 1024 * 1024
 #: More than one part, and read over more than one connection.
@@ -528,6 +537,73 @@ def test_a_request_that_never_left_is_not_counted(
             assert reports[-1]["requests"] == 0
             assert reports[-1]["retries"] == 1
     assert [each[2] for each in said()] == [0, 0]
+
+
+NAMES = ("a.txt", "b.txt", "folder/c.txt")
+CALLS = {
+    "delete": lambda storage, name: storage.delete(name),
+    "delete_many": lambda storage, name: storage.delete_many([*NAMES, "odd\n"]),
+    "copy": lambda storage, name: storage.copy(name, "b.txt"),
+    "exists_many": lambda storage, name: storage.exists_many([*NAMES, "d", "e"]),
+    "iter_files": lambda storage, name: list(storage.iter_files()),
+    "listdir": lambda storage, name: storage.listdir(""),
+    "move": lambda storage, name: storage.move(name, "a.txt"),
+    "open": lambda storage, name: read_twice(storage.open(name)),
+    "save": lambda storage, name: storage.save(name, text(b"x" * 200_000)),
+    "save_many": lambda storage, name: storage.save_many([(each, text()) for each in NAMES]),
+    "size": lambda storage, name: storage.size(name),
+}
+FAULTS = (
+    None,
+    None,
+    {"lose_answer": True},
+    {"method": "GET", "cut_after": 1000},
+    {"method": "PUT", "cut_request_after": 1000},
+    {"status": 500},
+    {"status": 404},
+    # Without "close", the next request may go over a connection that is ending: nobody can tell
+    # whether it arrives.
+    {"answer": b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"},
+)
+
+
+def read_twice(file: Any) -> None:
+    with file:
+        file.read(10)
+        file.seek(150_000)
+        file.read()
+
+
+@pytest.mark.one_server
+def test_whatever_happens_the_requests_are_those_that_the_proxy_saw(
+    make: Any, said: Any, s3_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smart_storages.s3.requests.retries.random", Hurried)
+    twice = Config(retries={"total_max_attempts": 2})
+    storages = {kept: make(file_overwrite=not kept, client_config=twice) for kept in (True, False)}
+
+    @given(
+        tuples(sampled_from(sorted(CALLS)), sampled_from(NAMES), sampled_from(FAULTS), booleans())
+    )
+    @examples(60)
+    def hold(step: Any) -> None:
+        call, name, fault, keeps = step
+        s3_proxy.reset()
+        if fault is not None:
+            s3_proxy.inject(**fault)
+        with suppress(S3Error):
+            CALLS[call](storages[keeps], name)
+        assert {each[0] for each in said()} == {call}
+
+    hold()
+
+
+class Hurried:
+    """Random numbers with which nothing waits before another try."""
+
+    @staticmethod
+    def random() -> float:
+        return 0.0
 
 
 # The cache of metadata
