@@ -1,4 +1,4 @@
-"""The cost of many storages: their clients, their construction, the import."""
+"""The cost of many storages: clients, construction, the import, records of what they do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from benchmarks import BOTO3, OURS, THEIRS
 from benchmarks.bench_reading import describe, make_storage
+from benchmarks.recorded import measure_records
 
 if TYPE_CHECKING:
     from benchmarks.harness import Context, Row
@@ -56,7 +57,7 @@ def run(context: Context) -> List[Row]:
         for who in (OURS, THEIRS, BOTO3):
             where = {"server": describe(server), "bucket": bucket, "operation": operation}
             add(f"first request of a process: {operation}", who, first_request, **where)
-    return rows
+    return rows + measure_records(context)
 
 
 def configure(buckets: Dict[str, Any], **more: Any) -> None:

@@ -22,10 +22,20 @@ __all__ = [
     "file_queued",
     "file_transferred",
     "mirror_diverged",
+    "storage_operation",
     "transfer_failed",
     "transfer_retried",
     "transfer_started",
 ]
+
+# Operations
+
+#: A storage with a bucket of its own has finished an operation; ``sender`` is its class. Arguments:
+#: ``module``, ``bucket``, ``operation`` (the method), ``name`` (of the file; ``None`` for many),
+#: ``bytes`` (of content, sent or received), ``requests`` (that were sent to S3), ``retries`` (how
+#: often one was sent again), ``seconds`` (in the storage), ``error`` (the exception, or ``None``).
+#: If a receiver raises, the error is logged. See ``docs/monitoring.md``.
+storage_operation = Signal()
 
 # Routing
 

@@ -36,6 +36,8 @@ PUBLIC = [
     "fallback",
     "fields",
     "mirror",
+    "monitoring.opentelemetry",
+    "monitoring.prometheus",
     "queued.backends",
     "queued.fields",
     "queued.tasks",

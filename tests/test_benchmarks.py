@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import BARE, BOTO3, OURS, THEIRS, bench_routing, measures, page, plots
+from benchmarks import BARE, BOTO3, OURS, THEIRS, bench_routing, measures, page, plots, recorded
 from benchmarks import __main__ as program
 from benchmarks.harness import Context, render_table
 from benchmarks.measures import format_number
 from benchmarks.memory import peak_memory
+from smart_storages.common.recording import observers
+from smart_storages.signals import storage_operation
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +35,14 @@ def test_every_way_through_the_routing_can_be_measured() -> None:
         bench_routing.DIRECT,
         OURS,
     }
+
+
+def test_what_a_record_of_an_operation_costs_can_be_measured() -> None:
+    rows = recorded.measure_records(Context(quick=True))
+    listeners = [row["who"].partition(", ")[2] for row in rows if row["who"].startswith(OURS)]
+    assert listeners == ["nobody listens", "a receiver", "the log", "Prometheus", "OpenTelemetry"]
+    assert not storage_operation.has_listeners()
+    assert observers == []
 
 
 def test_rows_of_one_case_stand_side_by_side_with_their_ratio() -> None:

@@ -27,8 +27,10 @@ from smart_storages.checks import names as check_names
 from smart_storages.checks.buckets import check_buckets
 from smart_storages.checks.connections import check_credentials
 from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.monitoring import opentelemetry, prometheus
 from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
+from smart_storages.signals import storage_operation
 from smart_storages.utils import get_storage
 from tests import documentation
 from tests.documentation import ROOT, Block, Project
@@ -37,6 +39,7 @@ from tests.servers.keeper import exclusive
 #: Where the blocks of this language run instead.
 ELSEWHERE = {
     "floors": "tests/test_architecture.py reads them",
+    "log": "tests/storages/test_operations.py compares such a line",
     "js": "tests/s3/test_browser_upload.py runs them in a browser; here they are parsed",
 }
 PAGES = documentation.pages()
@@ -105,6 +108,23 @@ def _thumbnails(project: Project, _printed: str) -> None:
             assert storage.bucket_name == "acme-media"
 
 
+def _monitoring(project: Project, printed: str) -> None:
+    assert "Counter({'media': 2})" in printed
+    receivers = importlib.import_module("myapp.receivers")
+    assert storage_operation.disconnect(receivers.count_requests)
+    app = importlib.import_module("myapp.apps")
+    opentelemetry.uninstall()
+    app.MyAppConfig("myapp", importlib.import_module("myapp")).ready()
+    try:
+        project.names["storage"].exists("a.txt")
+        view = importlib.import_module("myproject.urls").urlpatterns[0].callback
+        shown = view(RequestFactory().get("/metrics")).content.decode()
+    finally:
+        prometheus.uninstall()
+    line = 'smart_storages_operations_total{module="media",operation="exists",outcome="ok"} 1.0'
+    assert line in shown
+
+
 def _queued(project: Project, _printed: str) -> None:
     # The broker of the settings is not there, so both files wait for a sweep.
     assert set(QueuedFile.objects.values_list("state", flat=True)) == {"queued"}
@@ -160,6 +180,7 @@ TABLE = {
     ),
     "docs/copying.md": Page(buckets=("acme-photos", "acme-archive")),
     "docs/fallback.md": Page(afterwards=_fallback),
+    "docs/monitoring.md": Page(buckets=("acme-media",), afterwards=_monitoring),
     "docs/queued.md": Page(
         buckets=("acme-media", "acme-docs"),
         warnings=(("smart_storages.Q005", "the page says what to do with several hosts"),),
@@ -319,7 +340,13 @@ _COMMAND = re.compile(r"(?:make|pip install|(?:python )?manage\.py|[\w./]*python
 #: Paths that are made by a command, or examples of a file's name.
 _NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/", "staticfiles.json"}
 #: What is named like a module, and is none.
-_NO_MODULES = {"smart_storages.queued.carry": "the name of Celery's task"}
+_NO_MODULES = {
+    "smart_storages.module": "an attribute of a span",
+    "smart_storages.operations": "a logger",
+    "smart_storages.queued.carry": "the name of Celery's task",
+    "smart_storages.requests": "an attribute of a span",
+    "smart_storages.save": "the name of a span",
+}
 
 
 def test_every_link_leads_to_a_page_and_a_heading_that_exist() -> None:

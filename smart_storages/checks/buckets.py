@@ -72,6 +72,7 @@ def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
         buckets = config.get_buckets()
         upstream = config.get_upstream_options()
         config.get_max_clients()
+        config.get_slow_seconds()
         config.get_metadata_cache_alias()
         config.get_lock_cache_alias()
         config.is_strict()

@@ -114,7 +114,9 @@ def run_blocking(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function that blocks; in a :func:`call`, a thread of the loop's executor does it."""
     if not is_here():
         return function(*args)
-    return _wait_for(asyncio.get_running_loop().run_in_executor(None, function, *args))
+    # The thread works for the same operation, on behalf of the same tenant.
+    run = contextvars.copy_context().run
+    return _wait_for(asyncio.get_running_loop().run_in_executor(None, run, function, *args))
 
 
 def socket_for_here(sock: Any) -> Any:

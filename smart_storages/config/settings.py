@@ -33,6 +33,7 @@ TENANT_SETTING = "SMART_STORAGE_TENANT"
 MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
+SLOW_SECONDS_SETTING = "SMART_STORAGE_SLOW_SECONDS"
 DEFAULT_MAX_CLIENTS = 256
 #: The module of a storage that was made without a module's name.
 DEFAULT_MODULE = "default"
@@ -114,6 +115,19 @@ def get_max_clients() -> int:
             f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
         )
     return limit
+
+
+def get_slow_seconds() -> Optional[float]:
+    """Return ``SMART_STORAGE_SLOW_SECONDS``: from when on an operation is logged as slow."""
+    seconds = getattr(settings, SLOW_SECONDS_SETTING, None)
+    if seconds is None:
+        return None
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not 0 <= seconds < float("inf"):
+        raise ConfigurationError(
+            f"{SLOW_SECONDS_SETTING} must be a number of seconds, or None, not {seconds!r}."
+        )
+    return float(seconds)
 
 
 def get_metadata_cache_alias() -> str:

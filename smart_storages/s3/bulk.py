@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
+from smart_storages.common import recording
 from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError, S3Error
 from smart_storages.s3.errors.results import MISSING_RESULT
 from smart_storages.s3.errors.translation import translate_answer, translate_error
@@ -73,6 +74,7 @@ def run_many(
             except Exception as error:
                 yield item, None, error
         return
+    function = recording.carry(function)
     waiting: Deque[Tuple[_Item, Future[_Result]]] = deque()
     executor = ThreadPoolExecutor(threads, "smart-storages-many")
     try:

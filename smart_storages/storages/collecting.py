@@ -13,6 +13,7 @@ from django.utils.encoding import filepath_to_uri
 from smart_storages import config
 from smart_storages.s3.writing.parameters import Written
 from smart_storages.storages.collection import Collection, find_call
+from smart_storages.storages.operations import operation, unreported
 from smart_storages.storages.reading import localize
 from smart_storages.storages.writing import is_one_of_many
 
@@ -117,6 +118,15 @@ class CollectingMixin(_Base):
         else:
             collection.delete(name, is_clearing=call.is_clearing)
 
+    def save(self, name: Optional[str], content: Any, max_length: Optional[int] = None) -> str:
+        collection, _ = self._collect()
+        if collection is None:
+            saved: str = super().save(name, content, max_length)
+            return saved
+        with unreported():  # the operation is the upload, at the end
+            noted: str = super().save(name, content, max_length)
+        return noted
+
     def get_available_name(self, name: str, max_length: Optional[int] = None) -> str:
         collection, _ = self._collect()
         if collection is None:
@@ -158,6 +168,7 @@ class CollectingMixin(_Base):
 
     # Writing
 
+    @operation("save")
     def _upload(self, name: str, content: Any, *, is_hashed: bool) -> Tuple[Written, str]:
         """Write a file now; return what S3 says of it, and how it was compressed."""
         key = self.get_key(name)

@@ -310,7 +310,7 @@ class Collection:
         self._upload(list(self._uploads))
         self._record.save(self._present)
         gone = self._cleared - self._present
-        for error in self._storage.delete_many(sorted(gone)).values():
+        for error in self._storage.delete_many(sorted(gone)).values() if gone else ():
             raise error
 
     def _upload(self, names: List[str]) -> None:

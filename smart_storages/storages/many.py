@@ -20,6 +20,7 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
 )
+from smart_storages.storages.operations import operation, steps
 from smart_storages.storages.writing import is_one_of_many
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _is_another(source: Target, target: Target, key: str, token: str) -> bool:
 class ManyMixin(_Base):  # type: ignore[misc]
     """``delete_many``, ``stat_many``, ``iter_files``, ``copy``, ``move`` and ``save_many``."""
 
+    @operation()
     def delete_many(self, names: Iterable[str]) -> Dict[str, S3Error]:
         """Delete files, 1,000 per request; a file that does not exist is not an error.
 
@@ -87,6 +89,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             self._forget(keys.values())
         return {name: failed[key] for name, key in keys.items() if key in failed}
 
+    @operation("delete_many")
     def delete_keys(self, keys: Iterable[str]) -> Dict[str, S3Error]:
         """Delete objects by their keys, location included, also those that no name leads to.
 
@@ -99,6 +102,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         finally:
             self._forget(chosen)
 
+    @operation()
     def exists_many(self, names: Iterable[str]) -> Dict[str, bool]:
         """Return for each name whether there is such a file; see :meth:`stat_many`.
 
@@ -108,6 +112,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         return {name: stat is not None for name, stat in self.stat_many(names).items()}
 
+    @operation()
     def stat_many(self, names: Iterable[str]) -> Dict[str, Optional[Stat]]:
         """Return size, time and ETag of each file, ``None`` for one that does not exist.
 
@@ -128,6 +133,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         stats = s3.bulk.stat_many(self.s3_target(), keys.values())
         return {name: stats[key] for name, key in keys.items()}
 
+    @steps
     def iter_files(self, prefix: str = "") -> Iterator[Tuple[str, Stat]]:
         """Yield the name and the stat of every file, 1,000 per request, in S3's order.
 
@@ -161,6 +167,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
 
     # Copying
 
+    @operation()
     def copy(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
         """Copy a file within S3, or into another storage; return the name of the copy.
 
@@ -185,6 +192,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
         """
         return self._copy(name, new_name, self if to is None else to)[0]
 
+    @operation()
     def move(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:
         """Copy a file as :meth:`copy` does, then delete it; return its new name.
 
@@ -244,6 +252,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             return _is_another(source, target, key, token)
         return True
 
+    @operation("copy")
     def replicate(
         self,
         key: str,
@@ -351,6 +360,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
 
     # Saving
 
+    @operation()
     def save_many(
         self, pairs: Iterable[Tuple[str, Any]], *, return_errors: bool = False
     ) -> List[Any]:

@@ -23,6 +23,7 @@ from storages.utils import clean_name
 
 from smart_storages import config, s3
 from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.storages.operations import operation
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
@@ -131,6 +132,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
     Nothing is cached unless the option ``metadata_cache_seconds`` is set.
     """
 
+    @operation()
     def stat(self, name: str) -> Stat:
         answers = self._answers_of(self._normalize_name(clean_name(name)))
         if answers is None:
@@ -149,6 +151,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
         _quietly(answers.keep, stamp, _STAT, dict(vars(stat)))
         return stat
 
+    @operation()
     def exists(self, name: str) -> bool:
         known = self._recall(name)
         if known is None:
@@ -156,6 +159,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
             return there
         return known[0] != _MISSING
 
+    @operation()
     def size(self, name: str) -> int:
         known = self._recall(name)
         if known is None or known[0] == _MISSING:
@@ -163,6 +167,7 @@ class MetadataCacheMixin(_Base):  # type: ignore[misc]
             return size
         return int(known[1]["size"])
 
+    @operation()
     def get_modified_time(self, name: str) -> datetime:
         # Uses stat(): the answer that a write left in the cache has no time.
         moment: datetime = super().get_modified_time(name)

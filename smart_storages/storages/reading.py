@@ -18,6 +18,7 @@ from smart_storages.common import aio
 from smart_storages.common.brotli_streams import BrotliDecompressed
 from smart_storages.exceptions import ObjectNotFoundError
 from smart_storages.storages.async_calls import LARGEST
+from smart_storages.storages.operations import begin_lasting
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -169,6 +170,8 @@ class S3ReadFile(File):  # type: ignore[type-arg]
             file.close()
             # A GzipFile does not close the file that it reads from.
             self._reader.close()
+            if self._reader.record is not None:
+                self._reader.record.finish()
 
     # Async
 
@@ -264,7 +267,11 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         threads = transfer.max_concurrency - 1 if transfer.use_threads else 0
 
         def open_reader() -> S3Reader:
-            return s3.reading.reader.S3Reader(target, key, threads=min(threads, _MAX_THREADS))
+            record = begin_lasting(self, "open", name)
+            most = min(threads, _MAX_THREADS)
+            if record is None:
+                return s3.reading.reader.S3Reader(target, key, threads=most)
+            return s3.reading.recorded.RecordedReader(record, target, key, threads=most)
 
         return S3ReadFile(
             relative,

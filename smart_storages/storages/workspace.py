@@ -18,6 +18,7 @@ from storages.utils import clean_name
 from smart_storages import config, s3
 from smart_storages.exceptions import ObjectChangedError
 from smart_storages.storages.many import SAVES
+from smart_storages.storages.operations import steps
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
@@ -33,6 +34,7 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
     """``local_copy`` and ``workspace``: real paths for work that needs them."""
 
     @contextmanager
+    @steps
     def local_copy(self, name: str, write_back: bool = False) -> Iterator[Path]:
         """Provide a local file with the content of a stored one; remove it when the block ends.
 
@@ -76,6 +78,7 @@ class WorkspaceMixin(_Base):  # type: ignore[misc]
             self._save(name, content)
 
     @contextmanager
+    @steps
     def workspace(self, prefix: str = "") -> Iterator[Path]:
         """Provide an empty local folder; save its files if the block ends without an exception.
 

@@ -18,6 +18,7 @@ from smart_storages import s3
 from smart_storages.common.brotli_streams import BrotliCompressed
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
+from smart_storages.storages.operations import begin_lasting, operation
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
@@ -122,6 +123,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
 
     # Saving
 
+    @operation()
     def save(self, name: Optional[str], content: Any, max_length: Optional[int] = None) -> str:
         """Save a file, and return the name it was given.
 
@@ -213,6 +215,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
             _issued_names.add(self.bucket_name, self._normalize_name(drawn))
         return drawn
 
+    @operation("save")
     def _save_exactly(self, name: str, content: Any, *, replace: bool) -> bool:
         """Save under exactly this name; return whether that was possible.
 
@@ -316,10 +319,12 @@ class WritingMixin(_Base):  # type: ignore[misc]
             self._get_write_parameters(key),
             transfer=self.transfer_config,
             on_close=lambda: self._forget([key]),
+            begin=lambda: begin_lasting(self, "open", name),
         )
 
     # Deleting and listing
 
+    @operation()
     def delete(self, name: str) -> None:
         """Delete a file; a missing file is not an error.
 
@@ -333,6 +338,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
             s3.bulk.delete_one(self.s3_target(key), key)
             change.removed()
 
+    @operation()
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:
         """Return the names of the folders and of the files in a folder.
 

@@ -126,6 +126,7 @@ class TestBuckets:
         [
             ("AWS_LOCATION", None),
             ("SMART_STORAGE_MAX_CLIENTS", 0),
+            ("SMART_STORAGE_SLOW_SECONDS", -1),
             ("SMART_STORAGE_PROVIDER", "minoi"),
             ("SMART_STORAGE_PROVIDER", 3),
             ("SMART_STORAGE_METADATA_CACHE", "nowhere"),

@@ -21,6 +21,7 @@ from smart_storages.composed.health import UNREACHABLE, kind_of
 from smart_storages.queued.ledger.identity import orphan_prefix
 from smart_storages.queued.ledger.recording import LocalCopy
 from smart_storages.queued.ledger.texts import longest, storable
+from smart_storages.storages.operations import recording
 
 __all__ = [
     "delete_quietly",
@@ -229,7 +230,8 @@ def _size_and_md5_in_s3(remote: Storage, name: str) -> Optional[Tuple[int, str]]
         return None
     client, address = bucket_object
     try:
-        head = client.head_object(**address)
+        with recording(remote, "stat", name):
+            head = client.head_object(**address)
     except client.exceptions.ClientError:  # missing or forbidden: reading the file will show it
         return None
     return head["ContentLength"], head.get("ETag", "").strip('"')

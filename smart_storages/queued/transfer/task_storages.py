@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, Any, Callable, Dict, Optional, Tuple, cast
 
 from django.core.files import File
 from django.utils.functional import LazyObject
+from s3transfer.manager import TransferManager
 
+from smart_storages.common.recording import carry
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
 from smart_storages.composed.health import FULL, kind_of
@@ -20,6 +23,7 @@ from smart_storages.queued.ledger.texts import longest
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.transfer.local_copies import delete_quietly, s3_address
 from smart_storages.storages.connecting import ConnectingMixin
+from smart_storages.storages.operations import recording
 
 __all__ = ["LocalView", "RemoteView", "copy_in_s3"]
 
@@ -224,6 +228,13 @@ def _name_buckets_alike(local: Any, remote: Any) -> bool:
     return provider.global_names or local.access_key == remote.access_key
 
 
+class _CarryingExecutor(ThreadPoolExecutor):
+    """Its threads work for the operation of the caller, to which their requests count."""
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return super().submit(carry(function), *args, **kwargs)
+
+
 def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
     """Have S3 copy the file, if both storages are buckets of the same server.
 
@@ -246,12 +257,15 @@ def copy_in_s3(name: str, local: Any, remote: Any) -> bool:
     assert address is not None  # noqa: S101 - it was one above
     parameters = remote.inner._get_write_parameters(address[1]["Key"])
     try:
-        client.copy(
-            source[1],
-            **address[1],
-            ExtraArgs={**parameters, "MetadataDirective": "REPLACE"},
-            SourceClient=source[0],
-        )
+        with recording(remote.inner, "copy", claimed):
+            with TransferManager(client, executor_cls=_CarryingExecutor) as manager:
+                manager.copy(
+                    source[1],
+                    address[1]["Bucket"],
+                    address[1]["Key"],
+                    extra_args={**parameters, "MetadataDirective": "REPLACE"},
+                    source_client=source[0],
+                ).result()
     except client.exceptions.ClientError:
         # The remote's credentials may not be allowed to read the staging bucket; the local
         # storage's are.

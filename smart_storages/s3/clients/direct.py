@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 from smart_storages.s3.clients.sockets import SocketPools
 from smart_storages.s3.private_names import (
     credentials_of,
@@ -216,7 +216,8 @@ def _ask_client(client: Any, bucket: str) -> Any:
     caught: List[Any] = []
     _probing.caught = caught
     try:
-        client.get_object(Bucket=bucket, Key=_PROBE_KEY)
+        with recording.unsent():
+            client.get_object(Bucket=bucket, Key=_PROBE_KEY)
     except (BotoCoreError, ClientError):
         return None
     finally:

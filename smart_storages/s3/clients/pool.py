@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError
 from smart_storages.common import on_loop
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.clients.counting import count_requests_of
 from smart_storages.s3.clients.credentials import CredentialSource, load_source
 from smart_storages.s3.clients.idle import close_idle_sockets_of
 from smart_storages.s3.clients.sessions import SharedSession
@@ -287,6 +288,7 @@ class ClientPool:
             raise also_of_botocore(refused, error) from error
         require_results(client)
         close_idle_sockets_of(client)
+        count_requests_of(client)
         return client
 
     def _session_for(self, credentials: CredentialSource) -> SharedSession:

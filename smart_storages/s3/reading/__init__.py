@@ -11,6 +11,7 @@ from smart_storages.common.on_demand import importing_on_demand
 
 if TYPE_CHECKING:
     from . import reader as reader
+    from . import recorded as recorded
     from . import sizes as sizes
 else:
     __getattr__ = importing_on_demand(__name__)

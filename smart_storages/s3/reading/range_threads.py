@@ -6,7 +6,7 @@ import threading
 from traceback import clear_frames
 from typing import Callable, Deque, List, Tuple
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 
 __all__ = ["RangeThreads"]
 
@@ -39,7 +39,8 @@ class RangeThreads:
         """Start ``count`` threads."""
         on_loop.require_thread()
         for _ in range(count):
-            thread = threading.Thread(target=self._work, name="smart-storages-range", daemon=True)
+            work = recording.carry(self._work)
+            thread = threading.Thread(target=work, name="smart-storages-range", daemon=True)
             thread.start()
             self._threads.append(thread)
 

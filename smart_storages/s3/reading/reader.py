@@ -23,6 +23,7 @@ from smart_storages.s3.requests.http import Answer, fetch
 from smart_storages.s3.stat import Stat
 
 if TYPE_CHECKING:
+    from smart_storages.common.recording import Record
     from smart_storages.s3.target import Target
 
 __all__ = ["MAX_KEPT", "PART_SIZE", "S3Reader"]
@@ -71,6 +72,9 @@ class S3Reader(io.RawIOBase):
             file.seek(-22, io.SEEK_END)
             tail = file.read()
     """
+
+    #: The operation that this file is, if anybody wants to know of it.
+    record: Optional[Record] = None
 
     def __init__(self, target: Target, key: str, *, threads: int = 7) -> None:
         super().__init__()

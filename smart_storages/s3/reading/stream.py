@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
+from smart_storages.common import recording
 from smart_storages.exceptions import (
     ContentMismatchError,
     ObjectChangedError,
@@ -139,6 +140,8 @@ class Stream:
             ) from clean(error)
         if self._failures > 1:
             pause(self._failures - 1)
+        else:
+            recording.count_retry()
 
     def _ask(self) -> Answer:
         etag = self._headers.get("etag")

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3 import exceptions as urllib3_errors
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 from smart_storages.common.secrets import SecretBytes, reveal
 from smart_storages.s3.errors.botocore_kinds import CertificateError
 from smart_storages.s3.private_names import (
@@ -140,6 +140,7 @@ def exchange(
     connection = borrow_connection(pool)
     try:
         sock = _connected(pool, connection)
+        recording.count_request()
         try:
             _send(sock, head, body)
         except (BrokenPipeError, ConnectionResetError):

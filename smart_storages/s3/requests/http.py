@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Union
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from urllib3.exceptions import HTTPError
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 from smart_storages.common.secrets import conceal
 from smart_storages.exceptions import ObjectNotFoundError, UnreachableError
 from smart_storages.s3.clients.direct import (
@@ -80,6 +80,7 @@ class Answer:
             data = on_loop.run_blocking(self._source.read, size)
         if self.left is not None:
             self.left -= len(data)
+        recording.count_bytes(len(data))
         return data
 
     def readinto(self, view: memoryview) -> int:
@@ -98,6 +99,7 @@ class Answer:
         self._is_fresh = False
         if self.left is not None:
             self.left -= count
+        recording.count_bytes(count)
         return count
 
     def close(self) -> None:
@@ -107,7 +109,7 @@ class Answer:
             return
         try:
             if self.left and self.left <= _DRAINED and self._is_ours:
-                self.read(self.left)
+                self.left -= len(self._source.read(self.left))
         except BODY_ERRORS:
             self.left = None
         self._source = None
@@ -157,7 +159,12 @@ def fetch(
     route = direct.route_for(target.bucket, request)
     answer = None
     if route is not None:
-        answer = _send_directly(target, direct, route, request)
+        if recording.observers:
+            params = {"Key": key, **request.params}
+            watched = recording.observed(OPERATIONS[method], target.bucket, params)
+            answer = watched(_send_directly, target, direct, route, request)
+        else:
+            answer = _send_directly(target, direct, route, request)
         if answer is None:
             direct.forget(target.bucket)
     answer = answer or _send_by_client(target, client, request)
@@ -198,6 +205,7 @@ def _send_directly(
             elif status < _FIRST_ERROR or status == _BAD_REQUEST:
                 # Another region, or S3 wants another kind of signature: botocore handles both.
                 response.release()
+                recording.count_retry()
                 return None
             else:
                 error = _read_error(response, request)
@@ -210,6 +218,7 @@ def _send_directly(
             if may_be_stale and route.pool.num_connections == opened and not final:
                 # The server had closed a kept connection: a new one does not count as a retry.
                 may_be_stale = False
+                recording.count_retry()
                 continue
         failures += 1
         if final or failures >= attempts_of(target.client):

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from botocore.exceptions import ClientError
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 
 __all__ = ["RETRIED", "attempts_of", "pause"]
 
@@ -32,6 +32,7 @@ def pause(failures: int, error: Optional[BaseException] = None) -> None:
         failures: How many tries have failed so far.
         error: The error of the last one, which may have a ``Retry-After`` header.
     """
+    recording.count_retry()
     on_loop.pause(_retry_after(error) or random.random() * min(2 ** (failures - 1), _MAX_PAUSE))  # noqa: S311
 
 

@@ -25,10 +25,10 @@ from botocore.exceptions import ClientError, SSLError
 from botocore.parsers import ResponseParserFactory
 from botocore.serialize import create_serializer
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 from smart_storages.s3.clients.direct import WRITES, BucketRoute, DirectClient, direct_client_of
 from smart_storages.s3.errors.results import lacks_result, missing_result_error
-from smart_storages.s3.requests.bodies import Body, pieces_of
+from smart_storages.s3.requests.bodies import Body, pieces_of, size_of
 from smart_storages.s3.requests.exchange import (
     EXCHANGE_ERRORS,
     NotCarriedError,
@@ -114,14 +114,24 @@ def send(
     """
     direct = direct_client_of(client)
     route = direct.route(Bucket) if _is_supported(operation, params, checksum) else None
+    answer = None
     if route is not None:
         request = _serialize(client, operation, route, {**params, "Bucket": Bucket}, Body)
         if request is not None:
-            answer = _send_directly(client, direct, route, request, checksum)
-            if answer is not None:
-                return answer
-            direct.forget(Bucket)
-    return _send_by_client(client, operation, {**params, "Bucket": Bucket}, Body, checksum)
+            arguments = (client, direct, route, request, checksum)
+            if recording.observers:
+                watched = recording.observed(operation, Bucket, params)
+                answer = watched(_send_directly, *arguments)
+            else:
+                answer = _send_directly(*arguments)
+            if answer is None:
+                direct.forget(Bucket)
+    if answer is None:
+        by_name = {**params, "Bucket": Bucket}
+        answer = _send_by_client(client, operation, by_name, Body, checksum)
+    if Body is not None and recording.current() is not None:
+        recording.count_bytes(size_of(Body))
+    return answer
 
 
 def _send_by_client(
@@ -238,6 +248,7 @@ def _send_directly(
         else:
             status = response.status
             if _FIRST_REDIRECT <= status < _FIRST_ERROR or status == _BAD_REQUEST:
+                recording.count_retry()
                 return None  # another region, or a signature that S3 wants otherwise
             answer, is_error = _parse(client, request.operation, response, text, failures)
             if not is_error:

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
+from smart_storages.common import recording
 from smart_storages.s3.requests.bodies import Body, size_of
 from smart_storages.s3.requests.sending import send
 from smart_storages.s3.target import Target
@@ -82,6 +83,8 @@ class MultipartUpload:
         self._open = True
         self._claim: Optional[Claim] = None
         self._suspects: List[str] = []
+        #: The operation that this upload belongs to.
+        self.record = recording.current()
         self._create()
         _live.add(self)
 
@@ -125,7 +128,7 @@ class MultipartUpload:
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._workers, "smart-storages-part")
-        self._executor.submit(self._run, self._count, job)
+        self._executor.submit(recording.carry(self._run), self._count, job)
 
     def complete(self, *, overwrite: bool) -> Written:
         """Publish the object, once every part has arrived.
@@ -373,9 +376,12 @@ def _reap() -> None:
     while True:
         upload = _abandoned.get()
         try:
-            upload.abort()
+            with recording.within(upload.record):
+                upload.abort()
         except Exception:
             logger.exception("An upload that was not closed could not be aborted.")
+        if upload.record is not None:
+            upload.record.finish_later()
         del upload
 
 

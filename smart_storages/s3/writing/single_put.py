@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Dict, Optional
 
-from smart_storages.common import on_loop
+from smart_storages.common import on_loop, recording
 from smart_storages.exceptions import ObjectExistsError, PreconditionFailedError, S3Error
 from smart_storages.s3.errors.results import MISSING_RESULT
 from smart_storages.s3.requests.bodies import Body, size_of
@@ -115,6 +115,7 @@ def _put_once(target: Target, key: str, body: Body, params: Dict[str, Any]) -> W
 
 def pause() -> None:
     """Wait for a random moment before repeating a write that conflicted with another one."""
+    recording.count_retry()
     on_loop.pause(random.uniform(0.01, 0.1))  # noqa: S311
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import sys
 import weakref
-from contextlib import suppress
-from typing import Any, Callable, Dict, NoReturn, Optional
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, NoReturn, Optional
 
 from boto3.s3.transfer import TransferConfig
 
@@ -18,6 +18,9 @@ from smart_storages.s3.writing.multipart import MultipartUpload, abandon, start_
 from smart_storages.s3.writing.single_put import put_body
 from smart_storages.s3.writing.source import part_size
 from smart_storages.s3.writing.writer import count_workers
+
+if TYPE_CHECKING:
+    from smart_storages.common.recording import Record
 
 __all__ = ["S3WriteFile"]
 
@@ -38,6 +41,7 @@ class S3WriteFile(WholeFile):
         params: Parameters of ``put_object``.
         transfer: As for :func:`put`.
         on_close: Called after the object was published, or may have been.
+        begin: Returns the record of the operation that this file is, or ``None``.
 
     Raises:
         ValueError: any other mode.
@@ -60,6 +64,7 @@ class S3WriteFile(WholeFile):
         *,
         transfer: TransferConfig = _DEFAULT_TRANSFER,
         on_close: Optional[Callable[[], None]] = None,
+        begin: Callable[[], Optional[Record]] = lambda: None,
     ) -> None:
         super().__init__(None, name)
         self.mode = mode
@@ -68,6 +73,8 @@ class S3WriteFile(WholeFile):
         self._params = params
         self._transfer = transfer
         self._on_close = on_close
+        self._begin = begin
+        self._record: Optional[Record] = None
         self._buffer = _Buffer(transfer.multipart_threshold)
         self._written: Optional[int] = None
         self._sent = 0
@@ -80,6 +87,16 @@ class S3WriteFile(WholeFile):
                 f"The mode {mode!r} is not possible: an object of S3 is written as a whole. "
                 "Use 'wb', or read it, change it and save it."
             )
+        self._begin_record()
+
+    def _begin_record(self) -> None:
+        self._record = self._begin()
+        if self._record is not None:
+            self._finalizer = weakref.finalize(self, self._record.finish_later)
+            self._finalizer.atexit = False
+
+    def _working(self) -> ContextManager[Any]:
+        return nullcontext() if self._record is None else self._record.active()
 
     # Writing
 
@@ -116,17 +133,32 @@ class S3WriteFile(WholeFile):
     def _start_upload(self) -> None:
         start_reaper()
         workers = count_workers(self._transfer)
-        self._upload = MultipartUpload(self._target, self._key, self._params, workers=workers)
+        try:
+            with self._working():
+                self._upload = MultipartUpload(
+                    self._target, self._key, self._params, workers=workers
+                )
+        except BaseException as error:
+            self._note(error)
+            raise
+        if self._finalizer is not None:
+            self._finalizer.detach()  # the record ends when the upload was aborted
         self._finalizer = weakref.finalize(self, abandon, self._upload)
         self._finalizer.atexit = False  # multipart.py aborts open uploads at exit
 
     def _send(self, part: bytes) -> None:
         try:
-            self._require(self._upload).send(part)
+            with self._working():
+                self._require(self._upload).send(part)
             self._sent += 1
-        except BaseException:
+        except BaseException as error:
+            self._note(error)
             self.discard()
             raise
+
+    def _note(self, error: BaseException) -> None:
+        if self._record is not None:
+            self._record.fail(error)
 
     @staticmethod
     def _require(upload: Optional[MultipartUpload]) -> MultipartUpload:
@@ -149,14 +181,18 @@ class S3WriteFile(WholeFile):
             self.discard()
             return
         try:
-            self._publish()
-        except BaseException:
+            with self._working():
+                self._publish()
+        except BaseException as error:
+            self._note(error)
             self.discard()
             raise
         finally:
             if self._on_close is not None:
                 self._on_close()
-        self._end()
+        record = self._end()
+        if record is not None:
+            record.finish()
 
     def _publish(self) -> None:
         if self._upload is not None:
@@ -176,17 +212,24 @@ class S3WriteFile(WholeFile):
         if self._is_closed:
             return
         upload = self._upload
-        self._end()
-        if upload is not None:
-            upload.abort()
+        record = self._end()
+        try:
+            if upload is not None:
+                with nullcontext() if record is None else record.active():
+                    upload.abort()
+        finally:
+            if record is not None:
+                record.finish()
 
-    def _end(self) -> None:
+    def _end(self) -> Optional[Record]:
+        record, self._record = self._record, None
         self._is_closed = True
         self._buffer = _Buffer(self._transfer.multipart_threshold)
         self._sent = 0
         self._upload = None
         if self._finalizer is not None:
             self._finalizer.detach()
+        return record
 
     # The rest of the file API
 
@@ -218,6 +261,7 @@ class S3WriteFile(WholeFile):
     def start_again(self) -> None:
         self._is_closed = False
         self._written = None
+        self._begin_record()
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise io.UnsupportedOperation("The file can only be written, from beginning to end.")
