@@ -151,7 +151,7 @@ class Record:
             self.is_done = True
         parent, self._parent = self._parent, None
         # A kept error would keep the frames of its traceback, and so this record, alive.
-        error, self.error = error or self.error, None
+        error, self.error = self.error if error is None else error, None
         self._context = None
         if parent is not None and parent._absorb(self):
             for observer in observers:

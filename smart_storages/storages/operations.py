@@ -139,26 +139,45 @@ def operation(name_of_operation: Optional[str] = None) -> Callable[[_Method], _M
 
     def decorate(method: _Method) -> _Method:
         called = name_of_operation or method.__name__
-        name_from = _first_argument(method)
-
-        @wraps(method)
-        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-            # As _is_reported, here without a call: it runs before each operation.
-            if not (
-                storage_operation.receivers
-                or observers
-                or _slow_seconds
-                or logger.isEnabledFor(DEBUG)
-            ):
-                return method(self, *args, **kwargs)
-            record = begin(self, called, name_from(args, kwargs))
-            if record is None:
-                return method(self, *args, **kwargs)
-            return _run(record, method, self, args, kwargs)
-
-        return call  # type: ignore[return-value]
+        make = _of_a_name if list(inspect.signature(method).parameters)[1:] == ["name"] else _of_any
+        decorated: _Method = make(method, called)
+        return decorated
 
     return decorate
+
+
+def _of_any(method: Any, called: str) -> Any:
+    name_from = _first_argument(method)
+
+    @wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # As _is_reported, here without a call: it runs before each operation.
+        if not (
+            storage_operation.receivers or observers or _slow_seconds or logger.isEnabledFor(DEBUG)
+        ):
+            return method(self, *args, **kwargs)
+        record = begin(self, called, name_from(args, kwargs))
+        if record is None:
+            return method(self, *args, **kwargs)
+        return _run(record, method, self, args, kwargs)
+
+    return call
+
+
+def _of_a_name(method: Any, called: str) -> Any:
+    # exists(), size() and the like, where the half of what _of_any costs is to pass arguments on.
+    @wraps(method)
+    def call(self: Any, name: Any) -> Any:
+        if not (
+            storage_operation.receivers or observers or _slow_seconds or logger.isEnabledFor(DEBUG)
+        ):
+            return method(self, name)
+        record = begin(self, called, name)
+        if record is None:
+            return method(self, name)
+        return _run(record, method, self, (name,), {})
+
+    return call
 
 
 def _run(record: Record, method: Any, storage: Any, args: Any, kwargs: Any) -> Any:
