@@ -1,6 +1,7 @@
-"""What happens in the storages of a project, for those who watch it: Prometheus, OpenTelemetry.
+"""What happens in the storages of a project, for those who watch it.
 
 Finished operations come in, from :data:`smart_storages.signals.storage_operation` and the recorder;
-metrics and spans go out. Each module is for one tool, and is imported only where that is used. They
-may not change what an operation does, and no other room of the package may know them.
+metrics, spans and a panel of the debug toolbar go out. Each module is for one tool, and is imported
+only where that is used. They may not change what an operation does, and no other room of the
+package may know them.
 """

@@ -35,7 +35,7 @@ _INSIDE = tuple(
     part.replace("/", os.sep)
     for part in (
         f"{Path(smart_storages.__file__).resolve().parent.as_posix()}/",
-        "/django/core/files/storage/",
+        "/django/core/files/",
         "/django/dispatch/",
         "/storages/backends/",
     )
@@ -73,7 +73,7 @@ class StoragesPanel(Panel):  # type: ignore[misc]
 
     @property
     def content(self) -> str:
-        return _engine.get_template("debug_toolbar.html").render(Context(self.get_stats()))
+        return _engine.get_template("smart_storages/debug_toolbar.html").render(Context(self.get_stats()))
 
     def enable_instrumentation(self) -> None:
         _current.set(self)
