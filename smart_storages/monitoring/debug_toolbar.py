@@ -73,7 +73,8 @@ class StoragesPanel(Panel):  # type: ignore[misc]
 
     @property
     def content(self) -> str:
-        return _engine.get_template("smart_storages/debug_toolbar.html").render(Context(self.get_stats()))
+        template = _engine.get_template("smart_storages/debug_toolbar.html")
+        return template.render(Context(self.get_stats()))
 
     def enable_instrumentation(self) -> None:
         _current.set(self)

@@ -14,6 +14,7 @@ from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import include, path
 
 from smart_storages.exceptions import ObjectNotFoundError
+from smart_storages.signals import storage_operation
 
 PANEL = "smart_storages.monitoring.debug_toolbar.StoragesPanel"
 pytest.importorskip("debug_toolbar", reason="there is no django-debug-toolbar for this Python")
@@ -42,6 +43,7 @@ def toolbar(settings: Any) -> Iterator[None]:
     urlpatterns[1:] = [path("__debug__/", include("debug_toolbar.urls", "djdt"))]
     yield
     del urlpatterns[1:]
+    storage_operation.disconnect(dispatch_uid=PANEL.rpartition(".")[0])
     global view  # noqa: PLW0603
     view = None
 
