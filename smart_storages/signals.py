@@ -17,6 +17,8 @@ from django.dispatch import Signal
 
 __all__ = [
     "backend_answered",
+    "bucket_checked",
+    "bucket_measured",
     "file_copied",
     "file_deleted",
     "file_queued",
@@ -36,6 +38,16 @@ __all__ = [
 #: often one was sent again), ``seconds`` (in the storage), ``error`` (the exception, or ``None``).
 #: If a receiver raises, the error is logged. See ``docs/monitoring.md``.
 storage_operation = Signal()
+
+#: ``manage.py buckets check`` has checked a bucket. Arguments: ``module``, ``bucket``, ``is_fine``,
+#: ``findings`` (a dict for each step that failed or warned: ``step``, ``status``, ``what``,
+#: ``why``, ``fix``).
+bucket_checked = Signal()
+
+#: ``manage.py buckets usage`` has counted the files of a module. Arguments: ``module``, ``bucket``,
+#: ``location``, ``files``, ``bytes``, ``newest`` (a datetime, or ``None``), ``incomplete_uploads``
+#: (how many; ``None`` if they could not be listed).
+bucket_measured = Signal()
 
 # Routing
 

@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 from django.core.files.storage import FileSystemStorage
 
+from smart_storages.signals import storage_operation
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.ceph import INSTALL, missing_programs
 from tests.servers.keeper import JOIN, Keeper, ask_for
@@ -324,3 +325,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             red=True,
             bold=True,
         )
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens_to_operations() -> None:
+    """The app of the monitoring listens from the start; a test that needs it connects it again."""
+    storage_operation.disconnect(dispatch_uid="smart_storages.monitoring.noting.error")

@@ -11,6 +11,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "smart_storages",
     "smart_storages.queued",
+    "smart_storages.monitoring",
     "tests.queued",
     "tests.fields",
 ]

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
+from django.dispatch import Signal
+
 from smart_storages.common.secrets import Secret, SecretBytes
 
 __all__ = ["Context", "Progress", "describe_size"]
@@ -81,6 +83,13 @@ class Context:
         self.stdout, self.stderr = stdout, stderr
         self.json, self.verbosity = json, verbosity
         self._highlight = highlight
+
+    def announce(self, signal: Signal, **facts: Any) -> None:
+        """Send a signal; an error of a receiver is a warning, and the command goes on."""
+        for receiver, answer in signal.send_robust(sender=None, **facts):
+            if isinstance(answer, Exception):
+                name = getattr(receiver, "__name__", type(receiver).__name__)
+                self.warn(f"{name} could not note the result: {answer}")
 
     def write(self, text: str = "") -> None:
         """Write a line for a person; with ``--json`` nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
-from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
@@ -157,13 +156,6 @@ class ManyMixin(_Base):  # type: ignore[misc]
             name = key[start:]
             if self._names(name, key):
                 yield name, stat
-
-    def _names(self, name: str, key: str) -> bool:
-        """Return whether a name is that of the object with this key; a folder has none."""
-        try:
-            return not key.endswith("/") and self.get_key(name) == key
-        except SuspiciousOperation:
-            return False
 
     # Copying
 

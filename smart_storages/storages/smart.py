@@ -284,6 +284,13 @@ class SmartS3Storage(
             return _prefix_of(location) + name
         return self._normalize_name(clean_name(name))
 
+    def _names(self, name: str, key: str) -> bool:
+        """Return whether a name is that of the object with this key; a folder has none."""
+        try:
+            return not key.endswith("/") and self.get_key(name) == key
+        except SuspiciousOperation:
+            return False
+
     def _get_write_parameters(self, name: str, content: Any = None) -> Dict[str, Any]:
         params: Dict[str, Any] = super()._get_write_parameters(name, content)
         # Objects are private by default, and a bucket with ACLs disabled refuses the header.

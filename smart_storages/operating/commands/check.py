@@ -10,6 +10,7 @@ from smart_storages.operating.checking.run import Report, check_place
 from smart_storages.operating.commands import FINE, WRONG
 from smart_storages.operating.output import Context
 from smart_storages.operating.places import Place, find_place, find_places
+from smart_storages.signals import bucket_checked
 
 __all__ = ["HELP", "add_arguments", "handle"]
 
@@ -38,6 +39,7 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
         reports.append(
             check_place(place, tuple(options["origin"]), lambda finding: _tell(context, finding))
         )
+        context.announce(bucket_checked, **_noted(reports[-1]))
         if reports[-1].verdict:
             context.write(f"  {reports[-1].verdict}")
         context.write()
@@ -49,6 +51,16 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     else:
         context.write("Everything is fine.")
     return WRONG if wrong else FINE
+
+
+def _noted(report: Report) -> Dict[str, Any]:
+    wrong = [each for each in report.findings if each.status in (FAILED, WARNING)]
+    return {
+        "module": report.place.module,
+        "bucket": None if report.place.problem else report.place.bucket,
+        "is_fine": report.is_fine,
+        "findings": [finding._asdict() for finding in wrong],
+    }
 
 
 def _heading(place: Place) -> str:

@@ -11,6 +11,7 @@ from smart_storages.operating.output import Context, describe_size
 from smart_storages.operating.places import Place, find_sound_places
 from smart_storages.operating.statements import bucket_arn, one_line, statement
 from smart_storages.operating.usage import Total, Upload, Usage, measure
+from smart_storages.signals import bucket_measured
 
 __all__ = ["HELP", "add_arguments", "handle"]
 
@@ -42,11 +43,24 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
             failed = True
             continue
         described.append(_describe(usage))
+        context.announce(bucket_measured, **_noted(usage))
         if not context.json:
             _show(context, usage, options["top"])
     if context.json:
         context.write_json(described)
     return WRONG if failed else FINE
+
+
+def _noted(usage: Usage) -> Dict[str, Any]:
+    return {
+        "module": usage.place.module,
+        "bucket": usage.place.bucket,
+        "location": usage.place.location,
+        "files": usage.total.files,
+        "bytes": usage.total.bytes,
+        "newest": usage.total.newest,
+        "incomplete_uploads": None if usage.uploads is None else len(usage.uploads),
+    }
 
 
 def _describe(usage: Usage) -> Dict[str, Any]:
