@@ -296,7 +296,7 @@ def _check_pip(arguments: List[str]) -> None:
 
 
 def _check_requirement(word: str) -> None:
-    wanted = re.fullmatch(r"([\w./*-]+?)(?:\[([\w,]+)\])?(?:==[\w.]+)?", word)
+    wanted = re.fullmatch(r"([\w./*-]+?)(?:\[([\w,-]+)\])?(?:==[\w.]+)?", word)
     assert wanted, word
     name, extras = wanted[1], (wanted[2] or "").split(",") if wanted[2] else []
     if name.startswith((".", "dist/")):

@@ -95,7 +95,7 @@ class BucketsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "problem": problem,
             "width": _WIDTH,
             "height": _HEIGHT,
-            "errors": read_errors(),
+            **_find_errors(),
             "transfers": _count_transfers() if may_see_transfers else {},
             "failed": _find_failed() if may_see_transfers else [],
             **(extra_context or {}),
@@ -134,6 +134,13 @@ class BucketsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The oldest ones go by themselves."""
         return False
+
+
+def _find_errors() -> Dict[str, Any]:
+    try:
+        return {"errors": read_errors()}
+    except Exception as error:  # of the cache's server, which may be down: the rest is shown
+        return {"errors": [], "errors_problem": type(error).__name__}
 
 
 def _count_transfers() -> Dict[str, List[Tuple[str, int]]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any, Dict, List, Optional
 
-from django.core.cache import cache
+from django.core.cache import DEFAULT_CACHE_ALIAS, cache, caches
+from django.core.cache.backends.db import DatabaseCache
+from django.db import connections, router
 from django.utils import timezone
 
 from smart_storages.exceptions import ObjectExistsError, ObjectNotFoundError, SmartStorageError
@@ -82,7 +84,12 @@ def note_error(
     error: Optional[BaseException],
     **kwargs: Any,
 ) -> None:
-    """Keep an error of a storage in the cache, where no transaction of the project is touched."""
+    """Keep an error of a storage in the cache, as far as that works.
+
+    Two processes that keep one at the same moment may keep one of the two. A cache in the database
+    takes part in a transaction of the project, and an error there would end it: within one,
+    nothing is kept.
+    """
     if error is None or isinstance(error, _EXPECTED):
         return
     # The text of another error may hold anything.
@@ -95,9 +102,19 @@ def note_error(
         "error": f"{type(error).__name__}{text}",
     }
     try:
+        if _takes_part_in_transaction():
+            return
         cache.set(_ERRORS, [entry, *read_errors()][:_MOST_ERRORS], _ERROR_SECONDS)
     except Exception:  # the cache is down: what the project does with the storage goes on
         logger.exception("An error of a storage could not be kept.")
+
+
+def _takes_part_in_transaction() -> bool:
+    found = caches[DEFAULT_CACHE_ALIAS]
+    if not isinstance(found, DatabaseCache):
+        return False
+    alias = router.db_for_write(found.cache_model_class)
+    return bool(connections[alias].in_atomic_block)
 
 
 def read_errors() -> List[Dict[str, Any]]:

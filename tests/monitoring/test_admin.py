@@ -70,7 +70,10 @@ def test_each_module_has_its_health_and_its_usage(client: Any, buckets: None) ->
     assert "very-secret" not in text
     # Nothing that a Content-Security-Policy without 'unsafe-inline' would refuse.
     own = text[text.index('id="content-main"') :]
-    assert not re.search(r"<script|<style| style=| on\w+=", own[: own.index("</table>")])
+    assert not re.search(
+        r"<script|<style| style=| on\w+=",
+        own[: own.rindex("</table>")],
+    )
 
 
 def test_the_page_of_a_check_can_be_read_and_not_written(client: Any, buckets: None) -> None:
@@ -113,6 +116,19 @@ def test_the_last_errors_are_shown(client: Any, buckets: None) -> None:
     cache.clear()
     assert "UnreachableError: S3 did not answer." in text
     assert "&lt;a&gt;.jpg" in text
+
+
+def test_without_the_cache_the_rest_is_shown(
+    client: Any, buckets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError("redis://:password@cache")
+
+    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.get", refuse)
+    text = page(client, "view_bucketcheck").content.decode()
+    assert "could not be read from the cache: ConnectionError." in text
+    assert "password" not in text
+    assert "acme-media" in text
 
 
 def test_settings_that_cannot_be_read_at_all_are_told(client: Any, settings: Any) -> None:

@@ -112,18 +112,38 @@ def test_errors_are_kept_and_answers_are_not(
 
 @pytest.mark.one_server
 @pytest.mark.django_db
-def test_a_cache_that_fails_leaves_the_operation_and_its_transaction_alone(
-    listening: None, make_storage: Any, s3_proxy: Any, settings: Any
+def test_a_cache_in_the_database_has_no_part_in_a_transaction(
+    listening: None,
+    make_storage: Any,
+    s3_proxy: Any,
+    settings: Any,
+    django_assert_num_queries: Any,
 ) -> None:
-    table = "no_such_table"
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": table}
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "no_such_table",
+        }
     }
     s3_proxy.inject(method="GET", status=403, times=None)
-    with transaction.atomic():
-        with pytest.raises(S3Error):
-            make_storage().open("a.txt")
-        assert BucketUsage.objects.count() == 0  # the transaction goes on
+    storage = make_storage()
+    # On PostgreSQL, one query that fails would end the project's transaction.
+    with transaction.atomic(), django_assert_num_queries(0), pytest.raises(S3Error):
+        storage.open("a.txt")
+
+
+@pytest.mark.one_server
+def test_a_cache_that_is_down_leaves_the_operation_alone(
+    listening: None, make_storage: Any, s3_proxy: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError("no cache")
+
+    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.get", refuse)
+    s3_proxy.inject(method="GET", status=403, times=None)
+    with pytest.raises(S3Error):
+        make_storage().open("a.txt")
+    assert "An error of a storage could not be kept." in caplog.text
 
 
 def test_other_errors_are_named_and_not_quoted(listening: None) -> None:

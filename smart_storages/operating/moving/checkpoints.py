@@ -126,8 +126,16 @@ class Checkpoint:
         self.state.updated = time.time()
         text = json.dumps({"version": _VERSION, "copy": self._digest, **asdict(self.state)})
         temporary = Path(f"{self.path}.new")
-        temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
-        os.replace(str(temporary), str(self.path))
+        try:
+            temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
+            os.replace(str(temporary), str(self.path))
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise CommandError(
+                f"The checkpoint {str(self.path)!r} cannot be written: {error.strerror}. Nothing "
+                "was deleted. Make room, or name another file with --checkpoint."
+            ) from error
         self._written = time.monotonic()
 
     def remove(self) -> None:
