@@ -28,7 +28,7 @@ from smart_storages.s3.stat import Stat
 from smart_storages.storages.lookup import get_storage
 from smart_storages.tenancy import use_tenant
 from tests.operating.calls import Answer, call
-from tests.operating.conftest import Ends
+from tests.operating.conftest import Ends, files_limited
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -429,6 +429,9 @@ class TestTrash:
             ".trash/not-a-time/old",
         ]
         assert audit("--delete", "--days", "10").json["purged"] == 1
+        moto_ends.put("thrown away now", b"x")
+        assert audit("--delete", "--days", "0").json["purged"] == 0
+        assert call("audit", "--restore").out == "1 restored, 0 failed.\n"
 
     def test_a_name_that_is_taken_again_is_not_restored_over(
         self, moto_ends: Ends, report: Any
@@ -443,6 +446,22 @@ class TestTrash:
         found = moto_ends.of_photos()
         assert (found["a"], found["b"]) == (b"newer", b"new")
         assert found[".trash/20260101T000000Z/a"] == b"older"
+
+
+def test_a_full_disk_ends_the_audit_and_nothing_is_deleted(
+    moto_ends: Ends, report: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moto_ends.put("old", b"x")
+    old = datetime.now(timezone.utc) - timedelta(days=9)
+    keys = [f"in/{number:05}{'x' * 200}" for number in range(30_000)]
+    stat = Stat(size=1, modified_time=old, etag="0")
+    monkeypatch.setattr(auditor, "iter_entries", lambda *_: ((key, stat) for key in keys))
+    with files_limited(64 * 1024):
+        answer = audit("--delete")
+    assert answer.code == 1
+    assert "temporary file" in answer.err
+    assert "set TMPDIR" in answer.err
+    assert moto_ends.of_photos() == {"old": b"x"}
 
 
 class TestMeanwhile:

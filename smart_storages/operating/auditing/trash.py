@@ -83,7 +83,8 @@ class Trash:
         count = 0
         for stamp in self._stamps():
             thrown = datetime.strptime(stamp, _STAMP).replace(tzinfo=timezone.utc)
-            if self._now - thrown <= timedelta(days=days):
+            # What this run has thrown away can be brought back, even with 0 days.
+            if stamp == self._now.strftime(_STAMP) or self._now - thrown <= timedelta(days=days):
                 continue
             start = f"{self._start}{self._name}/{stamp}/"
             keys = (key for key, _ in iter_entries(self._target, start))

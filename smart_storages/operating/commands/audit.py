@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -66,6 +68,17 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     """Audit; the exit code is 1 if a file is missing, an orphan stays, or something failed."""
     check_name(options["trash"])
     scope = Scope(options["age"], tuple(options["exclude"]), options["trash"])
+    try:
+        return _audit(context, options, scope)
+    except sqlite3.Error as error:
+        raise CommandError(
+            f"The audit's temporary file in {tempfile.gettempdir()!r} cannot be written ({error}). "
+            "Nothing is deleted for good; --restore brings back what is in the trash. Make room "
+            "there, or set TMPDIR to a directory with more."
+        ) from error
+
+
+def _audit(context: Context, options: Dict[str, Any], scope: Scope) -> int:
     with Store() as store:
         with context.progress("Auditing", unit="rows and objects") as progress:
             auditor = Auditor(store, scope, progress.advance)

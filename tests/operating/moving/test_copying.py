@@ -19,7 +19,7 @@ from smart_storages.operating.moving.copying import Copier, Plan
 from smart_storages.operating.moving.ends import end_of
 from smart_storages.storages.lookup import resolve_storage
 from tests.operating.calls import call
-from tests.operating.conftest import Ends
+from tests.operating.conftest import Ends, files_limited
 from tests.servers import S3Proxy
 
 
@@ -251,6 +251,21 @@ class TestCheckpoint:
             path.write_text(text)
             with checkpoint_at(tmp_path) as checkpoint:
                 assert (checkpoint.state.after, checkpoint.is_resumed) == ("", False)
+
+    def test_on_a_full_disk_the_copy_ends_and_deletes_nothing(
+        self, moto_ends: Ends, tmp_path: Path, eager: None
+    ) -> None:
+        moto_ends.put("a", b"x")
+        moto_ends.archive.put("out/extra", b"y")
+        path = tmp_path / "checkpoint"
+        with files_limited(16):
+            answer = call("copy", "photos", "archive", "--delete", "--checkpoint", str(path))
+        assert answer.code == 1
+        assert f"The checkpoint {str(path)!r} cannot be written" in answer.err
+        assert "extra" in moto_ends.of_archive()
+        assert not Path(f"{path}.new").exists()
+        assert call("copy", "photos", "archive", "--delete", "--checkpoint", str(path)).code == 0
+        assert moto_ends.of_archive() == {"a": b"x"}
 
     def test_where_none_can_be_kept_the_command_says_so(
         self, moto_ends: Ends, tmp_path: Path
