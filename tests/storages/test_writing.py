@@ -244,7 +244,7 @@ class TestContent:
         assert s3_bucket.open_uploads() == []
 
     def test_a_client_that_sends_itself_sends_a_file_on_disk_too(
-        self, s3_bucket, make_storage, tmp_path
+        self, s3_bucket, s3_proxy, make_storage, tmp_path
     ):
         path = tmp_path / "film.bin"
         path.write_bytes(bytes(17 * MIB) + b"end")
@@ -253,6 +253,9 @@ class TestContent:
         with path.open("rb") as file:
             storage.save("a.bin", File(file))
         assert s3_bucket.get("a.bin") == bytes(17 * MIB) + b"end"
+        # Each part once: one that is not whole would be sent again, after 60 seconds.
+        sent = [each.body_up for each in s3_proxy.requests if "partNumber" in each.query]
+        assert sorted(sent) == [MIB + 3, 8 * MIB, 8 * MIB]
 
     def test_a_file_that_becomes_shorter_while_it_is_sent_is_not_stored(
         self, s3_bucket, make_storage, tmp_path, monkeypatch

@@ -144,6 +144,8 @@ def _send_by_client(
     if body is not None:
         params["Body"] = body
         params.update(checksum_parameters(body, checksum))
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            body.seek(0)  # it was read for the checksum, and botocore sends what is left of it
     call = partial(getattr(client, xform_name(operation)), **params)
     answer: Dict[str, Any] = on_loop.run_blocking(call)
     return answer
