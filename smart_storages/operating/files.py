@@ -12,7 +12,7 @@ from typing import Iterator, List, NamedTuple, Optional, Tuple
 from django.core.files import File
 from django.core.management.base import CommandError
 
-from smart_storages.operating.places import find_place
+from smart_storages.operating.places import find_place, refuse_pattern
 from smart_storages.storages import SmartS3Storage
 
 __all__ = ["Entry", "Named", "copy_file", "find_files", "iter_folder", "parse", "parse_local"]
@@ -52,9 +52,10 @@ def parse(text: str) -> Named:
     """Return what ``module:path`` names; the path may be empty, the colon then too.
 
     Raises:
-        CommandError: there is no such module.
+        CommandError: there is no such module, or it is a pattern.
     """
     module, _, path = text.partition(":")
+    refuse_pattern(module)
     return Named(module, find_place(module).storage, path.lstrip("/"))
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "find_place",
     "find_places",
     "find_sound_places",
+    "refuse_pattern",
     "starred",
 ]
 
@@ -146,6 +147,21 @@ def find_place(reference: str) -> Place:
         "'manage.py buckets list' shows the modules.",
         returncode=2,
     )
+
+
+def refuse_pattern(reference: str) -> None:
+    """Refuse a pattern where the files of one module are meant.
+
+    Raises:
+        CommandError: it is one.
+    """
+    if "*" in reference and reference not in read_aliases():
+        one = reference.replace("*", "acme")
+        raise CommandError(
+            f"{reference!r} stands for many modules, each with files of its own. Name one of them, "
+            f"such as {one!r}.",
+            returncode=2,
+        )
 
 
 def find_sound_places(references: Sequence[str]) -> List[Place]:

@@ -11,6 +11,7 @@ from smart_storages.common.names import check_path
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.operating.moving.copying import Plan
 from smart_storages.operating.moving.ends import End, end_of
+from smart_storages.operating.places import refuse_pattern
 from smart_storages.storages.lookup import resolve_storage
 
 __all__ = ["add_ends", "count", "find_end", "read_plan"]
@@ -60,6 +61,7 @@ def find_end(reference: str) -> End:
     Raises:
         CommandError: it means nothing, or its settings are wrong.
     """
+    refuse_pattern(reference)
     try:
         return end_of(resolve_storage(reference), reference)
     except ConfigurationError as error:
