@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Dict, List
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,14 +19,24 @@ class BucketCheck(models.Model):
     bucket = models.CharField(_("bucket"), max_length=255, blank=True, editable=False)
     checked_at = models.DateTimeField(_("checked"), default=timezone.now, editable=False)
     is_fine = models.BooleanField(_("fine"), editable=False)
-    #: A dict for each step that failed or warned; see ``signals.bucket_checked``.
-    findings = models.JSONField(_("findings"), default=list, editable=False)
+    # Not a JSONField: Django's check of one opens the database, and checks send no request.
+    findings_json = models.TextField(_("findings"), default="[]", editable=False)
 
     class Meta:
         # Explicit, because without our app in INSTALLED_APPS Django would use "smart_storages".
         app_label = "smart_storages_monitoring"
         verbose_name = _("bucket")
         verbose_name_plural = _("buckets")
+
+    @property
+    def findings(self) -> List[Dict[str, str]]:
+        """A dict for each step that failed or warned; see ``signals.bucket_checked``."""
+        found: List[Dict[str, str]] = json.loads(self.findings_json)
+        return found
+
+    @findings.setter
+    def findings(self, found: List[Dict[str, str]]) -> None:
+        self.findings_json = json.dumps(found)
 
     def __str__(self) -> str:
         return f"{self.module}, {self.checked_at:%Y-%m-%d %H:%M}"

@@ -278,7 +278,7 @@ class TestOptions:
         plain = {**entry, "location": "plain"}
         plain.pop("provider")
         settings.STORAGES = {
-            **settings.STORAGES,
+            **getattr(settings, "STORAGES", {}),
             "plain": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": plain},
             "wrong": {"BACKEND": "no.such.Storage"},
         }

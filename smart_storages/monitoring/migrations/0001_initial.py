@@ -37,8 +37,8 @@ class Migration(migrations.Migration):
                 ("checked_at", _time("checked")),
                 ("is_fine", models.BooleanField(editable=False, verbose_name="fine")),
                 (
-                    "findings",
-                    models.JSONField(default=list, editable=False, verbose_name="findings"),
+                    "findings_json",
+                    models.TextField(default="[]", editable=False, verbose_name="findings"),
                 ),
             ],
             options={"verbose_name": "bucket", "verbose_name_plural": "buckets"},

@@ -159,4 +159,5 @@ def test_memory_does_not_grow_with_the_bucket(
             tracemalloc.stop()
 
     peak(6_000)
-    assert peak(18_000) < 1.3 * peak(6_000)
+    # How far the threads read ahead depends on how busy the machine is; growth would be threefold.
+    assert peak(18_000) < 2 * peak(6_000)
