@@ -28,6 +28,9 @@ class BucketCheck(models.Model):
         verbose_name = _("bucket")
         verbose_name_plural = _("buckets")
 
+    def __str__(self) -> str:
+        return f"{self.module}, {self.checked_at:%Y-%m-%d %H:%M}"
+
     @property
     def findings(self) -> List[Dict[str, str]]:
         """A dict for each step that failed or warned; see ``signals.bucket_checked``."""
@@ -37,9 +40,6 @@ class BucketCheck(models.Model):
     @findings.setter
     def findings(self, found: List[Dict[str, str]]) -> None:
         self.findings_json = json.dumps(found)
-
-    def __str__(self) -> str:
-        return f"{self.module}, {self.checked_at:%Y-%m-%d %H:%M}"
 
 
 class BucketUsage(models.Model):

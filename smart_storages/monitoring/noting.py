@@ -41,9 +41,9 @@ def note_check(
     module: str, bucket: Optional[str], is_fine: bool, findings: List[Any], **kwargs: Any
 ) -> None:
     """Keep the result of a check."""
-    BucketCheck.objects.create(
-        module=module, bucket=bucket or "", is_fine=is_fine, findings=findings
-    )
+    row = BucketCheck(module=module, bucket=bucket or "", is_fine=is_fine)
+    row.findings = findings
+    row.save()
     _drop_oldest(BucketCheck, module)
 
 
