@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import replace
 from logging import getLogger
@@ -102,7 +103,9 @@ class ConnectingMixin:
 
     def _raise_for_problem(self) -> None:
         if self._problem is not None:
-            raise self._problem
+            # A copy: with each raise an error gains the frames of its callers, and keeps all of
+            # them, with their variables, for as long as the storage lives.
+            raise copy.copy(self._problem) from self._problem.__cause__
         if self._withheld:
             raise ConfigurationError(
                 f"This storage of module {self.module_name!r} was made with "

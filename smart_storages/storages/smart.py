@@ -142,7 +142,7 @@ class SmartS3Storage(
         try:
             self._configure(self._options)
         except ConfigurationError as error:
-            self._problem = error
+            self._problem = error.with_traceback(None)  # whose frames hold this storage
             self._set_library_defaults()
 
     def retake_settings(self) -> None:

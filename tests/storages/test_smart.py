@@ -260,6 +260,24 @@ class TestChangeOfSettings:
         assert storage.configuration_problem is None
         assert storage.location == ""
 
+    def test_a_mistake_keeps_nothing_of_those_who_ran_into_it(self):
+        class Request:
+            """What a view has at hand."""
+
+        def view():
+            request = Request()
+            with pytest.raises(ConfigurationError, match="locaton"):
+                storage.url("a.txt")
+            return weakref.ref(request)
+
+        with override_settings(SMART_STORAGE_BUCKETS={"m": {"locaton": "a"}}):
+            storage = SmartS3Storage("m", bucket_name="acme")
+            assert storage.configuration_problem.__traceback__ is None
+            seen = view()
+            gc.collect()
+            assert seen() is None
+            assert storage.configuration_problem.__traceback__ is None
+
     @pytest.mark.usefixtures("_acme")
     def test_a_storage_in_use_changes_its_connection(self):
         storage = SmartS3Storage("m")
