@@ -9,12 +9,13 @@ import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Optional, Tuple
 
 import botocore.session
 import hypothesis
 import pytest
 from django.core.files.storage import FileSystemStorage
+from django.test import override_settings
 
 from smart_storages.signals import storage_operation
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
@@ -240,12 +241,24 @@ def moto_bucket(moto_server: S3Server) -> Bucket:
     return Bucket(name, moto_server, moto_server.client())
 
 
+def lead_to(settings: Any, server: S3Server, bucket: Optional[str] = None) -> None:
+    """Put the ``AWS_*`` settings of a server and bucket in force until the test ends.
+
+    At once, and not by ``setattr`` one after the other: that lays seven layers over the settings,
+    and every look at a setting of Django goes through them all.
+    """
+    values = server.django_settings()
+    if bucket is not None:
+        values["AWS_STORAGE_BUCKET_NAME"] = bucket
+    override = override_settings(**values)
+    override.enable()
+    settings._to_restore.append(override)  # as pytest-django's own setattr does
+
+
 @pytest.fixture
 def s3_settings(settings: Any, s3_bucket: Bucket) -> Any:
     """pytest-django's ``settings`` with the ``AWS_*`` settings of `s3_bucket` in force."""
-    for name, value in s3_bucket.server.django_settings().items():
-        setattr(settings, name, value)
-    settings.AWS_STORAGE_BUCKET_NAME = s3_bucket.name
+    lead_to(settings, s3_bucket.server, s3_bucket.name)
     return settings
 
 

@@ -36,7 +36,7 @@ from PIL import Image
 
 from smart_storages.common.compat import HAS_STORAGES
 from smart_storages.storages import SmartS3Storage
-from tests.conftest import Bucket
+from tests.conftest import Bucket, lead_to
 
 TEXT = "one\ntwo\r\nthree\rfour\n\nfünf".encode()
 TABLE = b'name,size\nred,1\n"light\nblue",22\n'
@@ -463,8 +463,7 @@ def outcome_of(row: Row, storage: Any) -> Tuple[str, Any]:
 def sides(
     moto_bucket: Bucket, settings: Any, tmp_path: Path
 ) -> Tuple[FileSystemStorage, SmartS3Storage]:
-    for name, value in moto_bucket.server.django_settings().items():
-        setattr(settings, name, value)
+    lead_to(settings, moto_bucket.server)
     disk = FileSystemStorage(str(tmp_path), base_url="/media/")
     ours = SmartS3Storage(
         bucket_name=moto_bucket.name, provider="moto", location="media", file_overwrite=False

@@ -19,6 +19,7 @@ from smart_storages.resolvers import BySize, RendezvousHash
 from smart_storages.signals import mirror_diverged
 from smart_storages.storages import SmartS3Storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from tests.conftest import lead_to
 from tests.routing_models import RecordingStorage
 
 
@@ -355,9 +356,7 @@ class TestNamesThatTheStorageDraws:
 
     @pytest.fixture
     def make(self, moto_bucket, settings):
-        for name, value in moto_bucket.server.django_settings().items():
-            setattr(settings, name, value)
-        settings.AWS_STORAGE_BUCKET_NAME = moto_bucket.name
+        lead_to(settings, moto_bucket.server, moto_bucket.name)
 
         def make(place, provider):
             return SmartS3Storage(location=place, provider=provider, file_overwrite=False)

@@ -11,6 +11,7 @@ from storages.backends.s3boto3 import S3Boto3Storage
 
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.storages import DocumentStorage, MediaStorage, PublicStorage, SmartS3Storage
+from tests.conftest import lead_to
 
 CONTENT = bytes(range(256)) * 40
 
@@ -133,9 +134,7 @@ class TestAccess:
 
     @pytest.fixture
     def bucket(self, ceph, settings):
-        for name, value in ceph.django_settings().items():
-            setattr(settings, name, value)
-        settings.AWS_STORAGE_BUCKET_NAME = ceph.create_bucket()
+        lead_to(settings, ceph, ceph.create_bucket())
 
     @pytest.mark.real_s3
     def test_a_public_file_is_read_by_anybody_and_a_private_one_by_nobody(self, bucket):

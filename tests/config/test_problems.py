@@ -18,7 +18,7 @@ from smart_storages.config.problems import find_entry_problems, find_problems
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import create_storage_class
-from tests.conftest import THOROUGH, Bucket
+from tests.conftest import THOROUGH, Bucket, lead_to
 
 # What a hand slips to: another type, nothing, a half, a paste with a line break.
 VALUES: List[Any] = [
@@ -78,9 +78,7 @@ NAMED = {
 @pytest.fixture
 def _server(settings: Any, moto_bucket: Bucket) -> None:
     # Over HTTP: within this process, moto would stand in the way of every other test.
-    for name, value in moto_bucket.server.django_settings().items():
-        setattr(settings, name, value)
-    settings.AWS_STORAGE_BUCKET_NAME = moto_bucket.name
+    lead_to(settings, moto_bucket.server, moto_bucket.name)
 
 
 def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:

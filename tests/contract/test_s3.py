@@ -11,6 +11,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import lead_to
 from tests.contract.compositions import COMPOSITIONS, FEW, FEW_PAIRS
 from tests.contract.contract import ContractOverMany, StorageContract
 
@@ -26,9 +27,7 @@ def make(s3_server, settings):
     url = s3_server.endpoint_url
     if url not in _buckets:  # making one takes longer than a test
         _buckets[url] = s3_server.create_bucket()
-    for name, value in s3_server.django_settings().items():
-        setattr(settings, name, value)
-    settings.AWS_STORAGE_BUCKET_NAME = _buckets[url]
+    lead_to(settings, s3_server, _buckets[url])
 
     def make_location():
         return SmartS3Storage("contract", location=uuid4().hex, file_overwrite=False)

@@ -11,7 +11,7 @@ import pytest
 
 from smart_storages.checks.in_use import iter_fields
 from smart_storages.operating import places
-from tests.conftest import Bucket
+from tests.conftest import Bucket, lead_to
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,6 @@ def ends(s3_bucket: Bucket, s3_settings: Any, tmp_path: Path, cache_directory: P
 @pytest.fixture
 def moto_ends(moto_bucket: Bucket, settings: Any, tmp_path: Path, cache_directory: Path) -> Ends:
     """The same on moto alone."""
-    for name, value in moto_bucket.server.django_settings().items():
-        setattr(settings, name, value)
+    lead_to(settings, moto_bucket.server)
     other = Bucket(moto_bucket.server.create_bucket(), moto_bucket.server, moto_bucket.client)
     return Ends(settings, moto_bucket, other, tmp_path)

@@ -26,6 +26,7 @@ from smart_storages.s3.reading.sizes import stat_object
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.target import Target
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import lead_to
 from tests.s3.conftest import MIB, make_bytes, make_client
 from tests.servers.liar import Asked, Liar, Lie
 
@@ -163,9 +164,7 @@ class TestLies:
     def test_a_fallback_reads_the_next_backend(
         self, liar: Liar, settings: Any, tmp_path: Any
     ) -> None:
-        for name, value in liar.server.django_settings().items():
-            setattr(settings, name, value)
-        settings.AWS_STORAGE_BUCKET_NAME = "acme"
+        lead_to(settings, liar.server, "acme")
         disk = FileSystemStorage(str(tmp_path))
         disk.save("k", ContentFile(CONTENT))
         storage = FallbackStorage(backends=[SmartS3Storage(), disk])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Dict, Generic, Optional, Type, TypeVar
+from typing import Any, Dict, Generic, Optional, Tuple, Type, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -24,6 +25,8 @@ def free_port() -> int:
 _session = boto3.session.Session()
 #: Sessions make one client at a time.
 _session_lock = threading.Lock()
+#: Plain clients, made once by each process for each server and user: it takes as long as a test.
+_plain_clients: Dict[Tuple[int, S3Server], Any] = {}
 
 Given = TypeVar("Given")
 
@@ -66,7 +69,18 @@ class S3Server:
         return int(self.endpoint_url.rpartition(":")[2])
 
     def client(self, **options: Any) -> Any:
-        """A plain boto3 client, for preparing and judging. ``options`` go to ``boto3.client``."""
+        """A plain boto3 client, for preparing and judging. ``options`` go to ``boto3.client``.
+
+        Without options it is shared by the tests of this process: change nothing about it.
+        """
+        if options:
+            return self._make_client(options)
+        key = (os.getpid(), self)  # a child that was forked must not use its parent's connections
+        if key not in _plain_clients:
+            _plain_clients[key] = self._make_client({})
+        return _plain_clients[key]
+
+    def _make_client(self, options: Dict[str, Any]) -> Any:
         arguments: Dict[str, Any] = {
             "endpoint_url": self.endpoint_url,
             "aws_access_key_id": self.access_key,

@@ -20,7 +20,7 @@ from smart_storages.exceptions import (
 from smart_storages.s3 import copying
 from smart_storages.s3.bulk import run_many
 from smart_storages.storages import SmartS3Storage
-from tests.conftest import methods
+from tests.conftest import lead_to, methods
 
 MIB = 1024**2
 
@@ -372,8 +372,7 @@ class TestOtherCredentials:
         import boto3
 
         user = ceph_gateway.create_user()
-        for name, value in ceph.django_settings().items():
-            setattr(settings, name, value)
+        lead_to(settings, ceph)
         options = {"access_key": user.access_key, "secret_key": user.secret_key}
         client = boto3.client(
             "s3",

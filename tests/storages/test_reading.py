@@ -23,7 +23,7 @@ from smart_storages.common.compat import HAS_STORAGES
 from smart_storages.exceptions import AccessDeniedError, ObjectNotFoundError
 from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 from smart_storages.storages.reading import S3ReadFile
-from tests.conftest import Bucket
+from tests.conftest import Bucket, lead_to
 from tests.servers import Exchange
 
 MIB = 1024 * 1024
@@ -318,9 +318,7 @@ class TestQuestions:
 
     @pytest.mark.real_s3
     def test_a_denied_one(self, ceph_gateway: Any, ceph: Any, settings: Any) -> None:
-        for name, value in ceph_gateway.create_user().django_settings().items():
-            setattr(settings, name, value)
-        settings.AWS_STORAGE_BUCKET_NAME = ceph.create_bucket()
+        lead_to(settings, ceph_gateway.create_user(), ceph.create_bucket())
         with pytest.raises(AccessDeniedError, match="s3:ListBucket"):
             SmartS3Storage().exists("k")
         with pytest.raises(PermissionError):

@@ -19,6 +19,7 @@ from smart_storages.storages import (
     client_pool,
 )
 from smart_storages.utils import create_storage_class
+from tests.conftest import lead_to
 
 ACME = {
     "AWS_STORAGE_BUCKET_NAME": "acme",
@@ -251,9 +252,7 @@ class TestUploads:
 
     @pytest.fixture
     def bucket(self, ceph, settings):
-        for name, value in ceph.django_settings().items():
-            setattr(settings, name, value)
-        settings.AWS_STORAGE_BUCKET_NAME = ceph.create_bucket()
+        lead_to(settings, ceph, ceph.create_bucket())
 
     def send(self, method, url, body, headers):
         request = urllib.request.Request(url, data=body, method=method, headers=headers)

@@ -33,7 +33,7 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 from smart_storages.storages import SmartS3Storage
-from tests.conftest import Bucket, methods
+from tests.conftest import Bucket, lead_to, methods
 from tests.servers import S3Proxy
 
 MIB = 1024**2
@@ -152,8 +152,7 @@ class TestVerification:
         where = {"Bucket": moto_bucket.name, "Key": "probe", "ChecksumMode": "ENABLED"}
         if "ChecksumSHA256" not in moto_bucket.client.head_object(**where):
             pytest.skip("this moto (5.0, the last for Python 3.8) tells no checksums")
-        for name, value in moto_bucket.server.django_settings().items():
-            setattr(settings, name, value)
+        lead_to(settings, moto_bucket.server)
         storage = SmartS3Storage(
             provider="moto",
             bucket_name=moto_bucket.name,
@@ -795,8 +794,7 @@ class TestBytesOnTheirWay:
 
     @pytest.fixture
     def storage(self, bucket, proxy, settings, way):
-        for name, value in bucket.server.django_settings().items():
-            setattr(settings, name, value)
+        lead_to(settings, bucket.server)
 
         def make(**options):
             return SmartS3Storage(
