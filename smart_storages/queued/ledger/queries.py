@@ -9,6 +9,7 @@ from django.db import connections, router
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
+from smart_storages.queued.ledger.deadlocks import RetriedRows
 from smart_storages.queued.models import QueuedFile, State, row_key
 
 __all__ = [
@@ -44,7 +45,7 @@ def replace_lost_connection() -> None:
 
 def rows() -> QuerySet[QueuedFile]:
     """Return all rows, read from the database that is written to: a replica may lag behind."""
-    return QueuedFile.objects.using(database())
+    return RetriedRows(QueuedFile, using=database())
 
 
 def find(storage: str, name: str) -> Optional[QueuedFile]:

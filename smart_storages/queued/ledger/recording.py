@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from smart_storages.queued.ledger.deadlocks import retry_deadlocks
 from smart_storages.queued.ledger.queries import database, rows
 from smart_storages.queued.ledger.texts import check_fits
 from smart_storages.queued.models import QueuedFile, State, row_key
@@ -122,13 +123,19 @@ def _record(
     now = timezone.now()
     values = {**values, "attempts": 0, "last_error": "", "not_before": now, "enqueued_at": now}
     only_commit_is_left = False
-    try:
-        texts = {each: value for each, value in values.items() if each in _TEXTS}
-        check_fits(storage=storage, name=name, **texts)
+
+    def write() -> Tuple[QueuedFile, str]:
+        nonlocal only_commit_is_left
+        only_commit_is_left = False
         with transaction.atomic(using=database()):
             written = _write(storage, name, values, replaceable, if_new or {})
             only_commit_is_left = True
         return written
+
+    try:
+        texts = {each: value for each, value in values.items() if each in _TEXTS}
+        check_fits(storage=storage, name=name, **texts)
+        return retry_deadlocks(database(), write)
     except NameTakenError:
         raise
     except BaseException:
