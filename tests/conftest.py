@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ import botocore.session
 import hypothesis
 import pytest
 from django.core.files.storage import FileSystemStorage
+from django.db.models.signals import post_migrate
 from django.test import override_settings
 
 from smart_storages.signals import storage_operation
@@ -62,7 +64,8 @@ botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create
 #: Names the change in the environment of tests that mutmut runs.
 MUTANT = "MUTANT_UNDER_TEST"
 
-#: Draw all examples of property tests, as `.ci/run` does; else a fifth of them, but not few.
+#: As in `.ci/run`: draw all examples of property tests, and run what takes an S3 server against
+#: moto and Ceph. Else draw a fifth of the examples, but not few, and use Ceph alone if it is there.
 THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 
 
@@ -100,7 +103,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
     has_real = not missing_programs() or REQUIRE_REAL_S3
     wants_real = "not real_s3" not in config.getoption("markexpr")
     other = "moto" if has_real and wants_real else "ceph"
-    dropped = [item for item in items if _is_needless(item, other)]
+    once = {_regardless_of_server(item) for item in items if _server_of(item) not in ("", other)}
+    dropped = [
+        item
+        for item in items
+        if _server_of(item) == other
+        and (
+            item.get_closest_marker("one_server")
+            or (not THOROUGH and _regardless_of_server(item) in once)
+        )
+    ]
     config.hook.pytest_deselected(items=dropped)
     gone = set(dropped)
     items[:] = [item for item in items if item not in gone]
@@ -112,10 +124,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
             )
 
 
-def _is_needless(item: pytest.Item, server: str) -> bool:
-    if item.get_closest_marker("one_server") is None:
-        return False
-    return bool(item.callspec.params["s3_server"] == server)  # type: ignore[attr-defined]
+def pytest_collection_finish() -> None:
+    # A process of the suite holds a million objects that stay: the tests, and all of Django. Every
+    # garbage collection went through them, and many tests ask for one.
+    gc.collect()
+    gc.freeze()
+
+
+def _server_of(item: pytest.Item) -> str:
+    """The S3 server that a test runs against, empty if it takes none in turn."""
+    call = getattr(item, "callspec", None)
+    return str(call.params.get("s3_server", "")) if call else ""
+
+
+def _regardless_of_server(item: pytest.Item) -> Tuple[str, ...]:
+    """The same for a test against moto and against Ceph."""
+    name, _, parameters = item.nodeid.partition("[")
+    rest = parameters.rstrip("]").split("-")
+    if _server_of(item) in rest:
+        rest.remove(_server_of(item))
+    return (name, *rest)
 
 
 _keeper = Keeper()
@@ -140,6 +168,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if is_first_process(config):
         _keeper.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The database is there; a flush after a test need not make Django's permissions again."""
+    uid = "django.contrib.auth.management.create_permissions"
+    assert post_migrate.disconnect(dispatch_uid=uid)
 
 
 # Servers, one of each for the whole run

@@ -80,6 +80,7 @@ def test_a_measurement_runs_in_a_process_of_its_own() -> None:
     assert outcome["pid"] != report_process("")["pid"]
 
 
+@pytest.mark.slow
 def test_a_peak_of_memory_is_of_the_process_alone() -> None:
     large = bytearray(b"x") * (256 * 1024**2)
     assert peak_memory() > len(large)
@@ -97,6 +98,7 @@ def report_process(text: str) -> dict[str, Any]:
     return {"text": text, "pid": os.getpid()}
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_written_down(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -347,6 +347,7 @@ def test_whatever_the_server_answers_no_secret_is_shown(server, kind):
             assert assert_nothing_leaks(SmartS3Storage("m"), actions) >= 10, name
 
 
+@pytest.mark.slow
 def test_whatever_is_configured_no_secret_is_shown(server, monkeypatch):
     server.refuse = lambda head: None
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint_url)

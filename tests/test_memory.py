@@ -60,6 +60,7 @@ def gateway():
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [96 * MIB, pytest.param(1024 * MIB, marks=pytest.mark.soak)])
 def test_a_large_file_goes_up_and_down_in_64_mebibytes_of_memory(gateway, size):
     for how, overwrite in (("save", True), ("save", False), ("open", True)):

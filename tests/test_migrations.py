@@ -129,6 +129,7 @@ def test_a_class_with_credentials_is_refused_before_anything_is_written(project)
     assert not list(project.glob("press/migrations/0*.py"))
 
 
+@pytest.mark.slow
 def test_no_command_asks_for_credentials_or_the_network(project):
     trap = set_trap(project)
     project.joinpath("press", "models.py").write_text(textwrap.dedent(MODELS))

@@ -143,6 +143,7 @@ def all_names(storage, path=""):
         yield from all_names(storage, f"{path}{directory}/")
 
 
+@pytest.mark.slow
 def test_a_live_project_moves_to_another_provider_without_a_failed_request(
     s3_settings, s3_bucket, s3_server
 ):

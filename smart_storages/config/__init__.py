@@ -65,6 +65,7 @@ _NAMES_IN = {
         "is_strict",
         "iter_module_keys",
         "keyed_digest",
+        "settings_in_force",
         "uses_time_zones",
     ),
 }

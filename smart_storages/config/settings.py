@@ -39,6 +39,11 @@ DEFAULT_MAX_CLIENTS = 256
 DEFAULT_MODULE = "default"
 
 
+def settings_in_force() -> Any:
+    """Return what holds the settings: another object in each override; ``None`` if not known."""
+    return getattr(settings, "_wrapped", None)
+
+
 def get_buckets() -> Mapping[str, Any]:
     """Return ``SMART_STORAGE_BUCKETS``, empty if it is not set."""
     kind = type(getattr(settings, BUCKETS_SETTING, None))

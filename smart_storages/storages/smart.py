@@ -50,6 +50,8 @@ _SHORT = MAX_KEY_BYTES // 4 - 2
 _instances: WeakSet[SmartS3Storage] = WeakSet()
 # How many settings are overridden now; a list, so that the signal receiver can change it.
 _overrides = [0]
+# The settings that the storages follow now.
+_followed: List[Any] = [None]
 
 
 @cache
@@ -325,6 +327,11 @@ def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
     if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
         return
     _overrides[0] += 1 if enter else -1
+    # override_settings(A=1, B=2) sends a signal for each, when all of them are in force already.
+    in_force = config.settings_in_force()
+    if in_force is not None and in_force is _followed[0]:
+        return
+    _followed[0] = in_force
     for storage in iter_storages():
         # A storage that was made under the settings of a test keeps them when the test ends.
         if storage._made_within <= _overrides[0]:

@@ -98,6 +98,7 @@ def test_the_stylesheet_of_the_static_bucket_dresses_the_page(
     assert browser.execute_script(f"return {columns}") == "grid"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
     "page",

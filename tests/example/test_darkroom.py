@@ -74,6 +74,7 @@ def test_a_scan_is_here_at_once_and_in_its_bucket_soon_after(visitor: Any) -> No
     assert "X-Amz-Signature" in moved_on.headers["Location"], "the first link holds on"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("site")
 def test_the_page_follows_a_scan_without_being_loaded_again(
     browser: Any,  # noqa: F811

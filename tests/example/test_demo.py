@@ -41,6 +41,7 @@ def environment_of(server: S3Server, endpoint_url: str = "") -> Dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_demo_needs_nothing_and_gets_every_file_back(run_demo: Callable[..., Any]) -> None:
     demo = run_demo()
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -52,6 +53,7 @@ def test_the_demo_needs_nothing_and_gets_every_file_back(run_demo: Callable[...,
     assert "proves nothing about access" in demo.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.real_s3
 def test_the_same_site_runs_on_another_server_by_environment_alone(
     run_demo: Callable[..., Any], ceph: S3Server, ceph_gateway: CephGateway
@@ -91,6 +93,7 @@ def test_a_narrow_window_gets_each_address_on_a_line_of_its_own() -> None:
     assert max(map(len, narrow)) <= 80
 
 
+@pytest.mark.slow
 def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server: S3Server) -> None:
     with S3Proxy(moto_server.endpoint_url) as proxy:
         fault = proxy.inject(method="GET", path="berth-nine-interview", corrupt_at=100)
@@ -129,6 +132,7 @@ def test_wrong_keys_are_said_to_be_wrong_and_not_printed(
     assert "kept-to-itself" not in demo.stdout + demo.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end",
     [

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.urls import reverse
@@ -36,6 +38,7 @@ def buckets(settings: Any) -> None:
 
 def page(client: Any, *permissions: str, staff: bool = True, name: str = "ada") -> Any:
     user = User.objects.create_user(name, is_staff=staff)
+    create_permissions(apps.get_app_config("smart_storages_monitoring"), verbosity=0)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client.force_login(user)
     return client.get(reverse(URL))

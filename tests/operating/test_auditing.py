@@ -632,6 +632,7 @@ class TestMeanwhile:
         assert moto_ends.of_photos() == {".trash/20260101T000000Z/a": b"old", "a": b"new"}
 
 
+@pytest.mark.slow
 def test_memory_grows_neither_with_the_rows_nor_with_the_listing(
     moto_ends: Ends, report: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

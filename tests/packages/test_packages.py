@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 INSTALLED = [package for package in USES if find_spec(package)]
 
 
+@pytest.mark.slow
 def test_each_package_does_all_it_does_and_leaves_nothing(request, tmp_path):
     # In one test: the project takes its time to start, and parts of a module run in any process.
     real = REQUIRE_REAL_S3 or not missing_programs()

@@ -5,7 +5,9 @@ from typing import Any
 
 import django
 import pytest
+from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
 from django.urls import reverse
@@ -76,6 +78,7 @@ def test_who_may_change_rows_may_retry_and_nobody_may_save(page: Any, queue: Any
     row = row_of(queue, "a.txt")
     url = reverse("admin:smart_storages_queued_queuedfile_changelist")
     change = reverse("admin:smart_storages_queued_queuedfile_change", args=[row.pk])
+    create_permissions(apps.get_app_config("smart_storages_queued"), verbosity=0)  # see conftest
     for codenames, may_retry in (("view",), False), (("view", "change"), True), (("change",), True):
         user = User.objects.create_user("-".join(codenames), is_staff=True)
         names = [f"{codename}_queuedfile" for codename in codenames]

@@ -44,6 +44,7 @@ def s3(server: Any) -> str:
     )
 
 
+@pytest.mark.slow
 def test_killed_a_few_times_everything_committed_arrives(tmp_path: Any) -> None:
     report = crash(tmp_path, "--kills", "30")
     assert report["kills"] >= 30

@@ -72,6 +72,7 @@ def assert_delivered(project: Project, count: int = FILES) -> None:
     assert left == []
 
 
+@pytest.mark.slow
 def test_celery_carries_files_and_a_save_does_not_wait_for_a_broker_that_is_down(
     make_project: Any, broker: Any, postgres: Any
 ) -> None:
@@ -129,6 +130,7 @@ def silent() -> Iterator[Any]:
             connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["amqp", pytest.param("redis", marks=pytest.mark.slow)])
 def test_a_broker_that_never_answers_holds_up_neither_saves_nor_sweeps(
     make_project: Any, tmp_path: Any, silent: Any, protocol: str
@@ -165,6 +167,7 @@ def tasks_project(make_project: Any, database: Any, **given: Any) -> Project:
     )
 
 
+@pytest.mark.slow
 def test_the_database_worker_carries_files(make_project: Any, database: Any) -> None:
     project = tasks_project(make_project, database)
     project.start_django_worker()
@@ -172,6 +175,7 @@ def test_the_database_worker_carries_files(make_project: Any, database: Any) -> 
     assert_delivered(project)
 
 
+@pytest.mark.slow
 def test_a_message_holds_the_id_of_a_row_and_nothing_else(make_project: Any, tmp_path: Any) -> None:
     import sqlite3
 
@@ -186,6 +190,7 @@ def test_a_message_holds_the_id_of_a_row_and_nothing_else(make_project: Any, tmp
     assert row[1] == "smart_storages.queued.engines.carry_queued_file"
 
 
+@pytest.mark.slow
 def test_a_message_of_celery_holds_the_id_and_nothing_else(
     make_project: Any, redis: Any, postgres: Any
 ) -> None:

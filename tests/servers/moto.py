@@ -13,9 +13,23 @@ from typing import Any, Dict, Optional
 
 from tests.servers.base import S3Server, Startable
 
+# moto first looks whether a key is free and then writes: two writers at once may both find it free.
+# A server that honours conditions decides about them one by one.
 _CHILD = """
-import logging, sys
+import functools, logging, sys, threading
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+
+def one_at_a_time(call, lock=threading.RLock()):
+    @functools.wraps(call)
+    def locked(*arguments, **named):
+        with lock:
+            return call(*arguments, **named)
+    return locked
+
+for name in ("put_object", "_key_response_post"):
+    if hasattr(S3Response, name):
+        setattr(S3Response, name, one_at_a_time(getattr(S3Response, name)))
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()

@@ -54,6 +54,7 @@ def test_another_process_of_the_run_gets_the_same_server(moto_server: S3Server) 
     assert printed.decode().strip() == moto_server.endpoint_url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=str)
 def test_nothing_is_left_of_a_run_however_it_ends(end: Any) -> None:
     child = subprocess.Popen(
@@ -92,6 +93,7 @@ def test_a_server_that_does_not_start_says_why_to_all_who_ask(
     assert len(started) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(Redis.missing()) and not REQUIRE_REAL_S3, reason="Redis is not installed")
 def test_another_process_can_halt_a_server_and_start_it_again() -> None:
     with Redis() as server:
@@ -106,6 +108,7 @@ def test_another_process_can_halt_a_server_and_start_it_again() -> None:
             assert server.is_ready() is is_ready
 
 
+@pytest.mark.slow
 def test_a_block_of_one_name_is_in_one_process_at_a_time(tmp_path: Path) -> None:
     code = """
 import sys
@@ -124,6 +127,7 @@ for _ in range(200):
     assert count.read_text() == "600"
 
 
+@pytest.mark.slow
 def test_a_command_has_servers_that_the_runs_within_it_share(monkeypatch: Any) -> None:
     code = (
         "import os, sys; from tests.servers.keeper import JOIN, run_directory\n"

@@ -80,6 +80,7 @@ def test_users_of_the_gateway_do_not_see_each_other(
     other.create_bucket()
 
 
+@pytest.mark.slow
 @pytest.mark.real_s3
 def test_a_gateway_ends_with_a_run_that_is_killed(ceph: S3Server) -> None:
     code = (
@@ -138,9 +139,8 @@ def is_running(pid: int) -> bool:
 class Item:
     """A test that runs against a server, as pytest has collected it."""
 
-    nodeid = "test"
-
     def __init__(self, server: str, *, marked: bool) -> None:
+        self.nodeid = f"test_{'one' if marked else 'each'}[{server}-1]"
         self.callspec = SimpleNamespace(params={"s3_server": server})
         self.get_closest_marker = lambda name: marked or None
 
@@ -159,6 +159,7 @@ def test_what_needs_one_server_runs_against_ceph_unless_it_is_not_used(
 ) -> None:
     monkeypatch.setattr(conftest, "missing_programs", lambda: missing)
     monkeypatch.setattr(conftest, "REQUIRE_REAL_S3", required)
+    monkeypatch.setattr(conftest, "THOROUGH", True)
     items: Any = [
         Item(each, marked=marked) for each in ("moto", "ceph") for marked in (True, False)
     ]
@@ -171,3 +172,18 @@ def test_what_needs_one_server_runs_against_ceph_unless_it_is_not_used(
     assert left == [kept]
     assert set(plain) < set(items)
     assert len(gone) == 1
+
+
+def test_what_takes_each_server_runs_against_ceph_alone_unless_the_run_is_thorough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conftest, "missing_programs", lambda: "")
+    monkeypatch.setattr(conftest, "THOROUGH", False)
+    items: Any = [Item("moto", marked=False), Item("ceph", marked=False)]
+    only_moto: Any = Item("moto", marked=False)
+    only_moto.nodeid = "test_other[moto-1]"
+    items.append(only_moto)
+    hook = SimpleNamespace(pytest_deselected=lambda *, items: None)
+    config: Any = SimpleNamespace(getoption=lambda name: "not slow", hook=hook)
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [item.nodeid for item in items] == ["test_each[ceph-1]", "test_other[moto-1]"]

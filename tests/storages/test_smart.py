@@ -246,6 +246,23 @@ class TestChangeOfSettings:
                 assert each.file_overwrite is False
         assert vars(storage) == before
 
+    def test_an_override_of_many_settings_is_followed_once(self, monkeypatch):
+        storage = MediaStorage()
+        taken = []
+
+        def retake(self):
+            taken.append(self)
+
+        monkeypatch.setattr(MediaStorage, "retake_settings", retake)
+        with override_settings(AWS_LOCATION="a", AWS_QUERYSTRING_EXPIRE=1, AWS_DEFAULT_ACL=None):
+            assert taken.count(storage) == 1
+            with override_settings(AWS_LOCATION="b", AWS_QUERYSTRING_EXPIRE=2):
+                assert taken.count(storage) == 2
+            assert taken.count(storage) == 3
+        assert taken.count(storage) == 4
+        with override_settings(DEBUG=True):
+            assert taken.count(storage) == 4
+
     def test_a_storage_that_was_made_within_keeps_its_settings(self):
         with override_settings(AWS_LOCATION="a"):
             with override_settings(SMART_STORAGE_BUCKETS={"m": {"bucket_name": "test"}}):

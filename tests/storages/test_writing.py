@@ -418,6 +418,7 @@ class TestNeverOverwrite:
         assert len(set(names)) == 64
         assert [s3_bucket.get(name) for name in names] == [str(n).encode() for n in range(64)]
 
+    @pytest.mark.slow
     @pytest.mark.one_server
     def test_8_processes_of_8_threads_end_as_64_files(self, s3_bucket, s3_settings):
         options = {"AWS_STORAGE_BUCKET_NAME": s3_bucket.name, **s3_bucket.server.django_settings()}

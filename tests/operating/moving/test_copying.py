@@ -85,6 +85,7 @@ def kill_repeatedly(
 
 @pytest.mark.skipif(not hasattr(os, "waitstatus_to_exitcode"), reason="needs Python 3.9")
 class TestKilled:
+    @pytest.mark.slow
     @pytest.mark.parametrize("s3_server", ON_CEPH, indirect=True)
     def test_a_copy_on_the_server_ends_complete(self, ends: Ends, s3_proxy: S3Proxy) -> None:
         assert kill_repeatedly(ends, s3_proxy, kills=4, files=60, target="archive") >= 2
@@ -92,6 +93,7 @@ class TestKilled:
         assert head["ContentType"] == "text/x-mine"
 
     # moto says of every upload that it was begun in 2010.
+    @pytest.mark.slow
     @pytest.mark.parametrize("s3_server", ON_CEPH, indirect=True)
     def test_a_copy_through_this_process_leaves_no_parts_behind(
         self, ends: Ends, s3_proxy: S3Proxy
@@ -109,6 +111,7 @@ class TestKilled:
         assert ends.archive.open_uploads() == []
         assert ends.of_archive() == ends.of_photos()
 
+    @pytest.mark.slow
     def test_a_copy_to_a_disk_leaves_no_unfinished_file(
         self, moto_ends: Ends, settings: Any
     ) -> None:

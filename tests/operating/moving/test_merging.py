@@ -131,6 +131,7 @@ class TestWorkers:
             list(Workers(str, jobs(), threads=2))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_bucket(
     moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
