@@ -24,6 +24,7 @@ from smart_storages.composed.health import Breaker
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.transfer.attempt import process_row
+from smart_storages.queued.transfer.page_attempt import process_page
 
 __all__ = [
     "Engine",
@@ -62,7 +63,8 @@ class Engine:
         """Ask a worker to call ``run(pk)`` after ``delay`` seconds.
 
         Args:
-            pk: Id of the row, the only content of a message.
+            pk: Id of the row, the only content of a message. Below zero, it is that of a page of
+                ``buckets copy --queue``.
             delay: Seconds to wait before.
 
         Returns:
@@ -73,6 +75,9 @@ class Engine:
 
 def run(pk: int) -> Optional[str]:
     """Do the work of a row; the body of every task, in every engine."""
+    # A page's id is sent below zero: an engine of a project passes on one whole number.
+    if int(pk) < 0:
+        return process_page(-int(pk), lambda page, delay: enqueue(-page, delay))
     return process_row(int(pk), enqueue)
 
 

@@ -1,6 +1,8 @@
 """The models of the ledger: one row for each file, the only record of where it is; an identity.
 
-Only :mod:`.ledger.recording` and :mod:`.ledger.writes` write the rows.
+And one row for each page of names of a copy that many workers share.
+
+Only :mod:`.ledger.recording`, :mod:`.ledger.writes` and :mod:`.ledger.pages` write the rows.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["LedgerIdentity", "QueuedFile", "State", "new_identity", "row_key"]
+__all__ = ["LedgerIdentity", "QueuedFile", "QueuedPage", "State", "new_identity", "row_key"]
 
 
 class State(models.TextChoices):
@@ -111,3 +113,51 @@ class LedgerIdentity(models.Model):
 
     def __str__(self) -> str:
         return self.value
+
+
+class QueuedPage(models.Model):
+    """The names from one to another, whose files a worker copies: a part of a large copy.
+
+    Its states are ``QUEUED``, ``TRANSFERRING``, ``DONE`` and ``FAILED``.
+    """
+
+    job = models.CharField(max_length=32, db_index=True, editable=False)
+    task = models.CharField(_("task"), max_length=200, editable=False)
+    source = models.CharField(_("source"), max_length=200, editable=False)
+    target = models.CharField(_("target"), max_length=200, editable=False)
+    prefix = models.CharField(max_length=1024, blank=True, editable=False)
+    # Names that sort after the first, up to the second; empty for the beginning and the end.
+    after = models.CharField(max_length=1024, blank=True, editable=False)
+    until = models.CharField(max_length=1024, blank=True, editable=False)
+    files = models.PositiveIntegerField(_("files"), default=0, editable=False)
+    state = models.CharField(
+        _("state"), max_length=16, choices=State.choices, default=State.QUEUED, editable=False
+    )
+
+    copied = models.PositiveIntegerField(_("copied"), default=0, editable=False)
+    size = models.BigIntegerField(_("size"), default=0, editable=False)
+    same = models.PositiveIntegerField(default=0, editable=False)
+    gone = models.PositiveIntegerField(default=0, editable=False)
+    failed = models.PositiveIntegerField(default=0, editable=False)
+
+    attempts = models.PositiveIntegerField(_("attempts"), default=0, editable=False)
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now, editable=False)
+    enqueued_at = models.DateTimeField(_("enqueued"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+    lease_token = models.CharField(max_length=32, blank=True, editable=False)
+    lease_until = models.DateTimeField(_("lease until"), null=True, editable=False)
+
+    class Meta:
+        app_label = "smart_storages_queued"
+        verbose_name = _("page of a copy")
+        verbose_name_plural = _("pages of copies")
+        indexes = [models.Index(fields=["state", "not_before"], name="queuedpage_due")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.state})"
+
+    @property
+    def name(self) -> str:
+        """What to call it in a log."""
+        return f"{self.source} to {self.target}, after {self.after!r}"

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued import engines
-from smart_storages.queued.models import LedgerIdentity, QueuedFile
+from smart_storages.queued.models import LedgerIdentity, QueuedFile, QueuedPage
 
 __all__ = ["explained", "require"]
 
@@ -62,4 +62,5 @@ def _is_missing(error: DatabaseError) -> bool:
     text = str(error).lower()
     matches = any(code in _CODES for code in codes) or any(phrase in text for phrase in _PHRASES)
     # Only for our tables, not for one of the application's that is used in the same block.
-    return matches and any(each._meta.db_table in text for each in (QueuedFile, LedgerIdentity))
+    tables = (each._meta.db_table for each in (QueuedFile, LedgerIdentity, QueuedPage))
+    return matches and any(table in text for table in tables)

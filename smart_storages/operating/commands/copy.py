@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Optional
 
+from django.core.management.base import CommandError
+
 from smart_storages.operating.commands import FINE, INTERRUPTED, WRONG
 from smart_storages.operating.moving.arguments import add_ends, count, read_plan
 from smart_storages.operating.moving.checkpoints import Checkpoint, default_path
@@ -54,10 +56,32 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="Compare from the first name, even if an earlier copy was interrupted.",
     )
+    parser.add_argument(
+        "--queue",
+        action="store_true",
+        help="Hand pages of 1,000 names to the workers of smart_storages.queued, and follow them.",
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="With --queue, return once they are handed over."
+    )
+
+
+_NOT_WITH_QUEUE = ("delete", "allow_empty", "dry_run", "manifest", "workers", "checkpoint")
 
 
 def handle(context: Context, options: Dict[str, Any]) -> int:
     """Copy; the exit code is 1 if a file could not be copied or deleted."""
+    if options["queue"]:
+        return _queue(context, options)
+    if options["no_wait"]:
+        raise CommandError("--no-wait is for --queue.", returncode=2)
+    return _copy(context, options)
+
+
+# In this process
+
+
+def _copy(context: Context, options: Dict[str, Any]) -> int:
     plan = read_plan(options)
     with ExitStack() as stack:
         manifest: Optional[Manifest] = None
@@ -120,6 +144,57 @@ def _show(context: Context, plan: Plan, report: Report, note: str = "") -> None:
     elif report.extra:
         parts.append(f"{report.extra:,} only in the target")
     parts.append(f"{report.failed:,} failed")
+    context.write(f"{', '.join(parts)}.")
+    if note:
+        context.warn(note)
+
+
+# In pages, by many workers
+
+
+def _queue(context: Context, options: Dict[str, Any]) -> int:
+    given = [f"--{name.replace('_', '-')}" for name in _NOT_WITH_QUEUE if options[name]]
+    if given:
+        raise CommandError(f"--queue cannot be combined with {', '.join(given)}.", returncode=2)
+    # Here, because without the queue nothing of it is imported.
+    from smart_storages.operating.moving.pages import QueuedCopy
+    from smart_storages.queued.readiness import explained
+
+    copy = QueuedCopy(read_plan(options), options["source"], options["target"])
+    with explained():
+        if options["restart"]:
+            copy.restart()
+        elif copy.is_begun:
+            context.warn("An earlier call has handed over pages; --restart forgets them.")
+        try:
+            with context.progress("Listing") as progress:
+                copy.hand_over(progress.advance)
+            if options["no_wait"]:
+                _show_pages(context, copy.count(), "Call it again to follow them.")
+                return FINE
+            with context.progress("Copying", total=copy.count().files) as progress:
+                totals = copy.follow(progress.advance)
+        except KeyboardInterrupt:
+            _show_pages(context, copy.count(), "The workers go on; call it again to follow them.")
+            return INTERRUPTED
+    _show_pages(context, totals)
+    return WRONG if totals.failures else FINE
+
+
+def _show_pages(context: Context, totals: Any, note: str = "") -> None:
+    if context.json:
+        context.write_json(asdict(totals))
+        return
+    for page, error in totals.failures.items():
+        context.warn(f"{page}: {error}")
+    parts = [
+        f"{totals.pages:,} pages, {totals.open:,} of them open",
+        f"{totals.copied:,} copied ({describe_size(totals.bytes)})",
+        f"{totals.same:,} the same already",
+    ]
+    if totals.gone:
+        parts.append(f"{totals.gone:,} deleted from the source meanwhile")
+    parts.append(f"{totals.failed:,} failed")
     context.write(f"{', '.join(parts)}.")
     if note:
         context.warn(note)

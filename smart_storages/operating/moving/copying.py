@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from itertools import islice
+from itertools import islice, takewhile
 from threading import BoundedSemaphore
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
@@ -47,6 +47,8 @@ class Plan(NamedTuple):
         dry_run: Whether only to say what would be done.
         workers: Files at a time; ``None`` to choose by the kinds of the ends.
         allow_empty: Whether to delete everything if the source has nothing.
+        after: Only names that sort after this one.
+        until: Only names up to this one, itself included; empty for all.
     """
 
     source: End
@@ -56,6 +58,18 @@ class Plan(NamedTuple):
     dry_run: bool = False
     workers: Optional[int] = None
     allow_empty: bool = False
+    after: str = ""
+    until: str = ""
+
+    def entries(self, end: End, after: str = "") -> Iterator[Entry]:
+        """Yield what one of the ends has of what is to be copied.
+
+        Args:
+            end: The end.
+            after: Only names that sort after this one.
+        """
+        found = end.entries(self.prefix, max(self.after, after))
+        return takewhile(lambda each: each.name <= self.until, found) if self.until else found
 
     @property
     def threads(self) -> int:
@@ -179,7 +193,8 @@ class Copier:
             CommandError: one end lies within the other.
             S3Error: a listing failed; what was copied until then stays.
         """
-        refuse_overlap(self._plan)
+        if not (self._plan.after or self._plan.until):  # else it was looked at for all pages
+            refuse_overlap(self._plan)
         checkpoint = self._checkpoint
         if checkpoint is not None:
             self._remove_leftovers(checkpoint)
@@ -206,8 +221,8 @@ class Copier:
     def _copy_all(self) -> None:
         plan, after = self._plan, self.report.resumed_after
         pairs = merge(
-            read_ahead(plan.source.entries(plan.prefix, after)),
-            read_ahead(plan.target.entries(plan.prefix, after)),
+            read_ahead(plan.entries(plan.source, after)),
+            read_ahead(plan.entries(plan.target, after)),
         )
         self._workers = Workers(self._work, self._jobs(pairs), threads=plan.threads)
         seen = 0

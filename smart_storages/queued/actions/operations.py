@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from smart_storages.queued import engines, ledger
+from smart_storages.queued.actions import paging
 from smart_storages.queued.ledger.crash_points import reached
 from smart_storages.queued.models import QueuedFile, State
 from smart_storages.queued.registry import find_storage
@@ -92,10 +93,10 @@ def prune(days: float) -> int:
             because until then a late attempt takes a missing row to mean that the file was deleted.
 
     Returns:
-        How many rows were deleted.
+        How many rows were deleted, those of the pages of finished copies included.
     """
     before = timezone.now() - datetime.timedelta(days=days)
-    return int(ledger.prunable(before).delete()[0])
+    return int(ledger.prunable(before).delete()[0]) + paging.prune(before)
 
 
 def verify(

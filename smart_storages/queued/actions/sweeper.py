@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from smart_storages.config import get_queue_settings
 from smart_storages.queued import engines, ledger, registry
+from smart_storages.queued.actions import paging
 from smart_storages.queued.ledger import queries
 from smart_storages.queued.ledger.crash_points import reached
 from smart_storages.queued.ledger.identity import orphan_prefix
@@ -77,6 +78,7 @@ def sweep(
     """
     report = Report()
     _requeue(report, run, requeue_age, progress)
+    _requeue_pages(report, run, requeue_age)
     _delete_finished(report, progress)
     _delete_orphans(report, orphan_age, progress)
     report.unknown = _find_unknown()
@@ -105,6 +107,15 @@ def _requeue(report: Report, run: bool, age: Optional[float], progress: Any) -> 
                 report.requeued += 1
             else:
                 report.unsent += 1
+
+
+def _requeue_pages(report: Report, run: bool, age: Optional[float]) -> None:
+    sent, unsent, outcomes = paging.send_due(run=run, age=age)
+    report.requeued += sent
+    report.unsent += unsent
+    for outcome in outcomes:
+        told = outcome or "nothing to do"
+        report.processed[told] = report.processed.get(told, 0) + 1
 
 
 def _any(row: QueuedFile) -> bool:

@@ -14,14 +14,13 @@ import time
 from typing import Any, Callable, Dict, Tuple, TypeVar
 
 from django.db import Error, connections
-from django.db.models import QuerySet
-
-from smart_storages.queued.models import QueuedFile
+from django.db.models import Model, QuerySet
 
 __all__ = ["RetriedRows", "is_deadlock", "retry_deadlocks"]
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.02  # seconds
@@ -67,7 +66,7 @@ def is_deadlock(error: Error) -> bool:
     return first in _MYSQL_NUMBERS or getattr(first, "code", None) == _ORACLE_NUMBER
 
 
-class RetriedRows(QuerySet[QueuedFile]):
+class RetriedRows(QuerySet[M]):
     """The rows of the ledger; an update or delete outside a transaction survives a deadlock."""
 
     def update(self, **values: Any) -> int:

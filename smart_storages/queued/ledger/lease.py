@@ -6,11 +6,10 @@ import logging
 import threading
 import time
 from types import TracebackType
-from typing import Optional, Tuple, Type
+from typing import Any, Callable, Optional, Tuple, Type
 
 from smart_storages.config import get_queue_settings
 from smart_storages.queued import ledger
-from smart_storages.queued.models import QueuedFile
 
 __all__ = ["Lease", "LeaseLostError"]
 
@@ -29,10 +28,13 @@ class Lease:
 
     Args:
         row: The row as it was claimed.
+        renew: Extends the lease in the database; ``False`` if another attempt has taken it. By
+            default, :func:`ledger.renew`.
     """
 
-    def __init__(self, row: QueuedFile) -> None:
+    def __init__(self, row: Any, renew: Optional[Callable[[Any], bool]] = None) -> None:
         self._row = row
+        self._renew = renew or ledger.renew
         self._seconds = get_queue_settings().lease
         self._stop = threading.Event()
         self._thread: Optional[threading.Thread] = None
@@ -75,7 +77,7 @@ class Lease:
             connected = True
             started = self._clocks()
             try:
-                alive = ledger.renew(self._row)
+                alive = self._renew(self._row)
             except Exception:  # the database may be back before the lease expires
                 logger.warning("could not renew the lease on %s", self._row.name, exc_info=True)
                 continue

@@ -1,0 +1,154 @@
+"""A copy in pages of names, which workers on many machines share: ``buckets copy --queue``."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any, Callable, Sequence
+
+from django.apps import apps
+from django.core.management.base import CommandError
+
+from smart_storages.exceptions import TransferError
+from smart_storages.operating.moving.arguments import find_end
+from smart_storages.operating.moving.copying import Copier, Plan, Report, refuse_overlap
+from smart_storages.operating.moving.ends import BucketEnd
+from smart_storages.operating.moving.merging import read_ahead
+from smart_storages.queued.actions import paging
+from smart_storages.queued.models import QueuedPage
+
+__all__ = ["QueuedCopy", "copy_page"]
+
+#: Names of a page: as many as one request lists.
+_PAGE = 1_000
+_TASK = "smart_storages.operating.moving.pages.copy_page"
+#: Seconds between two looks at the pages, and at messages that were lost.
+_LOOK, _RESEND = 1.0, 30.0
+
+
+def copy_page(page: QueuedPage, check: Callable[[], None]) -> Report:
+    """Copy the files of a page; what a worker calls.
+
+    Args:
+        page: The page.
+        check: Raises if another attempt has taken over.
+
+    Raises:
+        TransferError: none of the files is seen from here.
+        CommandError: this process has no such module or alias.
+        S3Error: a listing failed.
+    """
+    plan = Plan(
+        source=find_end(page.source),
+        target=find_end(page.target),
+        prefix=page.prefix,
+        after=page.after,
+        until=page.until,
+    )
+    # The directory of another machine looks empty here.
+    may_look_empty = page.files and not isinstance(plan.source, BucketEnd)
+    if may_look_empty and next(plan.entries(plan.source), None) is None:
+        raise TransferError(
+            f"{page.source!r} has none of the {page.files:,} files of this page on this machine. "
+            "Give its workers the same directory, or copy without --queue."
+        )
+    return Copier(plan, advance=lambda _: check()).run()
+
+
+class QueuedCopy:
+    """A copy whose pages are in the database.
+
+    Args:
+        plan: What is to be copied.
+        source: How the user called the source; workers look it up by this.
+        target: The same of the target.
+
+    Raises:
+        CommandError: ``smart_storages.queued`` is not installed, or the prefix is too long.
+    """
+
+    def __init__(self, plan: Plan, source: str, target: str) -> None:
+        if not apps.is_installed("smart_storages.queued"):
+            raise CommandError(
+                "--queue needs 'smart_storages.queued' in INSTALLED_APPS: add it, and run "
+                "manage.py migrate.",
+                returncode=2,
+            )
+        if not paging.fits(plan.prefix):
+            raise CommandError("--queue takes a prefix of at most 1,024 characters.", returncode=2)
+        self._plan = plan
+        parts = [*plan.source.scope(plan.prefix), *plan.target.scope(plan.prefix)]
+        self.job = _digest([source, target, *parts])
+        self._of_page = {
+            "job": self.job,
+            "task": _TASK,
+            "source": source,
+            "target": target,
+            "prefix": plan.prefix,
+        }
+
+    def restart(self) -> None:
+        """Forget the pages of an earlier call."""
+        paging.drop(self.job)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an earlier call has left pages."""
+        return bool(paging.count(self.job).pages)
+
+    def hand_over(self, advance: Callable[[int], None]) -> None:
+        """List the source, and hand over a page for each thousand names.
+
+        If an earlier call was interrupted while it listed, this goes on after its last page.
+
+        Args:
+            advance: Called with a number of files that were listed.
+
+        Raises:
+            CommandError: one end lies within the other.
+            S3Error: a listing failed; the pages until then are handed over.
+        """
+        after, is_complete = paging.planned_until(self.job)
+        if is_complete:
+            return
+        refuse_overlap(self._plan)
+        files = 0
+        for entry in read_ahead(self._plan.source.entries(self._plan.prefix, after)):
+            files += 1
+            if files >= _PAGE and paging.fits(entry.name):
+                paging.add_page(after=after, until=entry.name, files=files, **self._of_page)
+                advance(files)
+                after, files = entry.name, 0
+        paging.add_page(after=after, until="", files=files, **self._of_page)
+        advance(files)
+
+    def follow(self, advance: Callable[[int], None]) -> paging.Totals:
+        """Wait until every page is finished, and send again what was lost meanwhile.
+
+        Args:
+            advance: Called with a number of files of pages that were finished.
+
+        Returns:
+            What became of the files; the pages are deleted.
+        """
+        seen, resent = 0, time.monotonic()
+        while True:
+            totals = paging.count(self.job)
+            advance(totals.looked_at - seen)
+            seen = totals.looked_at
+            if not totals.open:
+                paging.drop(self.job)
+                return totals
+            if time.monotonic() - resent >= _RESEND:
+                resent = time.monotonic()
+                paging.send_due(job=self.job)
+            time.sleep(_LOOK)
+
+    def count(self) -> paging.Totals:
+        """Return how far the pages are."""
+        return paging.count(self.job)
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    text = "\0".join(map(str, parts))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
