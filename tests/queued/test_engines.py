@@ -14,6 +14,8 @@ from typing import Any, Iterator
 
 import pytest
 
+from smart_storages.s3.bulk import run_many
+from tests.conftest import Bucket
 from tests.queued import conftest
 from tests.queued.conftest import need
 from tests.queued.project import Project
@@ -108,6 +110,51 @@ def test_celery_workers_may_be_killed(make_project: Any, redis: Any, postgres: A
     time.sleep(1.1)
     project.manage("transfers", "sweep", "--requeue-age", "0", "--orphan-age", "0")
     assert_delivered(project)
+
+
+@pytest.mark.slow
+def test_celery_workers_share_the_pages_of_a_copy_and_may_be_killed(
+    make_project: Any, redis: Any, postgres: Any, moto_bucket: Any
+) -> None:
+    need("celery")
+    server, other = moto_bucket.server, moto_bucket.server.create_bucket()
+    entry = {
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+        "endpoint_url": server.endpoint_url,
+        "provider": server.name,
+    }
+    project = make_project(
+        database=postgres.create_database(),
+        engine="celery",
+        broker=redis.url,
+        lease=1.0,
+        buckets={
+            "photos": {**entry, "bucket_name": moto_bucket.name},
+            "archive": {**entry, "bucket_name": other},
+        },
+    )
+    count = 3_300
+    pairs = [(f"{number:05}.txt", b"%d" % number) for number in range(count)]
+    list(run_many(lambda pair: moto_bucket.put(*pair), pairs, threads=8))
+    copy = ("buckets", "copy", "photos", "archive", "--queue", "--json")
+    assert json.loads(project.manage(*copy, "--no-wait"))["open"] == 4
+    copied = Bucket(other, server, moto_bucket.client)
+    worker = project.start_celery()
+    until = time.monotonic() + 60
+    while not copied.keys():
+        assert time.monotonic() < until, project.log()[-3000:]
+        time.sleep(0.05)
+    project.kill(worker)
+    assert len(copied.keys()) < count, "it was killed too late to show anything"
+    time.sleep(1.1)
+    project.start_celery()
+    project.manage("transfers", "sweep", "--requeue-age", "0")
+    answer = json.loads(project.manage(*copy))
+    assert (answer["open"], answer["failed"], answer["failures"]) == (0, 0, {})
+    assert answer["copied"] + answer["same"] == count
+    found = copied.keys()
+    assert {key: copied.get(key) for key in found} == dict(pairs)
 
 
 @pytest.fixture
