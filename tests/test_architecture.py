@@ -116,7 +116,7 @@ PATHS_THAT_STAY = [
 @pytest.fixture(scope="module")
 def plans() -> Dict[str, Dict[str, int]]:
     found = architecture.read_floors(PAGE.read_text("utf-8"))
-    assert set(found) == {"", "s3", "queued"}
+    assert set(found) == {"", "s3", "queued", "storages", "operating"}
     return found
 
 

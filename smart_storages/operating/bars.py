@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from smart_storages.operating.output import Progress
+from smart_storages.operating.progress import Progress
 
 __all__ = ["Bar"]
 

@@ -10,8 +10,9 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 from django.dispatch import Signal
 
 from smart_storages.common.secrets import Secret, SecretBytes
+from smart_storages.operating.progress import Progress
 
-__all__ = ["Context", "Progress", "describe_size"]
+__all__ = ["Context", "describe_size"]
 
 _SECONDS_BETWEEN_LINES = 2.0
 _STEP = 1024
@@ -31,27 +32,6 @@ def describe_size(size: float) -> str:
         if size < _STEP:
             return f"{size:.1f} {unit}"
     return f"{size / _STEP:.1f} PiB"
-
-
-class Progress:
-    """How far something is; draws nothing itself, for when nobody is watching.
-
-    Args:
-        description: What is being done: ``"Copying"``.
-        total: How many files or bytes there are, ``None`` if that is not known.
-        unit: ``"files"`` or ``"bytes"``.
-    """
-
-    def __init__(self, description: str, total: Optional[int], unit: str) -> None:
-        self.description, self.total, self.unit = description, total, unit
-        self.done = 0
-
-    def advance(self, n: int = 1) -> None:
-        """Count ``n`` more as done. One thread at a time may call this."""
-        self.done += n
-
-    def close(self) -> None:
-        """Remove what is drawn."""
 
 
 class Context:

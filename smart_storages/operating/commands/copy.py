@@ -164,8 +164,11 @@ def _queue(context: Context, options: Dict[str, Any]) -> int:
     with explained():
         if options["restart"]:
             copy.restart()
-        elif copy.is_begun:
-            context.warn("An earlier call has handed over pages; --restart forgets them.")
+        earlier = copy.find_earlier()
+        if earlier is not None and earlier.open:
+            context.warn("Going on with the pages of an earlier call; --restart forgets them.")
+        elif earlier is not None:
+            context.warn(f"The earlier call has come to: {_describe_pages(earlier)}")
         try:
             with context.progress("Listing") as progress:
                 copy.hand_over(progress.advance)
@@ -187,6 +190,12 @@ def _show_pages(context: Context, totals: Any, note: str = "") -> None:
         return
     for page, error in totals.failures.items():
         context.warn(f"{page}: {error}")
+    context.write(_describe_pages(totals))
+    if note:
+        context.warn(note)
+
+
+def _describe_pages(totals: Any) -> str:
     parts = [
         f"{totals.pages:,} pages, {totals.open:,} of them open",
         f"{totals.copied:,} copied ({describe_size(totals.bytes)})",
@@ -195,6 +204,4 @@ def _show_pages(context: Context, totals: Any, note: str = "") -> None:
     if totals.gone:
         parts.append(f"{totals.gone:,} deleted from the source meanwhile")
     parts.append(f"{totals.failed:,} failed")
-    context.write(f"{', '.join(parts)}.")
-    if note:
-        context.warn(note)
+    return f"{', '.join(parts)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from itertools import islice, takewhile
+from itertools import islice
 from threading import BoundedSemaphore
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
@@ -68,8 +68,12 @@ class Plan(NamedTuple):
             end: The end.
             after: Only names that sort after this one.
         """
-        found = end.entries(self.prefix, max(self.after, after))
-        return takewhile(lambda each: each.name <= self.until, found) if self.until else found
+        for entry in end.entries(self.prefix, max(self.after, after)):
+            if self.until and entry.name > self.until:
+                return
+            yield entry
+            if entry.name == self.until:
+                return  # without a request for the names behind it
 
     @property
     def threads(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 from django.apps import apps
 from django.core.management.base import CommandError
@@ -91,10 +91,16 @@ class QueuedCopy:
         """Forget the pages of an earlier call."""
         paging.drop(self.job)
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether an earlier call has left pages."""
-        return bool(paging.count(self.job).pages)
+    def find_earlier(self) -> Optional[paging.Totals]:
+        """Return how far an earlier call is whose pages are there still; ``None`` for none.
+
+        Pages that are all finished are forgotten: what they have copied is the same already for a
+        new copy, and files that were saved since are for that one.
+        """
+        totals = paging.count(self.job)
+        if totals.pages and not totals.open and paging.planned_until(self.job)[1]:
+            paging.drop(self.job)
+        return totals if totals.pages else None
 
     def hand_over(self, advance: Callable[[int], None]) -> None:
         """List the source, and hand over a page for each thousand names.

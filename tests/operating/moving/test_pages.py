@@ -12,6 +12,7 @@ from django.utils import timezone
 from smart_storages.operating.moving import pages as moving_pages
 from smart_storages.operating.moving.arguments import read_plan
 from smart_storages.operating.moving.copying import Copier
+from smart_storages.operating.moving.ends import End, Entry
 from smart_storages.operating.moving.pages import QueuedCopy
 from smart_storages.queued import engines
 from smart_storages.queued.actions import paging
@@ -36,6 +37,12 @@ def small_pages(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None
     broker.messages.clear()
     yield
     broker.messages.clear()
+
+
+def result() -> paging.Totals:
+    """What a command that follows is told, once all pages are finished."""
+    arguments = {"source": "photos", "target": "archive", "prefix": ""}
+    return QueuedCopy(read_plan(arguments), *JOB).follow(lambda files: None)
 
 
 def queue(*arguments: str, source: str = "photos", target: str = "archive") -> Any:
@@ -70,14 +77,27 @@ def test_many_workers_copy_pages_until_all_is_there(ends: Ends) -> None:
     assert [pk < 0 for pk, _ in broker.messages] == [True] * 3
     assert broker.deliver() == ["done"] * 3
     assert ends.of_archive() == {name: name.encode() for name in NAMES}
-    answer = call("copy", "photos", "archive", "--queue", "--json")
-    assert (answer.code, answer.json["copied"], answer.json["open"]) == (0, len(NAMES), 0)
-    assert answer.json["bytes"] == sum(map(len, NAMES))
+    totals = result()
+    assert (totals.copied, totals.open, totals.failures) == (len(NAMES), 0, {})
+    assert totals.bytes == sum(map(len, NAMES))
     assert not QueuedPage.objects.exists(), "what was told is no longer kept"
     queue()
     broker.deliver()
-    answer = call("copy", "photos", "archive", "--queue", "--json")
-    assert (answer.json["copied"], answer.json["same"]) == (0, len(NAMES))
+    totals = result()
+    assert (totals.copied, totals.same) == (0, len(NAMES))
+
+
+def test_a_call_after_the_last_page_is_finished_begins_anew(moto_ends: Ends) -> None:
+    fill(moto_ends)
+    queue()
+    assert broker.deliver() == ["done"] * 3
+    moto_ends.put("new.txt", b"saved since")
+    answer = queue()
+    assert "The earlier call has come to: 3 pages, 0 of them open, 25 copied" in answer.err
+    assert (answer.json["pages"], answer.json["open"]) == (3, 3)
+    broker.deliver()
+    assert "new.txt" in moto_ends.of_archive()
+    assert (result().copied, QueuedPage.objects.count()) == (1, 0)
 
 
 def test_the_command_waits_for_the_workers(moto_ends: Ends, settings: Any) -> None:
@@ -96,6 +116,24 @@ def test_a_page_costs_a_listing_of_each_side_and_a_copy_a_file(
     with count_requests() as requests:
         broker.deliver()
     assert sorted(methods(requests)) == ["GET"] * 6 + ["PUT"] * len(NAMES)
+
+
+def test_a_page_asks_for_no_name_behind_its_last(moto_ends: Ends) -> None:
+    asked: List[str] = []
+
+    class Listed(End):
+        def entries(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+            for name in NAMES:
+                asked.append(name)
+                yield Entry(name, 1)
+
+    end = Listed(None, "listed")
+    plan = read_plan({"source": "photos", "target": "archive", "prefix": ""})
+    assert [each.name for each in plan._replace(until="03.txt").entries(end)] == NAMES[:4]
+    assert asked == NAMES[:4]
+    asked.clear()
+    assert [each.name for each in plan._replace(until="03.z").entries(end)] == NAMES[:4]
+    assert asked == NAMES[:5]
 
 
 def test_a_message_that_was_lost_is_sent_by_a_sweep(moto_ends: Ends) -> None:
@@ -210,17 +248,34 @@ def test_a_file_that_cannot_be_copied_is_tried_again_and_named(
     assert broker.deliver() == [None], "it is not due yet"
     make_old()
     assert engines.run(pk) == "failed"
-    answer = call("copy", "photos", "archive", "--queue", "--json")
-    assert (answer.code, answer.json["failed"], answer.json["copied"]) == (1, 1, 24)
-    assert answer.json["same"] == 0, "what the first attempt copied counts as copied"
-    (error,) = answer.json["failures"].values()
+    totals = result()
+    assert (totals.failed, totals.copied) == (1, 24)
+    assert totals.same == 0, "what the first attempt copied counts as copied"
+    (error,) = totals.failures.values()
     assert "13.txt: OSError: the disk is on fire" in error
     # The next call begins anew and does what failed.
     broken.clear()
     queue()
     assert broker.deliver() == ["done"] * 3
-    answer = call("copy", "photos", "archive", "--queue", "--json")
-    assert (answer.code, answer.json["copied"], answer.json["same"]) == (0, 1, 24)
+    totals = result()
+    assert (totals.failures, totals.copied, totals.same) == ({}, 1, 24)
+
+
+def test_a_page_that_failed_ends_the_command_with_1(
+    moto_ends: Ends, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SMART_STORAGE_TASKS = "inline"
+    settings.QUEUED_STORAGE_RETRIES = 0
+    fill(moto_ends)
+
+    def fail(self: Copier, entry: Any) -> None:
+        raise OSError("the disk is on fire")
+
+    monkeypatch.setattr(Copier, "_copy", fail)
+    answer = call("copy", "photos", "archive", "--queue")
+    assert answer.code == 1
+    assert "00.txt: OSError: the disk is on fire" in answer.err
+    assert "25 failed" in answer.out
 
 
 def test_a_listing_that_was_interrupted_goes_on_after_its_last_page(moto_ends: Ends) -> None:
