@@ -25,11 +25,11 @@ M = TypeVar("M", bound=Model)
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.02  # seconds
 
-# PostgreSQL: deadlock_detected, serialization_failure. MySQL: ER_LOCK_DEADLOCK and
-# ER_LOCK_WAIT_TIMEOUT, which rolls back the statement. Oracle: ORA-00060.
+# PostgreSQL: deadlock_detected, serialization_failure. MySQL: ER_LOCK_DEADLOCK; its
+# ER_LOCK_WAIT_TIMEOUT has taken 50 seconds already, and a request would wait that long again.
 _SQLSTATES = ("40P01", "40001")
-_MYSQL_NUMBERS = (1213, 1205)
-_ORACLE_NUMBER = 60
+_MYSQL_NUMBER = 1213
+_ORACLE_NUMBER = 60  # ORA-00060
 
 
 def retry_deadlocks(using: str, write: Callable[[], T]) -> T:
@@ -63,7 +63,7 @@ def is_deadlock(error: Error) -> bool:
     if state in _SQLSTATES:
         return True
     first = error.args[0] if error.args else None
-    return first in _MYSQL_NUMBERS or getattr(first, "code", None) == _ORACLE_NUMBER
+    return first == _MYSQL_NUMBER or getattr(first, "code", None) == _ORACLE_NUMBER
 
 
 class RetriedRows(QuerySet[M]):

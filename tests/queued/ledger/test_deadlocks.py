@@ -174,7 +174,7 @@ class _OracleError:
         (("could not serialize access",), _RefusedError(sqlstate="40001"), True),
         (("duplicate key",), _RefusedError(sqlstate="23505"), False),
         ((1213, "Deadlock found"), None, True),
-        ((1205, "Lock wait timeout exceeded"), None, True),
+        ((1205, "Lock wait timeout exceeded"), None, False),
         ((2006, "MySQL server has gone away"), None, False),
         ((_OracleError(60),), None, True),
         ((_OracleError(1),), None, False),
