@@ -187,3 +187,16 @@ def test_what_takes_each_server_runs_against_ceph_alone_unless_the_run_is_thorou
     config: Any = SimpleNamespace(getoption=lambda name: "not slow", hook=hook)
     conftest.pytest_collection_modifyitems(config, items)
     assert [item.nodeid for item in items] == ["test_each[ceph-1]", "test_other[moto-1]"]
+
+
+def test_where_ceph_is_missing_its_tests_are_skipped_and_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conftest, "missing_programs", lambda: "radosgw")
+    monkeypatch.setattr(conftest, "REQUIRE_REAL_S3", False)
+    monkeypatch.setattr(conftest, "THOROUGH", False)
+    items: Any = [Item("moto", marked=False), Item("ceph", marked=False)]
+    hook = SimpleNamespace(pytest_deselected=lambda *, items: None)
+    config: Any = SimpleNamespace(getoption=lambda name: "not slow", hook=hook)
+    conftest.pytest_collection_modifyitems(config, items)
+    assert [item.nodeid for item in items] == ["test_each[moto-1]", "test_each[ceph-1]"]

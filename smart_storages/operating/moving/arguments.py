@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any, Dict
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.management.base import CommandError
 
 from smart_storages.common.names import check_path
@@ -41,9 +42,13 @@ def read_plan(options: Dict[str, Any]) -> Plan:
     """Return what the arguments say is to be copied or compared.
 
     Raises:
-        CommandError: an end is no module and no alias, or is misconfigured.
+        CommandError: an end is no module and no alias, or is misconfigured; or the prefix leads out
+            of the storage.
     """
-    check_path(options["prefix"])
+    try:
+        check_path(options["prefix"])
+    except SuspiciousFileOperation as error:
+        raise CommandError(f"--prefix: {error}", returncode=2) from error
     return Plan(
         source=find_end(options["source"]),
         target=find_end(options["target"]),

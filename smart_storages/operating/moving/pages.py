@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any, Callable, Optional, Sequence
+from typing import Callable, Optional
 
 from django.apps import apps
 from django.core.management.base import CommandError
 
-from smart_storages.exceptions import TransferError
+from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.operating.moving.arguments import find_end
 from smart_storages.operating.moving.copying import Copier, Plan, Report, refuse_overlap
 from smart_storages.operating.moving.ends import BucketEnd
 from smart_storages.operating.moving.merging import read_ahead
+from smart_storages.queued import engines
 from smart_storages.queued.actions import paging
 from smart_storages.queued.models import QueuedPage
 
@@ -34,7 +35,7 @@ def copy_page(page: QueuedPage, check: Callable[[], None]) -> Report:
         check: Raises if another attempt has taken over.
 
     Raises:
-        TransferError: none of the files is seen from here.
+        TransferError: the settings of this process lead elsewhere, or it sees none of the files.
         CommandError: this process has no such module or alias.
         S3Error: a listing failed.
     """
@@ -45,6 +46,12 @@ def copy_page(page: QueuedPage, check: Callable[[], None]) -> Report:
         after=page.after,
         until=page.until,
     )
+    # A worker that was not started again would copy into the bucket of yesterday's settings.
+    if _identify(plan, page.source, page.target) != page.job:
+        raise TransferError(
+            f"With the settings of this worker, {page.source!r} or {page.target!r} leads to "
+            "another place than with those of the command: start it again with the same settings."
+        )
     # The directory of another machine looks empty here.
     may_look_empty = page.files and not isinstance(plan.source, BucketEnd)
     if may_look_empty and next(plan.entries(plan.source), None) is None:
@@ -64,7 +71,8 @@ class QueuedCopy:
         target: The same of the target.
 
     Raises:
-        CommandError: ``smart_storages.queued`` is not installed, or the prefix is too long.
+        CommandError: ``smart_storages.queued`` is not installed, its engine cannot be used, or the
+            prefix is too long.
     """
 
     def __init__(self, plan: Plan, source: str, target: str) -> None:
@@ -76,9 +84,12 @@ class QueuedCopy:
             )
         if not paging.fits(plan.prefix):
             raise CommandError("--queue takes a prefix of at most 1,024 characters.", returncode=2)
+        try:
+            engines.require()
+        except ConfigurationError as error:
+            raise CommandError(str(error), returncode=2) from error
         self._plan = plan
-        parts = [*plan.source.scope(plan.prefix), *plan.target.scope(plan.prefix)]
-        self.job = _digest([source, target, *parts])
+        self.job = _identify(plan, source, target)
         self._of_page = {
             "job": self.job,
             "task": _TASK,
@@ -136,11 +147,19 @@ class QueuedCopy:
 
         Returns:
             What became of the files; the pages are deleted.
+
+        Raises:
+            CommandError: another process has deleted the pages meanwhile.
         """
         seen, resent = 0, time.monotonic()
         while True:
             totals = paging.count(self.job)
-            advance(totals.looked_at - seen)
+            if not totals.pages:
+                raise CommandError(
+                    "The pages of this copy are gone: another call told what became of them, or "
+                    "--restart forgot them. Call it again to see that everything is there."
+                )
+            advance(max(totals.looked_at - seen, 0))
             seen = totals.looked_at
             if not totals.open:
                 paging.drop(self.job)
@@ -155,6 +174,8 @@ class QueuedCopy:
         return paging.count(self.job)
 
 
-def _digest(parts: Sequence[Any]) -> str:
-    text = "\0".join(map(str, parts))
+def _identify(plan: Plan, source: str, target: str) -> str:
+    """Return what tells a copy from others: what its ends are called, and where they lead."""
+    scopes = [*plan.source.scope(plan.prefix), *plan.target.scope(plan.prefix)]
+    text = "\0".join([source, target, *scopes])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

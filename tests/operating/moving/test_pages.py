@@ -165,7 +165,6 @@ def test_the_command_sends_what_was_lost_while_it_waits(
     broker.messages.clear()
     make_old()
     monkeypatch.setattr(moving_pages, "_RESEND", 0.0)
-    monkeypatch.setattr(broker, "post", None)
     monkeypatch.setattr(engines, "send", lambda pk: (bool(engines.run(pk)), None))
     answer = call("copy", "photos", "archive", "--queue", "--json")
     assert (answer.code, answer.json["copied"]) == (0, len(NAMES))
@@ -390,3 +389,52 @@ def test_the_module_of_a_page_that_is_gone_is_named(moto_ends: Ends, settings: A
     assert page is not None
     assert CommandError.__name__ in page.last_error
     assert "photos" in page.last_error
+
+
+def test_a_worker_whose_settings_lead_elsewhere_copies_nothing(moto_ends: Ends) -> None:
+    fill(moto_ends)
+    queue()
+    moto_ends.module("archive", location="elsewhere")
+    assert broker.deliver() == ["retry"] * 3
+    assert moto_ends.archive.keys() == []
+    error = QueuedPage.objects.order_by("pk")[0].last_error
+    assert "'photos' or 'archive' leads to another place" in error
+    moto_ends.module("archive", location="out")
+    make_old()
+    assert sweep(run=True).processed == {"done": 3}
+    assert sorted(moto_ends.of_archive()) == NAMES
+
+
+def test_a_copy_whose_pages_another_call_deleted_is_no_success(
+    moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(moto_ends)
+
+    def forget(seconds: float) -> None:
+        QueuedPage.objects.all().delete()
+
+    monkeypatch.setattr(moving_pages.time, "sleep", forget)
+    answer = call("copy", "photos", "archive", "--queue")
+    assert answer.code == 1
+    assert "The pages of this copy are gone" in answer.err
+
+
+def test_an_engine_that_cannot_be_used_is_named_before_a_page_is_written(
+    moto_ends: Ends, settings: Any
+) -> None:
+    settings.SMART_STORAGE_TASKS = "no.such.engine"
+    answer = queue()
+    assert answer.code == 2
+    assert "SMART_STORAGE_TASKS = 'no.such.engine'" in answer.err
+    assert not QueuedPage.objects.exists()
+
+
+@pytest.mark.parametrize("prefix", ["../secret", "/etc", "a/../../b"])
+@pytest.mark.parametrize("arguments", [("copy",), ("copy", "--queue"), ("verify",)])
+def test_a_prefix_that_leads_out_of_the_storage_is_refused_in_words(
+    moto_ends: Ends, prefix: str, arguments: Any
+) -> None:
+    name, *rest = arguments
+    answer = call(name, "photos", "archive", "--prefix", prefix, *rest)
+    assert answer.code == 2
+    assert "--prefix: " in answer.err
