@@ -88,6 +88,12 @@ class CephGateway(Startable[S3Server]):
             raise RuntimeError(f"radosgw-admin did not create {name!r}:\n{result.stdout}")
         return S3Server("ceph", endpoint_url, access_key, secret_key)
 
+    def free_memory(self) -> None:
+        """Give back the memory of objects that were deleted, which else takes ten seconds."""
+        result = self._call("free")
+        if result.returncode != 0:
+            raise RuntimeError(f"radosgw-admin collected no garbage:\n{result.stdout}")
+
     def stop(self) -> None:
         if self._directory is not None:
             self._call("stop")

@@ -3,6 +3,7 @@
 #
 #   ceph.sh start DIR PORT MONITOR_PORT   start everything below DIR, return when the gateway answers
 #   ceph.sh user DIR NAME ACCESS SECRET [TENANT]   create one more user
+#   ceph.sh free DIR                      give back the memory of objects that were deleted, at once
 #   ceph.sh stop DIR                      kill what was started and delete DIR
 #
 # Environment: S3_ACCESS_KEY, S3_SECRET_KEY  keys of the first user
@@ -13,7 +14,7 @@
 set -euo pipefail
 
 usage() {
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -171,6 +172,9 @@ case $command in
     user)
         [ $# -eq 5 ] || [ $# -eq 6 ] || usage
         create_user "${@:3}" > /dev/null
+        ;;
+    free)
+        radosgw-admin gc process --include-all > /dev/null
         ;;
     stop)
         stop_all
