@@ -148,12 +148,16 @@ def why_wrong(plan: Dict[str, int], importer: str, imported: str) -> Optional[st
 # The table of rooms
 
 
+#: Folders that stand where Django looks for them, and hold nothing but what it finds.
+_BY_DJANGO = re.compile(r"migrations|\.management|management\.commands")
+
+
 def rooms() -> List[str]:
     """Folders of the package that hold code of their own, without the package's name."""
     found = []
     for module, path in MODULES.items():
         inner = module.partition(".")[2]
-        if path.name == "__init__.py" and inner and not re.search("migrations|management", inner):
+        if path.name == "__init__.py" and inner and not _BY_DJANGO.search(inner):
             found.append(inner)
     return found
 

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "smart_storages",
     "smart_storages.queued",
+    "smart_storages.monitoring",
     "newsroom",
     "darkroom",
 ]

@@ -16,9 +16,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from smart_storages.exceptions import ConfigurationError
+from smart_storages.management.places import Place, find_places
 from smart_storages.monitoring.models import BucketCheck, BucketUsage
 from smart_storages.monitoring.noting import read_errors
-from smart_storages.operating.places import Place, find_places
 from smart_storages.queued import ledger
 from smart_storages.queued.models import State
 

@@ -42,6 +42,25 @@ def test_no_migration_holds_a_bucket_or_a_key(manage: Callable[..., Any]) -> Non
         assert "secret" not in source
 
 
+_AS_STAFF = """
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+settings.ALLOWED_HOSTS = ["*"]
+visitor = Client()
+visitor.force_login(get_user_model().objects.create_superuser("editor"))
+print(visitor.get("/admin/smart_storages_monitoring/bucketcheck/").content.decode())
+"""
+
+
+def test_the_admin_shows_the_buckets(manage: Callable[..., Any]) -> None:
+    assert manage("migrate").returncode == 0
+    result = manage("shell", "-c", _AS_STAFF)
+    assert result.returncode == 0, result.stdout
+    for module in ("documents", "pii", "wire-eu"):
+        assert f">{module}<" in result.stdout
+
+
 @pytest.mark.parametrize("page", ["/", "/stories/3/", "/reports/", "/wires/", "/people/"])
 def test_a_page_lists_files_with_module_bucket_key_and_a_link_that_works(
     visitor: Any, page: str

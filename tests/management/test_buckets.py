@@ -12,17 +12,17 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from django.core.management.base import CommandError, OutputWrapper
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.operating import commands
-from smart_storages.operating.output import Context
-from tests.operating.calls import call
+from smart_storages.management import subcommands
+from smart_storages.management.output import Context
+from tests.management.calls import call
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_subcommand_says_what_it_does_and_its_exit_codes(capsys: Any) -> None:
-    assert "list" in commands.names()
-    for name in commands.names():
-        assert commands.load(name).HELP.endswith(".")
+    assert "list" in subcommands.names()
+    for name in subcommands.names():
+        assert subcommands.load(name).HELP.endswith(".")
         assert call(name, "--help").code == 0
         shown = capsys.readouterr().out
         assert "exit codes:" in shown
@@ -37,7 +37,7 @@ def test_the_exit_code_of_a_subcommand_is_that_of_the_command(
 
     subcommand = SimpleNamespace(HELP="Fail.", add_arguments=lambda parser: None, handle=handle)
     refused = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-    monkeypatch.setattr(commands, "load", lambda name: subcommand)
+    monkeypatch.setattr(subcommands, "load", lambda name: subcommand)
     for error, code, text in [
         (KeyboardInterrupt(), 130, "Interrupted."),
         (ConfigurationError("It has no bucket."), 1, "It has no bucket."),
@@ -54,7 +54,7 @@ def commands_run(error: BaseException) -> Any:
     err = io.StringIO()
     context = Context(OutputWrapper(io.StringIO()), OutputWrapper(err))
     try:
-        code = commands.run("any", context, {"raises": error})
+        code = subcommands.run("any", context, {"raises": error})
     except CommandError as told:
         return told.returncode, str(told)
     return code, err.getvalue()

@@ -15,7 +15,7 @@ from smart_storages.monitoring import noting
 from smart_storages.monitoring.models import BucketCheck, BucketUsage
 from smart_storages.signals import bucket_measured, storage_operation
 from tests.conftest import Bucket
-from tests.operating.calls import call
+from tests.management.calls import call
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from smart_storages.common.subcommands import adopt_subcommands
-from smart_storages.operating import commands
-from smart_storages.operating.output import Context
+from smart_storages.management import subcommands
+from smart_storages.management.output import Context
 
 __all__ = ["Command"]
 
@@ -23,7 +23,7 @@ exit codes:
 
 
 class Command(BaseCommand):
-    """The command; each subcommand is a module of ``smart_storages.operating.commands``."""
+    """The command; each subcommand is a module of ``smart_storages.management.subcommands``."""
 
     help = "Operate the buckets of the modules; 'buckets SUBCOMMAND --help' explains each."
     requires_system_checks: Any = ()  # it is there to find out what is wrong
@@ -32,12 +32,12 @@ class Command(BaseCommand):
         """Declare the subcommands."""
         parser.epilog = _EXIT_CODES
         parser.formatter_class = RawDescriptionHelpFormatter
-        subcommands = parser.add_subparsers(
+        parsers = parser.add_subparsers(
             dest="subcommand", required=True, metavar="SUBCOMMAND", title="subcommands"
         )
-        for name in commands.names():
-            module = commands.load(name)
-            each = subcommands.add_parser(
+        for name in subcommands.names():
+            module = subcommands.load(name)
+            each = parsers.add_parser(
                 name,
                 help=module.HELP,
                 description=module.HELP,
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             )
             module.add_arguments(each)
             each.add_argument("--json", action="store_true", help="Write JSON, for programs.")
-        adopt_subcommands(parser, subcommands)
+        adopt_subcommands(parser, parsers)
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
         """Run the subcommand, and leave with its exit code."""
@@ -57,6 +57,6 @@ class Command(BaseCommand):
             verbosity=options["verbosity"],
             highlight=self.style.WARNING,
         )
-        code = commands.run(subcommand, context, options)
+        code = subcommands.run(subcommand, context, options)
         if code:
             raise SystemExit(code)

@@ -1,0 +1,115 @@
+"""``manage.py buckets policy``: the policies that the configuration needs, as JSON or Terraform."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any, Dict, List, NamedTuple
+
+from django.core.management.base import CommandError
+
+from smart_storages.management.output import Context
+from smart_storages.management.places import Place, find_sound_places
+from smart_storages.management.policies import (
+    bucket_policy,
+    cors_rules,
+    iam_policy,
+    lifecycle_rules,
+)
+from smart_storages.management.subcommands import FINE, USAGE
+from smart_storages.management.terraform import terraform
+
+__all__ = ["HELP", "add_arguments", "handle"]
+
+HELP = "Print the policies that the configuration needs, with no right more."
+
+
+class _Document(NamedTuple):
+    label: str
+    modules: List[str]
+    document: Dict[str, Any]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the modules, and which policy is meant."""
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="Modules; all if none.")
+    kind = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("bucket", "The policy of each bucket: what anybody may read, and only encrypted."),
+        ("cors", "The CORS rules for the pages of --origin."),
+        ("lifecycle", "The rule that removes uploads that were never finished."),
+        ("terraform", "All of these as Terraform, for the provider hashicorp/aws."),
+    ):
+        kind.add_argument(
+            f"--{name}", dest="kind", action="store_const", const=name, default="iam", help=text
+        )
+    parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        help="Origin of pages that upload straight to the bucket, https://www.example.com. May be "
+        "repeated.",
+    )
+    parser.add_argument(
+        "--strict-list",
+        action="store_true",
+        help="Allow to list inside the location only. A missing file is then answered as a "
+        "forbidden one, so that exists() raises an error.",
+    )
+
+
+def handle(context: Context, options: Dict[str, Any]) -> int:
+    """Print the documents; with several, the standard error says what each is for."""
+    places = find_sound_places(options["modules"])
+    kind, origins = options["kind"], options["origin"]
+    if kind == "cors" and not origins:
+        raise CommandError("--cors needs an --origin https://www.example.com.", returncode=USAGE)
+    if kind == "terraform":
+        policies = {each.label: each.document for each in _iam(places, options["strict_list"])}
+        context.stdout.write(terraform(policies, _by_bucket(places), origins))
+        return FINE
+    documents = {
+        "iam": lambda: _iam(places, options["strict_list"]),
+        "bucket": lambda: _of_buckets(places, origins, bucket_policy),
+        "cors": lambda: _of_buckets(places, origins, lambda _: cors_rules(origins)),
+        "lifecycle": lambda: _of_buckets(places, origins, lambda _: lifecycle_rules()),
+    }[kind]()
+    if context.json:
+        context.write_json([each._asdict() for each in documents])
+        return FINE
+    for each in documents:
+        if len(documents) > 1:
+            context.warn(f"{each.label}, for {', '.join(each.modules)}:")
+        context.stdout.write(json.dumps(each.document, indent=2))
+    return FINE
+
+
+def _iam(places: List[Place], strict_list: bool) -> List[_Document]:
+    groups: Dict[str, List[Place]] = {}
+    for place in places:
+        # Who has the credentials of one module should not have the rights of another.
+        groups.setdefault(place.storage.credentials_identity, []).append(place)
+    return [
+        _Document(
+            "-".join(["smart-storages", *(place.module for place in group[:3])]),
+            [place.module for place in group],
+            iam_policy(group, strict_list=strict_list),
+        )
+        for group in groups.values()
+    ]
+
+
+def _by_bucket(places: List[Place]) -> Dict[str, List[Place]]:
+    buckets: Dict[str, List[Place]] = {}
+    for place in places:
+        if "*" in str(place.bucket):
+            continue  # of a pattern: there are as many as modules
+        buckets.setdefault(str(place.bucket), []).append(place)
+    return buckets
+
+
+def _of_buckets(places: List[Place], origins: List[str], make: Any) -> List[_Document]:
+    return [
+        _Document(bucket, [place.module for place in group], make(group))
+        for bucket, group in _by_bucket(places).items()
+    ]
