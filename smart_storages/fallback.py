@@ -40,8 +40,8 @@ from smart_storages.composed.forwarding import (
     sync_mirrors_steps,
 )
 from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import describe, refuse_duplicates
+from smart_storages.composed.storage_api import is_changing
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
 from smart_storages.storages.lookup import resolve_storage

@@ -22,8 +22,8 @@ from smart_storages.composed.forwarding import (
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
 from smart_storages.composed.mirror_copies import MirroredFile, copy_to_mirror_steps, mirror_error
-from smart_storages.composed.operations import is_changing
 from smart_storages.composed.references import refuse_duplicates
+from smart_storages.composed.storage_api import is_changing
 from smart_storages.exceptions import (
     BackendsUnreachableError,
     ConfigurationError,

@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from smart_storages.common.names import PreparedName, check_name
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import ChoosingStorage
-from smart_storages.composed.operations import is_changing
+from smart_storages.composed.storage_api import is_changing
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages.lookup import resolve_storage
 

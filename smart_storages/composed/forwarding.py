@@ -1,6 +1,6 @@
 """Base classes of storages that forward their calls to others, sync and async.
 
-:mod:`smart_storages.composed.operations` lists the methods, and makes those of two classes. A
+:mod:`smart_storages.composed.storage_api` lists the methods, and makes those of two classes. A
 :class:`ChoosingStorage` forwards each call to one storage, which the subclass chooses. A
 :class:`CombiningStorage` may call several storages; the subclass says how with a generator of
 calls, as described in :mod:`smart_storages.composed.calls`, which serves both a sync method and
@@ -20,8 +20,8 @@ from django.core.signals import setting_changed
 
 from smart_storages.common.names import as_prepared, check_name, path_of
 from smart_storages.composed.calls import Call, Steps, call_async, call_now, run, run_async
-from smart_storages.composed.operations import add_choosing_methods, add_combining_methods
 from smart_storages.composed.references import Reference, without_secrets
+from smart_storages.composed.storage_api import add_choosing_methods, add_combining_methods
 from smart_storages.config.deconstructed import revive, reviving
 
 __all__ = ["ChoosingStorage", "CombiningStorage", "ForwardingStorage"]

@@ -8,9 +8,9 @@ from smart_storages import config
 from smart_storages.common.arguments import require_flags, require_references
 from smart_storages.common.names import check_name, check_path
 from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
-from smart_storages.composed.operations import OPERATIONS
 from smart_storages.composed.references import describe
 from smart_storages.composed.routing import Choice, CircleGuard, KnownStorages
+from smart_storages.composed.storage_api import OPERATIONS
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 from smart_storages.resolvers.base import FALLBACK, StorageResolver, as_resolver, shortcut
 

@@ -14,7 +14,7 @@ from django.db.migrations.writer import MigrationWriter
 
 from smart_storages.common.aio import TWINS
 from smart_storages.composed.forwarding import ForwardingStorage
-from smart_storages.composed.operations import OPERATIONS
+from smart_storages.composed.storage_api import OPERATIONS
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage

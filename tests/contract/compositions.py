@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Dict, List, Tuple
 
-from smart_storages.composed.operations import is_changing
+from smart_storages.composed.storage_api import is_changing
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage

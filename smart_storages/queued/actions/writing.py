@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import CombiningStorage
-from smart_storages.composed.operations import is_changing
+from smart_storages.composed.storage_api import is_changing
 from smart_storages.queued import listing
 from smart_storages.queued.actions import saving
 from smart_storages.queued.actions.write_file import QueuedWriteFile

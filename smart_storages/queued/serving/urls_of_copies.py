@@ -19,7 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import LazyObject
 
 from smart_storages import tenancy
-from smart_storages.composed.operations import url_params
+from smart_storages.composed.storage_api import url_params
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.composed_parts import parts_of
 from smart_storages.queued.ledger.identity import orphan_prefix

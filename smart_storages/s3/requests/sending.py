@@ -36,8 +36,8 @@ from smart_storages.s3.requests.exchange import (
     exchange,
     is_one_line,
 )
-from smart_storages.s3.requests.operations import operation_of
 from smart_storages.s3.requests.retries import RETRIED, attempts_of, pause
+from smart_storages.s3.requests.serialization import operation_of
 from smart_storages.s3.requests.timestamps import read_timestamp
 from smart_storages.s3.signing.header_sigv4 import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.s3.clients.direct import WRITES
-from smart_storages.s3.requests.operations import operation_of
+from smart_storages.s3.requests.serialization import operation_of
 
 _client = boto3.client(
     "s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
