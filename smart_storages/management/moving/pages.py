@@ -25,6 +25,8 @@ _PAGE = 1_000
 _TASK = "smart_storages.management.moving.pages.copy_page"
 #: Seconds between two looks at the pages, and at messages that were lost.
 _LOOK, _RESEND = 1.0, 30.0
+#: Seconds without any worker at any page, after which that is told.
+_IDLE = 60.0
 
 
 def copy_page(page: QueuedPage, check: Callable[[], None]) -> Report:
@@ -139,11 +141,14 @@ class QueuedCopy:
         paging.add_page(after=after, until="", files=files, **self._of_page)
         advance(files)
 
-    def follow(self, advance: Callable[[int], None]) -> paging.Totals:
+    def follow(
+        self, advance: Callable[[int], None], warn: Callable[[str], None] = lambda _: None
+    ) -> paging.Totals:
         """Wait until every page is finished, and send again what was lost meanwhile.
 
         Args:
             advance: Called with a number of files of pages that were finished.
+            warn: Called with a sentence if no worker seems to run.
 
         Returns:
             What became of the files; the pages are deleted.
@@ -152,6 +157,8 @@ class QueuedCopy:
             CommandError: another process has deleted the pages meanwhile.
         """
         seen, resent = 0, time.monotonic()
+        idle_since: Optional[float] = resent
+        before: Optional[paging.Totals] = None
         while True:
             totals = paging.count(self.job)
             if not totals.pages:
@@ -164,6 +171,15 @@ class QueuedCopy:
             if not totals.open:
                 paging.drop(self.job)
                 return totals
+            if totals.taken or (before is not None and totals != before):
+                idle_since = None  # there are workers, though they may be busy with other work
+            before = totals
+            if idle_since is not None and time.monotonic() - idle_since >= _IDLE:
+                idle_since = None
+                warn(
+                    f"No worker has taken a page for {_IDLE:.0f} s: is one running, with the same "
+                    "settings? Ctrl-C ends the waiting and loses nothing."
+                )
             if time.monotonic() - resent >= _RESEND:
                 resent = time.monotonic()
                 paging.send_due(job=self.job)

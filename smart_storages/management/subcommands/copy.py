@@ -176,7 +176,7 @@ def _queue(context: Context, options: Dict[str, Any]) -> int:
                 _show_pages(context, copy.count(), "Call it again to follow them.")
                 return FINE
             with context.progress("Copying", total=copy.count().files) as progress:
-                totals = copy.follow(progress.advance)
+                totals = copy.follow(progress.advance, context.warn)
         except KeyboardInterrupt:
             _show_pages(context, copy.count(), "The workers go on; call it again to follow them.")
             return INTERRUPTED

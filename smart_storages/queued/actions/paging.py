@@ -28,6 +28,7 @@ class Totals:
     Args:
         pages: How many there are.
         open: Pages that are not finished.
+        taken: Those of them that a worker has now.
         files: Files of all pages, as they were listed.
         looked_at: Files of the finished pages.
         copied: Files that were copied.
@@ -40,6 +41,7 @@ class Totals:
 
     pages: int = 0
     open: int = 0
+    taken: int = 0
     files: int = 0
     looked_at: int = 0
     copied: int = 0
@@ -115,6 +117,7 @@ def count(job: str) -> Totals:
     found = of_job.aggregate(
         pages=Count("pk"),
         open=Count("pk", filter=is_open),
+        taken=Count("pk", filter=Q(state=State.TRANSFERRING)),
         looked_at=Sum("files", filter=~is_open),
         **{f"{name}_sum": Sum(name) for name in names},
     )
@@ -124,6 +127,7 @@ def count(job: str) -> Totals:
     return Totals(
         pages=found["pages"],
         open=found["open"],
+        taken=found["taken"],
         looked_at=found["looked_at"] or 0,
         failures={f"after {page.after!r}": page.last_error for page in failed},
         **values,

@@ -17,6 +17,7 @@ from smart_storages.management.moving.pages import QueuedCopy
 from smart_storages.queued import engines
 from smart_storages.queued.actions import paging
 from smart_storages.queued.actions.sweeper import sweep
+from smart_storages.queued.ledger import pages as ledger_pages
 from smart_storages.queued.models import QueuedPage, State
 from tests.conftest import methods
 from tests.management.calls import call
@@ -438,3 +439,36 @@ def test_a_prefix_that_leads_out_of_the_storage_is_refused_in_words(
     answer = call(name, "photos", "archive", "--prefix", prefix, *rest)
     assert answer.code == 2
     assert "--prefix: " in answer.err
+
+
+def test_without_a_worker_the_command_says_once_that_none_takes_a_page(
+    moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(moto_ends)
+    monkeypatch.setattr(moving_pages, "_IDLE", 0.0)
+    naps: List[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            broker.deliver()
+
+    monkeypatch.setattr(moving_pages.time, "sleep", nap)
+    answer = call("copy", "photos", "archive", "--queue")
+    assert answer.code == 0
+    assert answer.err.count("No worker has taken a page for 0 s: is one running") == 1
+
+
+def test_a_page_that_a_worker_has_counts_as_taken(moto_ends: Ends) -> None:
+    fill(moto_ends)
+    queue()
+    first = QueuedPage.objects.order_by("pk").first()
+    assert first is not None
+    assert ledger_pages.claim(first.pk) is not None
+    said: List[str] = []
+    copy = QueuedCopy(read_plan({"source": "photos", "target": "archive", "prefix": ""}), *JOB)
+    assert copy.count().taken == 1
+    make_old()
+    broker.deliver()
+    assert copy.follow(lambda files: None, said.append).taken == 0
+    assert said == []
