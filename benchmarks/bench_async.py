@@ -24,7 +24,7 @@ MANY = (
     ("read", 2_000, 4 * async_ways.KIB),
     ("read", 2_000, 64 * async_ways.KIB),
     ("save", 200, async_ways.MIB),
-    ("save", 200, 16 * async_ways.MIB),
+    ("save", 200, 4 * async_ways.MIB),
 )
 
 

@@ -206,6 +206,10 @@ def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     told = f"{theirs['memory_mb']:.0f} MiB and {theirs['first_use_ms'] / 1000:.2f} s each"
     assert told in text_of("differences.md")
     assert "a ready rule adds about a microsecond to a call" in text_of("routing.md")
+    for row in RECORDS["async"]["rows"]:
+        if row["case"] == "2,000 reads of 4 KiB":
+            for measure in ("all_ms", "cpu_ms"):
+                assert f"{row[measure]:,.0f}" in text_of("reading.md"), (row["who"], measure)
     added = [row["added_ns"] for row in RECORDS["routing"]["rows"] if row["who"] == OURS]
     assert 500 < min(added) < max(added) < 1500
 
