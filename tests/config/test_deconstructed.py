@@ -17,6 +17,16 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import MigrationWriter
 from django.utils.module_loading import import_string
 
+from smart_storages import config
+from smart_storages.config import deconstructed
+from smart_storages.config.deconstructed import (
+    SerializedObject,
+    WithheldOptions,
+    find_withheld,
+    restore,
+    revive,
+    withhold,
+)
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
@@ -281,3 +291,100 @@ def test_a_task_queue_that_speaks_json_deletes_by_what_it_was_told(tmp_path):
     name = storage.save("a/b.txt", ContentFile(b"x"))
     rebuild(through_json(storage.deconstruct())).delete(name)
     assert not storage.exists(name)
+
+
+# The names of secrets
+
+
+def test_a_name_that_was_left_out_is_written_as_the_name_alone():
+    (name,) = withhold(["access_key"], WithheldOptions({"access_key": "a"}))
+    (other,) = withhold(["access_key"], WithheldOptions({"access_key": "b"}))
+    assert (str(name), repr(name), f"{name:>12}") == ("access_key", "'access_key'", "  access_key")
+    assert name == other == "access_key"
+    assert name != "secret_key"
+    assert {name, other, "access_key"} == {"access_key"}
+    assert json.dumps(name) != json.dumps(other), "JSON has the mark"
+
+
+def test_an_alias_is_found_past_others_that_are_wrong(settings):
+    options = {"access_key": "a", "bucket_name": "acme"}
+    settings.STORAGES = {
+        "no dict": "x",
+        "other options": {"BACKEND": S3, "OPTIONS": {"bucket_name": "other"}},
+        "no such module": {"BACKEND": "no.such.Backend", "OPTIONS": options},
+        "other class": {"BACKEND": FileSystemStorage, "OPTIONS": options},
+        "a@b": {"BACKEND": SmartS3Storage, "OPTIONS": options},
+    }
+    (name,) = withhold(["access_key"], WithheldOptions(options), SmartS3Storage, options)
+    assert json.dumps(name) == '"access_key@alias:a@b"'
+    assert name.kept is None, "the settings have it"
+    assert find_withheld([name]).values == {"access_key": "a"}
+    assert find_withheld([str.__str__(name)]).values == {"access_key": "a"}
+
+
+def test_an_alias_without_a_backend_is_nobodys(settings):
+    settings.STORAGES = {"half": {"OPTIONS": {"access_key": "a"}}}
+    kept = WithheldOptions({"access_key": "a"})
+    (name,) = withhold(["access_key"], kept, None, {"access_key": "a"})
+    assert find_withheld([name]) is kept
+
+
+def test_names_whose_alias_is_no_dict_any_more_stay_names(settings):
+    settings.STORAGES = {"changed": "x"}
+    options = {"withheld_options": ["access_key@alias:changed"], "location": "a"}
+    assert restore(options) == {"withheld_options": ("access_key",), "location": "a"}
+
+
+# Objects in place of strings
+
+
+def test_what_needs_no_string_in_its_place_stays_or_is_written_as_a_path():
+    assert SerializedObject.of(Path("a/b")) == "a/b"
+    assert SerializedObject.of(choose) == f"{__name__}.choose"
+    assert SerializedObject.of(5) == 5
+
+    def inner():
+        """Cannot be imported."""
+
+    assert SerializedObject.of(inner) is inner
+    twin = type("Own", (), {"__module__": __name__})
+    assert SerializedObject.of(twin) is twin, "that path leads to another class"
+
+
+def test_a_string_in_place_of_an_object_is_that_object():
+    inner = FileSystemStorage("/a")
+    stand_in = SerializedObject.of(inner)
+    assert repr(stand_in) == repr(inner)
+    rule = pickle.dumps(SerializedObject.of(ByExtension({})))
+    assert type(pickle.loads(rule)) is ByExtension  # noqa: S301 - made in the line above
+    assert revive(stand_in) is inner
+
+
+def test_arguments_without_such_a_string_stay_the_same_objects():
+    for value in ([1, ["a"]], (1, ("a",)), {"a": {"b": [1]}}):
+        assert revive(value) is value
+    stand_in = SerializedObject.of(FileSystemStorage("/a"))
+    assert revive([stand_in]) == [stand_in.original]
+    assert revive((stand_in,)) == (stand_in.original,)
+    assert revive({"a": {"b": stand_in}, "c": 1}) == {"a": {"b": stand_in.original}, "c": 1}
+
+
+def test_an_object_that_is_gone_is_made_again_from_what_was_written(monkeypatch):
+    rule = FirstMatch(ByExtension({"pdf": "a b"}), ByPathPrefix({"c d": "b"}, default="a"))
+    text = str(SerializedObject.of(rule))
+    assert revive(text) is rule
+    monkeypatch.setattr(deconstructed, "_found", {})
+    twin = revive(text)
+    assert twin is not rule
+    assert twin.deconstruct() == rule.deconstruct()
+
+
+def test_none_is_written_down_and_a_set_is_not():
+    assert deconstructed._plain({"a": [None, True, 1.5, "x"]}) == {"a": [None, True, 1.5, "x"]}
+    with pytest.raises(TypeError, match="set is not a plain value"):
+        deconstructed._plain({"a": {1}})
+
+
+def test_what_is_written_is_signed_for_this_purpose_alone():
+    assert deconstructed._sign("x") == config.keyed_digest("stand-in", "x")
+    assert deconstructed._sign("x") != deconstructed._sign("y")

@@ -13,8 +13,13 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 
 from smart_storages.checks import check_buckets
+from smart_storages.config import merging
 from smart_storages.config.options import OPTIONS
-from smart_storages.config.problems import find_entry_problems, find_problems
+from smart_storages.config.problems import (
+    find_entry_problems,
+    find_problems,
+    find_upstream_problems,
+)
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import create_storage_class
@@ -241,3 +246,92 @@ def test_a_preset_that_is_wrong_is_told_at_first_use(name: str, value: Any) -> N
     assert "misconfigured" in repr(storage)
     with pytest.raises(ConfigurationError, match=f"Wrong.*{name}"):
         storage.url("a.txt")
+
+
+# The AWS_* settings, read by django-storages
+
+
+def told(upstream: Dict[str, Any]) -> List[str]:
+    return [f"{each.key} {each.message}" for each in find_upstream_problems(upstream)]
+
+
+def test_settings_that_are_not_there_are_no_problem() -> None:
+    assert told({}) == []
+
+
+def test_a_wrong_setting_is_told_after_others_that_pass_by_exception() -> None:
+    wrong = {"default_acl": 7}
+    assert told(wrong) == ["default_acl must be str, not int"]
+    for fine in ({"file_overwrite": 1}, {"access_key": None}, {"querystring_expire": "60"}):
+        assert told({**fine, **wrong}) == told(wrong)
+
+
+def test_a_setting_without_a_value_is_told_where_it_needs_one() -> None:
+    assert told({"location": None}) == ["location must be str, not NoneType"]
+
+
+def test_the_setting_of_the_bucket_is_checked_as_a_name() -> None:
+    assert told({"bucket_name": "no/slash"}) == [
+        "bucket_name is 'no/slash', which is not a valid bucket name"
+    ]
+    assert told({"bucket_name": ""}) == told({"bucket_name": "acme"}) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message", "hint"),
+    [
+        (
+            "s3.example.com",
+            "must start with http:// or https://",
+            "Write the scheme: https://s3.example.com.",
+        ),
+        (
+            "https://name:word@s3.example.com",
+            "contains a user name or password",
+            "Remove it: S3 has access_key and secret_key, and a URL shows it to everybody.",
+        ),
+        (
+            "https://s3.example.com:0",
+            "has no host, or a port that is not a number",
+            "Write https://s3.example.com, or https://s3.example.com:9000.",
+        ),
+    ],
+)
+def test_a_wrong_endpoint_is_told_with_the_way_to_mend_it(
+    endpoint: str, message: str, hint: str
+) -> None:
+    (problem,) = find_problems({"endpoint_url": endpoint})
+    assert problem == ("bad-endpoint", "endpoint_url", message, hint)
+
+
+def test_every_port_but_0_is_right() -> None:
+    for port in (1, 443, 65535):
+        assert list(find_problems({"endpoint_url": f"https://s3.example.com:{port}"})) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["AWS_S3_ACCESS_KEY_ID"], "AWS_S3_ACCESS_KEY_ID"),
+        (["AWS_ACCESS_KEY_ID"], "AWS_ACCESS_KEY_ID"),
+        (["AWS_S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"], "AWS_S3_ACCESS_KEY_ID"),
+    ],
+)
+def test_of_two_names_for_a_setting_the_one_that_counts_is_told(
+    settings: Any, given: List[str], named: str
+) -> None:
+    for name in ("AWS_S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"):
+        setattr(settings, name, None)
+        delattr(settings, name)
+    for name in given:
+        setattr(settings, name, "key\n")
+    with pytest.raises(ConfigurationError, match=f"The setting {named} contains a line break"):
+        merging.get_default_bucket_config()
+
+
+def test_without_any_of_the_two_names_the_first_is_told(settings: Any) -> None:
+    for name in ("AWS_S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"):
+        setattr(settings, name, None)
+        delattr(settings, name)
+    assert merging._setting_of("access_key") == "AWS_S3_ACCESS_KEY_ID"
+    assert merging._setting_of("location") == "AWS_LOCATION"
