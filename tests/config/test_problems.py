@@ -335,3 +335,181 @@ def test_without_any_of_the_two_names_the_first_is_told(settings: Any) -> None:
         delattr(settings, name)
     assert merging._setting_of("access_key") == "AWS_S3_ACCESS_KEY_ID"
     assert merging._setting_of("location") == "AWS_LOCATION"
+
+
+# Options that are wrong together, and places that lead elsewhere
+
+
+_ALL_OF_THEM = (
+    "A module that sets one credential takes none from the AWS_* defaults: set all of them."
+)
+_NAME_ALONE = (
+    "Write the name alone, of letters, digits, '.', '-' and '_', or the ARN of an access point."
+)
+_LIFE = (
+    "a signed URL is valid for more than 0 and, both together, at most 604800 seconds",
+    "Choose values within these limits: 7 days are the limit of S3.",
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {"location": "/media"},
+            ("bad-location", "location", "begins with a slash: '/media'", "Use 'media'."),
+        ),
+        (
+            {"location": "a\\..\\b"},
+            (
+                "bad-location",
+                "location",
+                "contains '..': 'a\\\\..\\\\b'",
+                "Write the prefix itself, without '..'.",
+            ),
+        ),
+        (
+            {"location": "a//b/"},
+            (
+                "bad-location",
+                "location",
+                "contains '.' or an empty name between slashes: 'a//b/'",
+                "Use 'a/b': django-storages would refuse every name in the other.",
+            ),
+        ),
+        (
+            {"custom_domain": "https://cdn.example.com"},
+            (
+                "bad-domain",
+                "custom_domain",
+                "must be a host, without a scheme and without a slash at its end",
+                "Write cdn.example.com, and the scheme as url_protocol.",
+            ),
+        ),
+        (
+            {"querystring_expire": "soon"},
+            (
+                "bad-life",
+                "querystring_expire",
+                "is not a number of seconds",
+                "Give a whole number of seconds.",
+            ),
+        ),
+        (
+            {"querystring_expire": 0},
+            (
+                "bad-life",
+                "querystring_expire",
+                f"is 0, and url_stable_for is 0: {_LIFE[0]}",
+                _LIFE[1],
+            ),
+        ),
+        (
+            {"querystring_expire": 604_800, "url_stable_for": 1},
+            (
+                "bad-life",
+                "querystring_expire",
+                f"is 604800, and url_stable_for is 1: {_LIFE[0]}",
+                _LIFE[1],
+            ),
+        ),
+        (
+            {"access_key": "a"},
+            (
+                "half-credentials",
+                "secret_key",
+                "is missing although 'access_key' is set",
+                _ALL_OF_THEM,
+            ),
+        ),
+        (
+            {"security_token": "t"},
+            (
+                "half-credentials",
+                "access_key",
+                "is missing although 'security_token' is set",
+                "A token goes with the access_key and secret_key it was issued with.",
+            ),
+        ),
+        (
+            {"session_profile": "p", "credentials": print},
+            (
+                "mixed-credentials",
+                "session_profile",
+                "is set together with 'credentials'",
+                "Use one kind of credentials for a module: keys, a profile, or a callable.",
+            ),
+        ),
+        (
+            {"role_arn": "press"},
+            (
+                "unknown-choice",
+                "role_arn",
+                "is 'press', which is not the ARN of a role",
+                "Write arn:aws:iam::123456789012:role/name.",
+            ),
+        ),
+        (
+            {"external_id": "e"},
+            (
+                "half-credentials",
+                "role_arn",
+                "is missing although 'external_id' is set",
+                "An external id is only used to assume a role.",
+            ),
+        ),
+        (
+            {"bucket_name": "no/slash"},
+            (
+                "unknown-choice",
+                "bucket_name",
+                "is 'no/slash', which is not a valid bucket name",
+                _NAME_ALONE,
+            ),
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_problem_says_what_is_wrong_and_how_to_mend_it(options: Any, expected: Any) -> None:
+    assert list(find_problems(options)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"location": ""},
+        {"location": "a/b/"},
+        {"location": "a..b"},
+        {"custom_domain": "cdn.example.com"},
+        {"querystring_expire": "60", "url_stable_for": 30},
+        {"querystring_expire": 1},
+        {"querystring_expire": 604_799, "url_stable_for": 1},
+        {"querystring_expire": 604_801, "querystring_auth": False},
+        {"querystring_expire": 604_801, "custom_domain": "cdn.example.com"},
+        {"access_key": "a", "secret_key": "s", "security_token": "t"},
+        {"session_profile": "p"},
+        {"role_arn": "arn:aws:iam::123456789012:role/press", "external_id": "e"},
+        {"bucket_name": "arn:aws:s3:eu-west-1:123456789012:accesspoint/press"},
+        {"bucket_name": "a" * 255},
+    ],
+)
+def test_options_that_go_together_are_no_problem(options: Any) -> None:
+    assert list(find_problems(options)) == []
+
+
+# Layers
+
+
+def test_an_external_id_stays_with_the_role_that_it_was_given_with(settings: Any) -> None:
+    role, other = (f"arn:aws:iam::123456789012:role/{name}" for name in ("one", "other"))
+    settings.SMART_STORAGE_BUCKETS = {"m": {"role_arn": role, "external_id": "of one"}}
+    assert merging.merge_options("m")["external_id"] == "of one"
+    assert "external_id" not in merging.merge_options("m", arguments={"role_arn": other})
+    mine = {"role_arn": other, "external_id": "of other"}
+    assert merging.merge_options("m", arguments=mine)["external_id"] == "of other"
+
+
+def test_settings_that_were_read_already_are_not_read_again() -> None:
+    upstream = {**merging.get_upstream_options(), "bucket_name": "read-before"}
+    assert merging.merge_options("m", upstream=upstream)["bucket_name"] == "read-before"
