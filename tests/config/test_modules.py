@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_storages.config import get_bucket_config, merge_options
-from smart_storages.config.modules import find_hidden_problem, find_key_problems
+from smart_storages.config.modules import (
+    find_hidden_problem,
+    find_key_problems,
+    sample_name,
+    validate_module_name,
+)
 from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
 
@@ -137,3 +142,48 @@ def test_keys_that_no_module_can_use():
         "cannot fill in {module}: The module name 'a/b' contains a sl"
     )
     assert list(find_key_problems("a/b", {"location": "x"})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "is empty"),
+        (" . ", "is empty"),
+        ("a/b", "contains a slash"),
+        ("a\\b", "contains a slash"),
+        ("a..b", "contains '..'"),
+        ("a\nb", "contains a control character"),
+        ("a{b", "contains a brace"),
+        ("a}b", "contains a brace"),
+    ],
+)
+def test_a_name_that_could_lead_elsewhere_is_refused_with_the_reason(name: str, reason: str):
+    where = "a {module} placeholder"
+    told = f"The module name {name!r} {reason}; it was used for {where}. Use letters, digits, "
+    with pytest.raises(InvalidModuleNameError) as caught:
+        validate_module_name(name)
+    assert str(caught.value).startswith(told)
+
+
+def test_a_name_of_letters_that_a_placeholder_has_is_no_placeholder():
+    for name in ("X", "X.X", "module", "a-b_c.d", "ä b"):
+        validate_module_name(name)
+
+
+def test_a_pattern_needs_something_in_each_place():
+    validate_module_name("a_b", "a_*")
+    for name, pattern in (("a_", "a_*"), ("a_-b", "a_*-*"), ("b", "a_*-*b")):
+        if name == "b":
+            validate_module_name(name, pattern)  # it does not match, so nothing is missing
+            continue
+        with pytest.raises(InvalidModuleNameError) as caught:
+            validate_module_name(name, pattern)
+        assert str(caught.value) == (
+            f"The module name {name!r} has nothing in the place of '*'; it was used for "
+            f"SMART_STORAGE_BUCKETS[{pattern!r}]. Use letters, digits, '-' and '_'."
+        )
+
+
+def test_the_sample_name_of_a_pattern_is_one_that_nobody_types():
+    assert sample_name("tenant_*-*") == "tenant_\u2217-\u2217"
+    assert sample_name("media") == "media"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any, Callable
 
 import pytest
@@ -192,3 +193,35 @@ def test_a_django_without_storages_takes_them_from_there(
     read.adopt_storages_setting("our.default", "our.static")
     assert (default, staticfiles) == (Settings.DEFAULT_FILE_STORAGE, Settings.STATICFILES_STORAGE)
     assert len(forgotten) == bool(named)
+
+
+def test_static_files_are_local_where_runserver_serves_them(settings):
+    for debug, url, expected in [
+        (True, "/static/", "/static/"),
+        (True, "static/", "/static/"),
+        (False, "/static/", None),
+        (True, "https://cdn.example.com/static/", None),
+        (True, "//cdn.example.com/", None),
+        (True, None, None),
+    ]:
+        settings.DEBUG, settings.STATIC_URL = debug, url
+        assert read.get_local_static_url() == expected, (debug, url)
+
+
+def test_settings_are_another_object_in_each_override():
+    before = read.settings_in_force()
+    assert before is not None
+    with override_settings(DEBUG=True):
+        assert read.settings_in_force() is not before
+    assert read.settings_in_force() is before
+
+
+def test_a_digest_is_that_of_the_key_the_purpose_and_the_parts(settings):
+    settings.SECRET_KEY = "one"
+    message = b"smart-storages\0purpose\0a\xed\xb3\xbf"
+    expected = hmac.new(b"one", message, "sha256").hexdigest()
+    assert read.keyed_digest("purpose", "a\udcff") == expected
+    assert read.keyed_digest("purposea", "\udcff") != expected
+    settings.SECRET_KEY = ""
+    without = hmac.new(b"", b"smart-storages\0x", "sha256").hexdigest()
+    assert read.keyed_digest("x") == without
