@@ -172,10 +172,8 @@ def test_a_name_of_letters_that_a_placeholder_has_is_no_placeholder():
 
 def test_a_pattern_needs_something_in_each_place():
     validate_module_name("a_b", "a_*")
-    for name, pattern in (("a_", "a_*"), ("a_-b", "a_*-*"), ("b", "a_*-*b")):
-        if name == "b":
-            validate_module_name(name, pattern)  # it does not match, so nothing is missing
-            continue
+    validate_module_name("b", "a_*-*b")  # does not match, so nothing is missing
+    for name, pattern in (("a_", "a_*"), ("a_-b", "a_*-*")):
         with pytest.raises(InvalidModuleNameError) as caught:
             validate_module_name(name, pattern)
         assert str(caught.value) == (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple
 
@@ -22,17 +20,6 @@ def no_models_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
         return (each for each in iter_fields() if not each[0].startswith("fields_tests."))
 
     monkeypatch.setattr(places, "iter_fields", iter_others)
-
-
-@contextmanager
-def files_limited(size: int) -> Iterator[None]:
-    """No file may grow over so many bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Ends:

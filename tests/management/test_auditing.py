@@ -27,8 +27,9 @@ from smart_storages.resolvers import ByTenant
 from smart_storages.s3.stat import Stat
 from smart_storages.storages.lookup import get_storage
 from smart_storages.tenancy import use_tenant
+from tests.disks import files_limited
 from tests.management.calls import Answer, call
-from tests.management.conftest import Ends, files_limited
+from tests.management.conftest import Ends
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

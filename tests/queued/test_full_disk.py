@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterator, Tuple
 
@@ -19,22 +19,12 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from smart_storages.queued.actions.sweeper import sweep
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
+from tests.disks import files_limited
 from tests.queued import broker
 from tests.queued.conftest import DISK, local_files, rolled_back
 
 MEGABYTE = 1024 * 1024
 SmallDisk = Tuple[Path, Callable[[], ContextManager[None]]]
-
-
-@contextmanager
-def files_limited() -> Iterator[None]:
-    """No file may grow over a megabyte, as far as the system is concerned."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MEGABYTE, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -52,7 +42,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield place, unlimited
         subprocess.run(["umount", "--lazy", str(place)], check=True)
     else:
-        yield place, files_limited
+        yield place, partial(files_limited, MEGABYTE)
 
 
 def content() -> ContentFile:

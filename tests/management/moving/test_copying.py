@@ -18,8 +18,9 @@ from smart_storages.management.moving.checkpoints import Checkpoint
 from smart_storages.management.moving.copying import Copier, Plan
 from smart_storages.management.moving.ends import end_of
 from smart_storages.storages.lookup import resolve_storage
+from tests.disks import files_limited
 from tests.management.calls import call
-from tests.management.conftest import Ends, files_limited
+from tests.management.conftest import Ends
 from tests.servers import S3Proxy
 
 
