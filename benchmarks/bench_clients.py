@@ -48,8 +48,9 @@ def run(context: Context) -> List[Row]:
 
     for who in (OURS, THEIRS):
         add("construct one storage", who, construct, number=200 if context.quick else 2_000)
-    for who in IMPORTS:
-        add("import", who, import_it)
+    rounds = 1 if context.quick else 10
+    for who, outcome in context.measure_in_turns(import_it, IMPORTS, rounds).items():
+        rows.append({"case": "import", "who": who, **outcome})
     server = context.best_server()
     bucket = server.create_bucket()
     server.client().put_object(Bucket=bucket, Key="a.bin", Body=b"x" * 4096)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterable, List
 
 import smart_storages
 from benchmarks import OURS
@@ -60,13 +60,25 @@ class Context:
             python: The Python that runs it.
             arguments: Its arguments, as values that JSON can represent.
         """
-        outcomes = [self._in_process(function, python, arguments) for _ in range(self.repeat)]
-        return {
-            name: statistics.median(outcome[name] for outcome in outcomes)
-            if isinstance(value, (int, float))
-            else value
-            for name, value in outcomes[0].items()
-        }
+        return _median([self._in_process(function, python, arguments) for _ in range(self.repeat)])
+
+    def measure_in_turns(
+        self, function: Callable[..., Row], contenders: Iterable[str], rounds: int
+    ) -> Dict[str, Row]:
+        """As :meth:`measure` for several contenders, who take turns in every round.
+
+        A machine gets faster and slower in the course of a minute; in turns, all get their share.
+
+        Args:
+            function: As for :meth:`measure`; its argument is ``who``.
+            contenders: Who takes turns.
+            rounds: How many rounds there are, for each repetition.
+        """
+        outcomes: Dict[str, List[Row]] = {who: [] for who in contenders}
+        for _ in range(rounds * self.repeat):
+            for who, mine in outcomes.items():
+                mine.append(self.measure_once(function, who=who))
+        return {who: _median(mine) for who, mine in outcomes.items()}
 
     def measure_once(self, function: Callable[..., Row], **arguments: Any) -> Row:
         """Call ``function`` in one fresh process, for work that cannot be repeated as it is."""
@@ -119,6 +131,15 @@ class Context:
         if latency:
             proxy.inject(times=None, latency=latency)
         return proxy
+
+
+def _median(outcomes: List[Row]) -> Row:
+    return {
+        name: statistics.median(outcome[name] for outcome in outcomes)
+        if isinstance(value, (int, float))
+        else value
+        for name, value in outcomes[0].items()
+    }
 
 
 def load_now() -> float:

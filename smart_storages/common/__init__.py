@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from smart_storages.common.on_demand import importing_on_demand
 
 if TYPE_CHECKING:
+    from . import brotli_streams as brotli_streams
     from . import on_loop as on_loop
 else:
     __getattr__ = importing_on_demand(__name__)

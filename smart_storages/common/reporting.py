@@ -6,7 +6,7 @@ import atexit
 import threading
 from logging import DEBUG, WARNING, getLogger
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from smart_storages.signals import storage_operation
 
@@ -34,7 +34,7 @@ FIELDS = (
 _LINE = "%s module=%r bucket=%r name=%r bytes=%d requests=%d retries=%d seconds=%.6f error=%s"
 
 
-class Place(NamedTuple):
+class Place:
     """Whose operation it is.
 
     Args:
@@ -44,10 +44,19 @@ class Place(NamedTuple):
         slow_seconds: From how many seconds on the operation is slow, ``None`` for never.
     """
 
-    sender: Any
-    module: str
-    bucket: Optional[str]
-    slow_seconds: Optional[float] = None
+    __slots__ = ("bucket", "module", "sender", "slow_seconds")
+
+    def __init__(
+        self,
+        sender: Any,
+        module: str,
+        bucket: Optional[str],
+        slow_seconds: Optional[float] = None,
+    ) -> None:
+        self.sender = sender
+        self.module = module
+        self.bucket = bucket
+        self.slow_seconds = slow_seconds
 
 
 def report(record: Record, error: Optional[BaseException]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import wraps
 from logging import DEBUG
-from typing import Any, Callable, ContextManager, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, ContextManager, Iterator, List, Optional, Tuple, TypeVar
 
 from django.core.signals import setting_changed
 
@@ -25,6 +25,8 @@ from smart_storages.signals import storage_operation
 __all__ = ["begin", "begin_lasting", "operation", "recording", "steps", "unreported"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
+
+_TAKES_ANY = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 _UNKNOWN: Any = object()
 #: ``SMART_STORAGE_SLOW_SECONDS``: empty if it is not set.
@@ -139,7 +141,7 @@ def operation(name_of_operation: Optional[str] = None) -> Callable[[_Method], _M
 
     def decorate(method: _Method) -> _Method:
         called = name_of_operation or method.__name__
-        make = _of_a_name if list(inspect.signature(method).parameters)[1:] == ["name"] else _of_any
+        make = _of_a_name if _takes_a_name_only(method) else _of_any
         decorated: _Method = make(method, called)
         return decorated
 
@@ -261,11 +263,23 @@ class _Steps(Generator):  # type: ignore[type-arg]
             raise
 
 
+# From the code of a method: inspect.signature would take a tenth of what importing a storage does.
+
+
+def _takes_a_name_only(method: Any) -> bool:
+    code = inspect.unwrap(method).__code__
+    takes_more = code.co_kwonlyargcount or code.co_flags & _TAKES_ANY
+    return code.co_varnames[1 : code.co_argcount] == ("name",) and not takes_more
+
+
 def _first_argument(method: Any) -> Callable[[Any, Any], Any]:
-    first = list(inspect.signature(method).parameters.values())[1]
-    default = None if first.default is inspect.Parameter.empty else first.default
+    function = inspect.unwrap(method)
+    name = function.__code__.co_varnames[1]
+    defaults: Tuple[Any, ...] = function.__defaults__ or ()
+    has_default = len(defaults) == function.__code__.co_argcount - 1 > 0
+    default = defaults[0] if has_default else None
 
     def find(args: Any, kwargs: Any) -> Any:
-        return args[0] if args else kwargs.get(first.name, default)
+        return args[0] if args else kwargs.get(name, default)
 
     return find

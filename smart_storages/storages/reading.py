@@ -15,7 +15,6 @@ from storages.utils import clean_name
 
 from smart_storages import common, config, s3
 from smart_storages.common import aio
-from smart_storages.common.brotli_streams import BrotliDecompressed
 from smart_storages.exceptions import ObjectNotFoundError
 from smart_storages.storages.async_calls import LARGEST
 from smart_storages.storages.operations import begin_lasting
@@ -105,7 +104,7 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         if encoding == "gzip":
             file = GzipFile(fileobj=file, mode="rb")
         elif encoding == "br":
-            file = io.BufferedReader(BrotliDecompressed(file), _BUFFER)
+            file = io.BufferedReader(common.brotli_streams.BrotliDecompressed(file), _BUFFER)
         return file if "b" in self.mode else io.TextIOWrapper(file, encoding="utf-8")
 
     @property

@@ -14,8 +14,7 @@ from django.core.files.storage import Storage
 from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
-from smart_storages import s3
-from smart_storages.common.brotli_streams import BrotliCompressed
+from smart_storages import common, s3
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.storages.operations import begin_lasting, operation
@@ -269,8 +268,10 @@ class WritingMixin(_Base):  # type: ignore[misc]
         extra: Dict[str, Any] = {}
         encoding = self._choose_encoding(params)
         if encoding is not None:
-            is_brotli = encoding == "br"
-            readable = (BrotliCompressed if is_brotli else self._compress_content)(readable)
+            if encoding == "br":
+                readable = common.brotli_streams.BrotliCompressed(readable)
+            else:
+                readable = self._compress_content(readable)
             extra["ContentEncoding"] = encoding
         threshold = self.transfer_config.multipart_threshold
         return s3.writing.source.Source(readable, threshold), extra

@@ -20,7 +20,6 @@ DECLARING = {
     "smart_storages",
     "smart_storages.common",
     "smart_storages.common.aio",
-    "smart_storages.common.brotli_streams",
     "smart_storages.common.compat",
     "smart_storages.common.on_demand",
     "smart_storages.common.recording",
