@@ -23,6 +23,7 @@ from smart_storages.storages.lookup import (
     resolve_storage,
     storages,
 )
+from smart_storages.storages.portable import declared_class
 
 __all__ = [
     "StorageReference",
@@ -138,7 +139,8 @@ def _describe_call(module_name: str, base: Type[SmartS3Storage], defaults: Dict[
 
 def _find_call(storage: SmartS3Storage) -> Optional[Tuple[Any, ...]]:
     # Only if this very class was generated: a subclass of it is found under its own name.
-    return type(storage).__dict__.get("_factory_call")
+    call: Optional[Tuple[Any, ...]] = declared_class(storage).__dict__.get("_factory_call")
+    return call
 
 
 def _deconstruct(storage: SmartS3Storage) -> Tuple[str, Tuple[Any, ...], Dict[str, Any]]:

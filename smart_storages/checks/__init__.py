@@ -18,6 +18,7 @@ from smart_storages.common.on_demand import importing_on_demand
 # A server that starts runs no check: only who runs them pays for their import.
 _NAMES_IN = {
     "aliases": ["check_aliases"],
+    "backends": ["check_local", "check_view"],
     "buckets": ["check_buckets", "check_storages"],
     "installation": ["check_installation", "check_queue_app"],
     "connections": ["check_credentials", "check_endpoints", "check_provider"],
@@ -29,6 +30,7 @@ _NAMES_IN = {
 
 if TYPE_CHECKING:
     from .aliases import check_aliases
+    from .backends import check_local, check_view
     from .buckets import check_buckets, check_storages
     from .connections import check_credentials, check_endpoints, check_provider
     from .installation import check_installation, check_queue_app
@@ -45,6 +47,7 @@ __all__ = [
     "check_credentials",
     "check_endpoints",
     "check_installation",
+    "check_local",
     "check_module_names",
     "check_provider",
     "check_queue_app",
@@ -53,6 +56,7 @@ __all__ = [
     "check_setting_names",
     "check_storages",
     "check_tenant",
+    "check_view",
     "register_checks",
 ]
 

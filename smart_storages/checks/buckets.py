@@ -22,7 +22,7 @@ from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.storages.lookup import ready_made_class
 
-__all__ = ["check_buckets", "check_storages", "look_at_buckets"]
+__all__ = ["check_buckets", "check_storages", "is_in_s3", "look_at_buckets"]
 
 _PREFIX = "smart_storages"
 
@@ -40,6 +40,7 @@ _IDS = {
     "public-private": "E010",
     "unknown-placeholder": "E011",
     "bad-domain": "E012",
+    "bad-backend": "E022",
     "shared-location": "W001",
     "signed-static": "W002",
     "no-bucket": "W003",
@@ -133,7 +134,7 @@ def _check_storage(
         return []  # reported by check_module_names
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
-    names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
+    names = ("backend", "bucket_name", "default_acl", "object_parameters", "querystring_auth")
     options = {name: getattr(storage, name) for name in names}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
@@ -153,7 +154,7 @@ def _check_storage(
 
 def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
-    of_server = ("provider", *CREDENTIAL_OPTIONS)
+    of_server = ("backend", "provider", "root", *CREDENTIAL_OPTIONS)
     options = {name: getattr(storage, name) for name in (*names, *of_server)}
     key = config.find_key(storage.module_name) or storage.module_name
     return _Module(key, label, options, type(storage))
@@ -189,7 +190,7 @@ def _check_module(
         # A problem of an AWS_* setting is reported once, for the setting.
         if not find_setting(problem, module.options, upstream)
     ]
-    if not module.options.get("bucket_name"):
+    if is_in_s3(module.options) and not module.options.get("bucket_name"):
         message = "is set neither for the module nor as AWS_STORAGE_BUCKET_NAME"
         problems.append(Problem("no-bucket", "bucket_name", message, _HINT_BUCKET))
     messages = [_from_problem(module.label, problem) for problem in problems]
@@ -197,6 +198,11 @@ def _check_module(
     if issubclass(module.storage_class, StaticStorage):
         messages += _check_static(module)
     return messages
+
+
+def is_in_s3(options: Mapping[str, Any]) -> bool:
+    """Return whether a module with these options keeps its files in S3."""
+    return (options.get("backend") or "s3") == "s3"
 
 
 def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
@@ -313,7 +319,13 @@ def _place_of(module: _Module, upstream: Mapping[str, Any]) -> Place:
     return Place(
         key=module.name,
         is_alias=not module.label.startswith(BUCKETS_SETTING),
-        bucket=(options["bucket_name"], options["endpoint_url"], _identify_credentials(options)),
+        bucket=(
+            options["bucket_name"],
+            options["endpoint_url"],
+            _identify_credentials(options),
+            options.get("backend"),
+            str(options.get("root")),
+        ),
         location=str(options["location"] or ""),
         acl=str(_acl_of_parameters(options) or options["default_acl"] or "private"),
     )

@@ -18,7 +18,7 @@ from botocore.session import Session
 from django.core import checks
 
 from smart_storages import config
-from smart_storages.checks.buckets import look_at_buckets
+from smart_storages.checks.buckets import is_in_s3, look_at_buckets
 from smart_storages.checks.names import find_used_storages, list_users
 from smart_storages.config.options import OPTIONS
 from smart_storages.exceptions import ConfigurationError
@@ -103,7 +103,7 @@ def check_provider(**kwargs: Any) -> List[checks.CheckMessage]:
         return []
     labels: Dict[str, str] = {}
     for module in modules:
-        if "provider" not in module.options:
+        if "provider" not in module.options and is_in_s3(module.options):
             endpoint = module.options.get("endpoint_url", upstream["endpoint_url"])
             labels.setdefault(str(endpoint or "AWS").rstrip("/"), module.label)
     if len(labels) <= 1:
@@ -206,14 +206,15 @@ def _find_values(key: str) -> Iterator[Tuple[str, str]]:
 
 
 def find_users() -> Iterator[User]:
-    """Yield every module, and every storage of this package that is in use, without a problem."""
+    """Yield every module in S3, and every storage of this package in use, without a problem."""
     modules, _ = look_at_buckets()
     upstream = config.get_upstream_options() if modules else {}
     for module in modules:
-        yield User(module.label, {**upstream, **module.options})
+        if is_in_s3(module.options):
+            yield User(module.label, {**upstream, **module.options})
     keys = {module.name for module in modules}
     for label, storage, _ in find_used_storages():
-        if storage.configuration_problem is None:
+        if storage.configuration_problem is None and storage.is_in_s3:
             options = {key: getattr(storage, key, None) for key in _OPTIONS}
             yield User(label, options, config.find_key(storage.module_name) in keys)
 

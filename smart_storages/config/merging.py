@@ -15,7 +15,7 @@ from django.conf import settings
 from smart_storages.config.modules import fill_in
 from smart_storages.config.options import CREDENTIAL_OPTIONS, OPTIONS, default_of, guard
 from smart_storages.config.problems import find_upstream_problems
-from smart_storages.config.settings import get_module_entry
+from smart_storages.config.settings import get_forced_backend, get_module_entry
 from smart_storages.config.spelling import OLDER_SETTINGS
 from smart_storages.exceptions import ConfigurationError
 
@@ -28,6 +28,8 @@ DEFAULT_KEYS = (
     "secret_key",
     "region_name",
 )
+_S3 = OPTIONS["backend"].default
+
 #: The settings that were validated last. Every new storage reads them, and they rarely change.
 _last_valid: Dict[str, Any] = {}
 
@@ -110,6 +112,9 @@ def merge_options(
     layers = [fill_in(module_name, guard(layer)) for layer in given]
     upstream = get_upstream_options() if upstream is None else upstream
     merged = {key: upstream[key] for key in DEFAULT_KEYS}
+    # An overridden get_default_settings() of a project may not have it.
+    if upstream.get("backend", _S3) != _S3:
+        merged["backend"] = upstream["backend"]
     for layer in reversed(layers):
         merged.update({key: _or_default(key, value) for key, value in layer.items()})
     owner = next((layer for layer in layers if not CREDENTIAL_OPTIONS.isdisjoint(layer)), None)
@@ -117,6 +122,7 @@ def merge_options(
         merged.update({key: owner.get(key) for key in CREDENTIAL_OPTIONS})
         merged["external_id"] = owner.get("external_id")
     _imply_unsigned_urls(merged, layers)
+    merged.update(get_forced_backend())
     return {
         key: value
         for key, value in merged.items()
@@ -151,7 +157,10 @@ def get_upstream_options() -> Dict[str, Any]:
     guarded = guard(
         {
             **S3Storage.get_default_settings(None),
-            "provider": getattr(settings, str(OPTIONS["provider"].setting), None),
+            **{
+                key: getattr(settings, str(OPTIONS[key].setting), OPTIONS[key].default)
+                for key in ("provider", "backend")
+            },
         }
     )
     if guarded != _last_valid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from smart_storages.common.compat import cache
@@ -59,6 +60,9 @@ OPTIONS: Dict[str, Option] = {
     "external_id": Option((str,), None),
     "credentials": Option((), None),
     "provider": Option((str,), None, "SMART_STORAGE_PROVIDER"),
+    "backend": Option((str,), "s3", "SMART_STORAGE_BACKEND"),
+    "root": Option((str, PurePath), None),
+    "base_url": Option((str,), None),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -94,6 +98,8 @@ OPTIONS: Dict[str, Option] = {
 #: Options of this package, which django-storages does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
     {
+        "backend",
+        "base_url",
         "brotli",
         "credentials",
         "external_id",
@@ -101,6 +107,7 @@ OWN_OPTIONS: FrozenSet[str] = frozenset(
         "provider",
         "public_endpoint_url",
         "role_arn",
+        "root",
         "url_stable_for",
     }
 )

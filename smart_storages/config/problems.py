@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from posixpath import normpath
 from typing import Any, Iterator, Mapping, Optional
 from urllib.parse import urlsplit
@@ -143,6 +144,43 @@ def find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "Write cdn.example.com, and the scheme as url_protocol.",
         )
     yield from _find_life_problems(options)
+    yield from _find_backend_problems(options)
+
+
+def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    backend = options.get("backend") or "s3"
+    bucket = options.get("bucket_name")
+    if backend == "filesystem":
+        if not options.get("root"):
+            yield Problem(
+                "bad-backend",
+                "root",
+                "is missing: the backend 'filesystem' needs a directory",
+                "Write 'root': BASE_DIR / 'buckets'.",
+            )
+        elif not PurePath(options["root"]).is_absolute():
+            yield Problem(
+                "bad-backend",
+                "root",
+                f"is not an absolute path: {str(options['root'])!r}",
+                "Write BASE_DIR / 'buckets'.",
+            )
+        if isinstance(bucket, str) and bucket.startswith("."):
+            yield Problem(
+                "bad-backend",
+                "bucket_name",
+                f"is {bucket!r}, and the name of a bucket in a directory cannot begin with a dot",
+                "Choose another name.",
+            )
+        return
+    for key in ("root", "base_url"):
+        if options.get(key):
+            yield Problem(
+                "bad-backend",
+                key,
+                f"is an option of the backend 'filesystem', and this one is {backend!r}",
+                f"Remove {key!r}, or write 'backend': 'filesystem'.",
+            )
 
 
 def _find_bucket_problems(bucket: str) -> Iterator[Problem]:

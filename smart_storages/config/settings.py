@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from pathlib import PurePath
 from typing import (
     Any,
     Callable,
@@ -34,6 +35,9 @@ MAX_CLIENTS_SETTING = "SMART_STORAGE_MAX_CLIENTS"
 METADATA_CACHE_SETTING = "SMART_STORAGE_METADATA_CACHE"
 LOCK_CACHE_SETTING = "SMART_STORAGE_LOCK_CACHE"
 SLOW_SECONDS_SETTING = "SMART_STORAGE_SLOW_SECONDS"
+LOCAL_SETTING = "SMART_STORAGE_LOCAL"
+#: What ``override_buckets`` sets, and nobody else.
+TEST_SETTING = "SMART_STORAGE_TEST_BACKEND"
 DEFAULT_MAX_CLIENTS = 256
 #: The module of a storage that was made without a module's name.
 DEFAULT_MODULE = "default"
@@ -120,6 +124,36 @@ def get_max_clients() -> int:
             f"{MAX_CLIENTS_SETTING} must be a whole number above 0, not {limit!r}."
         )
     return limit
+
+
+def get_local_root() -> Optional[str]:
+    """Return ``SMART_STORAGE_LOCAL``: the directory that keeps all buckets, if it is set."""
+    root = getattr(settings, LOCAL_SETTING, None)
+    if root is None:
+        return None
+    if not isinstance(root, (str, PurePath)) or not PurePath(root).is_absolute():
+        raise ConfigurationError(
+            f"{LOCAL_SETTING} must be the absolute path of a directory, such as "
+            f"BASE_DIR / 'buckets', not {root!r}."
+        )
+    return str(root)
+
+
+def get_forced_backend() -> Dict[str, Any]:
+    """Return the options with which all modules keep their files elsewhere than configured.
+
+    A test's :func:`smart_storages.testing.override_buckets` goes before ``SMART_STORAGE_LOCAL``.
+    """
+    forced = getattr(settings, TEST_SETTING, None)
+    if forced is not None:
+        return dict(forced)
+    root = get_local_root()
+    return {} if root is None else {"backend": "filesystem", "root": root}
+
+
+def is_debug() -> bool:
+    """Return ``DEBUG``."""
+    return bool(settings.DEBUG)
 
 
 def get_slow_seconds() -> Optional[float]:

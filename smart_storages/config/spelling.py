@@ -20,6 +20,7 @@ OWN_SETTINGS: FrozenSet[str] = frozenset(
         "QUEUED_STORAGE_RETRIES",
         "QUEUED_STORAGE_RETRY_DELAY",
         "SMART_STORAGE_BUCKETS",
+        "SMART_STORAGE_LOCAL",
         "SMART_STORAGE_LOCK_CACHE",
         "SMART_STORAGE_MAX_CLIENTS",
         "SMART_STORAGE_METADATA_CACHE",
@@ -29,6 +30,7 @@ OWN_SETTINGS: FrozenSet[str] = frozenset(
         "SMART_STORAGE_TASKS",
         "SMART_STORAGE_TASKS_QUEUE",
         "SMART_STORAGE_TENANT",
+        "SMART_STORAGE_TEST_BACKEND",
     }
 )
 

@@ -16,6 +16,9 @@ __all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
 #: other key, since nobody types this character.
 ANY_MODULE = "\u2217"
 
+#: What can keep the files of a module.
+BACKENDS = ("filesystem", "memory", "s3")
+
 _CANNED_ACLS = (
     "private",
     "public-read",
@@ -30,6 +33,7 @@ _CANNED_ACLS = (
 _CHOICES: Dict[str, Tuple[str, ...]] = {
     "default_acl": _CANNED_ACLS,
     "provider": tuple(PROVIDERS),
+    "backend": BACKENDS,
     "addressing_style": ("auto", "path", "virtual"),
     "signature_version": ("s3v4", "s3v4a", "s3"),
 }

@@ -79,7 +79,9 @@ class Place:
 
     @property
     def server(self) -> str:
-        """The endpoint, or else the region."""
+        """The endpoint, or else the region; the backend if the files are not in S3."""
+        if not self.storage.is_in_s3:
+            return str(self.storage.backend)
         return self.storage.endpoint_url or self.storage.region_name or "aws"
 
     @property
@@ -184,7 +186,7 @@ def _storage_of(key: str) -> SmartS3Storage:
 
 
 def _identity_of(storage: SmartS3Storage) -> Tuple[Any, ...]:
-    names = ("bucket_name", "location", "endpoint_url", "region_name", "default_acl")
+    names = ("bucket_name", "location", "endpoint_url", "region_name", "default_acl", "backend")
     return (storage.module_name, *(getattr(storage, name) for name in names))
 
 

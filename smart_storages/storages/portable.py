@@ -20,9 +20,18 @@ from smart_storages import config
 if TYPE_CHECKING:
     from smart_storages.config.deconstructed import WithheldOptions
 
-__all__ = ["PortableMixin"]
+__all__ = ["PortableMixin", "declared_class"]
 
 _Storage = TypeVar("_Storage", bound="PortableMixin")
+
+
+def declared_class(storage: Any) -> Any:
+    """Return the class that a project made a storage of, whatever keeps its files now.
+
+    A storage whose files are not in S3 has a class that is made for it, between that class and
+    :class:`~smart_storages.storages.SmartS3Storage`; see :mod:`.on_backend`.
+    """
+    return type(storage).__dict__.get("_declared_class", type(storage))
 
 
 class PortableMixin:
@@ -66,9 +75,9 @@ class PortableMixin:
         if self._kept is None:
             plain, _ = self._without_secrets(kwargs)
             values = {name: each for name, each in kwargs.items() if name not in plain}
-            self._kept = config.deconstructed.WithheldOptions(values, type(self))
+            self._kept = config.deconstructed.WithheldOptions(values, declared_class(self))
         # An alias of STORAGES with the same options can be used instead, in every process.
-        made_by = None if args or not kwargs.keys() >= set(names) else type(self)
+        made_by = None if args or not kwargs.keys() >= set(names) else declared_class(self)
         return config.deconstructed.withhold(names, self._kept, made_by, kwargs)
 
     @staticmethod
@@ -83,7 +92,7 @@ class PortableMixin:
     def __reduce__(self) -> Tuple[Any, ...]:
         args, kwargs = self._deconstruct_call()
         return partial(
-            type(self), *args, **kwargs
+            declared_class(self), *args, **kwargs
         ), ()  # of our paths, only that of the class is in it
 
     def __deepcopy__(self: _Storage, memo: Any) -> _Storage:

@@ -24,9 +24,10 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages.async_calls import AsyncCallsMixin
 from smart_storages.storages.configuring import ConfiguringMixin
 from smart_storages.storages.connecting import ConnectingMixin, plain_config
+from smart_storages.storages.copying import CopyingMixin
 from smart_storages.storages.many import ManyMixin
 from smart_storages.storages.metadata_cache import MetadataCacheMixin
-from smart_storages.storages.portable import PortableMixin
+from smart_storages.storages.portable import PortableMixin, declared_class
 from smart_storages.storages.reading import ReadingMixin
 from smart_storages.storages.signed_urls import SignedUrlsMixin
 from smart_storages.storages.workspace import WorkspaceMixin
@@ -73,6 +74,7 @@ def _plain_transfer_config() -> TransferConfig:
 class SmartS3Storage(
     WorkspaceMixin,
     ManyMixin,
+    CopyingMixin,
     WritingMixin,
     MetadataCacheMixin,
     ReadingMixin,
@@ -106,6 +108,9 @@ class SmartS3Storage(
 
     module_name: str = "default"
 
+    if TYPE_CHECKING:
+        backend: str
+
     def __init__(
         self,
         module_name: Optional[str] = None,
@@ -137,6 +142,8 @@ class SmartS3Storage(
         _instances.add(self)
 
     def _take_settings(self) -> None:
+        # Where the files are is a setting too: the class of another backend is taken back.
+        self.__class__ = declared_class(self)
         self._problem: Optional[ConfigurationError] = None
         self._connection: Optional[Connection] = None
         self.__dict__.pop("_lacks_entry", None)
@@ -175,6 +182,17 @@ class SmartS3Storage(
             setattr(self, name, merged.pop(name, upstream.get(name, default)))
         self._share_configs(merged, upstream)
         self._take_over(merged, upstream)
+        if self.backend != "s3":
+            self._leave_s3()
+
+    def _leave_s3(self) -> None:
+        from smart_storages.storages.on_backend import class_on_backend  # most projects never do
+
+        if not self.bucket_name:
+            # A laptop has no buckets. Each module has a folder of its own then.
+            config.modules.validate_module_name(self.module_name)
+            self.bucket_name = self.module_name
+        self.__class__ = class_on_backend(type(self), SmartS3Storage)
 
     def _take_over(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:
         # The parent class reads the defaults again: it gets those that were read and checked.

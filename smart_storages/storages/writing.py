@@ -336,8 +336,11 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """
         key = self._normalize_name(clean_name(name))
         with self._changing(key) as change:
-            s3.bulk.delete_one(self.s3_target(key), key)
+            self._delete_key(key)
             change.removed()
+
+    def _delete_key(self, key: str) -> None:
+        s3.bulk.delete_one(self.s3_target(key), key)
 
     @operation()
     def listdir(self, path: str) -> Tuple[List[str], List[str]]:

@@ -33,6 +33,7 @@ DECLARING = {
     "smart_storages.storages.async_calls",
     "smart_storages.storages.configuring",
     "smart_storages.storages.connecting",
+    "smart_storages.storages.copying",
     "smart_storages.storages.many",
     "smart_storages.storages.metadata_cache",
     "smart_storages.storages.operations",

@@ -9,8 +9,8 @@ from smart_storages.composed.forwarding import CombiningStorage
 from smart_storages.composed.storage_api import is_changing
 from smart_storages.queued import listing
 from smart_storages.queued.actions import saving
-from smart_storages.queued.actions.write_file import QueuedWriteFile
 from smart_storages.queued.tasks import get_task
+from smart_storages.storages.spooled_write_file import SpooledWriteFile
 
 __all__ = ["WritingStorage"]
 
@@ -96,8 +96,8 @@ class WritingStorage(CombiningStorage):
             return self._open_for_writing(name, args[0])
         return (yield from self._read_steps(method, name, args, kwargs))
 
-    def _open_for_writing(self, name: str, mode: str) -> QueuedWriteFile:
+    def _open_for_writing(self, name: str, mode: str) -> SpooledWriteFile:
         get_task(self.task)
         name = listing.clean(name)
         listing.limit(name, None)
-        return QueuedWriteFile(name, mode, lambda name, content: self._store(name, content, None))
+        return SpooledWriteFile(name, mode, lambda name, content: self._store(name, content, None))

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from smart_storages.queued.backends import QueuedStorage
-from smart_storages.queued.serving import urls_of_copies, views
+from smart_storages.queued.serving import urls_of_copies
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
 from tests.queued import broker
@@ -76,49 +76,6 @@ def test_a_url_for_head_gives_no_content(signed: QueuedStorage, client: Any) -> 
     url = signed.url("a.txt", http_method="HEAD")
     assert client.head(url).status_code == 200
     assert client.get(url).status_code == 403
-
-
-def test_nothing_that_a_user_uploads_runs_at_our_address() -> None:
-    octets = "application/octet-stream"
-    # name, type asked for, type given, whether a browser shows it
-    table = [
-        ("a.html", None, octets, False),
-        ("a.htm", None, octets, False),
-        ("a.xhtml", None, octets, False),
-        ("a.xml", None, octets, False),
-        ("a.svg", None, "image/svg+xml", False),
-        ("a.js", None, octets, False),
-        ("a.mjs", None, octets, False),
-        ("a.css", None, octets, False),
-        ("a.swf", None, octets, False),
-        ("a.wasm", None, octets, False),
-        ("a", None, octets, False),
-        ("a.exe.unknown", None, octets, False),
-        ("a.html.gz", None, "application/gzip", False),
-        ("a.zip", None, "application/zip", False),
-        ("a.pdf", None, "application/pdf", True),
-        ("a.png", None, "image/png", True),
-        ("a.txt", None, "text/plain", True),
-        ("a.mp4", None, "video/mp4", True),
-        ("a.png", "text/html", octets, False),
-        ("a.png", " TEXT/HTML; charset=utf-8", octets, False),
-        ("a.png", "application/xhtml+xml", octets, False),
-        ("a.png", "image/svg+xml", "image/svg+xml", False),
-        ("a.png", "text/javascript", octets, False),
-        ("a.png", "nonsense", octets, False),
-        ("a.bin", "text/plain; charset=utf-8", "text/plain; charset=utf-8", True),
-    ]
-    for name, asked, kind, is_shown in table:
-        for inline in ("", 'inline; filename="x.html"'):
-            parameters = {"ResponseContentType": asked} if asked else {}
-            if inline:
-                parameters["ResponseContentDisposition"] = inline
-            given, disposition, shown = views.describe(name, parameters)
-            assert (given, shown) == (kind, is_shown), (name, asked)
-            assert disposition.startswith("inline" if is_shown else "attachment"), (name, asked)
-    attached = 'attachment; filename="July.pdf"'
-    asked = {"ResponseContentDisposition": attached}
-    assert views.describe("a.html", asked)[1] == attached
 
 
 def test_an_uploaded_page_is_downloaded_and_sandboxed(signed: QueuedStorage, client: Any) -> None:

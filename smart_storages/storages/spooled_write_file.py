@@ -1,4 +1,4 @@
-"""The file that ``open(name, "wb")`` of a queued storage returns; it is saved when closed."""
+"""A file open for writing whose content waits on local disk; it is saved when it is closed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from smart_storages.common.content import closed_by_exception
 from smart_storages.common.whole_files import WholeFile
 from smart_storages.config import get_upload_folder
 
-__all__ = ["QueuedWriteFile"]
+__all__ = ["SpooledWriteFile"]
 
 _IN_MEMORY = 8 * 1024 * 1024
 _MODES = ("w", "bw", "tw", "+bw")
 
 
-class QueuedWriteFile(WholeFile):
+class SpooledWriteFile(WholeFile):
     """A file open for writing; closing it saves it as a whole, with the rules of ``save``.
 
     If an exception ends its ``with`` block, or the last reference to it is lost before it is
@@ -40,7 +40,7 @@ class QueuedWriteFile(WholeFile):
         >>> def save(name, content):
         ...     saved.append(content.read())
         ...     return name
-        >>> with QueuedWriteFile("a.txt", "w", save) as file:
+        >>> with SpooledWriteFile("a.txt", "w", save) as file:
         ...     file.write("whole or not at all")
         19
         >>> saved
@@ -50,7 +50,7 @@ class QueuedWriteFile(WholeFile):
     def __init__(self, name: str, mode: str, save: Callable[[str, Any], str]) -> None:
         if "".join(sorted(mode)) not in _MODES:
             raise ValueError(
-                f"A queued storage cannot open {name!r} in mode {mode!r}: a file is saved as a "
+                f"This storage cannot open {name!r} in mode {mode!r}: a file is saved as a "
                 "whole. Use 'w', 'wb' or 'w+b', or read it, change it and save it."
             )
         super().__init__(None, name)

@@ -1,0 +1,135 @@
+"""Objects in the memory of this process; they are gone when it ends."""
+
+from __future__ import annotations
+
+import io
+import mimetypes
+import uuid
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from threading import Lock
+from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Tuple
+
+from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.common.compat import md5
+from smart_storages.s3.stat import Stat
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["MemoryStore", "has_memory_store", "isolated", "memory_store"]
+
+
+class _Object(NamedTuple):
+    content: bytes
+    found: Found
+
+
+class MemoryStore(Store):
+    """The objects of one bucket."""
+
+    place = "in memory"
+
+    def __init__(self) -> None:
+        self._objects: Dict[str, _Object] = {}
+        self._lock = Lock()
+
+    def put(
+        self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
+    ) -> Stat:
+        if not overwrite and key in self._objects:
+            raise FileExistsError(key)
+        content = b"".join(chunks)
+        stat = Stat(
+            size=len(content),
+            modified_time=datetime.now(timezone.utc),
+            etag=_etag(content),
+            content_type=attributes.headers.get("content-type") or mimetypes.guess_type(key)[0],
+            content_encoding=attributes.headers.get("content-encoding"),
+            metadata=attributes.metadata,
+        )
+        with self._lock:
+            if not overwrite and key in self._objects:
+                raise FileExistsError(key)
+            self._objects[key] = _Object(content, Found(stat, attributes))
+        return stat
+
+    def open(self, key: str) -> Tuple[Any, Found]:
+        kept = self._get(key)
+        return io.BytesIO(kept.content), kept.found
+
+    def find(self, key: str) -> Found:
+        return self._get(key).found
+
+    def _get(self, key: str) -> _Object:
+        try:
+            return self._objects[key]
+        except KeyError:
+            raise FileNotFoundError(key) from None
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self._objects.pop(key, None)
+
+    def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+        with self._lock:
+            kept = {key: each for key, each in self._objects.items() if key.startswith(prefix)}
+        for key in sorted(kept, key=_in_order_of_s3):
+            yield key, kept[key].found.stat
+
+    def identity(self) -> str:
+        return f"memory {_blocks[-1].number}"
+
+
+def _etag(content: bytes) -> str:
+    digest = md5()
+    digest.update(content)
+    return str(digest.hexdigest())
+
+
+def _in_order_of_s3(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+class _Block(NamedTuple):
+    """Buckets that know nothing of those of other blocks."""
+
+    number: str
+    buckets: Dict[str, MemoryStore]
+
+    @classmethod
+    def new(cls) -> _Block:
+        return cls(uuid.uuid4().hex, {})
+
+
+_blocks: List[_Block] = [_Block.new()]
+
+
+def has_memory_store(bucket: str) -> bool:
+    """Return whether a file was ever saved in, or asked of, a bucket in memory."""
+    return bucket in _blocks[-1].buckets
+
+
+def memory_store(bucket: str) -> MemoryStore:
+    """Return the store of a bucket; every caller gets the same one.
+
+    Args:
+        bucket: Name of the bucket.
+    """
+    buckets = _blocks[-1].buckets
+    try:
+        return buckets[bucket]
+    except KeyError:
+        return buckets.setdefault(bucket, MemoryStore())
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """A block that begins with empty buckets, and leaves nothing behind."""
+    mine = _Block.new()
+    _blocks.append(mine)
+    try:
+        yield
+    finally:
+        # Not the last: the blocks of a class of tests and of a test may end in another order.
+        _blocks[:] = [each for each in _blocks if each is not mine]

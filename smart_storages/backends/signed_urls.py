@@ -1,0 +1,127 @@
+"""URLs of objects that no server of S3 serves: signed with ``SECRET_KEY``, and expiring.
+
+The view behind them is :mod:`smart_storages.local.views`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from time import time
+from typing import Dict, List, Mapping, Optional
+from urllib.parse import quote, urlencode
+
+from django.urls import NoReverseMatch, reverse
+
+from smart_storages import config
+
+__all__ = ["LINE", "PARAMETERS", "expires_at", "has_view", "is_valid", "make_url"]
+
+#: The line that the URLconf needs.
+LINE = 'path("buckets/", include("smart_storages.local.urls"))'
+
+#: The parameters of ``get_object`` that change headers of the answer, and their names in a URL.
+#: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+PARAMETERS = {
+    "ResponseCacheControl": "response-cache-control",
+    "ResponseContentDisposition": "response-content-disposition",
+    "ResponseContentLanguage": "response-content-language",
+    "ResponseContentType": "response-content-type",
+}
+
+_VIEW = "smart_storages_local:object"
+#: Where the view stands in the line above; without it no URL works, but making one still does.
+_USUAL_PREFIX = "/buckets/"
+
+
+def make_url(
+    bucket: str,
+    key: str,
+    place: str,
+    *,
+    base_url: Optional[str] = None,
+    expires: Optional[int] = None,
+    method: str = "GET",
+    parameters: Optional[Mapping[str, str]] = None,
+) -> str:
+    """Return the URL of an object.
+
+    Args:
+        bucket: Name of the bucket.
+        key: Key of the object.
+        place: What identifies where the object is; see ``Store.identity``.
+        base_url: Where another server serves the files, ``None`` for the view.
+        expires: Until when the URL is valid, in seconds since 1970; ``None`` for an unsigned URL.
+        method: The HTTP method that it is for.
+        parameters: Parameters of ``get_object`` that change headers of the answer.
+    """
+    path = quote(f"{bucket}/{key}", safe="/~")
+    if base_url is not None:
+        return f"{base_url.rstrip('/')}/{path}"
+    url = f"{_prefix()}{path}"
+    if expires is None:
+        return url
+    chosen = {PARAMETERS[name]: value for name, value in (parameters or {}).items()}
+    signature = _sign(f"{bucket}/{key}", place, expires, method, chosen)
+    return f"{url}?{urlencode({**chosen, 'expires': expires, 'signature': signature})}"
+
+
+def expires_at(life: int, stable_for: int = 0) -> int:
+    """Return until when a URL made now is valid, in seconds since 1970.
+
+    Args:
+        life: Seconds for which it is valid.
+        stable_for: Seconds for which the URL of a file stays the same.
+    """
+    now = int(time())
+    if stable_for:
+        now = now // stable_for * stable_for + stable_for
+    return now + life
+
+
+def is_valid(bucket: str, key: str, place: str, *, method: str, query: Mapping[str, str]) -> bool:
+    """Return whether a request has a valid signature that has not expired.
+
+    Args:
+        bucket: Name of the bucket.
+        key: Key of the object.
+        place: As for :func:`make_url`.
+        method: The HTTP method of the request.
+        query: The parameters of the URL.
+    """
+    given = query.get("signature", "")
+    try:
+        expires = int(query.get("expires", ""))
+    except ValueError:
+        return False
+    if expires < time():
+        return False
+    # Whatever is in the URL is signed: nothing can be added to it.
+    rest = {name: query[name] for name in query if name not in ("expires", "signature")}
+    # As S3 does: who may read an object may ask for its headers.
+    methods = ["GET", "HEAD"] if method == "HEAD" else [method]
+    expected = [_sign(f"{bucket}/{key}", place, expires, each, rest) for each in methods]
+    return any(hmac.compare_digest(each.encode(), given.encode()) for each in expected)
+
+
+def _sign(path: str, place: str, expires: int, method: str, parameters: Dict[str, str]) -> str:
+    parts: List[str] = ["url of an object", place, method, path, str(expires)]
+    for name in sorted(parameters):
+        parts += [name, parameters[name]]
+    return config.keyed_digest(*parts)
+
+
+def _prefix() -> str:
+    try:
+        url: str = reverse(_VIEW, args=["bucket", "key"])
+    except NoReverseMatch:
+        return _USUAL_PREFIX
+    return url[: -len("bucket/key")]
+
+
+def has_view() -> bool:
+    """Return whether the URLconf has the view."""
+    try:
+        reverse(_VIEW, args=["bucket", "key"])
+    except NoReverseMatch:
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""System checks of modules whose files are not in S3."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from django.core import checks
+
+from smart_storages import config
+from smart_storages.backends import signed_urls
+from smart_storages.checks.buckets import is_in_s3, look_at_buckets
+from smart_storages.config.settings import LOCAL_SETTING
+from smart_storages.exceptions import ConfigurationError
+
+__all__ = ["check_local", "check_view"]
+
+
+def check_local(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check ``SMART_STORAGE_LOCAL``, which is for development."""
+    try:
+        root = config.get_local_root()
+    except ConfigurationError as error:
+        hint = f"Write {LOCAL_SETTING} = BASE_DIR / 'buckets', or remove it."
+        return [checks.Error(str(error), hint=hint, id="smart_storages.E001")]
+    if root is None or config.is_debug():
+        return []
+    return [
+        checks.Warning(
+            f"{LOCAL_SETTING} is set although DEBUG is off: the files of all modules are kept in "
+            f"{root}, on this host alone, and not in their buckets.",
+            hint=f"Set {LOCAL_SETTING} in the settings for development only. To keep the files of "
+            "a module in a directory for good, give it the backend 'filesystem'.",
+            id="smart_storages.W021",
+        )
+    ]
+
+
+def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that the URLconf has the view that serves files which are not in S3."""
+    modules, _ = look_at_buckets()
+    # Whoever gives a base_url has another server that serves them.
+    served = [
+        module.label
+        for module in modules
+        if not is_in_s3(module.options) and not module.options.get("base_url")
+    ]
+    if not served or signed_urls.has_view():
+        return []
+    return [
+        checks.Warning(
+            f"The files of {', '.join(served)} are not in S3, and the URLconf has no view that "
+            "serves them: their URLs lead nowhere.",
+            hint=f"Add {signed_urls.LINE} to the URLconf, or give the modules a base_url.",
+            id="smart_storages.W022",
+        )
+    ]

@@ -1,0 +1,317 @@
+"""A storage whose files another backend than S3 keeps: a directory, or memory.
+
+A project's class, such as ``MediaStorage``, is a subclass of the S3 storage, and its fields hold
+instances of it. So the backend of such an instance is changed by changing its class: to a subclass
+of the project's class and of one that has :class:`BackendMixin` before the S3 storage. So the
+project's own methods come first, then those of the mixin, then those for S3. A change of settings
+takes it back.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NoReturn,
+    Optional,
+    Tuple,
+)
+
+from storages.utils import clean_name
+
+from smart_storages import backends, s3
+from smart_storages.common.compat import cache
+from smart_storages.exceptions import (
+    ConfigurationError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    S3Error,
+)
+from smart_storages.storages.operations import begin_lasting, operation
+from smart_storages.storages.reading import S3ReadFile
+from smart_storages.storages.spooled_write_file import SpooledWriteFile
+
+if TYPE_CHECKING:
+    from storages.backends.s3boto3 import S3Boto3Storage as _Base
+
+    from smart_storages.backends.store import Store, StoreReader
+    from smart_storages.s3.stat import Stat
+    from smart_storages.s3.writing.parameters import Written
+    from smart_storages.s3.writing.source import Source
+else:
+    _Base = object
+
+__all__ = ["BackendMixin", "class_on_backend"]
+
+_CHUNK = 8 * 1024**2
+
+
+def class_on_backend(storage_class: Any, s3_class: Any) -> Any:
+    """Return the class of an instance of ``storage_class`` whose files are not in S3.
+
+    Args:
+        storage_class: The class of the project: ``s3_class``, or a subclass of it.
+        s3_class: The class of this package for files in S3.
+    """
+    if storage_class is s3_class:
+        return _between(s3_class)
+    return _subclass(storage_class, _between(s3_class))
+
+
+@cache
+def _between(s3_class: Any) -> Any:
+    made = _subclass(BackendMixin, s3_class)
+    _name_after(made, s3_class)
+    return made
+
+
+@cache
+def _subclass(first: Any, second: Any) -> Any:
+    made = type(first)(first.__name__, (first, second), {})
+    _name_after(made, first)
+    return made
+
+
+def _name_after(made: Any, storage_class: Any) -> None:
+    # Whoever reads the name of the class finds the project's own: migrations, pickles, messages.
+    made.__doc__ = storage_class.__doc__
+    made.__module__ = storage_class.__module__
+    made.__name__ = storage_class.__name__
+    made.__qualname__ = storage_class.__qualname__
+    made._declared_class = storage_class
+
+
+def _chunks(source: Source, *, repeatable: bool) -> Iterator[bytes]:
+    pieces_of = s3.requests.bodies.pieces_of
+    if source.is_whole:
+        yield from map(bytes, pieces_of(source.head))
+        return
+    for part in source.parts(_CHUNK, repeatable=repeatable):
+        yield from map(bytes, pieces_of(part))
+
+
+class BackendMixin(_Base):  # type: ignore[misc]
+    """What differs for a storage whose files are not in S3."""
+
+    is_in_s3 = False
+
+    if TYPE_CHECKING:
+        backend: str
+        base_url: Optional[str]
+        module_name: str
+        root: Any
+        url_stable_for: int
+
+    def _store(self) -> Store:
+        if self.backend == "memory":
+            return backends.memory.memory_store(self.bucket_name)
+        return backends.directory.DirectoryStore(str(self.root), self.bucket_name)
+
+    @contextmanager
+    def _translating(self, key: str) -> Iterator[None]:
+        places = self.s3_target().places(key)
+        try:
+            yield
+        except S3Error:
+            raise
+        except FileNotFoundError as error:
+            raise ObjectNotFoundError("There is no such file.", **places) from error
+        except FileExistsError as error:
+            raise ObjectExistsError("There is such a file already.", **places) from error
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            what = f"The files of this module are kept {self._store().place}: {reason}."
+            raise S3Error(what, **places) from error
+
+    # Reading
+
+    @operation()
+    def stat(self, name: str) -> Stat:
+        return self._stat_key(self._normalize_name(clean_name(name)))
+
+    def _stat_key(self, key: str) -> Stat:
+        with self._translating(key):
+            return self._store().find(key).stat
+
+    def _require(self, key: str) -> None:
+        self._stat_key(key)
+
+    def _open_key(self, key: str, record: Any = None) -> StoreReader:
+        with self._translating(key):
+            return backends.store.StoreReader(*self._store().open(key), record)
+
+    def _open(self, name: Any, mode: str = "rb") -> Any:
+        if "r" in mode and "w" in mode:
+            raise ValueError("Can't combine 'r' and 'w' in mode.")
+        key = self._normalize_name(clean_name(name))
+        relative = key[len(self.location) :].lstrip("/")
+        if "r" not in mode and set(mode) & set("wax"):
+            return SpooledWriteFile(relative, mode, self._save_written)
+
+        def open_reader() -> Any:
+            record = begin_lasting(self, "open", name)
+            try:
+                return self._open_key(key, record)
+            except BaseException as error:
+                if record is not None:
+                    record.finish(error)
+                raise
+
+        return S3ReadFile(
+            relative,
+            mode,
+            open_reader,
+            decompress=self.gzip or self.brotli,
+            get_object=lambda: self.bucket.Object(key),
+        )
+
+    def _save_written(self, name: str, content: Any) -> str:
+        self._save_exactly(name, content, replace=True)
+        return name
+
+    # Writing
+
+    def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
+        attributes = backends.store.Attributes.from_parameters(params)
+        if not self.querystring_auth and self.default_acl != "private":
+            # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
+            attributes = replace(attributes, is_public=True)
+        chunks = _chunks(source, repeatable=not overwrite)
+        with self._translating(key):
+            stat = self._store().put(key, chunks, attributes, overwrite=overwrite)
+        return s3.writing.parameters.Written(stat.etag, stat.size)
+
+    def _delete_key(self, key: str) -> None:
+        with self._translating(key):
+            self._store().delete(key)
+
+    @operation()
+    def listdir(self, path: str) -> Tuple[List[str], List[str]]:
+        prefix = self._normalize_name(clean_name(path))
+        if prefix and not prefix.endswith("/"):
+            prefix += "/"
+        return backends.store.split_folder(self._iter_keys(prefix), prefix)
+
+    # Many files
+
+    def _delete_all(self, keys: Iterable[str]) -> Dict[str, S3Error]:
+        failed: Dict[str, S3Error] = {}
+        for key in keys:
+            try:
+                self._delete_key(key)
+            except S3Error as error:
+                failed[key] = error
+        return failed
+
+    def _stat_all(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
+        found: Dict[str, Optional[Stat]] = {}
+        for key in keys:
+            try:
+                found[key] = self._stat_key(key)
+            except ObjectNotFoundError:
+                found[key] = None
+        return found
+
+    def _iter_keys(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+        with self._translating(prefix):
+            yield from self._store().entries(prefix)
+
+    def _copy_on_server(
+        self, key: str, to: Any, new_key: str, *, overwrite: bool, etag: str = ""
+    ) -> bool:
+        # There is no server: the bytes pass through this process in any case.
+        if etag and self._stat_key(key).etag != etag:
+            what = "The file has changed meanwhile."
+            raise PreconditionFailedError(what, **self.s3_target().places(key))
+        return False
+
+    # URLs
+
+    def url(
+        self,
+        name: str,
+        parameters: Optional[Mapping[str, Any]] = None,
+        expire: Optional[int] = None,
+        http_method: Optional[str] = None,
+    ) -> str:
+        """Return the URL of a file, which the view of :mod:`smart_storages.local` serves.
+
+        Args:
+            name: Name of the file; ``""`` for the location itself.
+            parameters: Parameters of boto3's ``get_object`` that change headers of the answer.
+            expire: Seconds the URL is valid, ``querystring_expire`` if ``None``.
+            http_method: ``GET`` or ``HEAD``.
+
+        Raises:
+            SuspiciousFileOperation: the name leaves the location.
+            ValueError: the method or a parameter is another one.
+        """
+        key = self.get_key(name)
+        life = self.querystring_expire if expire is None else expire
+        method = s3.signing.sigv4.check_method(http_method or "GET")
+        if method not in ("GET", "HEAD"):
+            raise ValueError(f"A file that is not in S3 has no URL for {method}, only for GET.")
+        unknown = {*(parameters or {})} - {*backends.signed_urls.PARAMETERS}
+        if unknown:
+            raise ValueError(
+                f"{', '.join(sorted(unknown))}: a file that is not in S3 is served with the "
+                f"parameters {', '.join(backends.signed_urls.PARAMETERS)} only."
+            )
+        expires = None
+        if self.querystring_auth:
+            expires = backends.signed_urls.expires_at(int(life), self.url_stable_for)
+        return backends.signed_urls.make_url(
+            self.bucket_name,
+            key,
+            self._store().identity(),
+            base_url=self.base_url,
+            expires=expires,
+            method=method,
+            parameters=parameters,
+        )
+
+    def presigned_post(self, name: str, **options: Any) -> NoReturn:
+        """Raise an error: only S3 takes uploads straight from a browser."""
+        raise self._no_uploads()
+
+    def presigned_put(self, name: str, **options: Any) -> NoReturn:
+        """Raise an error: only S3 takes uploads straight from a browser."""
+        raise self._no_uploads()
+
+    def _no_uploads(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"The files of the module {self.module_name!r} are kept {self._store().place}, where a "
+            "browser cannot upload any. Let it upload to a view of the project."
+        )
+
+    # What only S3 has
+
+    def get_connection(self) -> NoReturn:
+        """Raise an error: there is no connection, and no client of boto3."""
+        self._raise_for_problem()
+        raise ConfigurationError(
+            f"The files of the module {self.module_name!r} are kept {self._store().place}: it has "
+            "no bucket of boto3 and no client. Use the methods of the storage."
+        )
+
+    def identify_server(self) -> Tuple[str, str]:
+        return (self._store().identity(), "")
+
+    @property
+    def credentials_identity(self) -> str:
+        return self.backend
+
+    def _answers_of(self, key: str) -> None:
+        # To ask the cache would take longer than to look.
+        return None
+
+    def _can_run_on_loop(self, method: str, *args: Any, **kwargs: Any) -> bool:
+        return False  # a disk blocks

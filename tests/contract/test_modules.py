@@ -1,0 +1,56 @@
+"""The contract over modules whose files are in a directory or in memory: plain and composed."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+
+import pytest
+
+from smart_storages.backends.memory import isolated
+from smart_storages.storages import SmartS3Storage
+from tests.contract.compositions import COMPOSITIONS
+from tests.contract.contract import ContractOverMany, StorageContract
+
+BACKENDS = ["filesystem", "memory"]
+#: A bucket knows one time of a file, and a module is a bucket wherever it is.
+BUCKET_TIMES = ("get_modified_time",)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes a new empty storage with each call."""
+    numbers = itertools.count()
+    roots = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
+
+    def make_module(backend):
+        return SmartS3Storage(
+            "contract",
+            backend=backend,
+            bucket_name=f"bucket{next(numbers)}",
+            file_overwrite=False,
+            **roots[backend],
+        )
+
+    with isolated():
+        yield make_module
+
+
+class TestPlain(StorageContract):
+    times = BUCKET_TIMES
+    test_a_hostile_name_is_refused = None  # as in S3, "/etc/passwd" is a name like any other
+
+    @pytest.fixture(params=BACKENDS)
+    def storage(self, request, make):
+        return make(request.param)
+
+
+class TestComposed(ContractOverMany):
+    times = BUCKET_TIMES
+
+    @pytest.fixture
+    def storages(self, make):
+        return {
+            f"{backend}-{name}": partial(compose, partial(make, backend))
+            for backend, (name, compose) in itertools.product(BACKENDS, COMPOSITIONS.items())
+        }

@@ -1,0 +1,257 @@
+"""Files that are not in S3 are served to whoever has a valid URL, and to nobody else."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client, override_settings
+from django.urls import include, path
+
+from smart_storages.backends import signed_urls
+from smart_storages.backends.memory import isolated
+from smart_storages.storages import SmartS3Storage
+
+urlpatterns = [path("files/", include("smart_storages.local.urls"))]
+
+
+class Elsewhere:
+    urlpatterns = ()
+
+
+HTML = b"<script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def _site(settings):
+    settings.ROOT_URLCONF = __name__
+    settings.MIDDLEWARE = []
+    with isolated():
+        yield
+
+
+@pytest.fixture(params=["entry", "local", "memory"])
+def make(request, settings, tmp_path):
+    """Makes a storage of the module ``media``."""
+    options = {"bucket_name": "acme", "location": "in"}
+    if request.param == "entry":
+        options.update(backend="filesystem", root=tmp_path)
+    elif request.param == "memory":
+        options.update(backend="memory")
+    else:
+        settings.SMART_STORAGE_LOCAL = str(tmp_path)
+    settings.SMART_STORAGE_BUCKETS = {"media": options}
+    return lambda **more: SmartS3Storage("media", **more)
+
+
+@pytest.fixture
+def url(make):
+    storage = make()
+    storage.save("docs/ä b.txt", ContentFile(b"0123456789"))
+    return storage.url("docs/ä b.txt")
+
+
+def get(url, method="get", **headers):
+    given = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    response = getattr(Client(), method)(url, **given)
+    response.body = b"".join(
+        response.streaming_content if response.streaming else [response.content]
+    )
+    return response
+
+
+def test_a_signed_url_gives_the_file(url):
+    assert url.startswith("/files/acme/in/docs/%C3%A4%20b.txt?expires=")
+    response = get(url)
+    assert (response.status_code, response.body) == (200, b"0123456789")
+    assert response["Content-Type"] == "text/plain"
+    assert response["Content-Length"] == "10"
+    assert response["Cache-Control"] == "private, no-cache"
+    head = get(url, "head")
+    assert (head.status_code, head["Content-Length"]) == (200, "10")
+
+
+def test_nothing_else_gives_it(url, make):
+    plain = urlsplit(url).path
+    signature = url.rpartition("=")[2]
+    refused = [
+        plain,
+        f"{plain}?expires=99999999999&signature={signature}",
+        url.replace("b.txt", "c.txt"),
+        url.replace("/acme/", "/other/"),
+        url[:-1] + ("0" if url[-1] != "0" else "1"),
+        url.replace("signature=", "signature=\u00e4"),
+        url.replace("expires=", "expires=x"),
+        f"{url}&response-content-type=text/html",
+        f"{url}&more=1",
+        url.partition("&")[0],
+        f"{plain}?{signature}",
+        f"{plain}?",
+    ]
+    for each in refused:
+        assert get(each).status_code == 403, each
+    assert get(url, "post").status_code == 405
+    assert get(url, "delete").status_code == 405
+    assert get(url).status_code == 200
+
+
+def test_an_expired_url_is_refused(make, monkeypatch):
+    storage = make()
+    storage.save("a.txt", ContentFile(b"x"))
+    url = storage.url("a.txt", expire=60)
+    assert get(url).status_code == 200
+    now = signed_urls.time()
+    monkeypatch.setattr(signed_urls, "time", lambda: now + 59)
+    assert get(url).status_code == 200
+    monkeypatch.setattr(signed_urls, "time", lambda: now + 62)
+    assert get(url).status_code == 403
+
+
+def test_a_url_of_another_secret_key_is_refused(url):
+    with override_settings(SECRET_KEY="another"):
+        assert get(url).status_code == 403
+
+
+def test_a_url_of_one_root_does_not_open_another(settings, tmp_path):
+    entries = {
+        name: {"backend": "filesystem", "root": tmp_path / name, "bucket_name": "acme"}
+        for name in ("one", "two")
+    }
+    settings.SMART_STORAGE_BUCKETS = entries
+    one, two = SmartS3Storage("one"), SmartS3Storage("two")
+    one.save("a.txt", ContentFile(b"of one"))
+    two.save("a.txt", ContentFile(b"of two"))
+    two.save("b.txt", ContentFile(b"of two alone"))
+    assert get(one.url("a.txt")).body == b"of one"
+    assert get(two.url("a.txt")).body == b"of two"
+    assert get(one.url("b.txt")).status_code == 404
+
+
+def test_a_valid_url_of_a_missing_file_says_so(make):
+    assert get(make().url("missing.txt")).status_code == 404
+
+
+def test_what_is_no_bucket_is_never_served(url, settings, tmp_path):
+    beside = next((tmp_path / ".smart-storages").rglob("*.json"), None)
+    if beside is not None:
+        path = str(beside.relative_to(tmp_path))
+        assert get(f"/files/{path}").status_code == 403
+    for path in ("..%2f..%2fetc/passwd", "../acme/a.txt", "acme/../../etc/passwd", "acme/%00"):
+        assert get(f"/files/{path}").status_code in {403, 404}, path
+
+
+def test_a_url_for_head_is_for_head_alone(make):
+    storage = make()
+    storage.save("a.txt", ContentFile(b"x"))
+    url = storage.url("a.txt", http_method="HEAD")
+    assert get(url, "head").status_code == 200
+    assert get(url).status_code == 403
+
+
+def test_a_range_is_answered_as_s3_answers_it(url):
+    part = get(url, range="bytes=2-4")
+    assert (part.status_code, part.body) == (206, b"234")
+    assert part["Content-Range"] == "bytes 2-4/10"
+    assert get(url, range="bytes=-3").body == b"789"
+    wrong = get(url, range="bytes=10-")
+    assert (wrong.status_code, wrong["Content-Range"]) == (416, "bytes */10")
+
+
+def test_a_file_that_a_browser_has_is_not_sent_again(url):
+    response = get(url)
+    again = get(url, if_none_match=response["ETag"])
+    assert (again.status_code, again.body) == (304, b"")
+    assert get(url, if_none_match='"other"').status_code == 200
+
+
+def test_parameters_of_the_url_change_the_answer(make):
+    storage = make()
+    storage.save("a.txt", ContentFile(b"x"))
+    parameters = {
+        "ResponseContentDisposition": 'attachment; filename="b.txt"',
+        "ResponseContentType": "text/csv",
+        "ResponseCacheControl": "no-store",
+    }
+    response = get(storage.url("a.txt", parameters=parameters))
+    assert response["Content-Disposition"] == 'attachment; filename="b.txt"'
+    assert response["Content-Type"] == "text/csv"
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_what_was_saved_beside_the_file_is_sent(make):
+    parameters = {"CacheControl": "max-age=60", "ContentLanguage": "de"}
+    storage = make(object_parameters=parameters)
+    upload = ContentFile(b"%PDF", name="a.bin")
+    upload.content_type = "application/pdf"
+    storage.save("a.bin", upload)
+    response = get(storage.url("a.bin"))
+    assert response["Content-Type"] == "application/pdf"
+    assert response["Cache-Control"] == "max-age=60"
+    assert response["Content-Language"] == "de"
+
+
+def test_an_upload_never_runs_as_a_script(make):
+    storage = make()
+    storage.save("a.html", ContentFile(HTML))
+    response = get(storage.url("a.html"))
+    assert response.body == HTML
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response["Content-Security-Policy"]
+
+
+def test_a_public_file_needs_no_signature(make):
+    storage = make(default_acl="public-read")
+    storage.save("a.txt", ContentFile(b"public"))
+    url = storage.url("a.txt")
+    assert url == "/files/acme/in/a.txt"
+    assert get(url).body == b"public"
+    make().save("private.txt", ContentFile(b"private"))
+    assert get("/files/acme/in/private.txt").status_code == 403
+    # Neither does it say which files there are.
+    assert get("/files/acme/in/missing.txt").status_code == 403
+
+
+def test_a_private_file_stays_private_under_an_unsigned_url(make):
+    storage = make(default_acl="private", querystring_auth=False)
+    storage.save("a.txt", ContentFile(b"private"))
+    assert get(storage.url("a.txt")).status_code == 403
+
+
+def test_a_bucket_whose_policy_is_public_is_public_here(make):
+    storage = make(querystring_auth=False)
+    storage.save("a.txt", ContentFile(b"public"))
+    assert get(storage.url("a.txt")).status_code == 200
+
+
+def test_a_url_stays_the_same_within_its_window(make, monkeypatch):
+    storage = make(url_stable_for=600)
+    storage.save("a.txt", ContentFile(b"x"))
+    monkeypatch.setattr(signed_urls, "time", lambda: 1_800_000_000 + 10)
+    first = storage.url("a.txt", expire=60)
+    monkeypatch.setattr(signed_urls, "time", lambda: 1_800_000_000 + 590)
+    assert storage.url("a.txt", expire=60) == first
+    assert get(first).status_code == 200
+    monkeypatch.setattr(signed_urls, "time", lambda: 1_800_000_000 + 601)
+    assert storage.url("a.txt", expire=60) != first
+
+
+def test_another_server_can_serve_a_directory(tmp_path):
+    storage = SmartS3Storage(
+        "media", backend="filesystem", root=tmp_path, base_url="https://cdn.example.com/f/"
+    )
+    assert storage.url("a b.txt") == "https://cdn.example.com/f/media/a%20b.txt"
+
+
+def test_without_the_view_a_url_is_made_all_the_same(make, settings):
+    settings.ROOT_URLCONF = Elsewhere
+    assert make().url("a.txt").startswith("/buckets/acme/in/a.txt?")
+    assert not signed_urls.has_view()
+
+
+def test_the_view_asks_for_no_login():
+    from smart_storages.local.views import serve
+
+    assert serve.login_required is False
