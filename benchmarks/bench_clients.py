@@ -291,6 +291,8 @@ def import_it(who: str) -> Row:
     settings.configure()
     # pip compiles what it installs; a checkout is compiled in the first of the repeated processes.
     sys.dont_write_bytecode = False
+    # The turn of a full collection comes by chance, and takes as long as a third of the import.
+    gc.disable()
     process = Process()
     memory = process.memory_info().rss
     started = time.perf_counter()
