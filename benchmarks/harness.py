@@ -70,14 +70,15 @@ class Context:
         A machine gets faster and slower in the course of a minute; in turns, all get their share.
 
         Args:
-            function: As for :meth:`measure`; its argument is ``who``.
+            function: As for :meth:`measure`; its arguments are ``who`` and ``turn``, the number
+                of the round.
             contenders: Who takes turns.
             rounds: How many rounds there are, for each repetition.
         """
         outcomes: Dict[str, List[Row]] = {who: [] for who in contenders}
-        for _ in range(rounds * self.repeat):
+        for turn in range(rounds * self.repeat):
             for who, mine in outcomes.items():
-                mine.append(self.measure_once(function, who=who))
+                mine.append(self.measure_once(function, who=who, turn=turn))
         return {who: _median(mine) for who, mine in outcomes.items()}
 
     def measure_once(self, function: Callable[..., Row], **arguments: Any) -> Row:
