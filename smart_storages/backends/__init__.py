@@ -14,6 +14,7 @@ from smart_storages.common.on_demand import importing_on_demand
 
 if TYPE_CHECKING:
     from . import directory as directory
+    from . import failures as failures
     from . import memory as memory
     from . import signed_urls as signed_urls
     from . import store as store

@@ -8,7 +8,7 @@ import uuid
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Lock
-from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
@@ -77,6 +77,13 @@ class MemoryStore(Store):
         for key in sorted(kept, key=_in_order_of_s3):
             yield key, kept[key].found.stat
 
+    def copy(self) -> MemoryStore:
+        """Return a store with the same objects, which has its own life from now on."""
+        twin = MemoryStore()
+        with self._lock:
+            twin._objects.update(self._objects)
+        return twin
+
     def identity(self) -> str:
         return f"memory {_blocks[-1].number}"
 
@@ -98,8 +105,8 @@ class _Block(NamedTuple):
     buckets: Dict[str, MemoryStore]
 
     @classmethod
-    def new(cls) -> _Block:
-        return cls(uuid.uuid4().hex, {})
+    def new(cls, buckets: Optional[Dict[str, MemoryStore]] = None) -> _Block:
+        return cls(uuid.uuid4().hex, {} if buckets is None else buckets)
 
 
 _blocks: List[_Block] = [_Block.new()]
@@ -124,9 +131,14 @@ def memory_store(bucket: str) -> MemoryStore:
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
-    """A block that begins with empty buckets, and leaves nothing behind."""
-    mine = _Block.new()
+def isolated(*, keep: bool = False) -> Iterator[None]:
+    """A block that leaves nothing behind.
+
+    Args:
+        keep: Whether it begins with the files that there are; else its buckets are empty.
+    """
+    files = {name: each.copy() for name, each in _blocks[-1].buckets.items()} if keep else None
+    mine = _Block.new(files)
     _blocks.append(mine)
     try:
         yield

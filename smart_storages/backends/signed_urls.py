@@ -111,17 +111,19 @@ def _sign(path: str, place: str, expires: int, method: str, parameters: Dict[str
 
 
 def _prefix() -> str:
-    try:
-        url: str = reverse(_VIEW, args=["bucket", "key"])
-    except NoReverseMatch:
-        return _USUAL_PREFIX
-    return url[: -len("bucket/key")]
+    url = _url_of_view()
+    return _USUAL_PREFIX if url is None else url[: -len("bucket/key")]
 
 
 def has_view() -> bool:
     """Return whether the URLconf has the view."""
+    return _url_of_view() is not None
+
+
+def _url_of_view() -> Optional[str]:
+    if not config.has_urlconf():
+        return None
     try:
-        reverse(_VIEW, args=["bucket", "key"])
+        return reverse(_VIEW, args=["bucket", "key"])
     except NoReverseMatch:
-        return False
-    return True
+        return None

@@ -64,6 +64,7 @@ _NAMES_IN = {
         "get_tenant_function",
         "get_upload_folder",
         "has_entry",
+        "has_urlconf",
         "is_debug",
         "is_strict",
         "iter_module_keys",

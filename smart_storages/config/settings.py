@@ -146,7 +146,7 @@ def get_forced_backend() -> Dict[str, Any]:
     """
     forced = getattr(settings, TEST_SETTING, None)
     if forced is not None:
-        return dict(forced)
+        return guard(forced)
     root = get_local_root()
     return {} if root is None else {"backend": "filesystem", "root": root}
 
@@ -154,6 +154,11 @@ def get_forced_backend() -> Dict[str, Any]:
 def is_debug() -> bool:
     """Return ``DEBUG``."""
     return bool(settings.DEBUG)
+
+
+def has_urlconf() -> bool:
+    """Return whether ``ROOT_URLCONF`` is set; a project that is no site has none."""
+    return bool(getattr(settings, "ROOT_URLCONF", None))
 
 
 def get_slow_seconds() -> Optional[float]:

@@ -111,9 +111,14 @@ class BackendMixin(_Base):  # type: ignore[misc]
         url_stable_for: int
 
     def _store(self) -> Store:
+        store: Store
         if self.backend == "memory":
-            return backends.memory.memory_store(self.bucket_name)
-        return backends.directory.DirectoryStore(str(self.root), self.bucket_name)
+            store = backends.memory.memory_store(self.bucket_name)
+        else:
+            store = backends.directory.DirectoryStore(str(self.root), self.bucket_name)
+        if backends.failures.orders:  # of a test
+            return backends.failures.FailingStore(store, self.module_name)
+        return store
 
     @contextmanager
     def _translating(self, key: str) -> Iterator[None]:

@@ -1,0 +1,107 @@
+"""Failures on order, for tests of what a project does when its storage fails."""
+
+from __future__ import annotations
+
+import io
+from threading import Lock
+from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Tuple, Union
+
+from smart_storages.backends.store import Attributes, Found, Store
+
+if TYPE_CHECKING:
+    from smart_storages.s3.stat import Stat
+
+__all__ = ["ACTIONS", "FailingStore", "Order", "orders"]
+
+#: What can be made to fail, and which methods of a storage it makes fail.
+ACTIONS = {
+    "save": "save(), save_many(), and closing a file opened for writing",
+    "open": "open() for reading",
+    "stat": "exists(), size(), stat(), get_modified_time()",
+    "delete": "delete(), delete_many()",
+    "list": "listdir(), iter_files()",
+}
+
+
+class Order:
+    """An order that something fails.
+
+    Args:
+        module: Name of the module.
+        action: One of :data:`ACTIONS`.
+        error: What is raised: an exception, or what makes one.
+        times: How often it fails before it works again, ``None`` for always.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        action: str,
+        error: Union[BaseException, Callable[[], BaseException]],
+        times: Optional[int] = None,
+    ) -> None:
+        self._module = module
+        self._action = action
+        self._error = error
+        self._left = times
+        self._lock = Lock()
+        #: How often it has failed.
+        self.failed = 0
+
+    def execute(self, module: str, action: str) -> None:
+        """Raise the error, if this is what was ordered."""
+        if (module, action) != (self._module, self._action):
+            return
+        with self._lock:
+            if self._left == 0:
+                return
+            self._left = None if self._left is None else self._left - 1
+            self.failed += 1
+        raise self._error() if callable(self._error) else self._error
+
+
+#: The orders of the tests that run now.
+orders: List[Order] = []
+
+
+class FailingStore(Store):
+    """A store that fails where it was ordered to, and has done nothing then.
+
+    Args:
+        store: The store that it stands before.
+        module: Name of the module whose store it is.
+    """
+
+    def __init__(self, store: Store, module: str) -> None:
+        self._store = store
+        self._module = module
+        self.place = store.place
+
+    def _obey(self, action: str) -> None:
+        for order in tuple(orders):
+            order.execute(self._module, action)
+
+    def put(
+        self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
+    ) -> Stat:
+        self._obey("save")
+        return self._store.put(key, chunks, attributes, overwrite=overwrite)
+
+    def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
+        self._obey("open")
+        return self._store.open(key)
+
+    def find(self, key: str) -> Found:
+        self._obey("stat")
+        return self._store.find(key)
+
+    def delete(self, key: str) -> None:
+        self._obey("delete")
+        self._store.delete(key)
+
+    def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+        self._obey("list")
+        yield from self._store.entries(prefix)
+
+    def identity(self) -> str:
+        return self._store.identity()
