@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from storages.backends.s3boto3 import S3Boto3Storage
 
 from smart_storages import config
-from smart_storages.config import get_bucket_config, get_default_bucket_config, merge_options
+from smart_storages.config import (
+    get_bucket_config,
+    get_default_bucket_config,
+    merge_options,
+    merging,
+)
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import SmartS3Storage
@@ -334,3 +339,36 @@ class TestLimit:
 def test_the_known_options_are_those_of_django_storages_and_ours():
     ours = {"cloudfront_signer", "credentials", "external_id", "provider", "role_arn"}
     assert set(S3Boto3Storage().get_default_settings()) | ours <= known_options()
+
+
+def test_a_signer_of_none_switches_off_the_one_of_the_settings():
+    assert "cloudfront_signer" not in config.merge_options("media")
+    merged = config.merge_options("media", arguments={"cloudfront_signer": None, "proxies": None})
+    assert merged["cloudfront_signer"] is None
+    assert "proxies" not in merged
+
+
+@pytest.mark.parametrize(
+    ("acl", "is_signed"),
+    [("public-read", False), ("public-read-write", False), ("authenticated-read", None)],
+)
+def test_what_anybody_may_read_needs_no_signature(acl, is_signed):
+    merged = config.merge_options("media", arguments={"default_acl": acl})
+    assert merged.get("querystring_auth") is is_signed
+
+
+def test_settings_that_are_valid_are_validated_once(settings, monkeypatch):
+    calls = []
+    find = merging.find_upstream_problems
+    monkeypatch.setattr(
+        merging, "find_upstream_problems", lambda given: calls.append(1) or find(given)
+    )
+    parameters = {"CacheControl": "no-store"}
+    settings.AWS_S3_OBJECT_PARAMETERS = parameters
+    config.get_upstream_options()
+    config.get_upstream_options()
+    assert len(calls) == 1
+    # Changed in place, it is another setting.
+    parameters["ACL"] = "nonsense"
+    with pytest.raises(ConfigurationError, match="AWS_S3_OBJECT_PARAMETERS"):
+        config.get_upstream_options()

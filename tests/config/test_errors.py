@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smart_storages.config.errors import (
+    Sources,
     describe_missing_entry,
     find_setting,
     missing_bucket_error,
@@ -136,3 +137,39 @@ def test_a_wrong_value_is_told_with_the_place_it_comes_from(settings, make, expe
     with pytest.raises(ConfigurationError) as raised:
         make().url("a.txt")
     assert str(raised.value).startswith(expected)
+
+
+PLACES = ["arguments", "defaults", "entry", "presets"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_first_place_that_sets_an_option_is_its_owner(place):
+    sources = Sources(**{place: frozenset({"location"})})
+    assert sources.owner_of("location") == place
+    assert sources.owner_of("bucket_name") is None
+    later = PLACES[PLACES.index(place) :]
+    assert Sources(**dict.fromkeys(later, frozenset({"location"}))).owner_of("location") == place
+
+
+@pytest.mark.parametrize("named", ["access_key", "external_id", "role_arn"])
+@pytest.mark.parametrize("asked", ["secret_key", "external_id"])
+def test_credentials_have_one_owner(named, asked):
+    sources = Sources(entry=frozenset({named}), presets=frozenset({asked}))
+    assert sources.owner_of(asked) == "entry"
+
+
+def test_an_external_id_without_a_role_is_told_where_it_is_set():
+    options = {"external_id": "x"}
+    with pytest.raises(ConfigurationError, match=r"^The option 'role_arn' .* given to Mine"):
+        raise_for_problems(
+            "media", options, {}, lambda: Sources("Mine", arguments=frozenset(options))
+        )
+
+
+@pytest.mark.parametrize("named", ["querystring_expire", "url_stable_for"])
+def test_a_life_that_is_too_long_is_told_where_a_part_of_it_is_set(named):
+    options = {"querystring_expire": 600_000, "url_stable_for": 600_000}
+    with pytest.raises(ConfigurationError, match=r"^The attribute Mine"):
+        raise_for_problems(
+            "media", options, {}, lambda: Sources("Mine", presets=frozenset({named}))
+        )

@@ -18,6 +18,7 @@ from smart_storages.config.spelling import find_misspelt_settings, hint_at_modul
         ("documents", ["Documents"], "Documents"),
         ("documents", ["documents"], None),
         ("media", ["meadow"], None),
+        ("media", ["medium"], None),
         ("media", ["medium", "mediaa"], "mediaa"),
         ("x", [], None),
     ],
@@ -63,7 +64,14 @@ def test_a_hint_names_the_module_that_was_meant_or_the_first_ten(
         ("QUEUED_STORAGE_DELAY_RETRY", "QUEUED_STORAGE_RETRY_DELAY"),
         # Of several that are close, the most alike.
         ("AWS_S3_ACCESS_KEY", "AWS_S3_ACCESS_KEY_ID"),
+        ("AWS_ACCESS_KEY_CUSTOM_ID", "AWS_ACCESS_KEY_ID"),
+        # Just alike enough.
+        ("AWS_CLOUDFRQQQ_KEY", "AWS_CLOUDFRONT_KEY"),
         # Another setting.
+        ("AWS_ACCESS_BUCKET", None),
+        ("AWS_ACCESS_KEY_ACCESS_BUCKET", None),
+        ("AWS_PROXIES", None),
+        ("SMARTY_STORAGE_BUCKETS", None),
         ("AWS_SES_REGION_NAME", None),
         ("AWS_MEDIA_LOCATION", None),
         ("AWS_S3", None),
@@ -90,3 +98,11 @@ def test_settings_are_told_of_in_the_order_of_their_names() -> None:
 def test_a_name_beside_the_setting_that_it_is_close_to_is_the_projects_own(beside: str) -> None:
     assert list(find_misspelt_settings(["AWS_S3_ACCESS_KEY", beside])) == []
     assert len(list(find_misspelt_settings(["AWS_S3_ACCESS_KEY", "AWS_S3_REGION_NAME"]))) == 1
+
+
+def test_only_the_setting_itself_or_its_second_name_counts_as_set() -> None:
+    misspelt = "AWS_S3_SECRET_ACESS_KEY"
+    assert list(find_misspelt_settings([misspelt, "AWS_SECRET_ACCESS_KEY"])) == []
+    assert len(list(find_misspelt_settings([misspelt, "AWS_ACCESS_KEY_ID"]))) == 1
+    names = ["SMART_STORAGE_BUCKTES", "SMART_STORAGE_STRICT"]
+    assert list(find_misspelt_settings(names)) == [(names[0], "SMART_STORAGE_BUCKETS")]
