@@ -23,11 +23,11 @@ help: ## List the commands
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site and fetch them back
-	$(PY) example/demo.py $(ARGS)
+demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site; BACKEND=local: no S3
+	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py $(ARGS)
 
 site: $(VENV)/.demo ## The same as demo, but keep the site running and print its address
-	$(PY) example/demo.py --serve $(ARGS)
+	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py --serve $(ARGS)
 
 test: $(VENV)/.test ## Run the suite; with Ceph installed, against a real S3 server too
 	$(PYTEST) $(ARGS)

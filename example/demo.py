@@ -5,6 +5,7 @@
 
 With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment,
 the files go to that S3 server; otherwise to an in-memory server that runs as long as the demo.
+With ``PRESS_BACKEND=local`` there is no server: the buckets are folders of ``example/run/buckets``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 FEWEST_BUCKETS = 4
 START_SECONDS = 60
 FORBIDDEN = (401, 403)
+BACKENDS = ("local", "s3")
 DISK = "workbench"  # the alias of STORAGES that is a disk, not a bucket
 
 try:
@@ -83,7 +85,9 @@ def main() -> int:
 def run(serve: bool) -> int:
     with contextlib.ExitStack() as stack:
         run_dir = prepare_run_dir()
-        if not os.environ.get("S3_ENDPOINT_URL"):
+        if is_local():
+            say(f"Keeping the buckets in {run_dir / 'buckets'}")
+        elif not os.environ.get("S3_ENDPOINT_URL"):
             start_embedded_s3(stack)
         else:
             say(f"Using the S3 server at {os.environ['S3_ENDPOINT_URL']}")
@@ -112,6 +116,14 @@ def prepare_run_dir() -> Path:
             (run_dir / name).unlink()
     shutil.rmtree(run_dir / "workbench", ignore_errors=True)
     return run_dir
+
+
+def is_local() -> bool:
+    """Return whether all modules keep their files in a directory."""
+    backend = os.environ.get("PRESS_BACKEND") or "s3"
+    if backend not in BACKENDS:
+        raise DemoError(f"BACKEND must be one of {', '.join(BACKENDS)}, not {backend!r}.")
+    return backend == "local"
 
 
 def start_embedded_s3(stack: contextlib.ExitStack) -> None:
@@ -209,6 +221,8 @@ def server_checks_signatures() -> bool:
 
     from smart_storages.utils import get_storage
 
+    if is_local():
+        return True
     storage = get_storage("documents")
     stranger = boto3.session.Session("AKIASTRANGER", "not-the-secret").client(
         "s3",
@@ -253,6 +267,8 @@ def stored_bytes(file) -> bytes:
 
     if file.module == DISK:
         return (Path(os.environ["PRESS_RUN_DIR"]) / DISK / file.key).read_bytes()
+    if is_local():
+        return (Path(os.environ["PRESS_RUN_DIR"]) / "buckets" / file.bucket / file.key).read_bytes()
     client = get_storage(file.module).client
     return client.get_object(Bucket=file.bucket, Key=file.key)["Body"].read()
 
@@ -285,9 +301,8 @@ def production_objects():
     """Return the key, ETag and modification time of every object of the production bucket."""
     from smart_storages.utils import get_storage
 
-    storage = get_storage("production")
-    found = storage.client.list_objects_v2(Bucket=storage.bucket_name).get("Contents", [])
-    return [(each["Key"], each["ETag"], each["LastModified"]) for each in found]
+    found = get_storage("production").iter_files()
+    return [(name, stat.etag, stat.modified_time) for name, stat in found]
 
 
 def check_stylesheet(visitor) -> Row:
@@ -342,7 +357,7 @@ def lay_out(rows: List[Row], window: Optional[int]) -> Iterator[str]:
 def short(url: str) -> str:
     """Shorten a signed URL by its 300 characters of signature."""
     base, mark, _ = url.partition("?")
-    return base + (mark and "?X-Amz-...")
+    return base + (mark and "?...")
 
 
 def say(line: str) -> None:

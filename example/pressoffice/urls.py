@@ -9,4 +9,6 @@ urlpatterns = [
     path("", include("darkroom.urls")),
     # Scans that are still on this server, under signed links that end.
     path("queued/", include("smart_storages.queued.urls")),
+    # The files of modules that are not in S3, as all are with SMART_STORAGE_LOCAL.
+    path("buckets/", include("smart_storages.local.urls")),
 ]

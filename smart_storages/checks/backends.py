@@ -9,6 +9,7 @@ from django.core import checks
 from smart_storages import config
 from smart_storages.backends import signed_urls
 from smart_storages.checks.buckets import is_in_s3, look_at_buckets
+from smart_storages.checks.names import list_users
 from smart_storages.config.settings import LOCAL_SETTING
 from smart_storages.exceptions import ConfigurationError
 
@@ -48,8 +49,8 @@ def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"The files of {', '.join(served)} are not in S3, and the URLconf has no view that "
-            "serves them: their URLs lead nowhere.",
+            f"The URLconf has no view for files that are not in S3, so that the URLs of "
+            f"{list_users(served)} lead nowhere.",
             hint=f"Add {signed_urls.LINE} to the URLconf, or give the modules a base_url.",
             id="smart_storages.W022",
         )

@@ -84,6 +84,9 @@ def create(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
     """
     bucket = str(places[0].bucket)
     try:
+        if not places[0].storage.is_in_s3:
+            yield Change("a bucket of S3", RIGHT, "it needs none")
+            return
         client: Any = places[0].storage.client
         yield from _create(client, bucket, places, wishes)
     except (BotoCoreError, SmartStorageError) as error:

@@ -18,6 +18,7 @@ from smart_storages.config.options import (
     SECRET_OPTIONS,
     known_options,
 )
+from smart_storages.config.settings import LOCAL_SETTING
 from smart_storages.config.spelling import OLDER_SETTINGS
 from smart_storages.management.places import Place, starred
 
@@ -80,7 +81,10 @@ def explain(place: Place) -> List[Explained]:
         place: The module; its configuration has to be sound.
     """
     rows = [_explain_option(place, name) for name in sorted(known_options())]
-    found = [*_explain_implied(place, rows), *_explain_found_credentials(place, rows)]
+    if place.storage.is_in_s3:
+        found = [*_explain_implied(place, rows), *_explain_found_credentials(place, rows)]
+    else:
+        found = [*_explain_backend(place)]
     replaced = {each.option for each in found}
     rows = [each for each in rows if each.option not in replaced] + found
     return sorted(rows, key=lambda each: (each.source == DEFAULT, each.option))
@@ -142,6 +146,15 @@ def _source_of_upstream(name: str, value: Any) -> str:
             if os.environ.get(variable):
                 return f"environment variable {variable}, read by boto3"
     return DEFAULT
+
+
+def _explain_backend(place: Place) -> Iterator[Explained]:
+    """Yield what is not as the option says, because the files are not in S3."""
+    for name, value in config.get_forced_backend().items():
+        yield Explained(name, mask(value), f"setting {LOCAL_SETTING}")
+    is_named = place.storage.describe_sources().owner_of("bucket_name")
+    if is_named is None and not config.get_upstream_options()["bucket_name"]:
+        yield Explained("bucket_name", mask(place.storage.bucket_name), "the name of the module")
 
 
 def _explain_implied(place: Place, rows: List[Explained]) -> Iterator[Explained]:

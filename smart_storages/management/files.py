@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from django.core.files import File
 from django.core.management.base import CommandError
@@ -74,6 +74,9 @@ def parse_local(text: str) -> Optional[Path]:
 def iter_folder(named: Named) -> Iterator[Entry]:
     """Yield what is in a folder, without what is in its folders, 1,000 per request."""
     storage = named.storage
+    if not storage.is_in_s3:
+        yield from _iter_folder_by_files(named)
+        return
     # A name that every folder could hold: what stands before it is the prefix.
     start = storage.get_key(f"{named.folder}_")[: -len("_")]
     pages = storage.client.get_paginator("list_objects_v2").paginate(
@@ -85,6 +88,17 @@ def iter_folder(named: Named) -> Iterator[Entry]:
         for each in page.get("Contents", ()):
             if each["Key"] != start:
                 yield Entry(each["Key"][len(start) :], each["Size"], each["LastModified"])
+
+
+def _iter_folder_by_files(named: Named) -> Iterator[Entry]:
+    folders: Set[str] = set()
+    for name, stat in named.storage.iter_files(named.folder):
+        folder, slash, _ = name[len(named.folder) :].partition("/")
+        if not slash:
+            yield Entry(folder, stat.size, stat.modified_time)
+        elif folder not in folders:
+            folders.add(folder)
+            yield Entry(f"{folder}/")
 
 
 def find_files(named: Named, *, recursive: bool) -> List[str]:

@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from botocore.exceptions import ClientError
 
 from smart_storages.management.places import Place
-from smart_storages.s3.bulk import iter_entries
 
 __all__ = ["HERE", "Total", "Upload", "Usage", "measure"]
 
@@ -84,7 +83,7 @@ def measure(place: Place, tell: Callable[[int], Any] = lambda count: None) -> Us
     # Of a pattern, what stands before the name of a module.
     prefix = place.location.partition("*")[0]
     start = prefix.rfind("/") + 1
-    for key, stat in iter_entries(place.storage.s3_target(), prefix):
+    for key, stat in place.storage.iter_keys(prefix):
         if key.endswith("/"):
             continue  # a folder that some tools create
         folder, slash, _ = key[start:].partition("/")
@@ -98,6 +97,8 @@ def measure(place: Place, tell: Callable[[int], Any] = lambda count: None) -> Us
 
 
 def _find_uploads(place: Place, prefix: str) -> Optional[List[Upload]]:
+    if not place.storage.is_in_s3:
+        return []
     try:
         found = [Upload(each["Key"], each["Initiated"]) for each in _iter_uploads(place, prefix)]
     except ClientError:

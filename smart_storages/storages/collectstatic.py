@@ -17,7 +17,7 @@ from storages.utils import clean_name
 
 from smart_storages.common.compat import cache, md5
 from smart_storages.exceptions import ContentMismatchError
-from smart_storages.s3.bulk import count_threads, run_many
+from smart_storages.s3.bulk import run_many
 from smart_storages.s3.stat import Stat
 from smart_storages.storages.neighbours import names_of_others
 from smart_storages.storages.upload_record import UploadRecord
@@ -323,7 +323,7 @@ class Collection:
             self._record.note(name, written, noted.digest, encoding)
             return written, encoding
 
-        threads = count_threads(self._storage.s3_target())
+        threads = self._storage.count_threads()
         for name, _, error in run_many(upload, names, threads=threads):
             if error is not None:
                 raise error

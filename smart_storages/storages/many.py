@@ -114,7 +114,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             total = sum(stat.size for name, stat in storage.iter_files("photos/"))
         """
         start = len(self._normalize_name(""))
-        for key, stat in self._iter_keys(self._normalize_name(clean_name(prefix))):
+        for key, stat in self.iter_keys(self._normalize_name(clean_name(prefix))):
             name = key[start:]
             if self._names(name, key):
                 yield name, stat
@@ -125,8 +125,19 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def _stat_all(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
         return s3.bulk.stat_many(self.s3_target(), keys)
 
-    def _iter_keys(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+    def iter_keys(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+        """Yield the key and the stat of every object below a prefix, in S3's order.
+
+        Unlike :meth:`iter_files` it goes past the location, and yields keys without a name too.
+
+        Args:
+            prefix: The beginning of the keys; the whole bucket if empty.
+        """
         return s3.bulk.iter_entries(self.s3_target(), prefix)
+
+    def count_threads(self) -> int:
+        """Return how many files are to be read or written at once."""
+        return s3.bulk.count_threads(self.s3_target())
 
     # Saving
 

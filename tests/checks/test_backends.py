@@ -53,7 +53,7 @@ def test_the_urlconf_needs_the_view(settings, tmp_path):
     }
     (message,) = check_view()
     assert message.id == "smart_storages.W022"
-    assert "SMART_STORAGE_BUCKETS['media'] are not in S3" in message.msg
+    assert "the URLs of SMART_STORAGE_BUCKETS['media'] lead nowhere" in message.msg
     assert 'include("smart_storages.local.urls")' in message.hint
     settings.ROOT_URLCONF = WithView
     assert check_view() == []

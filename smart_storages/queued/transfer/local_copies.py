@@ -239,6 +239,8 @@ def _size_and_md5_in_s3(remote: Storage, name: str) -> Optional[Tuple[int, str]]
 
 def s3_address(storage: Any, name: str) -> Optional[Tuple[Any, Dict[str, str]]]:
     """Return the client and the bucket and key of a file, ``None`` if it is not in S3."""
+    if not getattr(storage, "is_in_s3", True):  # a module in a directory or in memory
+        return None
     client = getattr(storage, "client", None)
     normalize = getattr(storage, "_normalize_name", None)
     if client is None or normalize is None or not hasattr(client, "head_object"):

@@ -21,7 +21,7 @@ class Command(BaseCommand):
             # A pattern's bucket is the same for all names, so any name gives it.
             storage = get_storage(module.replace("*", "any"))
             bucket = storage.bucket_name
-            if bucket in done:
+            if bucket in done or not storage.is_in_s3:
                 continue
             done.add(bucket)
             try:
