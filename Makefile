@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+# Where the example site keeps its buckets: local, for folders of example/run; S3 without it.
+BACKEND ?=
 # Another name for the distribution, read by setup.py. What is installed into .venv keeps the normal name.
 DIST_NAME ?=
 unexport DIST_NAME

@@ -143,7 +143,10 @@ def test_a_transaction_that_was_broken_off_is_its_owners_to_repeat(postgres_ledg
 def test_an_endless_deadlock_is_reported_in_the_end(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smart_storages.queued.ledger.deadlocks.time.sleep", lambda seconds: None)
+    pauses: List[float] = []
+    module = "smart_storages.queued.ledger.deadlocks"
+    monkeypatch.setattr(f"{module}.time.sleep", pauses.append)
+    monkeypatch.setattr(f"{module}.random.uniform", lambda least, most: (least + most) / 2)
     asked: List[int] = []
 
     def refuse() -> None:
@@ -153,6 +156,7 @@ def test_an_endless_deadlock_is_reported_in_the_end(
     with pytest.raises(OperationalError, match="1213"):
         retry_deadlocks("default", refuse)
     assert len(asked) == 6
+    assert pauses == [0.04, 0.08, 0.16, 0.32, 0.64]
 
 
 class _RefusedError(Exception):

@@ -57,6 +57,13 @@ def test_a_setting_that_is_missing_counts_as_empty(
 def test_after_a_flush_the_ledger_has_a_new_identity(place: Any) -> None:
     before = orphan_prefix("s")
     LedgerIdentity.objects.all().delete()
+    LedgerIdentity.objects.create(pk=2, value="of nobody")
     after = orphan_prefix("s")
     assert after == orphan_prefix("s") != before
     assert re.fullmatch(r"[0-9a-f]{32}", LedgerIdentity.objects.get(pk=1).value)
+
+
+@pytest.mark.usefixtures("place")
+def test_it_takes_one_query(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        orphan_prefix("s")

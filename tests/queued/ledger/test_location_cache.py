@@ -51,7 +51,8 @@ def test_a_name_is_remembered_until_the_file_changes(cache: Cache) -> None:
     location_cache.remember("s", "a.txt", "b.txt")
     assert location_cache.get("s", "a.txt") is None
     assert cache.kept == [("add", 60), ("set", 120), ("add", 60)]
-    assert [*cache.values] == [f"queue:{sha256(b's|a.txt').hexdigest()}"]
+    # Not None: some caches cannot tell that from a value that is not there.
+    assert cache.values == {f"queue:{sha256(b's|a.txt').hexdigest()}": ""}
 
 
 def test_without_a_prefix_nothing_is_cached(cache: Cache, settings: Any) -> None:

@@ -17,10 +17,10 @@ from django.core.files.base import ContentFile
 from django.db import models
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.queued.actions import write_file
 from smart_storages.queued.backends import DelayedStorage
 from smart_storages.queued.fields import QueuedFileField
 from smart_storages.queued.models import QueuedFile
+from smart_storages.storages import spooled_write_file
 from tests.queued import broker
 from tests.queued.conftest import DISK, local_files, rolled_back, row_of
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_opened_is_refused_at_once(make_queue: Any) -> None:
 
 
 def test_the_file_is_written_by_what_writes_files(make_queue: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(write_file, "_IN_MEMORY", 50)
+    monkeypatch.setattr(spooled_write_file, "_IN_MEMORY", 50)
     queue = make_queue(overwrite=True)
     with queue.open("a.csv", "w") as file:
         csv.writer(file).writerows([["a", "b"], ["c", "d"]])
