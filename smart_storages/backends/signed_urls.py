@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import hmac
 from time import time
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
 from django.urls import NoReverseMatch, reverse
 
 from smart_storages import config
 
-__all__ = ["LINE", "PARAMETERS", "expires_at", "has_view", "is_valid", "make_url"]
+__all__ = [
+    "LINE",
+    "PARAMETERS",
+    "Upload",
+    "expires_at",
+    "has_view",
+    "is_valid",
+    "make_upload_url",
+    "make_url",
+]
 
 #: The line that the URLconf needs.
 LINE = 'path("buckets/", include("smart_storages.local.urls"))'
@@ -54,15 +63,72 @@ def make_url(
         method: The HTTP method that it is for.
         parameters: Parameters of ``get_object`` that change headers of the answer.
     """
-    path = quote(f"{bucket}/{key}", safe="/~")
     if base_url is not None:
-        return f"{base_url.rstrip('/')}/{path}"
-    url = f"{_prefix()}{path}"
+        return f"{base_url.rstrip('/')}/{_path(bucket, key)}"
     if expires is None:
-        return url
+        return f"{_prefix()}{_path(bucket, key)}"
     chosen = {PARAMETERS[name]: value for name, value in (parameters or {}).items()}
-    signature = _sign(f"{bucket}/{key}", place, expires, method, chosen)
-    return f"{url}?{urlencode({**chosen, 'expires': expires, 'signature': signature})}"
+    return _signed(bucket, key, place, expires, method, chosen)
+
+
+def make_upload_url(
+    bucket: str, key: str, place: str, *, expires: int, method: str, limits: Upload
+) -> str:
+    """Return the URL to which one file can be uploaded.
+
+    Args:
+        bucket: Name of the bucket.
+        key: Key of the object.
+        place: As for :func:`make_url`.
+        expires: Until when the URL is valid, in seconds since 1970.
+        method: ``"PUT"`` or ``"POST"``.
+        limits: What may be uploaded.
+    """
+    return _signed(bucket, key, place, expires, method, limits.to_query())
+
+
+class Upload(NamedTuple):
+    """What may be uploaded to a URL.
+
+    Args:
+        size: Its size in bytes: for a PUT the exact one, for a POST the largest.
+        content_type: Its type.
+        overwrite: Whether it may replace a file.
+        is_public: Whether anybody may read it afterwards.
+    """
+
+    size: int
+    content_type: str
+    overwrite: bool = True
+    is_public: bool = False
+
+    def to_query(self) -> Dict[str, str]:
+        """Return it as parameters of a URL."""
+        return {
+            "size": str(self.size),
+            "type": self.content_type,
+            "overwrite": str(int(self.overwrite)),
+            "public": str(int(self.is_public)),
+        }
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Upload:
+        """Return what the parameters of a URL with a valid signature allow."""
+        return cls(
+            int(query["size"]), query["type"], query["overwrite"] == "1", query["public"] == "1"
+        )
+
+
+def _path(bucket: str, key: str) -> str:
+    return quote(f"{bucket}/{key}", safe="/~")
+
+
+def _signed(  # noqa: PLR0917
+    bucket: str, key: str, place: str, expires: int, method: str, parameters: Dict[str, str]
+) -> str:
+    signature = _sign(f"{bucket}/{key}", place, expires, method, parameters)
+    query = urlencode({**parameters, "expires": expires, "signature": signature})
+    return f"{_prefix()}{_path(bucket, key)}?{query}"
 
 
 def expires_at(life: int, stable_for: int = 0) -> int:

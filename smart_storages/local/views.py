@@ -1,6 +1,7 @@
 """The view behind the URLs of files that are not in S3; it answers as S3 does.
 
-It serves a file to whoever has a signed URL that has not expired, and a public file to anybody.
+It serves a file to whoever has a signed URL that has not expired, and a public file to anybody. It
+takes an upload from whoever has a URL that was signed for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import Any, Dict, Iterator, Mapping, Optional
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
 
 from smart_storages import config
 from smart_storages.backends import signed_urls
@@ -17,6 +19,7 @@ from smart_storages.backends.directory import DirectoryStore
 from smart_storages.backends.memory import has_memory_store, memory_store
 from smart_storages.backends.store import Found, Store, StoreReader
 from smart_storages.common.serving import Content, respond
+from smart_storages.local.uploads import take
 
 __all__ = ["serve"]
 
@@ -24,12 +27,14 @@ _REFUSED = "This link is not valid, or has expired."
 _NAMES = {query: name for name, query in signed_urls.PARAMETERS.items()}
 
 
-@require_safe
+@csrf_exempt  # the signature is what a form of another site cannot have
+@require_http_methods(["GET", "HEAD", "POST", "PUT"])
 def serve(request: Any, bucket: str, key: str) -> Any:
-    """Serve a file of a module that is not in S3.
+    """Serve a file of a module that is not in S3, or take one.
 
     Args:
-        request: A GET or a HEAD; conditional headers and a single range are supported.
+        request: A GET or a HEAD; conditional headers and a single range are supported. Or a PUT or
+            a POST, from ``presigned_put()`` or ``presigned_post()`` of a storage.
         bucket: Name of the bucket.
         key: Key of the object.
 
@@ -40,10 +45,13 @@ def serve(request: Any, bucket: str, key: str) -> Any:
     query = request.GET.dict()
     is_signed = bool(query)
     for store in _find_stores(bucket):
-        place = store.identity()
         if is_signed and not signed_urls.is_valid(
-            bucket, key, place, method=request.method, query=query
+            bucket, key, store.identity(), method=request.method, query=query
         ):
+            continue
+        if request.method in ("POST", "PUT"):
+            if is_signed:
+                return take(request, store, key, signed_urls.Upload.from_query(query))
             continue
         found = _find(store, key)
         if found is None and is_signed:

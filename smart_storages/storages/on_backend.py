@@ -42,7 +42,7 @@ from smart_storages.storages.spooled_write_file import SpooledWriteFile
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.backends.store import Store, StoreReader
+    from smart_storages.backends.store import Attributes, Store, StoreReader
     from smart_storages.s3.stat import Stat
     from smart_storages.s3.writing.parameters import Written
     from smart_storages.s3.writing.source import Source
@@ -188,14 +188,18 @@ class BackendMixin(_Base):  # type: ignore[misc]
     # Writing
 
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
-        attributes = backends.store.Attributes.from_parameters(params)
-        if not self.querystring_auth and self.default_acl != "private":
-            # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
-            attributes = replace(attributes, is_public=True)
+        attributes = self._attributes_of(params)
         chunks = _chunks(source, repeatable=not overwrite)
         with self._translating(key):
             stat = self._store().put(key, chunks, attributes, overwrite=overwrite)
         return s3.writing.parameters.Written(stat.etag, stat.size)
+
+    def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
+        attributes = backends.store.Attributes.from_parameters(params)
+        if not self.querystring_auth and self.default_acl != "private":
+            # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
+            attributes = replace(attributes, is_public=True)
+        return attributes
 
     def _delete_key(self, key: str) -> None:
         with self._translating(key):
@@ -263,7 +267,8 @@ class BackendMixin(_Base):  # type: ignore[misc]
 
         Raises:
             SuspiciousFileOperation: the name leaves the location.
-            ValueError: the method or a parameter is another one.
+            ValueError: the method or a parameter is another one, or the URL would be valid longer
+                than with S3.
         """
         key = self.get_key(name)
         life = self.querystring_expire if expire is None else expire
@@ -276,6 +281,7 @@ class BackendMixin(_Base):  # type: ignore[misc]
                 f"{', '.join(sorted(unknown))}: a file that is not in S3 is served with the "
                 f"parameters {', '.join(backends.signed_urls.PARAMETERS)} only."
             )
+        s3.signing.sigv4.check_life(life, self.url_stable_for)
         expires = None
         if self.querystring_auth:
             expires = backends.signed_urls.expires_at(int(life), self.url_stable_for)
@@ -289,18 +295,83 @@ class BackendMixin(_Base):  # type: ignore[misc]
             parameters=parameters,
         )
 
-    def presigned_post(self, name: str, **options: Any) -> NoReturn:
-        """Raise an error: only S3 takes uploads straight from a browser."""
-        raise self._no_uploads()
+    def presigned_post(
+        self, name: str, *, max_size: int, content_type: str, expire: Optional[int] = None
+    ) -> Dict[str, Any]:
+        """Return a form with which a browser uploads one file to the view, as with S3.
 
-    def presigned_put(self, name: str, **options: Any) -> NoReturn:
-        """Raise an error: only S3 takes uploads straight from a browser."""
-        raise self._no_uploads()
+        Args:
+            name: Name that the file gets; an existing one is overwritten.
+            max_size: Largest size of the file in bytes.
+            content_type: The only type that the form may send.
+            expire: Seconds for which the form can be used, ``querystring_expire`` if ``None``.
 
-    def _no_uploads(self) -> ConfigurationError:
-        return ConfigurationError(
-            f"The files of the module {self.module_name!r} are kept {self._store().place}, where a "
-            "browser cannot upload any. Let it upload to a view of the project."
+        Raises:
+            ConfigurationError: the module has a ``base_url``: another server takes no uploads.
+            ValueError: the size, ``expire``, the type or the name cannot be signed.
+        """
+        s3.signing.browser_uploads.check_size("max_size", max_size)
+        upload = self._describe_upload(max_size, content_type, overwrite=True)
+        key = self._get_upload_key(name, "presigned_post")
+        url = self._get_upload_url("POST", key, upload, expire)
+        return {
+            "url": url,
+            "method": "POST",
+            "fields": {"key": key, "Content-Type": content_type},
+        }
+
+    def presigned_put(
+        self,
+        name: str,
+        *,
+        size: int,
+        content_type: str,
+        expire: Optional[int] = None,
+        overwrite: bool = True,
+    ) -> Dict[str, Any]:
+        """Return a URL of the view to which a browser PUTs one file of an exact size, as with S3.
+
+        Args:
+            name: Name that the file gets.
+            size: Exact size of the file in bytes.
+            content_type: The type that the request must send.
+            expire: Seconds for which the URL can be used, ``querystring_expire`` if ``None``.
+            overwrite: ``False`` makes the view refuse a name that is taken.
+
+        Raises:
+            ConfigurationError: the module has a ``base_url``: another server takes no uploads.
+            ValueError: the size, ``expire``, the type or the name cannot be signed.
+        """
+        s3.signing.browser_uploads.check_size("size", size)
+        upload = self._describe_upload(size, content_type, overwrite=overwrite)
+        key = self._get_upload_key(name, "presigned_put")
+        url = self._get_upload_url("PUT", key, upload, expire)
+        headers = {"Content-Type": content_type}
+        if not overwrite:
+            headers["If-None-Match"] = "*"
+        return {"url": url, "method": "PUT", "headers": headers}
+
+    def _describe_upload(self, size: int, content_type: str, *, overwrite: bool) -> Any:
+        if self.base_url is not None:
+            raise ConfigurationError(
+                f"The module {self.module_name!r} has a base_url, and the server behind it takes "
+                "no uploads of a browser. Let it upload to a view of the project."
+            )
+        s3.signing.browser_uploads.check_text("content_type", content_type)
+        acl = self._get_upload_headers().get("acl")
+        attributes = self._attributes_of({"ACL": acl})
+        return backends.signed_urls.Upload(size, content_type, overwrite, attributes.is_public)
+
+    def _get_upload_url(self, method: str, key: str, upload: Any, expire: Optional[int]) -> str:
+        life = self.querystring_expire if expire is None else expire
+        s3.signing.sigv4.check_life(life, 0)
+        return backends.signed_urls.make_upload_url(
+            self.bucket_name,
+            key,
+            self._store().identity(),
+            expires=backends.signed_urls.expires_at(int(life)),
+            method=method,
+            limits=upload,
         )
 
     # What only S3 has

@@ -11,6 +11,8 @@ from django.urls import include, path
 
 from smart_storages.backends import signed_urls
 from smart_storages.backends.memory import isolated
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.local.views import serve
 from smart_storages.storages import SmartS3Storage
 
 urlpatterns = [path("files/", include("smart_storages.local.urls"))]
@@ -91,7 +93,8 @@ def test_nothing_else_gives_it(url, make):
     ]
     for each in refused:
         assert get(each).status_code == 403, each
-    assert get(url, "post").status_code == 405
+    assert get(url, "post").status_code == 403
+    assert get(url, "put").status_code == 403
     assert get(url, "delete").status_code == 405
     assert get(url).status_code == 200
 
@@ -252,6 +255,129 @@ def test_without_the_view_a_url_is_made_all_the_same(make, settings):
 
 
 def test_the_view_asks_for_no_login():
-    from smart_storages.local.views import serve
-
     assert serve.login_required is False
+
+
+# Uploads
+
+
+def put(form, content, **headers):
+    kind = headers.pop("content_type", form["headers"]["Content-Type"])
+    given = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    return Client(enforce_csrf_checks=True).put(
+        form["url"], data=content, content_type=kind, **given
+    )
+
+
+def post(form, content, **fields):
+    file = ContentFile(content, name="of-the-user.png")
+    data = {**form["fields"], **fields, "file": file}
+    return Client(enforce_csrf_checks=True).post(form["url"], data=data)
+
+
+def read(storage, name):
+    with storage.open(name) as file:
+        return file.read()
+
+
+def test_a_browser_puts_a_file(make):
+    storage = make()
+    form = storage.presigned_put("a.png", size=5, content_type="image/png")
+    assert form["method"] == "PUT"
+    assert form["headers"] == {"Content-Type": "image/png"}
+    response = put(form, b"hello")
+    assert response.status_code == 200
+    stat = storage.stat("a.png")
+    assert (stat.size, stat.content_type) == (5, "image/png")
+    assert response["ETag"] == f'"{stat.etag}"'
+    assert read(storage, "a.png") == b"hello"
+    assert get(storage.url("a.png")).body == b"hello"
+    assert get(form["url"]).status_code == 403
+    assert put(form, b"again").status_code == 200
+
+
+def test_a_put_is_what_was_signed_or_nothing(make):
+    storage = make()
+    form = storage.presigned_put("a.png", size=5, content_type="image/png")
+    other = storage.presigned_put("b.png", size=9, content_type="image/png")
+    assert put(form, b"hell").status_code == 400
+    assert put(form, b"hello!").status_code == 400
+    assert put(form, b"hello", content_type="text/html").status_code == 403
+    for url in (
+        form["url"].replace("a.png", "c.png"),
+        form["url"].replace("size=5", "size=6"),
+        form["url"].replace("overwrite=1", "overwrite=0"),
+        form["url"].replace("public=0", "public=1"),
+        form["url"].partition("?")[0],
+        storage.url("a.png"),
+        other["url"].rpartition("signature=")[0] + "signature=" + form["url"].rpartition("=")[2],
+    ):
+        assert put({**form, "url": url}, b"hello").status_code == 403, url
+    form_as_post = {"url": form["url"], "fields": {"key": "in/a.png", "Content-Type": "image/png"}}
+    assert post(form_as_post, b"hello").status_code == 403
+    assert list(storage.iter_files()) == []
+
+
+def test_a_taken_name_is_refused_where_it_was_signed_so(make):
+    storage = make()
+    storage.save("a.png", ContentFile(b"first"))
+    form = storage.presigned_put("a.png", size=5, content_type="image/png", overwrite=False)
+    assert form["headers"]["If-None-Match"] == "*"
+    assert put(form, b"hello", if_none_match="*").status_code == 412
+    assert read(storage, "a.png") == b"first"
+
+
+def test_a_browser_posts_a_form(make):
+    storage = make()
+    form = storage.presigned_post("a.png", max_size=5, content_type="image/png")
+    assert form["method"] == "POST"
+    assert post(form, b"hey").status_code == 204
+    assert read(storage, "a.png") == b"hey"
+    assert storage.stat("a.png").content_type == "image/png"
+
+
+def test_a_form_is_what_was_signed_or_nothing(make):
+    storage = make()
+    form = storage.presigned_post("a.png", max_size=5, content_type="image/png")
+    assert post(form, b"hello!").status_code == 400
+    assert post(form, b"x" * 100_000).status_code == 400
+    assert post(form, b"hey", key="in/b.png").status_code == 403
+    assert post(form, b"hey", **{"Content-Type": "text/html"}).status_code == 403
+    assert Client().post(form["url"], data=form["fields"]).status_code == 400
+    assert put({**form, "headers": {"Content-Type": "image/png"}}, b"hello").status_code == 403
+    assert list(storage.iter_files()) == []
+
+
+def test_a_put_that_is_cut_off_leaves_nothing(make, rf):
+    storage = make()
+    form = storage.presigned_put("a.png", size=500_000, content_type="image/png")
+    request = rf.put(form["url"], data=b"x" * 300_000, content_type="image/png")
+    request.META["CONTENT_LENGTH"] = "500000"
+    assert serve(request, "acme", "in/a.png").status_code == 400
+    assert list(storage.iter_files()) == []
+
+
+def test_an_upload_is_as_public_as_a_save(make):
+    storage = make(default_acl="public-read")
+    put(storage.presigned_put("a.txt", size=1, content_type="text/plain"), b"x")
+    assert get(storage.url("a.txt")).status_code == 200
+    private = make()
+    put(private.presigned_put("b.txt", size=1, content_type="text/plain"), b"x")
+    assert get(private.url("b.txt").partition("?")[0]).status_code == 403
+
+
+def test_what_cannot_be_signed_is_refused(make, tmp_path):
+    storage = make()
+    for wrong in (
+        {"size": -1},
+        {"content_type": "text/html\n"},
+        {"expire": 0},
+        {"expire": 700_000},
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011 - of each its own
+            storage.presigned_put("a.png", **{"size": 1, "content_type": "image/png", **wrong})
+    with pytest.raises(ValueError, match="needs the name of a file"):
+        storage.presigned_post("", max_size=1, content_type="image/png")
+    served = SmartS3Storage("m", backend="filesystem", root=tmp_path, base_url="/files/")
+    with pytest.raises(ConfigurationError, match="has a base_url"):
+        served.presigned_put("a.png", size=1, content_type="image/png")

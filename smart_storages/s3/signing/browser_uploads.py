@@ -17,7 +17,7 @@ from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 from smart_storages.s3.signing.sigv4 import check_life
 
-__all__ = ["presigned_post", "presigned_put"]
+__all__ = ["check_size", "check_text", "presigned_post", "presigned_put"]
 
 # S3 replaces it with the name of the user's file, so the key would not be fixed.
 _FILE_NAME = "${filename}"
@@ -82,14 +82,14 @@ def presigned_post(
         >>> form["fields"]["key"], form["fields"]["Content-Type"]
         ('avatars/7.png', 'image/png')
     """
-    _check_size("max_size", max_size)
-    _check_size("min_size", min_size)
+    check_size("max_size", max_size)
+    check_size("min_size", min_size)
     if min_size > max_size:
         raise ValueError(f"min_size={min_size} is more than max_size={max_size}.")
     if not key or _FILE_NAME in key:
         raise ValueError(f"Key {key!r} cannot be signed: it is empty or contains {_FILE_NAME}.")
     check_life(expires, 0)
-    bound = {"Content-Type": _check_text("content_type", content_type)}
+    bound = {"Content-Type": check_text("content_type", content_type)}
     for name, value in (fields or {}).items():
         if name.lower() in _RESERVED_FIELDS:
             raise ValueError(f"Form field {name!r} is set by presigned_post itself; leave it out.")
@@ -156,7 +156,7 @@ def presigned_put(
         >>> put["method"], put["headers"]
         ('PUT', {'Content-Type': 'image/png'})
     """
-    _check_size("size", size)
+    check_size("size", size)
     asked: Dict[str, Any] = {"ContentType": content_type, "ContentLength": size}
     if not overwrite:
         asked["IfNoneMatch"] = "*"
@@ -187,11 +187,11 @@ def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
         place = {} if member is None or "SSECustomer" in name else member.serialization
         if place.get("location") == "headers" and isinstance(value, Mapping):
             for each, text in value.items():
-                headers[f"{place['name']}{each}".lower()] = _check_text(name, text)
+                headers[f"{place['name']}{each}".lower()] = check_text(name, text)
         elif place.get("location") == "header" and type(value) is int:
             headers[place["name"]] = str(value)
         elif place.get("location") == "header":
-            headers[place["name"]] = _check_text(name, value)
+            headers[place["name"]] = check_text(name, value)
         else:
             raise ValueError(
                 f"Parameter {name!r} of put_object is not a header and cannot be signed."
@@ -199,12 +199,14 @@ def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
     return headers
 
 
-def _check_size(name: str, size: Any) -> None:
+def check_size(name: str, size: Any) -> None:
+    """Raise a ``ValueError`` unless a size is one that can be signed."""
     if type(size) is not int or size < 0:
         raise ValueError(f"{name} must be a whole number of bytes, 0 or more, not {size!r}.")
 
 
-def _check_text(name: str, value: Any) -> str:
+def check_text(name: str, value: Any) -> str:
+    """Return a text that is the same in a form, a header and a signature, or raise."""
     # Forms, headers and signatures treat quotes, spaces and line breaks differently.
     if not isinstance(value, str) or not _is_header_value(value):
         raise ValueError(f"{name} must be text of printable ASCII without double spaces.")
