@@ -21,6 +21,8 @@ from django.test import override_settings
 
 from smart_storages.signals import storage_operation
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
+from tests.servers.azurite import INSTALL as AZURITE_INSTALL
+from tests.servers.azurite import Azurite, azurite_program
 from tests.servers.ceph import INSTALL, missing_programs
 from tests.servers.keeper import JOIN, Keeper, ask_for
 
@@ -208,6 +210,15 @@ def ceph(ceph_gateway: CephGateway) -> S3Server:
     Skips where Ceph is not installed; with ``REQUIRE_REAL_S3=1`` that is a failure.
     """
     return ceph_gateway.server
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Azurite:
+    """Azurite, a server of Azure's blobs; skips where it is not installed."""
+    if azurite_program() is None and not REQUIRE_REAL_S3:
+        pytest.skip(f"Azurite is not installed: {AZURITE_INSTALL}")
+    server: Azurite = ask_for("azurite")
+    return server
 
 
 @pytest.fixture(params=["moto", pytest.param("ceph", marks=pytest.mark.real_s3)])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from smart_storages.common.on_demand import importing_on_demand
 
 if TYPE_CHECKING:
+    from . import azure as azure
     from . import directory as directory
     from . import failures as failures
     from . import memory as memory

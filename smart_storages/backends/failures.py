@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from threading import Lock
-from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from smart_storages.backends.store import Attributes, Found, Store
 
@@ -76,6 +76,7 @@ class FailingStore(Store):
         self._store = store
         self._module = module
         self.place = store.place
+        self.takes_uploads = store.takes_uploads
 
     def _obey(self, action: str) -> None:
         for order in tuple(orders):
@@ -103,5 +104,18 @@ class FailingStore(Store):
         self._obey("list")
         yield from self._store.entries(prefix)
 
+    def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
+        self._obey("list")
+        return self._store.list_folder(prefix)
+
     def identity(self) -> str:
         return self._store.identity()
+
+    def url(
+        self,
+        key: str,
+        *,
+        expires: Optional[int] = None,
+        parameters: Optional[Mapping[str, str]] = None,
+    ) -> Optional[str]:
+        return self._store.url(key, expires=expires, parameters=parameters)

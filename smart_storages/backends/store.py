@@ -74,6 +74,8 @@ class Store(ABC):
 
     #: Where the objects are, for messages: "in memory".
     place: str
+    #: Whether the view takes uploads for it.
+    takes_uploads = True
 
     @abstractmethod
     def put(
@@ -107,9 +109,32 @@ class Store(ABC):
     def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
         """Yield every key that begins with the prefix, and its stat, in the order of S3."""
 
+    def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
+        """Return the names of the folders and of the files directly below a prefix."""
+        return split_folder(self.entries(prefix), prefix)
+
     @abstractmethod
     def identity(self) -> str:
-        """Return what is equal for two stores if they keep the same objects."""
+        """Return what is equal for two stores if a bucket name means the same bucket in both."""
+
+    def url(
+        self,
+        key: str,
+        *,
+        expires: Optional[int] = None,
+        parameters: Optional[Mapping[str, str]] = None,
+    ) -> Optional[str]:
+        """Return the URL of an object, ``None`` if the view of this package serves it.
+
+        Args:
+            key: Key of the object.
+            expires: Until when it is valid, in seconds since 1970; ``None`` for an unsigned one.
+            parameters: Parameters of S3's ``get_object`` that change headers of the answer.
+
+        Raises:
+            ValueError: there is no such parameter here.
+        """
+        return None
 
 
 def split_folder(entries: Iterator[Tuple[str, Stat]], prefix: str) -> Tuple[List[str], List[str]]:

@@ -8,12 +8,16 @@ from django.core import checks
 
 from smart_storages import config
 from smart_storages.backends import signed_urls
-from smart_storages.checks.buckets import is_in_s3, look_at_buckets
+from smart_storages.checks.buckets import look_at_buckets
 from smart_storages.checks.names import list_users
 from smart_storages.config.settings import LOCAL_SETTING
 from smart_storages.exceptions import ConfigurationError
 
 __all__ = ["check_local", "check_view"]
+
+
+#: The backends whose files the view serves.
+_SERVED = ("filesystem", "memory")
 
 
 def check_local(**kwargs: Any) -> List[checks.CheckMessage]:
@@ -43,7 +47,7 @@ def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
     served = [
         module.label
         for module in modules
-        if not is_in_s3(module.options) and not module.options.get("base_url")
+        if module.options.get("backend") in _SERVED and not module.options.get("base_url")
     ]
     if not served or signed_urls.has_view():
         return []

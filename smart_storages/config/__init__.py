@@ -47,6 +47,8 @@ _NAMES_IN = {
         "adopt_reporter_filter",
         "adopt_storages_setting",
         "find_key",
+        "get_azure_container",
+        "get_azure_options",
         "get_buckets",
         "get_fallback_backends",
         "get_local_static_url",

@@ -13,7 +13,13 @@ from typing import (
 from django.conf import settings
 
 from smart_storages.config.modules import fill_in
-from smart_storages.config.options import CREDENTIAL_OPTIONS, OPTIONS, default_of, guard
+from smart_storages.config.options import (
+    AZURE_CREDENTIALS,
+    CREDENTIAL_OPTIONS,
+    OPTIONS,
+    default_of,
+    guard,
+)
 from smart_storages.config.problems import find_upstream_problems
 from smart_storages.config.settings import get_forced_backend, get_module_entry
 from smart_storages.config.spelling import OLDER_SETTINGS
@@ -117,10 +123,11 @@ def merge_options(
         merged["backend"] = upstream["backend"]
     for layer in reversed(layers):
         merged.update({key: _or_default(key, value) for key, value in layer.items()})
-    owner = next((layer for layer in layers if not CREDENTIAL_OPTIONS.isdisjoint(layer)), None)
-    if owner is not None:
-        merged.update({key: owner.get(key) for key in CREDENTIAL_OPTIONS})
-        merged["external_id"] = owner.get("external_id")
+    for credentials in (CREDENTIAL_OPTIONS | {"external_id"}, AZURE_CREDENTIALS):
+        decisive = credentials - {"external_id"}
+        owner = next((layer for layer in layers if not decisive.isdisjoint(layer)), None)
+        if owner is not None:
+            merged.update({key: owner.get(key) for key in credentials})
     _imply_unsigned_urls(merged, layers)
     merged.update(get_forced_backend())
     return {

@@ -63,6 +63,14 @@ OPTIONS: Dict[str, Option] = {
     "backend": Option((str,), "s3", "SMART_STORAGE_BACKEND"),
     "root": Option((str, PurePath), None),
     "base_url": Option((str,), None),
+    "account_name": Option((str,), None, "AZURE_ACCOUNT_NAME"),
+    "account_key": Option((str,), None, "AZURE_ACCOUNT_KEY"),
+    "connection_string": Option((str,), None, "AZURE_CONNECTION_STRING"),
+    "sas_token": Option((str,), None, "AZURE_SAS_TOKEN"),
+    "token_credential": Option((), None, "AZURE_TOKEN_CREDENTIAL"),
+    "endpoint_suffix": Option((str,), None, "AZURE_ENDPOINT_SUFFIX"),
+    "azure_ssl": Option((bool,), None, "AZURE_SSL"),
+    "client_options": Option((dict,), None, "AZURE_CLIENT_OPTIONS"),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -95,9 +103,22 @@ OPTIONS: Dict[str, Option] = {
     "client_config": Option((), None, "AWS_S3_CLIENT_CONFIG"),
 }
 
-#: Options of this package, which django-storages does not know.
+#: Options of the backend ``azure``, as django-storages' Azure backend names them.
+AZURE_OPTIONS: FrozenSet[str] = frozenset(
+    name for name, option in OPTIONS.items() if str(option.setting).startswith("AZURE_")
+)
+
+#: As :data:`CREDENTIAL_OPTIONS`, for the backend ``azure``.
+AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
+    "azure_ssl",
+    "client_options",
+    "endpoint_suffix",
+}
+
+#: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
     {
+        *AZURE_OPTIONS,
         "backend",
         "base_url",
         "brotli",
@@ -119,7 +140,15 @@ CREDENTIAL_OPTIONS: FrozenSet[str] = frozenset(
 
 #: Options whose value must not appear in logs, migrations or on a screen.
 SECRET_OPTIONS: FrozenSet[str] = frozenset(
-    {"access_key", "secret_key", "security_token", "cloudfront_key"}
+    {
+        "access_key",
+        "account_key",
+        "cloudfront_key",
+        "connection_string",
+        "sas_token",
+        "secret_key",
+        "security_token",
+    }
 )
 
 
@@ -184,7 +213,8 @@ def holds_secret(name: str, value: Any) -> bool:
         return False
     if name == "object_parameters":
         return isinstance(value, Mapping) and any(map(_is_customer_key, value))
-    return name in CREDENTIAL_OPTIONS - {"role_arn", "session_profile"} or name in {
+    named = {"account_name", "role_arn", "session_profile"}
+    return name in (CREDENTIAL_OPTIONS | AZURE_CREDENTIALS) - named or name in {
         "cloudfront_key",
         "cloudfront_signer",
         "proxies",

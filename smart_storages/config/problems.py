@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import PurePath
 from posixpath import normpath
 from typing import Any, Iterator, Mapping, Optional
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from smart_storages.common.compat import cache
 from smart_storages.config.options import (
+    AZURE_OPTIONS,
     CREDENTIAL_OPTIONS,
     OPTIONS,
     SECRET_OPTIONS,
@@ -27,6 +29,12 @@ _NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 #: The longest validity of a signed S3 URL in seconds: 7 days.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
 MAX_URL_LIFE = 604_800
+
+#: The options that a backend has for itself.
+_OF_BACKENDS = {"azure": AZURE_OPTIONS, "filesystem": frozenset({"base_url", "root"})}
+
+#: https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_is_container = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z").match
 
 _is_bucket = re.compile(r"[A-Za-z0-9._-]{1,255}\Z").match
 # ARNs of AWS, MinIO and Ceph; botocore refuses shorter ones.
@@ -149,38 +157,59 @@ def find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     backend = options.get("backend") or "s3"
-    bucket = options.get("bucket_name")
     if backend == "filesystem":
-        if not options.get("root"):
-            yield Problem(
-                "bad-backend",
-                "root",
-                "is missing: the backend 'filesystem' needs a directory",
-                "Write 'root': BASE_DIR / 'buckets'.",
-            )
-        elif not PurePath(options["root"]).is_absolute():
-            yield Problem(
-                "bad-backend",
-                "root",
-                f"is not an absolute path: {str(options['root'])!r}",
-                "Write BASE_DIR / 'buckets'.",
-            )
-        if isinstance(bucket, str) and bucket.startswith("."):
-            yield Problem(
-                "bad-backend",
-                "bucket_name",
-                f"is {bucket!r}, and the name of a bucket in a directory cannot begin with a dot",
-                "Choose another name.",
-            )
-        return
-    for key in ("root", "base_url"):
-        if options.get(key):
-            yield Problem(
-                "bad-backend",
-                key,
-                f"is an option of the backend 'filesystem', and this one is {backend!r}",
-                f"Remove {key!r}, or write 'backend': 'filesystem'.",
-            )
+        yield from _find_directory_problems(options)
+    if backend == "azure":
+        yield from _find_azure_problems(options)
+    for owner, keys in _OF_BACKENDS.items():
+        for key in sorted(keys if owner != backend else ()):
+            if options.get(key) is not None:
+                yield Problem(
+                    "bad-backend",
+                    key,
+                    f"is an option of the backend {owner!r}, and this one is {backend!r}",
+                    f"Remove {key!r}, or write 'backend': {owner!r}.",
+                )
+
+
+def _find_directory_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    bucket = options.get("bucket_name")
+    if not options.get("root"):
+        what = "is missing: the backend 'filesystem' needs a directory"
+        yield Problem("bad-backend", "root", what, "Write 'root': BASE_DIR / 'buckets'.")
+    elif not PurePath(options["root"]).is_absolute():
+        what = f"is not an absolute path: {str(options['root'])!r}"
+        yield Problem("bad-backend", "root", what, "Write BASE_DIR / 'buckets'.")
+    if isinstance(bucket, str) and bucket.startswith("."):
+        what = f"is {bucket!r}, and the name of a bucket in a directory cannot begin with a dot"
+        yield Problem("bad-backend", "bucket_name", what, "Choose another name.")
+
+
+def _find_azure_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    bucket = options.get("bucket_name")
+    if isinstance(bucket, str) and bucket and not _is_container(bucket.replace(ANY_MODULE, "m")):
+        yield Problem(
+            "bad-backend",
+            "bucket_name",
+            f"is {bucket!r}, and a container of Azure has 3 to 63 lower-case letters, digits and "
+            "single dashes",
+            "Write the name of the container.",
+        )
+    if not has_azure():
+        yield Problem(
+            "bad-backend",
+            "backend",
+            "is 'azure', which needs the package azure-storage-blob, and that is not installed",
+            "Run pip install 'django-smart-storages[azure]'.",
+        )
+
+
+def has_azure() -> bool:
+    """Return whether the package ``azure-storage-blob`` is installed."""
+    try:
+        return find_spec("azure.storage.blob") is not None
+    except ModuleNotFoundError:  # there is no package azure either
+        return False
 
 
 def _find_bucket_problems(bucket: str) -> Iterator[Problem]:

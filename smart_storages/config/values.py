@@ -17,7 +17,7 @@ __all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
 ANY_MODULE = "\u2217"
 
 #: What can keep the files of a module.
-BACKENDS = ("filesystem", "memory", "s3")
+BACKENDS = ("azure", "filesystem", "memory", "s3")
 
 _CANNED_ACLS = (
     "private",

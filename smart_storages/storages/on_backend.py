@@ -18,7 +18,6 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    Mapping,
     NoReturn,
     Optional,
     Tuple,
@@ -26,7 +25,7 @@ from typing import (
 
 from storages.utils import clean_name
 
-from smart_storages import backends, s3
+from smart_storages import backends, config, s3
 from smart_storages.common.compat import cache
 from smart_storages.exceptions import (
     ConfigurationError,
@@ -35,6 +34,7 @@ from smart_storages.exceptions import (
     PreconditionFailedError,
     S3Error,
 )
+from smart_storages.storages.backend_urls import BackendUrlsMixin
 from smart_storages.storages.operations import begin_lasting, operation
 from smart_storages.storages.reading import S3ReadFile
 from smart_storages.storages.spooled_write_file import SpooledWriteFile
@@ -101,7 +101,7 @@ def _chunks(source: Source, *, repeatable: bool) -> Iterator[bytes]:
         yield from map(bytes, pieces_of(part))
 
 
-class BackendMixin(_Base):  # type: ignore[misc]
+class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     """What differs for a storage whose files are not in S3."""
 
     is_in_s3 = False
@@ -117,18 +117,41 @@ class BackendMixin(_Base):  # type: ignore[misc]
         store: Store
         if self.backend == "memory":
             store = backends.memory.memory_store(self.bucket_name)
+        elif self.backend == "azure":
+            store = self._azure_store()
         else:
             store = backends.directory.DirectoryStore(str(self.root), self.bucket_name)
         if backends.failures.orders:  # of a test
             return backends.failures.FailingStore(store, self.module_name)
         return store
 
+    def _azure_store(self) -> Store:
+        self._raise_for_problem()
+        if not self.bucket_name:
+            raise ConfigurationError(
+                f"The module {self.module_name!r} has no container. Set "
+                f"{config.errors.BUCKETS_SETTING}[{self.module_name!r}]['bucket_name'] or "
+                "AZURE_CONTAINER."
+            )
+        options = {name: getattr(self, name) for name in config.options.AZURE_OPTIONS}
+        try:
+            account = backends.azure.account_of(options)
+        except (ConfigurationError, ValueError) as error:
+            # Not its text: it may show the connection string.
+            reason = "its connection_string cannot be read. Copy it from the portal of Azure."
+            if isinstance(error, ConfigurationError):
+                reason = str(error)
+            raise ConfigurationError(f"The module {self.module_name!r}: {reason}") from None
+        return backends.azure.AzureStore(account, self.bucket_name, self.custom_domain)
+
     @contextmanager
     def _translating(self, key: str) -> Iterator[None]:
         places = self.s3_target().places(key)
         try:
             yield
-        except S3Error:
+        except S3Error as error:
+            if error.module is None:  # of a store, which does not know
+                error.module, error.bucket, error.key = places.values()
             raise
         except FileNotFoundError as error:
             raise ObjectNotFoundError("There is no such file.", **places) from error
@@ -210,7 +233,8 @@ class BackendMixin(_Base):  # type: ignore[misc]
         prefix = self._normalize_name(clean_name(path))
         if prefix and not prefix.endswith("/"):
             prefix += "/"
-        return backends.store.split_folder(self.iter_keys(prefix), prefix)
+        with self._translating(prefix):
+            return self._store().list_folder(prefix)
 
     # Many files
 
@@ -247,132 +271,6 @@ class BackendMixin(_Base):  # type: ignore[misc]
             what = "The file has changed meanwhile."
             raise PreconditionFailedError(what, **self.s3_target().places(key))
         return False
-
-    # URLs
-
-    def url(
-        self,
-        name: str,
-        parameters: Optional[Mapping[str, Any]] = None,
-        expire: Optional[int] = None,
-        http_method: Optional[str] = None,
-    ) -> str:
-        """Return the URL of a file, which the view of :mod:`smart_storages.local` serves.
-
-        Args:
-            name: Name of the file; ``""`` for the location itself.
-            parameters: Parameters of boto3's ``get_object`` that change headers of the answer.
-            expire: Seconds the URL is valid, ``querystring_expire`` if ``None``.
-            http_method: ``GET`` or ``HEAD``.
-
-        Raises:
-            SuspiciousFileOperation: the name leaves the location.
-            ValueError: the method or a parameter is another one, or the URL would be valid longer
-                than with S3.
-        """
-        key = self.get_key(name)
-        life = self.querystring_expire if expire is None else expire
-        method = s3.signing.sigv4.check_method(http_method or "GET")
-        if method not in ("GET", "HEAD"):
-            raise ValueError(f"A file that is not in S3 has no URL for {method}, only for GET.")
-        unknown = {*(parameters or {})} - {*backends.signed_urls.PARAMETERS}
-        if unknown:
-            raise ValueError(
-                f"{', '.join(sorted(unknown))}: a file that is not in S3 is served with the "
-                f"parameters {', '.join(backends.signed_urls.PARAMETERS)} only."
-            )
-        s3.signing.sigv4.check_life(life, self.url_stable_for)
-        expires = None
-        if self.querystring_auth:
-            expires = backends.signed_urls.expires_at(int(life), self.url_stable_for)
-        return backends.signed_urls.make_url(
-            self.bucket_name,
-            key,
-            self._store().identity(),
-            base_url=self.base_url,
-            expires=expires,
-            method=method,
-            parameters=parameters,
-        )
-
-    def presigned_post(
-        self, name: str, *, max_size: int, content_type: str, expire: Optional[int] = None
-    ) -> Dict[str, Any]:
-        """Return a form with which a browser uploads one file to the view, as with S3.
-
-        Args:
-            name: Name that the file gets; an existing one is overwritten.
-            max_size: Largest size of the file in bytes.
-            content_type: The only type that the form may send.
-            expire: Seconds for which the form can be used, ``querystring_expire`` if ``None``.
-
-        Raises:
-            ConfigurationError: the module has a ``base_url``: another server takes no uploads.
-            ValueError: the size, ``expire``, the type or the name cannot be signed.
-        """
-        s3.signing.browser_uploads.check_size("max_size", max_size)
-        upload = self._describe_upload(max_size, content_type, overwrite=True)
-        key = self._get_upload_key(name, "presigned_post")
-        url = self._get_upload_url("POST", key, upload, expire)
-        return {
-            "url": url,
-            "method": "POST",
-            "fields": {"key": key, "Content-Type": content_type},
-        }
-
-    def presigned_put(
-        self,
-        name: str,
-        *,
-        size: int,
-        content_type: str,
-        expire: Optional[int] = None,
-        overwrite: bool = True,
-    ) -> Dict[str, Any]:
-        """Return a URL of the view to which a browser PUTs one file of an exact size, as with S3.
-
-        Args:
-            name: Name that the file gets.
-            size: Exact size of the file in bytes.
-            content_type: The type that the request must send.
-            expire: Seconds for which the URL can be used, ``querystring_expire`` if ``None``.
-            overwrite: ``False`` makes the view refuse a name that is taken.
-
-        Raises:
-            ConfigurationError: the module has a ``base_url``: another server takes no uploads.
-            ValueError: the size, ``expire``, the type or the name cannot be signed.
-        """
-        s3.signing.browser_uploads.check_size("size", size)
-        upload = self._describe_upload(size, content_type, overwrite=overwrite)
-        key = self._get_upload_key(name, "presigned_put")
-        url = self._get_upload_url("PUT", key, upload, expire)
-        headers = {"Content-Type": content_type}
-        if not overwrite:
-            headers["If-None-Match"] = "*"
-        return {"url": url, "method": "PUT", "headers": headers}
-
-    def _describe_upload(self, size: int, content_type: str, *, overwrite: bool) -> Any:
-        if self.base_url is not None:
-            raise ConfigurationError(
-                f"The module {self.module_name!r} has a base_url, and the server behind it takes "
-                "no uploads of a browser. Let it upload to a view of the project."
-            )
-        s3.signing.browser_uploads.check_text("content_type", content_type)
-        acl = self._get_upload_headers().get("acl")
-        attributes = self._attributes_of({"ACL": acl})
-        return backends.signed_urls.Upload(size, content_type, overwrite, attributes.is_public)
-
-    def _get_upload_url(self, method: str, key: str, upload: Any, expire: Optional[int]) -> str:
-        life = self.querystring_expire if expire is None else expire
-        s3.signing.sigv4.check_life(life, 0)
-        return backends.signed_urls.make_upload_url(
-            self.bucket_name,
-            key,
-            self._store().identity(),
-            expires=backends.signed_urls.expires_at(int(life)),
-            method=method,
-            limits=upload,
-        )
 
     # What only S3 has
 

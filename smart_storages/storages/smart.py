@@ -188,11 +188,25 @@ class SmartS3Storage(
     def _leave_s3(self) -> None:
         from smart_storages.storages.on_backend import class_on_backend  # most projects never do
 
-        if not self.bucket_name:
+        if self.backend == "azure":
+            self._take_azure_settings()
+        elif not self.bucket_name:
             # A laptop has no buckets. Each module has a folder of its own then.
             config.modules.validate_module_name(self.module_name)
             self.bucket_name = self.module_name
         self.__class__ = class_on_backend(type(self), SmartS3Storage)
+
+    def _take_azure_settings(self) -> None:
+        # The AWS_* settings do not say where the files of this module are.
+        owner = self.describe_sources().owner_of("bucket_name")
+        self.bucket_name = self.bucket_name if owner else config.get_azure_container() or ""
+        given = config.get_azure_options()
+        is_own = any(getattr(self, name) is not None for name in config.options.AZURE_CREDENTIALS)
+        for name, value in given.items():
+            if getattr(self, name) is None and not (
+                is_own and name in config.options.AZURE_CREDENTIALS
+            ):
+                setattr(self, name, value)
 
     def _take_over(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:
         # The parent class reads the defaults again: it gets those that were read and checked.

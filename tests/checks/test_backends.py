@@ -75,10 +75,10 @@ def test_a_module_that_is_not_in_s3_needs_no_bucket(settings, tmp_path):
 def test_what_is_asked_of_s3_is_not_asked_of_others(settings, monkeypatch):
     monkeypatch.setattr("smart_storages.checks.connections._may_have_credentials", lambda: False)
     settings.SMART_STORAGE_BUCKETS = {"media": {"bucket_name": "Not_For_AWS"}}
-    assert ids(check_credentials()) == ["smart_storages.W012"]
+    assert "smart_storages.W012" in ids(check_credentials())
     assert len(check_s3_names()) == 1
     settings.SMART_STORAGE_BACKEND = "memory"
-    assert check_credentials() == []
+    assert "smart_storages.W012" not in ids(check_credentials())
     assert check_s3_names() == []
 
 

@@ -1,4 +1,4 @@
-"""The contract over modules whose files are in a directory or in memory: plain and composed."""
+"""The contract over modules whose files are not in S3: plain and composed."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ from smart_storages.storages import SmartS3Storage
 from tests.contract.compositions import COMPOSITIONS
 from tests.contract.contract import ContractOverMany, StorageContract
 
-BACKENDS = ["filesystem", "memory"]
+BACKENDS = ["azure", "filesystem", "memory"]
 #: A bucket knows one time of a file, and a module is a bucket wherever it is.
 BUCKET_TIMES = ("get_modified_time",)
 
 
 @pytest.fixture
-def make(tmp_path):
-    """Makes a new empty storage with each call."""
+def make(tmp_path, azurite):
+    """Makes a new empty storage with each call: a location of its own in one bucket."""
     numbers = itertools.count()
-    roots = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
+    options = {
+        "azure": {
+            "connection_string": azurite.connection_string,
+            "bucket_name": azurite.create_container(),
+        },
+        "filesystem": {"root": tmp_path / "buckets"},
+        "memory": {},
+    }
 
     def make_module(backend):
         return SmartS3Storage(
             "contract",
             backend=backend,
-            bucket_name=f"bucket{next(numbers)}",
+            location=f"location{next(numbers)}",
             file_overwrite=False,
-            **roots[backend],
+            **options[backend],
         )
 
     with isolated():

@@ -3,6 +3,8 @@
 # a browser, the brokers. Debian and Ubuntu; needs root or sudo.  usage: install.sh [PACKAGE ...]
 set -euo pipefail
 
+# Azurite, a server of Azure's blobs, is not in Debian.
+wants_azurite=
 packages=("$@")
 if [ ${#packages[@]} -eq 0 ]; then
     packages=(
@@ -11,6 +13,8 @@ if [ ${#packages[@]} -eq 0 ]; then
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
     )
+    command -v azurite-blob > /dev/null || wants_azurite=yes
+    [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)
 fi
 
 missing=()
@@ -19,14 +23,14 @@ for package in "${packages[@]}"; do
         missing+=("$package")
     fi
 done
-if [ ${#missing[@]} -eq 0 ]; then
+if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite" ]; then
     exit 0
 fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo > /dev/null || {
-        echo "install.sh: needs root or sudo to install ${missing[*]}" >&2
+        echo "install.sh: needs root or sudo to install ${missing[*]} ${wants_azurite:+azurite}" >&2
         exit 1
     }
     as_root=(sudo -n)
@@ -42,7 +46,11 @@ if [ ! -e "$policy" ]; then
 fi
 trap '[ -z "$made_policy" ] || "${as_root[@]}" rm -f "$policy"' EXIT
 
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -q --no-install-recommends "${missing[@]}" < /dev/null
+if [ ${#missing[@]} -gt 0 ]; then
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "${missing[@]}" < /dev/null
+fi
+if [ -n "$wants_azurite" ]; then
+    "${as_root[@]}" npm install --global --no-audit --no-fund azurite@3 < /dev/null
+fi

@@ -25,6 +25,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import psutil
 
+from tests.servers.azurite import Azurite
 from tests.servers.base import Startable
 from tests.servers.ceph import CephGateway
 from tests.servers.moto import MotoServer
@@ -44,6 +45,7 @@ KINDS: Dict[str, Callable[[], Any]] = {
     "redis": Redis,
     "rabbitmq": RabbitMQ,
     "postgres": Postgres,
+    "azurite": Azurite,
 }
 
 _ROOT = Path(__file__).resolve().parents[2]

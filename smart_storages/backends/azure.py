@@ -1,0 +1,369 @@
+"""Objects as blobs of a container of Azure, or of Azurite.
+
+Clients are made by django-storages' Azure backend, one for each distinct account and credentials,
+and shared by all storages and threads.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from datetime import datetime, timezone
+from threading import Lock
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import (
+    BlobSasPermissions,
+    BlobServiceClient,
+    ContentSettings,
+    generate_blob_sas,
+)
+from storages.backends.azure_storage import AzureStorage
+
+from smart_storages.backends.azure_errors import code_of, translating
+from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.common.secrets import reveal
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.s3.stat import Stat
+
+__all__ = ["AzureStore", "account_of"]
+
+#: What opens a file is one request for this many bytes: most files are smaller.
+_FIRST_READ = 4 * 1024**2
+#: What further requests ask for.
+_NEXT_READ = 8 * 1024**2
+#: Content up to this size is one request, and a condition of that request.
+_WHOLE = 8 * 1024**2
+
+_SETTINGS = {
+    "cache-control": "cache_control",
+    "content-disposition": "content_disposition",
+    "content-encoding": "content_encoding",
+    "content-language": "content_language",
+    "content-type": "content_type",
+}
+#: Parameters of S3's ``get_object`` that change headers of the answer, and what a SAS calls them.
+_PARAMETERS = {
+    "ResponseCacheControl": "cache_control",
+    "ResponseContentDisposition": "content_disposition",
+    "ResponseContentEncoding": "content_encoding",
+    "ResponseContentLanguage": "content_language",
+    "ResponseContentType": "content_type",
+}
+#: Three retries within ten seconds. The SDK's own would take a minute and a half, and so would a
+#: page of the site.
+_RETRIES = {
+    "increment_base": 2,
+    "initial_backoff": 1,
+    "random_jitter_range": 1,
+    "retry_total": 3,
+}
+_AS_STORED = {"decompress": False}  # a part of compressed content cannot be decompressed
+_NOT_MODIFIED = {"match_condition": MatchConditions.IfNotModified}
+
+_accounts: Dict[str, AzureStorage] = {}
+_making = Lock()
+if hasattr(os, "register_at_fork"):
+    # A forked child must not use the sockets of its parent.
+    os.register_at_fork(after_in_child=_accounts.clear)
+
+
+def account_of(options: Mapping[str, Any]) -> AzureStorage:
+    """Return the storage of django-storages that holds the client of an account.
+
+    Args:
+        options: The options of the backend, by the names of django-storages.
+
+    Raises:
+        ConfigurationError: no account is named.
+    """
+    given = {name: reveal(value) for name, value in options.items() if value is not None}
+    if not given.get("account_name") and not given.get("connection_string"):
+        raise ConfigurationError(
+            "It names no account of Azure. Set account_name and account_key, or connection_string, "
+            "or AZURE_ACCOUNT_NAME and AZURE_ACCOUNT_KEY."
+        )
+    key = json.dumps(given, sort_keys=True, default=lambda value: f"{type(value)} {id(value)}")
+    with _making:
+        if key not in _accounts:
+            # Not the settings of the project: the module may have an account of its own.
+            nothing: Dict[str, Any] = dict.fromkeys(
+                ("account_name", "account_key", "connection_string", "sas_token")
+            )
+            options = {**_RETRIES, **(given.get("client_options") or {})}
+            _accounts[key] = _Account(
+                **{**nothing, "token_credential": None, **given, "client_options": options}
+            )
+        return _accounts[key]
+
+
+class _Account(AzureStorage):  # type: ignore[misc]
+    """django-storages' storage, which makes the clients."""
+
+    def _get_service_client(self) -> Any:
+        if self.connection_string is None:
+            return super()._get_service_client()
+        # As there, where the client_options are forgotten.
+        return BlobServiceClient.from_connection_string(
+            self.connection_string, **self.client_options
+        )
+
+
+class AzureStore(Store):
+    """The blobs of one container.
+
+    Args:
+        account: What :func:`account_of` returned.
+        bucket: Name of the container.
+        custom_domain: Host of a CDN in front of the account, for URLs.
+    """
+
+    place = "in Azure"
+    takes_uploads = False
+
+    def __init__(self, account: AzureStorage, bucket: str, custom_domain: Optional[str]) -> None:
+        self._account = account
+        self._bucket = bucket
+        self._custom_domain = custom_domain
+
+    @property
+    def _container(self) -> Any:
+        return self._account.service_client.get_container_client(self._bucket)
+
+    def _blob(self, key: str) -> Any:
+        return self._container.get_blob_client(key)
+
+    # Writing
+
+    def put(
+        self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
+    ) -> Stat:
+        named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
+        beginning, is_whole = _take(chunks, _WHOLE)
+        content: Any = beginning if is_whole else _Joined(beginning, chunks)
+        with translating():
+            answer = self._blob(key).upload_blob(
+                content,
+                length=len(beginning) if is_whole else None,
+                # Put Blob and Put Block List have the condition If-None-Match: *.
+                overwrite=overwrite,
+                content_settings=ContentSettings(**named),
+                metadata=dict(attributes.metadata),
+                # Each request has the MD5 of its body: a truncated one is refused.
+                validate_content=True,
+            )
+        size = len(beginning) if is_whole else content.size
+        return Stat(
+            size=size,
+            modified_time=answer["last_modified"],
+            etag=answer["etag"].strip('"'),
+            content_type=attributes.headers.get("content-type"),
+            content_encoding=attributes.headers.get("content-encoding"),
+            metadata=attributes.metadata,
+        )
+
+    def delete(self, key: str) -> None:
+        try:
+            with translating():
+                self._blob(key).delete_blob(delete_snapshots="include")
+        except FileNotFoundError:
+            pass
+
+    # Reading
+
+    def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
+        blob = self._blob(key)
+        with translating():
+            try:
+                answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
+                beginning = answer.readall()
+                size = int(answer.properties.content_range.rpartition("/")[2])
+                properties = answer.properties
+            except HttpResponseError as error:
+                if code_of(error) != "InvalidRange":
+                    raise
+                # It is empty: it has no first byte.
+                properties, beginning, size = blob.get_blob_properties(), b"", 0
+        found = _found(properties, size)
+        return _BlobReader(blob, beginning, size, properties.etag), found
+
+    def find(self, key: str) -> Found:
+        with translating():
+            properties = self._blob(key).get_blob_properties()
+        return _found(properties, properties.size)
+
+    def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+        with translating():
+            for each in self._container.list_blobs(name_starts_with=prefix or None):
+                yield each.name, _found(each, each.size).stat
+
+    def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
+        folders: List[str] = []
+        files: List[str] = []
+        with translating():
+            for each in self._container.walk_blobs(name_starts_with=prefix or None, delimiter="/"):
+                name = each.name[len(prefix) :]
+                if name.endswith("/"):
+                    folders.append(name[:-1])
+                elif name:
+                    files.append(name)
+        return folders, files
+
+    def identity(self) -> str:
+        return f"azure {self._account.service_client.url.rstrip('/')}"
+
+    # URLs
+
+    def url(
+        self,
+        key: str,
+        *,
+        expires: Optional[int] = None,
+        parameters: Optional[Mapping[str, str]] = None,
+    ) -> str:
+        url: str = self._blob(key).url.partition("?")[0]
+        if self._custom_domain:
+            scheme, _, rest = url.partition("://")
+            url = f"{scheme}://{self._custom_domain}/{rest.partition('/')[2]}"
+        return url if expires is None else f"{url}?{self._sign(key, expires, parameters or {})}"
+
+    def _sign(self, key: str, expires: int, parameters: Mapping[str, str]) -> str:
+        unknown = sorted({*parameters} - {*_PARAMETERS})
+        if unknown:
+            raise ValueError(
+                f"{', '.join(unknown)}: a URL of Azure takes the parameters "
+                f"{', '.join(_PARAMETERS)} only."
+            )
+        service = self._account.service_client
+        expiry = datetime.fromtimestamp(expires, timezone.utc)
+        account_key = getattr(service.credential, "account_key", None)
+        delegated = None
+        if account_key is None:
+            with translating():
+                # django-storages compares it with naive times.
+                delegated = self._account.get_user_delegation_key(expiry.replace(tzinfo=None))
+            if delegated is None:
+                raise ConfigurationError(
+                    "A signed URL needs the account_key or a token_credential; with a sas_token "
+                    "alone it cannot be made. Set querystring_auth to False if the container is "
+                    "public."
+                )
+        changed: Any = {_PARAMETERS[name]: value for name, value in parameters.items()}
+        signature: str = generate_blob_sas(
+            service.account_name,
+            self._bucket,
+            key,
+            account_key=account_key,
+            user_delegation_key=delegated,
+            permission=BlobSasPermissions(read=True),
+            expiry=expiry,
+            **changed,
+        )
+        return signature
+
+
+def _take(chunks: Iterator[bytes], size: int) -> Tuple[bytes, bool]:
+    """Return the beginning of some content, and whether that is all of it."""
+    taken: List[bytes] = []
+    length = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        length += len(chunk)
+        if length > size:
+            return b"".join(taken), False
+    return b"".join(taken), True
+
+
+class _Joined:
+    """The beginning of some content, and what follows; counts its bytes."""
+
+    def __init__(self, beginning: bytes, rest: Iterator[bytes]) -> None:
+        self._rest = rest
+        self._held = beginning
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        pieces = [self._held]
+        length = len(self._held)
+        while size < 0 or length < size:
+            piece = next(self._rest, b"")
+            if not piece:
+                break
+            pieces.append(piece)
+            length += len(piece)
+        content = b"".join(pieces)
+        end = len(content) if size < 0 else size
+        taken, self._held = content[:end], content[end:]
+        self.size += len(taken)
+        return taken
+
+
+class _BlobReader(io.RawIOBase):
+    """One version of a blob, read in ranges; what opened it has its beginning."""
+
+    def __init__(self, blob: Any, beginning: bytes, size: int, etag: str) -> None:
+        self._blob = blob
+        self._start = 0
+        self._held = beginning
+        self._size = size
+        self._etag = etag
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), self._size - self._at)
+        if wanted <= 0:
+            return 0
+        skip = self._at - self._start
+        if not 0 <= skip < len(self._held):
+            self._fetch(max(wanted, min(_NEXT_READ, self._size - self._at)))
+            skip = 0
+        piece = self._held[skip : skip + wanted]
+        view[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def _fetch(self, count: int) -> None:
+        # A blob that is gone does not have that ETag either.
+        with translating():
+            answer = self._blob.download_blob(
+                offset=self._at, length=count, etag=self._etag, **_NOT_MODIFIED, **_AS_STORED
+            )
+            self._held, self._start = answer.readall(), self._at
+
+
+def _found(properties: Any, size: int) -> Found:
+    settings = properties.content_settings
+    headers = {
+        header: getattr(settings, name)
+        for header, name in _SETTINGS.items()
+        if getattr(settings, name, None)
+    }
+    metadata = dict(properties.metadata or {})
+    stat = Stat(
+        size=size,
+        modified_time=properties.last_modified,
+        etag=str(properties.etag).strip('"'),
+        content_type=headers.get("content-type"),
+        content_encoding=headers.get("content-encoding"),
+        metadata=metadata,
+        version_id=getattr(properties, "version_id", None),
+    )
+    return Found(stat, Attributes(headers, metadata))
