@@ -3,8 +3,10 @@
 The files of the bucket ``acme`` are below ``<root>/acme/``. What S3 keeps beside the content is in
 ``<root>/.smart-storages/``, in a file that is named after the key and after the very version of
 the content: it is written before the content is published, so that a reader never gets the
-attributes of another version. A file that somebody else put there has no attributes; its type is
-guessed from its name.
+attributes of another version, and kept for a minute after that, for whoever still reads the older
+one. A file that was copied or touched is another version; its attributes are those of a known one
+with the same bytes. A file that somebody else put there has none; its type is guessed from its
+name.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import json
 import mimetypes
 import os
 import stat as kinds
+import time
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
@@ -29,15 +32,35 @@ from smart_storages.s3.stat import Stat
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["DirectoryStore"]
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows, where NTFS has links
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["DirectoryStore", "is_folder_name", "known_roots"]
 
 #: The folder of the root that is not a bucket; no bucket has a name that begins with a dot.
 PRIVATE = ".smart-storages"
 
 #: How often a file is published again because its folder was removed meanwhile.
-_TRIES = 10
+_TRIES = 100
+
+_CHUNK = 1024**2
+
+#: Seconds for which the attributes of an older version are kept.
+_READING = 60
+_OLD = ".old"
+
+#: The roots that this process uses, the last ones first to go.
+known_roots: Dict[str, None] = {}
+_MOST_ROOTS = 1_000
 
 _CANNOT_LINK = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
+
+
+def is_folder_name(bucket: str) -> bool:
+    """Return whether a bucket can be a folder of the root: it is in it, and not hidden."""
+    return bool(bucket) and not bucket.startswith(".") and not {"/", "\\", "\0"} & {*bucket}
 
 
 class DirectoryStore(Store):
@@ -47,9 +70,16 @@ class DirectoryStore(Store):
         root: The directory of all buckets; it is made when the first file is saved.
         bucket: Name of the bucket, which is the name of its folder.
         file_mode: Permissions of files, ``None`` for those of the process.
+
+    Raises:
+        PermissionError: the bucket's name leads out of the root, or is hidden.
     """
 
     def __init__(self, root: str, bucket: str, file_mode: Optional[int] = None) -> None:
+        if not is_folder_name(bucket):
+            raise PermissionError(errno.EACCES, f"{bucket!r} is not the name of a folder")
+        if len(known_roots) < _MOST_ROOTS:
+            known_roots.setdefault(root)
         self._root = Path(root)
         self._bucket = self._root / bucket
         self._file_mode = file_mode
@@ -80,7 +110,8 @@ class DirectoryStore(Store):
             if beside is not None and not is_published:
                 beside.unlink()
         if replaced is not None:
-            self._forget(key, replaced)
+            self._age(self._beside(key, replaced))
+        self._sweep(key, status)
         return self._stat_of(key, status, attributes, etag)
 
     def _write(self, part: Path, chunks: Iterator[bytes]) -> str:
@@ -98,26 +129,45 @@ class DirectoryStore(Store):
     def _publish(self, part: Path, path: Path, *, overwrite: bool) -> Optional[os.stat_result]:
         """Give a finished file its name; return the status of the file that it replaced."""
         for tries_left in reversed(range(_TRIES)):
-            self._make_folder(path.parent)
-            replaced = _status_of(path)
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replaced = _status_of(path)
                 if overwrite:
                     os.replace(part, path)
                 else:
-                    _link(part, path)
-            except FileNotFoundError:
-                # A delete has removed the folder because it was empty.
+                    self._take_name(part, path)
+            except (FileNotFoundError, FileExistsError) as error:
+                # A delete has removed the folder because it was empty; or made room for it.
+                if path.exists() and not overwrite:
+                    raise FileExistsError(str(path)) from error
+                self._raise_for_files_above(path)
                 if not tries_left:
-                    raise
+                    raise OSError(errno.EBUSY, "Others change the folder all the time") from error
             else:
                 return replaced
         raise AssertionError("unreachable")
 
-    def _make_folder(self, folder: Path) -> None:
+    def _raise_for_files_above(self, path: Path) -> None:
+        for folder in path.parents:
+            if folder == self._bucket.parent:
+                return
+            if _status_of(folder) is not None:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def _take_name(self, part: Path, path: Path) -> None:
+        # Of all that gives a file a name, a link alone fails if the name is taken, everywhere.
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as error:  # a part of the key is a file
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+            os.link(part, path)
+            return
+        except OSError as error:
+            if error.errno not in _CANNOT_LINK or fcntl is None:
+                raise
+        # A disk without links: one writer after the other.
+        with (self._unfinished / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.lexists(path):
+                raise FileExistsError(str(path))
+            os.replace(part, path)
 
     def delete(self, key: str) -> None:
         path = self._path_of(key)
@@ -126,7 +176,8 @@ class DirectoryStore(Store):
             return
         with suppress(FileNotFoundError):
             path.unlink()
-        self._forget(key, status)
+        self._age(self._beside(key, status))
+        self._sweep(key, None)
         # S3 has no folders: one without files does not exist.
         for folder in path.parents:
             if folder == self._bucket:
@@ -166,7 +217,10 @@ class DirectoryStore(Store):
 
     def _keys_in(self, folder: str, start: str) -> Iterator[str]:
         # Only the first folder is narrowed by the beginning of a name.
-        top = self._path_of(folder) if folder else self._bucket
+        try:
+            top = self._path_of(folder) if folder else self._bucket
+        except PermissionError:
+            return  # no key begins like this
         waiting: List[Tuple[str, str]] = [(str(top), f"{folder}/" if folder else "")]
         is_first = True
         while waiting:
@@ -175,20 +229,43 @@ class DirectoryStore(Store):
                 for entry in found:
                     if is_first and not entry.name.startswith(start):
                         continue
-                    if entry.is_dir():
+                    # Not those behind links, which may lead in a circle.
+                    if entry.is_dir(follow_symlinks=False):
                         waiting.append((entry.path, f"{keys}{entry.name}/"))
                     elif entry.is_file():
                         yield keys + entry.name
             is_first = False
 
+    def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
+        folders: List[str] = []
+        files: List[str] = []
+        try:
+            where = self._path_of(prefix.rstrip("/")) if prefix else self._bucket
+            with os.scandir(where) as found:
+                for entry in found:
+                    (folders if entry.is_dir() else files).append(entry.name)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return [], []
+        return sorted(folders), sorted(files)
+
+    def is_same(self, key: str, other: Store, other_key: str) -> bool:
+        if not isinstance(other, DirectoryStore):
+            return False
+        try:
+            return os.path.samefile(self._path_of(key), other._path_of(other_key))
+        except FileNotFoundError:
+            return False
+
     def identity(self) -> str:
         return f"directory {os.path.realpath(self._root)}"
 
     def _path_of(self, key: str) -> Path:
-        path = Path(os.path.normpath(self._bucket / key))
-        # A storage has refused such names already; the view takes its keys from a URL.
-        if self._bucket not in path.parents or "\0" in key:
-            raise PermissionError(errno.EACCES, f"The key {key!r} leads out of the bucket")
+        # A storage has refused such names already; the view takes its keys from a URL. Of "a//b" a
+        # disk makes "a/b", which in S3 is another object.
+        is_name = key and "\0" not in key and os.path.normpath(key) == key
+        path = self._bucket / key
+        if not is_name or key.startswith(("/", "..")) or self._bucket not in path.parents:
+            raise PermissionError(errno.EACCES, f"The key {key!r} cannot be that of a file")
         return path
 
     # What is kept beside the content
@@ -206,24 +283,50 @@ class DirectoryStore(Store):
         text = json.dumps(
             {
                 "key": key,
+                "size": status.st_size,
                 "etag": etag,
                 "headers": dict(attributes.headers),
                 "metadata": dict(attributes.metadata),
                 "is_public": attributes.is_public,
             }
         )
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
         return path
 
     def _find(self, key: str, status: os.stat_result) -> Found:
-        try:
-            kept = json.loads(self._beside(key, status).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            kept = {}
+        beside = self._beside(key, status)
+        kept = _read(beside) or _read(Path(f"{beside}{_OLD}")) or self._adopt(key, status)
         attributes = Attributes(
             kept.get("headers", {}), kept.get("metadata", {}), kept.get("is_public", False)
         )
         return Found(self._stat_of(key, status, attributes, kept.get("etag")), attributes)
+
+    def _adopt(self, key: str, status: os.stat_result) -> Dict[str, Any]:
+        """Return the attributes of a known version with the same bytes, if there is one."""
+        known = [kept for kept in map(_read, self._versions_of(key)) if kept is not None]
+        fitting = [kept for kept in known if kept.get("size") == status.st_size]
+        if not fitting:
+            return {}
+        try:
+            with self._path_of(key).open("rb") as file:
+                digest = md5()
+                for chunk in iter(lambda: file.read(_CHUNK), b""):
+                    digest.update(chunk)
+                is_this = os.fstat(file.fileno()).st_ino == status.st_ino
+        except OSError:  # it was deleted meanwhile
+            return {}
+        same = [kept for kept in fitting if is_this and kept.get("etag") == digest.hexdigest()]
+        if not same:
+            return {}
+        # The next reader need not read the file for it.
+        with suppress(OSError):
+            _write(self._beside(key, status), json.dumps(same[0]))
+        return same[0]
+
+    def _versions_of(self, key: str) -> List[Path]:
+        anyone = self._beside(key, os.stat(os.curdir))
+        start = anyone.name.partition("-")[0]
+        return list(anyone.parent.glob(f"{start}-*.json"))
 
     def _stat_of(
         self, key: str, status: os.stat_result, attributes: Attributes, etag: Optional[str]
@@ -237,9 +340,42 @@ class DirectoryStore(Store):
             metadata=attributes.metadata,
         )
 
-    def _forget(self, key: str, status: os.stat_result) -> None:
+    def _age(self, beside: Path) -> None:
+        """Let the attributes of a version that is gone be found for a minute."""
         with suppress(FileNotFoundError):
-            self._beside(key, status).unlink()
+            os.utime(beside)
+            os.replace(beside, f"{beside}{_OLD}")
+
+    def _sweep(self, key: str, current: Optional[os.stat_result]) -> None:
+        """Remove attributes that nobody reads any more, of this key and of its neighbours."""
+        kept = None if current is None else self._beside(key, current)
+        folder = self._beside(key, current or os.stat(os.curdir)).parent
+        mine = hashlib.sha256(os.fsencode(key)).hexdigest()
+        before = time.time() - _READING
+        with suppress(OSError), os.scandir(folder) as found:
+            for entry in found:
+                is_old = entry.name.endswith(_OLD) or (
+                    # Of a writer that another overtook.
+                    current is not None and entry.name.startswith(mine) and entry.path != str(kept)
+                )
+                with suppress(FileNotFoundError):
+                    if is_old and entry.stat().st_mtime < before:
+                        os.unlink(entry.path)
+
+
+def _read(path: Path) -> Optional[Dict[str, Any]]:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return kept if isinstance(kept, dict) else None
+
+
+def _write(path: Path, text: str) -> None:
+    # Whole or not at all, as the file that it is about.
+    part = path.parent / f"{uuid.uuid4().hex}.part"
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
 
 
 def _status_of(path: Path) -> Optional[os.stat_result]:
@@ -252,15 +388,3 @@ def _status_of(path: Path) -> Optional[os.stat_result]:
             raise
         return None
     return status if kinds.S_ISREG(status.st_mode) else None
-
-
-def _link(part: Path, path: Path) -> None:
-    # Of all that gives a file a name, this alone fails if the name is taken, everywhere.
-    try:
-        os.link(part, path)
-    except OSError as error:
-        if error.errno not in _CANNOT_LINK:
-            raise
-        # A file system without links: whoever makes the empty file has the name.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
-        os.replace(part, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional, Tuple, Union
 
@@ -57,7 +58,10 @@ class Order:
                 return
             self._left = None if self._left is None else self._left - 1
             self.failed += 1
-        raise self._error() if callable(self._error) else self._error
+        error = self._error() if callable(self._error) else self._error
+        with suppress(AttributeError):
+            error.is_on_order = True  # type: ignore[attr-defined]
+        raise error
 
 
 #: The orders of the tests that run now.
@@ -107,6 +111,10 @@ class FailingStore(Store):
     def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
         self._obey("list")
         return self._store.list_folder(prefix)
+
+    def is_same(self, key: str, other: Store, other_key: str) -> bool:
+        other = other._store if isinstance(other, FailingStore) else other
+        return self._store.is_same(key, other, other_key)
 
     def identity(self) -> str:
         return self._store.identity()

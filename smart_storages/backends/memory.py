@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import mimetypes
+import os
 import uuid
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -110,6 +111,17 @@ class _Block(NamedTuple):
 
 
 _blocks: List[_Block] = [_Block.new()]
+
+
+def _renew_locks() -> None:
+    # A thread of the parent may hold one, and does not live in the child.
+    for block in _blocks:
+        for store in block.buckets.values():
+            store._lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def has_memory_store(bucket: str) -> bool:

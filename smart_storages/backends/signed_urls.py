@@ -6,8 +6,9 @@ The view behind them is :mod:`smart_storages.local.views`.
 from __future__ import annotations
 
 import hmac
+import json
 from time import time
-from typing import Dict, List, Mapping, NamedTuple, Optional
+from typing import Dict, Mapping, NamedTuple, Optional
 from urllib.parse import quote, urlencode
 
 from django.urls import NoReverseMatch, reverse
@@ -16,6 +17,7 @@ from smart_storages import config
 
 __all__ = [
     "LINE",
+    "MODULE",
     "PARAMETERS",
     "Upload",
     "expires_at",
@@ -37,6 +39,11 @@ PARAMETERS = {
     "ResponseContentType": "response-content-type",
 }
 
+#: The parameter that names the module whose settings say where the file is.
+MODULE = "module"
+
+_UPLOAD = ("size", "type", "overwrite", "public")
+_KNOWN = frozenset({*PARAMETERS.values(), *_UPLOAD, MODULE, "expires", "signature"})
 _VIEW = "smart_storages_local:object"
 #: Where the view stands in the line above; without it no URL works, but making one still does.
 _USUAL_PREFIX = "/buckets/"
@@ -51,6 +58,7 @@ def make_url(
     expires: Optional[int] = None,
     method: str = "GET",
     parameters: Optional[Mapping[str, str]] = None,
+    module: Optional[str] = None,
 ) -> str:
     """Return the URL of an object.
 
@@ -62,17 +70,28 @@ def make_url(
         expires: Until when the URL is valid, in seconds since 1970; ``None`` for an unsigned URL.
         method: The HTTP method that it is for.
         parameters: Parameters of ``get_object`` that change headers of the answer.
+        module: The module whose settings say where the file is, if nothing else does.
     """
     if base_url is not None:
         return f"{base_url.rstrip('/')}/{_path(bucket, key)}"
+    of_module = {} if module is None else {MODULE: module}
     if expires is None:
-        return f"{_prefix()}{_path(bucket, key)}"
+        query = f"?{urlencode(of_module)}" if of_module else ""
+        return f"{_prefix()}{_path(bucket, key)}{query}"
     chosen = {PARAMETERS[name]: value for name, value in (parameters or {}).items()}
+    chosen.update(of_module)
     return _signed(bucket, key, place, expires, method, chosen)
 
 
 def make_upload_url(
-    bucket: str, key: str, place: str, *, expires: int, method: str, limits: Upload
+    bucket: str,
+    key: str,
+    place: str,
+    *,
+    expires: int,
+    method: str,
+    limits: Upload,
+    module: Optional[str] = None,
 ) -> str:
     """Return the URL to which one file can be uploaded.
 
@@ -83,8 +102,11 @@ def make_upload_url(
         expires: Until when the URL is valid, in seconds since 1970.
         method: ``"PUT"`` or ``"POST"``.
         limits: What may be uploaded.
+        module: As for :func:`make_url`.
     """
-    return _signed(bucket, key, place, expires, method, limits.to_query())
+    of_module = {} if module is None else {MODULE: module}
+    query = {**limits.to_query(), **of_module}
+    return _signed(bucket, key, place, expires, method, query)
 
 
 class Upload(NamedTuple):
@@ -159,7 +181,7 @@ def is_valid(bucket: str, key: str, place: str, *, method: str, query: Mapping[s
         expires = int(query.get("expires", ""))
     except ValueError:
         return False
-    if expires < time():
+    if expires < time() or query["expires"] != str(expires) or not _KNOWN.issuperset(query):
         return False
     # Whatever is in the URL is signed: nothing can be added to it.
     rest = {name: query[name] for name in query if name not in ("expires", "signature")}
@@ -170,10 +192,9 @@ def is_valid(bucket: str, key: str, place: str, *, method: str, query: Mapping[s
 
 
 def _sign(path: str, place: str, expires: int, method: str, parameters: Dict[str, str]) -> str:
-    parts: List[str] = ["url of an object", place, method, path, str(expires)]
-    for name in sorted(parameters):
-        parts += [name, parameters[name]]
-    return config.keyed_digest(*parts)
+    # As JSON: whatever a part holds, it cannot be taken for two.
+    parts = [place, method, path, expires, sorted(parameters.items())]
+    return config.keyed_digest("url of an object", json.dumps(parts))
 
 
 def _prefix() -> str:

@@ -113,6 +113,10 @@ class Store(ABC):
         """Return the names of the folders and of the files directly below a prefix."""
         return split_folder(self.entries(prefix), prefix)
 
+    def is_same(self, key: str, other: Store, other_key: str) -> bool:
+        """Return whether a key here and a key of another store are the same object."""
+        return False
+
     @abstractmethod
     def identity(self) -> str:
         """Return what is equal for two stores if a bucket name means the same bucket in both."""

@@ -135,7 +135,7 @@ def _check_storage(
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
     names = ("backend", "bucket_name", "default_acl", "object_parameters", "querystring_auth")
-    options = {name: getattr(storage, name) for name in names}
+    options = {name: getattr(storage, name, None) for name in names}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
     # The mistakes of a module are reported once, not again for each field that uses it.
@@ -155,7 +155,7 @@ def _check_storage(
 def _describe_alias(label: str, storage: SmartS3Storage) -> _Module:
     names = ("bucket_name", "endpoint_url", "location", "default_acl", "object_parameters")
     of_server = ("backend", "provider", "root", *CREDENTIAL_OPTIONS)
-    options = {name: getattr(storage, name) for name in (*names, *of_server)}
+    options = {name: getattr(storage, name, None) for name in (*names, *of_server)}
     key = config.find_key(storage.module_name) or storage.module_name
     return _Module(key, label, options, type(storage))
 
@@ -209,7 +209,7 @@ def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     if "*" not in module.name:
         return []
     sample = sample_name(module.name)
-    places = [str(module.options.get(key)) for key in ("bucket_name", "location")]
+    places = [str(module.options.get(key)) for key in ("bucket_name", "location", "root")]
     if any(sample in place for place in places):
         return []
     problem = Problem(

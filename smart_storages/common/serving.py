@@ -30,8 +30,15 @@ _INLINE = frozenset(
 #: Types that a browser could run, or that a page could use as a script or style sheet.
 _ACTIVE = re.compile(r"text/(?!csv$|plain$)|.*(script|html|wasm|flash)|(?!image/).*[/+]xml$")
 _UNKNOWN = "application/octet-stream"
-_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+#: With its parameters; a comma would begin another type.
+_WHOLE_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=([\w.+-]+|\"[\w .+-]*\"))*", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+#: What a page takes from a public file; neither can be opened as a page.
+_OF_PAGES = frozenset(
+    [
+        "application/javascript", "application/json", "text/css", "text/javascript",
+    ]
+)  # fmt: skip
 _PACKED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 #: Parameters of S3 whose values become headers unchanged.
 _HEADERS = {
@@ -52,6 +59,7 @@ class Content(NamedTuple):
         content_type: The type that it was saved with, ``None`` to guess it from the name.
         headers: More headers of the answer.
         cache_control: How long a browser may keep it.
+        is_public: Whether anybody may read it: then pages may use it as a script or style sheet.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Content(NamedTuple):
     content_type: Optional[str] = None
     headers: Mapping[str, str] = {}
     cache_control: str = "private, no-cache"
+    is_public: bool = False
 
 
 def respond(request: Any, content: Content, parameters: Mapping[str, str]) -> Any:
@@ -86,23 +95,34 @@ def respond(request: Any, content: Content, parameters: Mapping[str, str]) -> An
             response["Content-Range"] = f"bytes */{content.size}"
         else:
             response = _stream(content, start, length)
-    kind, disposition, is_shown = describe(content.name, parameters, content.content_type)
+    stored = content.headers.get("Content-Disposition", "")
+    kind, disposition, is_shown = describe(
+        content.name,
+        {"ResponseContentDisposition": stored, **parameters},
+        content.content_type,
+        content.is_public,
+    )
     for header, value in content.headers.items():
-        response[header] = value
+        _set(response, header, value)
     response["Content-Type"] = kind
     response["Content-Disposition"] = disposition
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "no-referrer"
     if not is_shown:
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["Cache-Control"] = content.cache_control
+    _set(response, "Cache-Control", content.cache_control)
     for parameter, header in _HEADERS.items():
         if parameter in parameters:
-            response[header] = parameters[parameter]
+            _set(response, header, parameters[parameter])
     response["Accept-Ranges"] = "bytes"
     response["Last-Modified"] = http_date(content.saved)
     response["ETag"] = etag
     return response
+
+
+def _set(response: Any, header: str, value: str) -> None:
+    if value.isprintable():  # Django refuses a line break, with an error
+        response[header] = value
 
 
 def _wanted_range(request: Any, size: int, versions: Tuple[str, str]) -> Tuple[int, int]:
@@ -148,7 +168,10 @@ class _Part:
 
 
 def describe(
-    name: str, parameters: Mapping[str, str], content_type: Optional[str] = None
+    name: str,
+    parameters: Mapping[str, str],
+    content_type: Optional[str] = None,
+    is_public: bool = False,
 ) -> Tuple[str, str, bool]:
     """Return the type and the disposition of a file, and whether a browser may show it.
 
@@ -156,6 +179,7 @@ def describe(
         name: Its name.
         parameters: As for :func:`respond`.
         content_type: The type that it was saved with, ``None`` to guess it from the name.
+        is_public: Whether anybody may read it: then pages may use it as a script or style sheet.
 
     Example:
         >>> describe("a.png", {})
@@ -169,11 +193,16 @@ def describe(
     guessed = content_type or guessed
     given = parameters.get("ResponseContentType") or guessed or _UNKNOWN
     kind = given.partition(";")[0].strip().lower()
-    if not _TYPE.fullmatch(kind) or _ACTIVE.match(kind):
+    is_of_pages = is_public and kind in _OF_PAGES
+    if not _WHOLE_TYPE.fullmatch(given) or (_ACTIVE.match(kind) and not is_of_pages):
         given = kind = _UNKNOWN
     is_shown = kind in _INLINE
     asked = parameters.get("ResponseContentDisposition", "")
-    if asked and (is_shown or asked.strip().lower().startswith("attachment")):
+    if (
+        asked
+        and asked.isprintable()
+        and (is_shown or asked.strip().lower().startswith("attachment"))
+    ):
         return given, asked, is_shown
     return given, f"{'inline' if is_shown else 'attachment'}; {_filename(name)}", is_shown
 

@@ -65,11 +65,13 @@ _NAMES_IN = {
         "get_storages",
         "get_tenant_function",
         "get_upload_folder",
+        "get_upload_permissions",
         "has_entry",
         "has_urlconf",
         "is_debug",
         "is_strict",
         "iter_module_keys",
+        "iter_roots",
         "keyed_digest",
         "settings_in_force",
         "uses_time_zones",
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from . import options as options
     from . import providers as providers
+    from . import values as values
     from .merging import *  # noqa: F403
     from .merging import get_bucket_config, get_default_bucket_config, merge_options
     from .queue import *  # noqa: F403

@@ -15,6 +15,7 @@ from django.conf import settings
 from smart_storages.config.modules import fill_in
 from smart_storages.config.options import (
     AZURE_CREDENTIALS,
+    BACKEND_OPTIONS,
     CREDENTIAL_OPTIONS,
     OPTIONS,
     default_of,
@@ -129,13 +130,25 @@ def merge_options(
         if owner is not None:
             merged.update({key: owner.get(key) for key in credentials})
     _imply_unsigned_urls(merged, layers)
-    merged.update(get_forced_backend())
+    _force_backend(merged)
     return {
         key: value
         for key, value in merged.items()
         # A signer of None switches off the one that cloudfront_key would make.
         if value is not None or upstream.get(key) is not None or key == "cloudfront_signer"
     }
+
+
+def _force_backend(merged: Dict[str, Any]) -> None:
+    forced = get_forced_backend()
+    if not forced:
+        return
+    # What the module says of its own backend means nothing on another one.
+    for key in BACKEND_OPTIONS:
+        merged.pop(key, None)
+    if not CREDENTIAL_OPTIONS.isdisjoint(forced):
+        merged.update(dict.fromkeys((*CREDENTIAL_OPTIONS, "external_id")))
+    merged.update(forced)
 
 
 def _or_default(key: str, value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Pattern, Tuple
 
 from smart_storages.common.compat import cache
@@ -17,6 +18,7 @@ __all__ = [
     "find_key_problems",
     "find_pattern",
     "sample_name",
+    "validate_folder_name",
     "validate_module_name",
 ]
 
@@ -66,6 +68,8 @@ def _fill_in(value: Any, module_name: str) -> Any:
             return value
         validate_module_name(module_name)
         return value.replace("{module}", module_name)
+    if isinstance(value, PurePath):
+        return type(value)(_fill_in(str(value), module_name))
     if isinstance(value, dict):
         return {key: _fill_in(each, module_name) for key, each in value.items()}
     if type(value) in (list, tuple, set):
@@ -109,6 +113,20 @@ def _wildcard_parts(pattern: str, module_name: str) -> Tuple[str, ...]:
 def sample_name(key: str) -> str:
     """Return a name that matches a pattern and no other key."""
     return key.replace("*", ANY_MODULE)
+
+
+def validate_folder_name(module_name: str) -> None:
+    """Refuse a name that cannot be that of a folder, beside those that no module may have.
+
+    Raises:
+        InvalidModuleNameError: see :func:`validate_module_name`; or it begins with a dot.
+    """
+    validate_module_name(module_name)
+    if module_name.startswith("."):
+        raise InvalidModuleNameError(
+            f"The module {module_name!r} has no bucket_name, and its own name cannot be that of a "
+            "folder: it begins with a dot."
+        )
 
 
 def find_key_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:

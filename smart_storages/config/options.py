@@ -115,12 +115,15 @@ AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
     "endpoint_suffix",
 }
 
+#: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
+#: something else, as long as its files are in S3.
+BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "root"}
+
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
     {
-        *AZURE_OPTIONS,
+        *BACKEND_OPTIONS,
         "backend",
-        "base_url",
         "brotli",
         "credentials",
         "external_id",
@@ -128,7 +131,6 @@ OWN_OPTIONS: FrozenSet[str] = frozenset(
         "provider",
         "public_endpoint_url",
         "role_arn",
-        "root",
         "url_stable_for",
     }
 )

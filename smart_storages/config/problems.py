@@ -98,7 +98,7 @@ def _find_placeholder(key: str, value: Any) -> Optional[str]:
     if key in SECRET_OPTIONS:
         return None
     pattern = _PLACEHOLDER
-    texts = [value] if isinstance(value, str) else []
+    texts = [str(value)] if isinstance(value, (str, PurePath)) else []
     if isinstance(value, Mapping):
         pattern, texts = _NESTED_PLACEHOLDER, list(_iter_texts(value))
     found = (each for text in texts if "{" in text for each in pattern.findall(text))

@@ -151,6 +151,21 @@ def get_forced_backend() -> Dict[str, Any]:
     return {} if root is None else {"backend": "filesystem", "root": root}
 
 
+def iter_roots() -> List[str]:
+    """Return the directories that the settings name for the files of modules, each once."""
+    roots = [get_forced_backend().get("root")]
+    for entry in get_buckets().values():
+        if isinstance(entry, Mapping) and entry.get("root"):
+            roots.append(entry["root"])
+    return list(dict.fromkeys(str(root) for root in roots if root))
+
+
+def get_upload_permissions() -> Optional[int]:
+    """Return ``FILE_UPLOAD_PERMISSIONS``: the permissions of files on a disk."""
+    mode = settings.FILE_UPLOAD_PERMISSIONS
+    return mode if isinstance(mode, int) else None
+
+
 def get_azure_options() -> Dict[str, Any]:
     """Return the ``AZURE_*`` settings of django-storages by the names of the options.
 

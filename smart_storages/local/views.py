@@ -6,6 +6,7 @@ takes an upload from whoever has a URL that was signed for it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Dict, Iterator, Mapping, Optional
 
 from django.core.exceptions import PermissionDenied
@@ -15,15 +16,17 @@ from django.views.decorators.http import require_http_methods
 
 from smart_storages import config
 from smart_storages.backends import signed_urls
-from smart_storages.backends.directory import DirectoryStore
+from smart_storages.backends.directory import DirectoryStore, is_folder_name, known_roots
 from smart_storages.backends.memory import has_memory_store, memory_store
-from smart_storages.backends.store import Found, Store, StoreReader
+from smart_storages.backends.store import Store, StoreReader
 from smart_storages.common.serving import Content, respond
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.local.uploads import take
 
 __all__ = ["serve"]
 
 _REFUSED = "This link is not valid, or has expired."
+_SIGNED = frozenset({"expires", "signature"})
 _NAMES = {query: name for name, query in signed_urls.PARAMETERS.items()}
 
 
@@ -43,8 +46,12 @@ def serve(request: Any, bucket: str, key: str) -> Any:
         Http404: there is no such file, and the signature is valid.
     """
     query = request.GET.dict()
-    is_signed = bool(query)
-    for store in _find_stores(bucket):
+    # A font is asked for with ?v=4.7 behind its URL: any other parameter means nothing.
+    is_signed = not _SIGNED.isdisjoint(query)
+    # Each parameter once, as it was signed.
+    if is_signed and any(len(values) != 1 for _, values in request.GET.lists()):
+        raise PermissionDenied(_REFUSED)
+    for store in _find_stores(bucket, query.get(signed_urls.MODULE)):
         if is_signed and not signed_urls.is_valid(
             bucket, key, store.identity(), method=request.method, query=query
         ):
@@ -53,11 +60,15 @@ def serve(request: Any, bucket: str, key: str) -> Any:
             if is_signed:
                 return take(request, store, key, signed_urls.Upload.from_query(query))
             continue
-        found = _find(store, key)
-        if found is None and is_signed:
-            raise Http404("There is no such file.")
-        if found is not None and (is_signed or found.attributes.is_public):
-            return _answer(request, store, key, found, query)
+        reader = _open(store, key)
+        if reader is None:
+            if is_signed:
+                raise Http404("There is no such file.")
+            continue
+        # What decides, and what is sent, is one version of the file.
+        if is_signed or reader.attributes.is_public:
+            return _answer(request, key, reader, query if is_signed else {})
+        reader.close()
     # Without a signature, whether there is such a file is not said either.
     raise PermissionDenied(_REFUSED)
 
@@ -66,48 +77,50 @@ def serve(request: Any, bucket: str, key: str) -> Any:
 serve.login_required = False  # type: ignore[attr-defined]
 
 
-def _find_stores(bucket: str) -> Iterator[Store]:
+def _find_stores(bucket: str, module: Optional[str]) -> Iterator[Store]:
     if has_memory_store(bucket):
         yield memory_store(bucket)
-    if bucket.startswith("."):
+    if not is_folder_name(bucket):
         return
-    for root in _find_roots():
+    for root in _find_roots(module):
         yield DirectoryStore(root, bucket)
 
 
-def _find_roots() -> Dict[str, None]:
+def _find_roots(module: Optional[str]) -> Dict[str, None]:
     """Return the directories that may have buckets, each once."""
-    roots = [config.get_forced_backend().get("root")]
-    for entry in config.get_buckets().values():
-        if isinstance(entry, Mapping) and entry.get("backend") == "filesystem":
-            roots.append(entry.get("root"))
-    return dict.fromkeys(str(root) for root in roots if root)
+    roots = [*config.iter_roots(), *known_roots]
+    if module is not None:
+        # The signature decides whether it is believed.
+        with suppress(ConfigurationError):
+            roots.append(str(config.merge_options(module).get("root") or ""))
+    return dict.fromkeys(root for root in roots if root)
 
 
-def _find(store: Store, key: str) -> Optional[Found]:
+def _open(store: Store, key: str) -> Optional[StoreReader]:
     try:
-        return store.find(key)
+        return StoreReader(*store.open(key))
     except OSError:
         return None
 
 
-def _answer(request: Any, store: Store, key: str, found: Found, query: Mapping[str, str]) -> Any:
-    headers = dict(found.attributes.headers)
+def _answer(request: Any, key: str, reader: StoreReader, query: Mapping[str, str]) -> Any:
+    headers = dict(reader.headers)
     content = Content(
         name=key,
-        size=found.stat.size,
-        etag=found.stat.etag,
-        saved=int(found.stat.modified_time.timestamp()),
-        open=lambda: StoreReader(*store.open(key)),
+        size=reader.size,
+        etag=reader.stat.etag,
+        saved=int(reader.stat.modified_time.timestamp()),
+        open=lambda: reader,
         content_type=headers.pop("content-type", None),
         cache_control=headers.pop("cache-control", "private, no-cache"),
         headers={_as_written(name): value for name, value in headers.items()},
+        is_public=reader.attributes.is_public,
     )
     parameters = {_NAMES[name]: value for name, value in query.items() if name in _NAMES}
-    try:
-        return respond(request, content, parameters)
-    except FileNotFoundError as error:  # deleted meanwhile
-        raise Http404("There is no such file.") from error
+    response = respond(request, content, parameters)
+    if not response.streaming:
+        reader.close()
+    return response
 
 
 def _as_written(header: str) -> str:

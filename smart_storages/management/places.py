@@ -187,7 +187,7 @@ def _storage_of(key: str) -> SmartS3Storage:
 
 def _identity_of(storage: SmartS3Storage) -> Tuple[Any, ...]:
     names = ("bucket_name", "location", "endpoint_url", "region_name", "default_acl", "backend")
-    return (storage.module_name, *(getattr(storage, name) for name in names))
+    return (storage.module_name, *(getattr(storage, name, None) for name in names))
 
 
 #: A user of a place: its label, its storage there, and whether it writes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
-from smart_storages import backends, s3
+from smart_storages import backends, config, s3
 from smart_storages.exceptions import ConfigurationError
 
 __all__ = ["BackendUrlsMixin"]
@@ -14,13 +14,19 @@ class BackendUrlsMixin:
     """``url``, ``presigned_post`` and ``presigned_put`` of such a storage."""
 
     if TYPE_CHECKING:
+        backend: str
         base_url: Optional[str]
         bucket_name: str
         module_name: str
         querystring_auth: bool
         querystring_expire: int
         url_stable_for: int
+        root: Any
         _attributes_of: Any
+
+        @property
+        def _folder_name(self) -> str: ...
+
         _get_upload_headers: Any
         _get_upload_key: Any
         _store: Any
@@ -68,13 +74,14 @@ class BackendUrlsMixin:
                 f"parameters {', '.join(backends.signed_urls.PARAMETERS)} only."
             )
         return backends.signed_urls.make_url(
-            self.bucket_name,
+            self._folder_name,
             key,
             store.identity(),
             base_url=self.base_url,
             expires=expires,
             method=method,
             parameters=parameters,
+            module=self._module_in_url(),
         )
 
     def presigned_post(
@@ -149,10 +156,17 @@ class BackendUrlsMixin:
         life = self.querystring_expire if expire is None else expire
         s3.signing.sigv4.check_life(life, 0)
         return backends.signed_urls.make_upload_url(
-            self.bucket_name,
+            self._folder_name,
             key,
             self._store().identity(),
             expires=backends.signed_urls.expires_at(int(life)),
             method=method,
             limits=upload,
+            module=self._module_in_url(),
         )
+
+    def _module_in_url(self) -> Optional[str]:
+        """Return the name of the module, if the view needs it to find the directory."""
+        if self.backend == "memory" or str(self.root) in config.iter_roots():
+            return None
+        return self.module_name

@@ -85,7 +85,11 @@ class ConfiguringMixin:
     @classmethod
     def find_presets(cls) -> Dict[str, Any]:
         """Return the options that the class presets: its attributes with the name of an option."""
-        named = [name for name in config.options.known_options() if hasattr(cls, name)]
+        known = config.options.known_options()
+        backend = getattr(cls, "backend", None)
+        if not (isinstance(backend, str) and backend in config.values.BACKENDS):
+            known -= config.options.BACKEND_OPTIONS | {"backend"}
+        named = [name for name in known if hasattr(cls, name)]
         return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}
 
     @classmethod

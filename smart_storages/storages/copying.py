@@ -152,6 +152,9 @@ class CopyingMixin(_Base):  # type: ignore[misc]
             if self._copy_on_server(key, to, new_key, overwrite=overwrite):
                 return True
             token = self._stream_key(key, to, new_key, overwrite=overwrite)
+        if not (self.is_in_s3 or to.is_in_s3):
+            # Two roots may be one directory, and two folders of a root the same.
+            return not self._is_same_object(key, to, new_key)
         source, target = self.s3_target(key), to.s3_target(new_key)
         if token and (source.bucket, key) == (target.bucket, new_key):
             # Either these are two buckets, or it is one bucket under two addresses or with two
@@ -196,7 +199,7 @@ class CopyingMixin(_Base):  # type: ignore[misc]
             if on_server and self._copy_on_server(key, to, new_key, overwrite=True, etag=etag):
                 return True
             with self.saving_one_of_many():
-                self._stream_key(key, to, new_key, overwrite=True, watch=watch)
+                self._stream_key(key, to, new_key, overwrite=True, etag=etag, watch=watch)
             return False
 
     def _copy_on_server(
@@ -233,10 +236,11 @@ class CopyingMixin(_Base):  # type: ignore[misc]
         new_key: str,
         *,
         overwrite: bool,
+        etag: str = "",
         watch: Optional[Callable[[], None]] = None,
     ) -> str:
         if not (self.is_in_s3 and to.is_in_s3):
-            self._stream_through(key, to, new_key, overwrite=overwrite, watch=watch)
+            self._stream_through(key, to, new_key, overwrite=overwrite, etag=etag, watch=watch)
             return ""
         return s3.copying.stream_object(
             self.s3_target(key),
@@ -256,10 +260,14 @@ class CopyingMixin(_Base):  # type: ignore[misc]
         new_key: str,
         *,
         overwrite: bool,
+        etag: str,
         watch: Optional[Callable[[], None]],
     ) -> None:
         """Copy an object between two backends of which at least one is not S3."""
         with self._open_key(key) as reader:
+            if etag and reader.stat.etag != etag:
+                what = "The file has changed meanwhile."
+                raise PreconditionFailedError(what, **self.s3_target().places(key))
             content = reader if watch is None else s3.copying.Watched(reader, watch)
             source = s3.writing.source.Source(content, to.transfer_config.multipart_threshold)
             params = {**self._parameters_of(reader), **to._get_copy_parameters(new_key)}
@@ -267,6 +275,9 @@ class CopyingMixin(_Base):  # type: ignore[misc]
                 to._put(new_key, source, params, overwrite=overwrite)
             finally:
                 source.close()
+
+    def _is_same_object(self, key: str, to: CopyingMixin, new_key: str) -> bool:
+        return False
 
     def _open_key(self, key: str) -> Any:
         return s3.reading.reader.S3Reader(self.s3_target(key), key)

@@ -22,6 +22,7 @@ from typing import (
     Optional,
     Tuple,
 )
+from urllib.parse import urlsplit
 
 from storages.utils import clean_name
 
@@ -31,7 +32,6 @@ from smart_storages.exceptions import (
     ConfigurationError,
     ObjectExistsError,
     ObjectNotFoundError,
-    PreconditionFailedError,
     S3Error,
 )
 from smart_storages.storages.backend_urls import BackendUrlsMixin
@@ -116,14 +116,26 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     def _store(self) -> Store:
         store: Store
         if self.backend == "memory":
-            store = backends.memory.memory_store(self.bucket_name)
+            store = backends.memory.memory_store(self._folder_name)
         elif self.backend == "azure":
             store = self._azure_store()
         else:
-            store = backends.directory.DirectoryStore(str(self.root), self.bucket_name)
+            store = backends.directory.DirectoryStore(
+                str(self.root), self._folder_name, config.get_upload_permissions()
+            )
         if backends.failures.orders:  # of a test
             return backends.failures.FailingStore(store, self.module_name)
         return store
+
+    @property
+    def _folder_name(self) -> str:
+        """The name of the bucket; with its server, if that is not the one of the settings."""
+        # Access points are named by an ARN, which has slashes.
+        bucket = str(self.bucket_name).replace("/", "-")
+        usual = config.get_upstream_options()["endpoint_url"]
+        if not self.endpoint_url or self.endpoint_url == usual:
+            return bucket
+        return f"{bucket}@{urlsplit(self.endpoint_url).netloc.replace(':', '-')}"
 
     def _azure_store(self) -> Store:
         self._raise_for_problem()
@@ -153,14 +165,19 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             if error.module is None:  # of a store, which does not know
                 error.module, error.bucket, error.key = places.values()
             raise
-        except FileNotFoundError as error:
-            raise ObjectNotFoundError("There is no such file.", **places) from error
-        except FileExistsError as error:
-            raise ObjectExistsError("There is such a file already.", **places) from error
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            what = f"The files of this module are kept {self._store().place}: {reason}."
-            raise S3Error(what, **places) from error
+            if getattr(error, "is_on_order", False):  # of a test
+                raise
+            raise self._translate(error, places) from error
+
+    def _translate(self, error: OSError, places: Dict[str, Any]) -> S3Error:
+        if isinstance(error, FileNotFoundError):
+            return ObjectNotFoundError("There is no such file.", **places)
+        if isinstance(error, FileExistsError):
+            return ObjectExistsError("There is such a file already.", **places)
+        reason = error.strerror or type(error).__name__
+        what = f"The files of this module are kept {self._store().place}: {reason}."
+        return S3Error(what, **places)
 
     # Reading
 
@@ -185,7 +202,7 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         key = self._normalize_name(clean_name(name))
         relative = key[len(self.location) :].lstrip("/")
         if "r" not in mode and set(mode) & set("wax"):
-            return SpooledWriteFile(relative, mode, self._save_written)
+            return SpooledWriteFile(relative, mode, self._put_written)
 
         def open_reader() -> Any:
             record = begin_lasting(self, "open", name)
@@ -204,8 +221,20 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             get_object=lambda: self.bucket.Object(key),
         )
 
-    def _save_written(self, name: str, content: Any) -> str:
-        self._save_exactly(name, content, replace=True)
+    @operation("open")
+    def _put_written(self, name: str, content: Any) -> str:
+        # Not by save(), which a project may have changed, and which chooses another name.
+        key = self._normalize_name(clean_name(name))
+        source = s3.writing.source.Source(content, self.transfer_config.multipart_threshold)
+        params = self._get_write_parameters(key)
+        try:
+            self._put(key, source, params, overwrite=content.is_written)
+        except ObjectExistsError:
+            if content.is_written:
+                raise
+            # As in S3, opening a file for writing does not empty it.
+        finally:
+            source.close()
         return name
 
     # Writing
@@ -219,7 +248,7 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)
-        if not self.querystring_auth and self.default_acl != "private":
+        if not self.querystring_auth and not self.default_acl and not params.get("ACL"):
             # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
             attributes = replace(attributes, is_public=True)
         return attributes
@@ -266,11 +295,10 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     def _copy_on_server(
         self, key: str, to: Any, new_key: str, *, overwrite: bool, etag: str = ""
     ) -> bool:
-        # There is no server: the bytes pass through this process in any case.
-        if etag and self._stat_key(key).etag != etag:
-            what = "The file has changed meanwhile."
-            raise PreconditionFailedError(what, **self.s3_target().places(key))
-        return False
+        return False  # there is no server: the bytes pass through this process in any case
+
+    def _is_same_object(self, key: str, to: Any, new_key: str) -> bool:
+        return self._store().is_same(key, to._store(), new_key)
 
     # What only S3 has
 

@@ -55,6 +55,13 @@ class PortableMixin:
 
         Source: ``django.utils.deconstruct.deconstructible``.
         """
+        declared = declared_class(self)
+        if declared is not type(self):
+            # Django names the class that an instance has: it has to be the project's.
+            twin: Any = object.__new__(declared)
+            twin.__dict__.update(self.__dict__)
+            found: Tuple[str, Tuple[Any, ...], Dict[str, Any]] = PortableMixin.deconstruct(twin)
+            return found
         path, _, _ = super().deconstruct()  # type: ignore[misc]
         return (path, *self._deconstruct_call())
 

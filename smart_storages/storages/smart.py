@@ -177,12 +177,17 @@ class SmartS3Storage(
         )
         self._require_entry(merged.get("bucket_name"), (options, self._class_defaults, presets))
         config.errors.raise_for_problems(self.module_name, merged, upstream, self.describe_sources)
-        for name in config.options.OWN_OPTIONS:
+        backend = merged.pop("backend", upstream.get("backend")) or "s3"
+        of_others = config.options.BACKEND_OPTIONS if backend == "s3" else frozenset()
+        for name in config.options.OWN_OPTIONS - of_others - {"backend"}:
             default = config.options.default_of(name)
             setattr(self, name, merged.pop(name, upstream.get(name, default)))
+        for name in of_others:
+            merged.pop(name, None)  # None, or it would have been refused
         self._share_configs(merged, upstream)
         self._take_over(merged, upstream)
-        if self.backend != "s3":
+        if backend != "s3":
+            self.backend = backend
             self._leave_s3()
 
     def _leave_s3(self) -> None:
@@ -190,9 +195,9 @@ class SmartS3Storage(
 
         if self.backend == "azure":
             self._take_azure_settings()
-        elif not self.bucket_name:
+        elif not self.bucket_name and not self._is_computed("bucket_name"):
             # A laptop has no buckets. Each module has a folder of its own then.
-            config.modules.validate_module_name(self.module_name)
+            config.modules.validate_folder_name(self.module_name)
             self.bucket_name = self.module_name
         self.__class__ = class_on_backend(type(self), SmartS3Storage)
 
@@ -353,6 +358,14 @@ class SmartS3Storage(
 def iter_storages() -> List[SmartS3Storage]:
     """Return every storage of this process that is still in use."""
     return list(_instances)
+
+
+def settle_storages() -> None:
+    """Let storages that were made under the settings of a test follow those in force now."""
+    for storage in iter_storages():
+        if storage._made_within > _overrides[0]:
+            storage._made_within = _overrides[0]
+            storage.retake_settings()
 
 
 def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:

@@ -30,7 +30,8 @@ class SpooledWriteFile(WholeFile):
         name: Name of the file. After closing, ``name`` is the name that it was saved under.
         mode: ``"w"``, ``"wb"`` or ``"wt"``, which take bytes or text (stored as UTF-8); or
             ``"w+b"``, which can also be read, as bytes.
-        save: Called with the name and a Django file; saves it, and returns its name.
+        save: Called with the name and a Django file; saves it, and returns its name. The file's
+            ``is_written`` is ``False`` if nothing was written, not even no bytes.
 
     Raises:
         ValueError: The mode is none of these.
@@ -56,6 +57,7 @@ class SpooledWriteFile(WholeFile):
         super().__init__(None, name)
         self.mode = mode
         self._save = save
+        self._is_written = False
         self.file: Any = self._begin()
 
     def _begin(self) -> Any:
@@ -66,6 +68,7 @@ class SpooledWriteFile(WholeFile):
     def write(self, content: Any) -> int:
         """Write bytes, or text as UTF-8; return the length of what was given."""
         self._raise_if_closed()
+        self._is_written = True
         self.file.write(content.encode("utf-8") if isinstance(content, str) else content)
         return len(content)
 
@@ -87,6 +90,7 @@ class SpooledWriteFile(WholeFile):
             spool.seek(0)
             content: Any = File(spool, self.name)
             content.size = self.size
+            content.is_written = self._is_written
             self.name = self._save(str(self.name), content)
         finally:
             spool.close()
@@ -97,6 +101,7 @@ class SpooledWriteFile(WholeFile):
 
     def start_again(self) -> None:
         self.file = self._begin()
+        self._is_written = False
 
     # The rest of the file API
 

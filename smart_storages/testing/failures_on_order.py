@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import Iterator, Optional, Type, Union
+from typing import List, Optional, Type, Union
+
+from django.test.utils import TestContextDecorator
 
 from smart_storages import config
 from smart_storages.backends.failures import ACTIONS, Order, orders
@@ -12,14 +13,7 @@ from smart_storages.exceptions import ConfigurationError, S3Error, UnreachableEr
 __all__ = ["failing"]
 
 
-@contextmanager
-def failing(
-    module: str,
-    on: str,
-    error: Union[BaseException, Type[BaseException], None] = None,
-    *,
-    times: Optional[int] = None,
-) -> Iterator[Order]:
+class failing(TestContextDecorator):  # noqa: N801 - used as a function
     """A block in which an action of a module fails, and has done nothing then.
 
     It works within :class:`~smart_storages.testing.override_buckets`, and as a decorator as well.
@@ -44,26 +38,47 @@ def failing(
             upload_with_retries()
         assert order.failed == 2
     """
-    if on not in ACTIONS:
-        known = "; ".join(f"{name!r}: {methods}" for name, methods in ACTIONS.items())
-        raise ValueError(f"failing() cannot fail on {on!r}. It can on {known}.")
-    if config.get_forced_backend().get("backend", "s3") == "s3":
-        raise ConfigurationError(
-            "failing() works with modules in memory or in a directory: use it within "
-            "override_buckets()."
-        )
 
-    def make() -> BaseException:
+    def __init__(
+        self,
+        module: str,
+        on: str,
+        error: Union[BaseException, Type[BaseException], None] = None,
+        *,
+        times: Optional[int] = None,
+    ) -> None:
+        super().__init__()
+        if on not in ACTIONS:
+            known = "; ".join(f"{name!r}: {methods}" for name, methods in ACTIONS.items())
+            raise ValueError(f"failing() cannot fail on {on!r}. It can on {known}.")
+        self._module = module
+        self._on = on
+        self._error = error
+        self._times = times
+        self._orders: List[Order] = []
+
+    def __enter__(self) -> Order:  # type: ignore[override]
+        return self.enable()
+
+    def enable(self) -> Order:
+        if config.get_forced_backend().get("backend", "s3") == "s3":
+            raise ConfigurationError(
+                "failing() works with modules in memory or in a directory: use it within "
+                "override_buckets()."
+            )
+        order = Order(self._module, self._on, self._make_error, self._times)
+        orders.append(order)
+        self._orders.append(order)
+        return order
+
+    def disable(self) -> None:
+        orders.remove(self._orders.pop())
+
+    def _make_error(self) -> BaseException:
+        error = self._error
         if error is None:
-            return UnreachableError("The server did not answer, on order.", module=module)
+            return UnreachableError("The server did not answer, on order.", module=self._module)
         if isinstance(error, type) and issubclass(error, S3Error):
-            return error(f"It failed on {on}, on order.", module=module)
+            return error(f"It failed on {self._on}, on order.", module=self._module)
         # A class is called; an exception is raised as it is.
         return error() if isinstance(error, type) else error
-
-    order = Order(module, on, make, times)
-    orders.append(order)
-    try:
-        yield order
-    finally:
-        orders.remove(order)

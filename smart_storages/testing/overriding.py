@@ -12,6 +12,7 @@ from smart_storages.backends.memory import isolated
 from smart_storages.config.errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.config.settings import TEST_SETTING
 from smart_storages.config.values import BACKENDS
+from smart_storages.storages.smart import settle_storages
 
 __all__ = ["override_buckets"]
 
@@ -85,6 +86,8 @@ class override_buckets(TestContextDecorator):  # noqa: N801 - as override_settin
 
     def disable(self) -> None:
         self._stacks.pop().close()
+        # Those that somebody made first within it: default_storage is made when it is first used.
+        settle_storages()
 
     def decorate_class(self, cls: Any) -> Any:
         """Begin before ``setUpClass``, and anew before each test."""

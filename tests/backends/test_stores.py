@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -217,6 +221,7 @@ def test_a_directory_does_what_memory_does(tmp_path, steps):
         assert directory.find(key).stat.etag == memory.find(key).stat.etag
     # Nothing is kept of what is gone.
     beside = [path for path in files_below(root) if path.startswith(PRIVATE)]
+    beside = [path for path in beside if path.endswith(".json")]
     assert len(beside) == len(keys(memory))
 
 
@@ -249,9 +254,18 @@ def test_no_key_leads_out_of_the_bucket(tmp_path):
     store = DirectoryStore(str(tmp_path / "root"), "acme")
     (tmp_path / "root" / "other").mkdir(parents=True)
     (tmp_path / "root" / "other" / "a.txt").write_bytes(b"secret")
-    for key in ("../other/a.txt", "/etc/passwd", "a/../../other/a.txt", "..", "", "a\0"):
+    for key in (
+        "../other/a.txt",
+        "/etc/passwd",
+        "a/../../other/a.txt",
+        "..",
+        "",
+        "a\0",
+        "a//b",
+        "a/",
+    ):
         for call in (store.find, store.open, store.delete, partial_put(store)):
-            with pytest.raises(PermissionError, match="out of the bucket"):
+            with pytest.raises(PermissionError, match="cannot be that of a file"):
                 call(key)
     assert (tmp_path / "root" / "other" / "a.txt").read_bytes() == b"secret"
 
@@ -352,3 +366,123 @@ def test_only_what_has_a_header_is_kept_of_the_parameters():
     assert Attributes.from_parameters(params) == CSS
     assert not Attributes.from_parameters({"ACL": "authenticated-read"}).is_public
     assert Attributes.from_parameters({}) == Attributes()
+
+
+# What a disk does that S3 does not
+
+
+def many(*functions):
+    """Call functions again and again, each in a thread, for a moment; raises what they raised."""
+    failed = []
+    end = time.monotonic() + 1.5
+
+    def repeat(function):
+        try:
+            while time.monotonic() < end and not failed:
+                function()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=repeat, args=(each,)) for each in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def test_whoever_reads_an_older_version_has_its_attributes(tmp_path):
+    store = DirectoryStore(str(tmp_path), "acme")
+    put(store, "a.txt", b"x", CSS)
+
+    def look():
+        assert store.find("a.txt").attributes == CSS
+        with StoreReader(*store.open("a.txt")) as reader:
+            assert reader.attributes == CSS
+
+    many(lambda: put(store, "a.txt", b"x", CSS), look, look)
+
+
+def test_old_attributes_go_after_a_minute(tmp_path, monkeypatch):
+    store = DirectoryStore(str(tmp_path), "acme")
+    for number in range(5):
+        put(store, "a.txt", b"%d" % number)
+    put(store, "b.txt")
+    store.delete("b.txt")
+    later = time.time() + 61
+    monkeypatch.setattr("smart_storages.backends.directory.time.time", lambda: later)
+    put(store, "a.txt")
+    put(store, "b.txt")
+    put(store, "b.txt")
+    kept = [path for path in files_below(tmp_path) if path.startswith(f"{PRIVATE}/attributes")]
+    assert len(kept) == 2
+
+
+def test_a_copied_or_touched_file_keeps_its_attributes(tmp_path):
+    store = DirectoryStore(str(tmp_path / "root"), "acme")
+    put(store, "a.txt", b"hello", CSS)
+    put(store, "b.txt", b"first", CSS)
+    shutil.copytree(str(tmp_path / "root"), str(tmp_path / "copy"))
+    copied = DirectoryStore(str(tmp_path / "copy"), "acme")
+    assert copied.find("a.txt").attributes == CSS
+    os.utime(tmp_path / "root" / "acme" / "a.txt", (5, 5))
+    assert store.find("a.txt").attributes == CSS
+    assert store.find("a.txt").stat.etag == copied.find("a.txt").stat.etag
+    # Other bytes of the same length are another file.
+    (tmp_path / "root" / "acme" / "b.txt").write_bytes(b"other")
+    os.utime(tmp_path / "root" / "acme" / "b.txt", (5, 5))
+    assert store.find("b.txt").attributes == Attributes()
+
+
+def test_writers_do_not_fail_because_others_remove_empty_folders(tmp_path):
+    store = DirectoryStore(str(tmp_path), "acme")
+
+    def write(number):
+        put(store, f"a/b/c/{number}", b"x", overwrite=number % 2 == 0)
+        store.delete(f"a/b/c/{number}")
+
+    many(*(partial(write, number) for number in range(6)))
+
+
+def test_a_disk_without_links_shows_no_empty_file(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = DirectoryStore(str(tmp_path), "acme")
+
+    def write():
+        put(store, "a.txt", b"whole", overwrite=False)
+        store.delete("a.txt")
+
+    def look():
+        with suppress(FileNotFoundError):
+            assert read(store, "a.txt") == b"whole"
+
+    many(write, look, look)
+
+
+def test_links_that_lead_in_a_circle_are_not_followed(tmp_path):
+    store = DirectoryStore(str(tmp_path), "acme")
+    put(store, "a/b.txt")
+    (tmp_path / "acme" / "a" / "circle").symlink_to(tmp_path / "acme")
+    assert keys(store) == ["a/b.txt"]
+
+
+def test_a_bucket_that_is_no_folder_of_its_own_is_refused(tmp_path):
+    for bucket in ("", "..", ".smart-storages", "a/b", "a\\b", "a\0"):
+        with pytest.raises(PermissionError, match="is not the name of a folder"):
+            DirectoryStore(str(tmp_path), bucket)
+
+
+def test_a_child_forked_while_a_store_is_locked_is_not_stuck():
+    with isolated():
+        store = memory_store("acme")
+        with store._lock:
+            pid = os.fork()
+            if pid == 0:
+                put(store, "a.txt")
+                os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        assert status == 0

@@ -76,10 +76,10 @@ def test_what_is_asked_of_s3_is_not_asked_of_others(settings, monkeypatch):
     monkeypatch.setattr("smart_storages.checks.connections._may_have_credentials", lambda: False)
     settings.SMART_STORAGE_BUCKETS = {"media": {"bucket_name": "Not_For_AWS"}}
     assert "smart_storages.W012" in ids(check_credentials())
-    assert len(check_s3_names()) == 1
+    assert any("Not_For_AWS" in message.msg for message in check_s3_names())
     settings.SMART_STORAGE_BACKEND = "memory"
     assert "smart_storages.W012" not in ids(check_credentials())
-    assert check_s3_names() == []
+    assert not any("Not_For_AWS" in message.msg for message in check_s3_names())
 
 
 def test_two_roots_do_not_share_a_location(settings, tmp_path):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from smart_storages.backends import signed_urls
+from smart_storages.backends import directory, signed_urls
 from smart_storages.backends.memory import isolated
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, InvalidModuleNameError
+from smart_storages.local import views
 from smart_storages.local.views import serve
 from smart_storages.storages import SmartS3Storage
+from smart_storages.utils import get_storage
 
 urlpatterns = [path("files/", include("smart_storages.local.urls"))]
 
@@ -366,7 +368,7 @@ def test_an_upload_is_as_public_as_a_save(make):
     assert get(private.url("b.txt").partition("?")[0]).status_code == 403
 
 
-def test_what_cannot_be_signed_is_refused(make, tmp_path):
+def test_what_cannot_be_signed_is_refused(make):
     storage = make()
     for wrong in (
         {"size": -1},
@@ -378,6 +380,180 @@ def test_what_cannot_be_signed_is_refused(make, tmp_path):
             storage.presigned_put("a.png", **{"size": 1, "content_type": "image/png", **wrong})
     with pytest.raises(ValueError, match="needs the name of a file"):
         storage.presigned_post("", max_size=1, content_type="image/png")
+
+
+def test_another_server_takes_no_uploads(tmp_path):
     served = SmartS3Storage("m", backend="filesystem", root=tmp_path, base_url="/files/")
     with pytest.raises(ConfigurationError, match="has a base_url"):
         served.presigned_put("a.png", size=1, content_type="image/png")
+
+
+# What must not be shown
+
+
+def test_what_is_sent_is_the_version_that_was_asked_about(make, monkeypatch):
+    public, private = make(default_acl="public-read"), make()
+    public.save("a.txt", ContentFile(b"public"))
+    url = public.url("a.txt")
+    answer = views.respond
+
+    def replace_first(request, content, parameters):
+        private.save("a.txt", ContentFile(b"a secret"))
+        return answer(request, content, parameters)
+
+    monkeypatch.setattr(views, "respond", replace_first)
+    response = get(url)
+    assert response.body == b"public"
+    assert response["Content-Length"] == "6"
+    monkeypatch.undo()
+    assert private.open("a.txt").read() == b"a secret"
+
+
+@pytest.mark.parametrize("acl", ["private", "authenticated-read", "bucket-owner-full-control"])
+def test_an_acl_that_was_asked_for_decides(make, acl):
+    for storage in (
+        make(querystring_auth=False, object_parameters={"ACL": acl}),
+        make(querystring_auth=False, default_acl=acl),
+    ):
+        storage.save("a.txt", ContentFile(b"private"))
+        assert get(storage.url("a.txt")).status_code == 403
+
+
+def test_no_module_reaches_what_is_kept_beside_the_files(settings, tmp_path):
+    settings.SMART_STORAGE_BUCKETS = {"*": {"backend": "filesystem", "root": str(tmp_path)}}
+    get_storage("victim").save("pay.txt", ContentFile(b"secret"))
+    with pytest.raises(InvalidModuleNameError, match="begins with a dot"):
+        list(get_storage(".smart-storages").iter_files())
+
+
+def test_parameters_of_a_signed_url_cannot_be_dropped_or_repeated(make):
+    storage = make()
+    storage.save("a.txt", ContentFile(b"x"))
+    parameters = {
+        "ResponseContentDisposition": "attachment",
+        "ResponseContentType": "application/octet-stream",
+    }
+    url = storage.url("a.txt", parameters=parameters)
+    path, _, query = url.partition("?")
+    given = dict(parse_qsl(query))
+    first, second = "response-content-disposition", "response-content-type"
+    joined = {
+        f"{first}\0{given[first]}\0{second}": given[second],
+        "expires": given["expires"],
+        "signature": given["signature"],
+    }
+    assert get(url).status_code == 200
+    for altered in (
+        f"{path}?{urlencode(joined)}",
+        f"{url}&response-content-type=text/plain",
+        url.replace("expires=", "expires=%2B"),
+        url.replace("expires=", "expires=0"),
+    ):
+        assert get(altered).status_code == 403, altered
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain;x=,text/html", "text/plain, text/html", "text/plain;\r\nX: y", "text"]
+)
+def test_a_type_that_a_browser_may_read_otherwise_is_not_passed_on(make, kind):
+    storage = make()
+    upload = ContentFile(b"<script>alert(1)</script>", name="a.bin")
+    upload.content_type = kind
+    storage.save("a.bin", upload)
+    response = get(storage.url("a.bin"))
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"].startswith("attachment")
+    parameters = {"ResponseContentType": kind, "ResponseContentDisposition": "inline\r\nX: y"}
+    response = get(storage.url("a.bin", parameters=parameters))
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"].startswith("attachment")
+
+
+def test_a_stored_disposition_is_sent(make):
+    storage = make(object_parameters={"ContentDisposition": "attachment"})
+    storage.save("a.pdf", ContentFile(b"%PDF"))
+    assert get(storage.url("a.pdf"))["Content-Disposition"] == "attachment"
+
+
+def test_a_page_takes_scripts_and_styles_from_public_modules_alone(make):
+    public = make(default_acl="public-read")
+    for name, kind in (("a.css", "text/css"), ("a.json", "application/json")):
+        public.save(name, ContentFile(b"x"))
+        assert get(public.url(name))["Content-Type"] == kind
+    public.save("a.html", ContentFile(HTML))
+    assert get(public.url("a.html"))["Content-Type"] == "application/octet-stream"
+    private = make()
+    private.save("b.css", ContentFile(b"x"))
+    assert get(private.url("b.css"))["Content-Type"] == "application/octet-stream"
+
+
+def test_any_other_parameter_of_a_public_url_means_nothing(make):
+    storage = make(default_acl="public-read")
+    storage.save("font.woff", ContentFile(b"x"))
+    assert get(storage.url("font.woff") + "?v=4.7.0").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["a%00b/x", "..%2fx/y", ".hidden/x"])
+def test_a_strange_bucket_is_refused_and_no_error(make, path):
+    make().save("a.txt", ContentFile(b"x"))
+    assert get(f"/files/{path}").status_code in {403, 404}
+
+
+def test_a_range_of_thousands_of_digits_is_ignored(url):
+    assert get(url, range="bytes=0-" + "9" * 5000).status_code == 200
+
+
+# Where the files are
+
+
+def test_a_root_is_found_however_it_is_set(settings, tmp_path):
+    class Preset(SmartS3Storage):
+        module_name = "preset"
+        backend = "filesystem"
+        root = str(tmp_path / "preset")
+
+    settings.SMART_STORAGE_BUCKETS = {
+        "tenant_*": {"backend": "filesystem", "root": tmp_path / "{module}"},
+    }
+    given = SmartS3Storage("given", backend="filesystem", root=tmp_path / "given")
+    for storage in (Preset(), given, get_storage("tenant_x")):
+        storage.save("a.txt", ContentFile(b"x"))
+        assert get(storage.url("a.txt")).status_code == 200
+    # In another process, which has made none of these.
+    url = get_storage("tenant_x").url("a.txt")
+    directory.known_roots.clear()
+    assert get(url).status_code == 200
+
+
+def test_each_tenant_has_a_directory_of_its_own(settings, tmp_path):
+    settings.SMART_STORAGE_BUCKETS = {
+        "*": {"backend": "filesystem", "root": tmp_path / "{module}", "bucket_name": "acme"}
+    }
+    get_storage("one").save("a.txt", ContentFile(b"of one"))
+    assert not get_storage("two").exists("a.txt")
+    assert get(get_storage("two").url("a.txt")).status_code == 404
+    other = get_storage("one").url("a.txt").replace("module=one", "module=two")
+    assert get(other).status_code == 403
+
+
+def test_buckets_of_one_name_on_two_servers_are_two(settings, tmp_path):
+    settings.SMART_STORAGE_LOCAL = tmp_path
+    settings.SMART_STORAGE_BUCKETS = {
+        name: {"bucket_name": "files", "endpoint_url": f"https://{name}.example.com"}
+        for name in ("one", "two")
+    }
+    one, two = get_storage("one"), get_storage("two")
+    one.save("a.txt", ContentFile(b"of one"))
+    assert not two.exists("a.txt")
+    assert get(one.url("a.txt")).body == b"of one"
+
+
+def test_a_local_directory_replaces_the_server_of_a_directory(settings, tmp_path):
+    settings.SMART_STORAGE_BUCKETS = {
+        "media": {"backend": "filesystem", "root": "/srv", "base_url": "https://files.example.com"}
+    }
+    settings.SMART_STORAGE_LOCAL = tmp_path
+    storage = get_storage("media")
+    storage.save("a.txt", ContentFile(b"x"))
+    assert storage.url("a.txt").startswith("/files/media/")
+    assert get(storage.url("a.txt")).status_code == 200

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 from django.utils import timezone
+from django.utils.deconstruct import deconstructible
 from storages.backends.s3boto3 import S3Boto3Storage
 
 from smart_storages.backends.memory import isolated
@@ -417,3 +418,111 @@ def test_a_directory_for_all_modules_has_an_absolute_path(settings, wrong):
     settings.SMART_STORAGE_LOCAL = wrong
     with pytest.raises(ConfigurationError, match="SMART_STORAGE_LOCAL must be the absolute path"):
         MediaStorage().exists("a.txt")
+
+
+# What a project's own class does
+
+
+class Thumbnails(MediaStorage):
+    """Writes another file while it saves one."""
+
+    def _save(self, name, content):
+        if not name.startswith("thumbs/"):
+            with self.open(f"thumbs/{name}", "wb") as file:
+                file.write(b"small")
+        return super()._save(name, content)
+
+
+class Encrypted(MediaStorage):
+    def _save(self, name, content):
+        return super()._save(f"{name}.enc", content)
+
+
+@deconstructible(path="tests.storages.test_on_backend.Nice")
+class Nice(MediaStorage):
+    pass
+
+
+def test_a_file_written_within_a_save_is_another_file(options):
+    storage = Thumbnails(**options)
+    first = storage.save("a.txt", ContentFile(b"first"))
+    second = storage.save("a.txt", ContentFile(b"second"))
+    assert first != second
+    assert read(storage, first) == b"first"
+    assert read(storage, second) == b"second"
+    assert read(storage, f"thumbs/{first}") == b"small"
+
+
+def test_open_writes_what_it_is_given_past_save_as_in_s3(options):
+    storage = Encrypted(**options)
+    with storage.open("a.txt", "wb") as file:
+        file.write(b"x")
+    assert storage.exists("a.txt")
+    assert not storage.exists("a.txt.enc")
+
+
+def test_a_file_opened_for_writing_and_closed_stays_as_it_was(storage):
+    storage.save("a.txt", ContentFile(b"precious"))
+    storage.open("a.txt", "wb").close()
+    assert read(storage, "a.txt") == b"precious"
+    storage.open("new.txt", "wb").close()
+    assert read(storage, "new.txt") == b""
+    with storage.open("a.txt", "wb") as file:
+        file.write(b"")
+    assert read(storage, "a.txt") == b""
+
+
+def test_a_file_moved_onto_itself_by_another_way_stays(tmp_path):
+    outer = SmartS3Storage(
+        "one", backend="filesystem", root=tmp_path, bucket_name="media", location="photos"
+    )
+    inner = SmartS3Storage(
+        "two", backend="filesystem", root=tmp_path / "media", bucket_name="photos"
+    )
+    outer.save("a.jpg", ContentFile(b"precious"))
+    assert outer.move("a.jpg", "a.jpg", to=inner) == "a.jpg"
+    assert read(outer, "a.jpg") == b"precious"
+    outer.move("a.jpg", "b.jpg", to=inner)
+    assert not outer.exists("a.jpg")
+    assert read(inner, "b.jpg") == b"precious"
+    (tmp_path / "alias").symlink_to(tmp_path / "media")
+    alias = SmartS3Storage(
+        "three", backend="filesystem", root=tmp_path, bucket_name="alias", location="photos"
+    )
+    outer.move("b.jpg", "b.jpg", to=alias)
+    assert read(outer, "b.jpg") == b"precious"
+
+
+def test_a_path_given_to_deconstructible_is_kept(options, settings):
+    settings.SMART_STORAGE_BUCKETS = {"*": dict(options)}
+    assert Nice().deconstruct()[0] == "tests.storages.test_on_backend.Nice"
+
+
+def test_a_class_in_s3_may_have_attributes_with_names_of_other_backends(settings):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"bucket_name": "acme"}}
+
+    class Busy(MediaStorage):
+        base_url = "/media/"
+        account_name = property(lambda self: "ada")
+
+        def root(self):
+            return "the root"
+
+    storage = Busy()
+    assert storage.configuration_problem is None
+    assert storage.base_url == "/media/"
+    assert storage.account_name == "ada"
+    assert storage.root() == "the root"
+
+
+def test_files_have_the_permissions_of_the_setting(settings, tmp_path):
+    settings.FILE_UPLOAD_PERMISSIONS = 0o600
+    storage = SmartS3Storage("media", backend="filesystem", root=tmp_path)
+    storage.save("a.txt", ContentFile(b"x"))
+    assert (tmp_path / "media" / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("expire", [0, -5, 8 * 86_400])
+def test_a_url_lives_as_long_as_in_s3(storage, expire):
+    with pytest.raises(ValueError, match="7 days"):
+        storage.url("a.txt", expire=expire)

@@ -287,3 +287,29 @@ def test_a_ready_made_storage_follows():
     with override_buckets():
         media.save("a.txt", ContentFile(b"x"))
         assert_saved("media", "a.txt")
+
+
+def test_a_module_of_a_directory_is_overridden_too(settings, tmp_path):
+    settings.SMART_STORAGE_BUCKETS = {
+        "documents": {"backend": "filesystem", "root": tmp_path, "base_url": "/files/"}
+    }
+    with override_buckets():
+        save()
+        assert FIELD.storage.url("a.txt").startswith("/buckets/")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_given_keys_replace_all_credentials_of_a_module(settings):
+    settings.SMART_STORAGE_BUCKETS = {
+        "documents": {"bucket_name": "acme", "session_profile": "production"},
+    }
+    with override_buckets("s3", access_key="key", secret_key="secret"):
+        assert FIELD.storage.session_profile is None
+        assert FIELD.storage.access_key == "key"
+
+
+def test_a_storage_first_used_within_a_block_follows_its_end():
+    with override_buckets():
+        made = DocumentStorage()
+        assert not made.is_in_s3
+    assert made.is_in_s3
