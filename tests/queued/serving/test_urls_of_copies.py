@@ -288,3 +288,10 @@ def test_a_private_disk_of_the_default_kind_needs_no_base_url(
     settings.ROOT_URLCONF = "tests.queued.no_urls"
     with pytest.raises(ValueError, match="not accessible via a URL"):
         queue.url(name)
+
+
+def test_a_module_that_another_server_serves_does_not_sign(tmp_path: Any) -> None:
+    served = {"base_url": "https://files.example.com/"}
+    for more, signs in (({}, True), (served, False)):
+        storage = SmartS3Storage("media", backend="filesystem", root=str(tmp_path), **more)
+        assert (urls_of_copies.signed_life(storage) is not None) is signs
