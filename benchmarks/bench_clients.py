@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import sys
 import threading
@@ -46,6 +47,8 @@ def run(context: Context) -> List[Row]:
     rows[-1]["note"] = "measured with 30"
     add(case, BOTO3, first_use_with_own_keys, tenants=own)
 
+    for who in (OURS, THEIRS):
+        add("Azure: 50 tenants, 1 thread", who, first_use_of_azure, tenants=50)
     for who in (OURS, THEIRS):
         add("construct one storage", who, construct, number=200 if context.quick else 2_000)
     rounds = 1 if context.quick else 10
@@ -232,6 +235,58 @@ def first_use_with_own_keys(who: str, tenants: int) -> Row:
         "first_use_ms": outcome["first_use_ms"] / count,
         "first_use_cpu_ms": outcome["first_use_cpu_ms"] / count,
         "memory_mb": outcome["memory_mb"] / count,
+    }
+
+
+def first_use_of_azure(who: str, tenants: int) -> Row:
+    """Make the client and a signed URL for each tenant of one account; nothing is sent.
+
+    The import of Azure's SDK counts: one imports it with the class, the other with its first use.
+    """
+    from psutil import Process
+
+    options: Dict[str, Any] = {"backend": "azure", "bucket_name": "acme-tenants"}
+    key = base64.b64encode(b"a key of an account").decode()
+    configure(
+        {"tenant_*": {**options, "location": "{module}/"}},
+        AZURE_ACCOUNT_NAME="acme",
+        AZURE_ACCOUNT_KEY=key,
+    )
+    process = Process()
+    gc.collect()
+    memory = process.memory_info().rss
+    processor, started = time.process_time(), time.perf_counter()
+    if who == OURS:
+        classes = storage_classes(OURS, [options] * tenants)
+    else:
+        from storages.backends.azure_storage import AzureStorage
+
+        classes = [
+            type(
+                f"Tenant{number}Storage",
+                (AzureStorage,),
+                {
+                    "azure_container": "acme-tenants",
+                    "location": f"tenant_{number}/",
+                    "expiration_secs": 3600,
+                },
+            )
+            for number in range(tenants)
+        ]
+    storages = [each() for each in classes]
+    for storage in storages:
+        if "sig=" not in storage.url("report.txt"):
+            raise RuntimeError(f"{storage!r} did not sign")
+    took, used = time.perf_counter() - started, time.process_time() - processor
+    grown = process.memory_info().rss - memory
+    from azure.storage.blob import BlobServiceClient
+
+    return {
+        "first_use_ms": took * 1000,
+        "first_use_cpu_ms": used * 1000,
+        "memory_mb": grown / MEGABYTE,
+        # Each of them opens connections of its own.
+        "clients": sum(1 for each in gc.get_objects() if type(each) is BlobServiceClient),
     }
 
 

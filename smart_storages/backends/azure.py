@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import uuid
 from datetime import datetime, timezone
 from threading import Lock
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
@@ -16,6 +17,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import (
+    BlobBlock,
     BlobSasPermissions,
     BlobServiceClient,
     ContentSettings,
@@ -24,9 +26,10 @@ from azure.storage.blob import (
 from storages.backends.azure_storage import AzureStorage
 
 from smart_storages.backends.azure_errors import code_of, translating
+from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.secrets import reveal
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, S3Error
 from smart_storages.s3.stat import Stat
 
 __all__ = ["AzureStore", "account_of"]
@@ -35,15 +38,18 @@ __all__ = ["AzureStore", "account_of"]
 _FIRST_READ = 4 * 1024**2
 #: What further requests ask for.
 _NEXT_READ = 8 * 1024**2
-#: Content up to this size is one request, and a condition of that request.
-_WHOLE = 8 * 1024**2
+#: Content up to this size is one request; larger content is sent in blocks of it, 50,000 at most.
+_BLOCK = 8 * 1024**2
 
 _SETTINGS = {
-    "cache-control": "cache_control",
-    "content-disposition": "content_disposition",
-    "content-encoding": "content_encoding",
-    "content-language": "content_language",
-    "content-type": "content_type",
+    f"{part}-{name}": f"{part}_{name}"
+    for part, name in (
+        ("cache", "control"),
+        ("content", "disposition"),
+        ("content", "encoding"),
+        ("content", "language"),
+        ("content", "type"),
+    )
 }
 #: Parameters of S3's ``get_object`` that change headers of the answer, and what a SAS calls them.
 _PARAMETERS = {
@@ -93,23 +99,30 @@ def account_of(options: Mapping[str, Any]) -> AzureStorage:
             nothing: Dict[str, Any] = dict.fromkeys(
                 ("account_name", "account_key", "connection_string", "sas_token")
             )
-            options = {**_RETRIES, **(given.get("client_options") or {})}
-            _accounts[key] = _Account(
-                **{**nothing, "token_credential": None, **given, "client_options": options}
-            )
+            client_options = {**_RETRIES, **(given.pop("client_options", None) or {})}
+            account = _Account(**{**nothing, "token_credential": None, **given})
+            account.client_options = client_options
+            _accounts[key] = account
         return _accounts[key]
 
 
 class _Account(AzureStorage):  # type: ignore[misc]
-    """django-storages' storage, which makes the clients."""
+    """django-storages' storage, which keeps the client and delegated keys."""
+
+    client_options: Dict[str, Any]
 
     def _get_service_client(self) -> Any:
-        if self.connection_string is None:
-            return super()._get_service_client()
-        # As there, where the client_options are forgotten.
-        return BlobServiceClient.from_connection_string(
-            self.connection_string, **self.client_options
-        )
+        # As there; before 1.14.5 it knows no client_options, and it forgets them if there is a
+        # connection string.
+        if self.connection_string is not None:
+            return BlobServiceClient.from_connection_string(
+                self.connection_string, **self.client_options
+            )
+        credential: Any = self.sas_token or self.token_credential
+        if self.account_key:
+            credential = {"account_name": self.account_name, "account_key": self.account_key}
+        url = f"{self.azure_protocol}://{self.account_name}.blob.{self.endpoint_suffix}"
+        return BlobServiceClient(url, credential=credential, **self.client_options)
 
 
 class AzureStore(Store):
@@ -142,20 +155,26 @@ class AzureStore(Store):
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
     ) -> Stat:
         named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
-        beginning, is_whole = _take(chunks, _WHOLE)
-        content: Any = beginning if is_whole else _Joined(beginning, chunks)
-        with translating():
-            answer = self._blob(key).upload_blob(
-                content,
-                length=len(beginning) if is_whole else None,
-                # Put Blob and Put Block List have the condition If-None-Match: *.
-                overwrite=overwrite,
-                content_settings=ContentSettings(**named),
-                metadata=dict(attributes.metadata),
-                # Each request has the MD5 of its body: a truncated one is refused.
-                validate_content=True,
-            )
-        size = len(beginning) if is_whole else content.size
+        beginning, is_whole = take_beginning(chunks, _BLOCK)
+        parameters: Any = {
+            "content_settings": ContentSettings(**named),
+            "metadata": dict(attributes.metadata),
+        }
+        if is_whole:
+            size = len(beginning)
+            with translating():
+                answer = self._blob(key).upload_blob(
+                    beginning,
+                    length=size,
+                    overwrite=overwrite,  # else Put Blob has the condition If-None-Match: *
+                    # The request has the MD5 of its body: a truncated one is refused.
+                    validate_content=True,
+                    **parameters,
+                )
+        else:
+            if not overwrite:
+                parameters["match_condition"] = MatchConditions.IfMissing
+            answer, size = self._put_blocks(key, JoinedContent(beginning, chunks), parameters)
         return Stat(
             size=size,
             modified_time=answer["last_modified"],
@@ -164,6 +183,26 @@ class AzureStore(Store):
             content_encoding=attributes.headers.get("content-encoding"),
             metadata=attributes.metadata,
         )
+
+    def _put_blocks(self, key: str, content: JoinedContent, parameters: Any) -> Tuple[Any, int]:
+        blob = self._blob(key)
+        blocks: List[BlobBlock] = []
+        for block in iter(lambda: content.read(_BLOCK), b""):
+            # The SDK counts its blocks: those of two writers of one name have the same ids, and
+            # the blob would be made of both.
+            blocks.append(BlobBlock(uuid.uuid4().hex))
+            with translating():
+                blob.stage_block(blocks[-1].id, block, len(block), validate_content=True)
+        try:
+            with translating():
+                return blob.commit_block_list(blocks, **parameters), content.size
+        except S3Error as error:
+            if error.code != "InvalidBlockList":
+                raise
+        # Another writer was first; with its own, Azure discards the blocks of all others.
+        if "match_condition" in parameters:
+            raise FileExistsError(key)
+        raise S3Error("Another writer saved the file meanwhile. Save it again.", code="Conflict")
 
     def delete(self, key: str) -> None:
         try:
@@ -263,42 +302,6 @@ class AzureStore(Store):
             **changed,
         )
         return signature
-
-
-def _take(chunks: Iterator[bytes], size: int) -> Tuple[bytes, bool]:
-    """Return the beginning of some content, and whether that is all of it."""
-    taken: List[bytes] = []
-    length = 0
-    for chunk in chunks:
-        taken.append(chunk)
-        length += len(chunk)
-        if length > size:
-            return b"".join(taken), False
-    return b"".join(taken), True
-
-
-class _Joined:
-    """The beginning of some content, and what follows; counts its bytes."""
-
-    def __init__(self, beginning: bytes, rest: Iterator[bytes]) -> None:
-        self._rest = rest
-        self._held = beginning
-        self.size = 0
-
-    def read(self, size: int = -1) -> bytes:
-        pieces = [self._held]
-        length = len(self._held)
-        while size < 0 or length < size:
-            piece = next(self._rest, b"")
-            if not piece:
-                break
-            pieces.append(piece)
-            length += len(piece)
-        content = b"".join(pieces)
-        end = len(content) if size < 0 else size
-        taken, self._held = content[:end], content[end:]
-        self.size += len(taken)
-        return taken
 
 
 class _BlobReader(io.RawIOBase):

@@ -16,6 +16,7 @@ from smart_storages.exceptions import (
     BucketNotFoundError,
     ConfigurationError,
     ObjectChangedError,
+    S3Error,
     UnreachableError,
 )
 from smart_storages.storages import MediaStorage, SmartS3Storage
@@ -362,3 +363,25 @@ def test_without_a_key_a_delegated_one_signs(container, monkeypatch):
     assert f"skoid={key.signed_oid}" in url
     assert len(asked) == 1
     assert asked[0].tzinfo is None
+
+
+def test_blocks_of_two_writers_are_never_mixed(options):
+    storage = SmartS3Storage("media", **options)
+    failed = []
+
+    def write(number):
+        try:
+            save(storage, "one.bin", b"%d" % number * 20 * MEBIBYTE)
+        except S3Error as error:
+            failed.append(error)
+
+    for _ in range(3):
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        content = read(storage, "one.bin")
+        assert content == content[:1] * 20 * MEBIBYTE
+    # Whoever was overtaken is told; nobody is told that a file was saved which was not.
+    assert all("Another writer saved the file meanwhile" in str(error) for error in failed)
