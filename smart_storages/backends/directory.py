@@ -37,7 +37,7 @@ try:
 except ImportError:  # pragma: no cover - Windows, where NTFS has links
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["DirectoryStore", "is_folder_name", "known_roots"]
+__all__ = ["DirectoryStore", "is_folder_name", "known_roots", "remember_root"]
 
 #: The folder of the root that is not a bucket; no bucket has a name that begins with a dot.
 PRIVATE = ".smart-storages"
@@ -51,7 +51,7 @@ _CHUNK = 1024**2
 _READING = 60
 _OLD = ".old"
 
-#: The roots that this process uses, the last ones first to go.
+#: The roots that storages of this process use.
 known_roots: Dict[str, None] = {}
 _MOST_ROOTS = 1_000
 
@@ -61,6 +61,12 @@ _CANNOT_LINK = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 def is_folder_name(bucket: str) -> bool:
     """Return whether a bucket can be a folder of the root: it is in it, and not hidden."""
     return bool(bucket) and not bucket.startswith(".") and not {"/", "\\", "\0"} & {*bucket}
+
+
+def remember_root(root: str) -> None:
+    """Let the view look for files in a directory that a storage of this process uses."""
+    if len(known_roots) < _MOST_ROOTS:
+        known_roots.setdefault(root)
 
 
 class DirectoryStore(Store):
@@ -78,8 +84,6 @@ class DirectoryStore(Store):
     def __init__(self, root: str, bucket: str, file_mode: Optional[int] = None) -> None:
         if not is_folder_name(bucket):
             raise PermissionError(errno.EACCES, f"{bucket!r} is not the name of a folder")
-        if len(known_roots) < _MOST_ROOTS:
-            known_roots.setdefault(root)
         self._root = Path(root)
         self._bucket = self._root / bucket
         self._file_mode = file_mode

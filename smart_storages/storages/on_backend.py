@@ -120,6 +120,7 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         elif self.backend == "azure":
             store = self._azure_store()
         else:
+            backends.directory.remember_root(str(self.root))
             store = backends.directory.DirectoryStore(
                 str(self.root), self._folder_name, config.get_upload_permissions()
             )
@@ -311,7 +312,7 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         )
 
     def identify_server(self) -> Tuple[str, str]:
-        return (self._store().identity(), "")
+        return (self._store().identity(), self._folder_name)
 
     @property
     def credentials_identity(self) -> str:

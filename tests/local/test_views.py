@@ -546,6 +546,16 @@ def test_buckets_of_one_name_on_two_servers_are_two(settings, tmp_path):
     one.save("a.txt", ContentFile(b"of one"))
     assert not two.exists("a.txt")
     assert get(one.url("a.txt")).body == b"of one"
+    assert one.move("a.txt", "a.txt", to=two) == "a.txt"
+    assert two.exists("a.txt")
+    assert not one.exists("a.txt")
+
+
+def test_a_request_makes_no_directory_known(settings, tmp_path):
+    settings.SMART_STORAGE_BUCKETS = {"*": {"backend": "filesystem", "root": tmp_path / "{module}"}}
+    before = dict(directory.known_roots)
+    assert get("/files/acme/a.txt?module=of-a-stranger").status_code == 403
+    assert directory.known_roots == before
 
 
 def test_a_local_directory_replaces_the_server_of_a_directory(settings, tmp_path):
