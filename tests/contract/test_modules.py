@@ -9,26 +9,29 @@ import pytest
 
 from smart_storages.backends.memory import isolated
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import REQUIRE_REAL_S3
 from tests.contract.compositions import COMPOSITIONS
 from tests.contract.contract import ContractOverMany, StorageContract
+from tests.servers.azurite import azurite_program
 
-BACKENDS = ["azure", "filesystem", "memory"]
+BACKENDS = ["filesystem", "memory"]
+if azurite_program() is not None or REQUIRE_REAL_S3:
+    BACKENDS.append("azure")
 #: A bucket knows one time of a file, and a module is a bucket wherever it is.
 BUCKET_TIMES = ("get_modified_time",)
 
 
 @pytest.fixture
-def make(tmp_path, azurite):
+def make(request, tmp_path):
     """Makes a new empty storage with each call: a location of its own in one bucket."""
     numbers = itertools.count()
-    options = {
-        "azure": {
+    options = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
+    if "azure" in BACKENDS:
+        azurite = request.getfixturevalue("azurite")
+        options["azure"] = {
             "connection_string": azurite.connection_string,
             "bucket_name": azurite.create_container(),
-        },
-        "filesystem": {"root": tmp_path / "buckets"},
-        "memory": {},
-    }
+        }
 
     def make_module(backend):
         return SmartS3Storage(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +38,20 @@ def pytest_configure():
 """
 
 
+def is_installed():
+    try:
+        found = metadata.distribution("django-smart-storages").entry_points
+    except metadata.PackageNotFoundError:
+        return False
+    return any(each.group == "pytest11" for each in found)
+
+
 def run(tmp_path, *arguments):
+    # pytest finds the plugin of an installed package by itself.
+    named = [] if is_installed() else ["-p", "smart_storages.testing.plugin"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:django",
-         "-p", "smart_storages.testing.plugin", *arguments],
+         *named, *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,
