@@ -6,18 +6,24 @@
 With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment,
 the files go to that S3 server; otherwise to an in-memory server that runs as long as the demo.
 With ``PRESS_BACKEND=local`` there is no server: the buckets are folders of ``example/run/buckets``.
+With ``memory`` they are in this process, and with ``azure`` in Azurite, or in the account that
+``AZURE_CONNECTION_STRING`` names.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional
@@ -27,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 FEWEST_BUCKETS = 4
 START_SECONDS = 60
 FORBIDDEN = (401, 403)
-BACKENDS = ("local", "s3")
+BACKENDS = ("azure", "local", "memory", "s3")
 DISK = "workbench"  # the alias of STORAGES that is a disk, not a bucket
 
 try:
@@ -85,15 +91,23 @@ def main() -> int:
 def run(serve: bool) -> int:
     with contextlib.ExitStack() as stack:
         run_dir = prepare_run_dir()
-        if is_local():
+        backend = choose_backend()
+        if backend == "local":
             say(f"Keeping the buckets in {run_dir / 'buckets'}")
+        elif backend == "memory":
+            say("Keeping the buckets in memory")
+        elif backend == "azure":
+            start_azurite(stack, run_dir)
         elif not os.environ.get("S3_ENDPOINT_URL"):
             start_embedded_s3(stack)
         else:
             say(f"Using the S3 server at {os.environ['S3_ENDPOINT_URL']}")
         prepare_site()
         log = run_dir / "site.log"
-        site, address = start(stack, "the site", [str(HERE / "manage.py"), "serve"], log=log)
+        if backend == "memory":  # of this process, so the site is in it
+            site, address = None, serve_here(stack)
+        else:
+            site, address = start(stack, "the site", [str(HERE / "manage.py"), "serve"], log=log)
         say(f"The site is up at {address}")
         try:
             rows = visit(address)
@@ -102,6 +116,8 @@ def run(serve: bool) -> int:
         code = report(rows)
         if serve:
             print_line(f"\nServing The Harbour Press Office at {address} (Ctrl-C stops)")
+            if site is None:
+                threading.Event().wait()
             site.wait()
             raise DemoError(f"The site stopped unexpectedly; its log is {log}.")
         return code
@@ -118,12 +134,77 @@ def prepare_run_dir() -> Path:
     return run_dir
 
 
-def is_local() -> bool:
-    """Return whether all modules keep their files in a directory."""
+def choose_backend() -> str:
+    """Return where the modules keep their files."""
     backend = os.environ.get("PRESS_BACKEND") or "s3"
     if backend not in BACKENDS:
         raise DemoError(f"BACKEND must be one of {', '.join(BACKENDS)}, not {backend!r}.")
-    return backend == "local"
+    return backend
+
+
+def start_azurite(stack: contextlib.ExitStack, run_dir: Path) -> None:
+    """Start Azurite, unless an account is named."""
+    if os.environ.get("AZURE_CONNECTION_STRING"):
+        say("Using the account of AZURE_CONNECTION_STRING")
+        return
+    program = shutil.which("azurite-blob")
+    if program is None:
+        raise DemoError(
+            "BACKEND=azure needs Azurite (npm install --global azurite), or an account in "
+            "AZURE_CONNECTION_STRING."
+        )
+    say("Starting Azurite, a server of Azure's blobs in memory")
+    account, key = "demo", base64.b64encode(b"the key of the demo").decode()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            program,
+            "--blobPort",
+            str(port),
+            "--inMemoryPersistence",
+            "--silent",
+            "--disableTelemetry",
+            "--skipApiVersionCheck",
+        ],
+        cwd=run_dir,
+        env={**os.environ, "AZURITE_ACCOUNTS": f"{account}:{key}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    endpoint = f"http://127.0.0.1:{port}/{account}"
+    os.environ["AZURE_CONNECTION_STRING"] = (
+        f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
+        f"BlobEndpoint={endpoint};"
+    )
+    http, give_up = urllib3.PoolManager(retries=False), time.monotonic() + START_SECONDS
+    while True:
+        try:
+            http.request("GET", endpoint)
+            return
+        except urllib3.exceptions.HTTPError:
+            if process.poll() is not None or time.monotonic() > give_up:
+                raise DemoError("Cannot start Azurite.") from None
+        time.sleep(0.1)
+
+
+def serve_here(stack: contextlib.ExitStack) -> str:
+    """Serve the site in a thread of this process; return its address."""
+    from django.core.servers.basehttp import ThreadedWSGIServer
+    from django.core.wsgi import get_wsgi_application
+
+    from newsroom.management.commands.serve import QuietHandler
+
+    server = ThreadedWSGIServer(("127.0.0.1", 0), QuietHandler, allow_reuse_address=True)
+    server.set_app(get_wsgi_application())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.callback(server.shutdown)
+    return f"http://127.0.0.1:{server.server_port}/"
 
 
 def start_embedded_s3(stack: contextlib.ExitStack) -> None:
@@ -221,7 +302,7 @@ def server_checks_signatures() -> bool:
 
     from smart_storages.utils import get_storage
 
-    if is_local():
+    if choose_backend() != "s3":
         return True
     storage = get_storage("documents")
     stranger = boto3.session.Session("AKIASTRANGER", "not-the-secret").client(
@@ -267,9 +348,11 @@ def stored_bytes(file) -> bytes:
 
     if file.module == DISK:
         return (Path(os.environ["PRESS_RUN_DIR"]) / DISK / file.key).read_bytes()
-    if is_local():
-        return (Path(os.environ["PRESS_RUN_DIR"]) / "buckets" / file.bucket / file.key).read_bytes()
-    client = get_storage(file.module).client
+    storage = get_storage(file.module)
+    if not storage.is_in_s3:
+        with storage.open(file.key[len(storage.location) :].lstrip("/")) as opened:
+            return opened.read()
+    client = storage.client
     return client.get_object(Bucket=file.bucket, Key=file.key)["Body"].read()
 
 

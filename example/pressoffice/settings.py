@@ -8,7 +8,7 @@ comes from the environment, so the same file works on a laptop, a test server an
 ``S3_PROVIDER``                         what that server is: ``minio``, ``ceph``, ``r2`` ...
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  the site's credentials
 ``AWS_REGION``                          region of the buckets that set none (``us-east-1``)
-``PRESS_BACKEND``                       ``local`` keeps all buckets in a directory, without a server
+``PRESS_BACKEND``                       ``local``, ``memory`` or ``azure``, for files not in S3
 ``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
 ``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
@@ -174,9 +174,15 @@ if os.environ.get("S3_PROVIDER"):
     for entry in SMART_STORAGE_BUCKETS.values():
         entry["provider"] = os.environ["S3_PROVIDER"]
 
-# Without a server, on a laptop: every bucket above becomes a folder of this directory.
-if os.environ.get("PRESS_BACKEND") == "local":
+# Another backend is one line. On a laptop every bucket becomes a folder of a directory, without a
+# server; in memory all is gone when the site stops; in Azure every bucket is a container, of the
+# account that AZURE_CONNECTION_STRING names.
+BACKEND = os.environ.get("PRESS_BACKEND") or "s3"
+if BACKEND == "local":
     SMART_STORAGE_LOCAL = RUN_DIR / "buckets"
+else:
+    SMART_STORAGE_BACKEND = BACKEND
+AZURE_CONNECTION_STRING = os.environ.get("AZURE_CONNECTION_STRING")
 
 # Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {

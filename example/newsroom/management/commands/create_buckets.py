@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -21,9 +23,13 @@ class Command(BaseCommand):
             # A pattern's bucket is the same for all names, so any name gives it.
             storage = get_storage(module.replace("*", "any"))
             bucket = storage.bucket_name
-            if bucket in done or not storage.is_in_s3:
+            if bucket in done:
                 continue
             done.add(bucket)
+            if not storage.is_in_s3:
+                if settings.SMART_STORAGE_BACKEND == "azure":
+                    ensure_container(bucket, public=storage.default_acl == "public-read")
+                continue  # a folder is made with its first file
             try:
                 made = ensure_bucket(storage.client, bucket, storage.region_name)
             except (BotoCoreError, ClientError) as error:
@@ -43,6 +49,16 @@ def explain(error):
         f"The server answered {code!r}. Check the keys; if the name is wrong or belongs to "
         "somebody else, set PRESS_BUCKET_PREFIX."
     )
+
+
+def ensure_container(name, *, public):
+    """Create a container of Azure unless it exists."""
+    from azure.core.exceptions import ResourceExistsError
+    from azure.storage.blob import BlobServiceClient
+
+    service = BlobServiceClient.from_connection_string(settings.AZURE_CONNECTION_STRING)
+    with suppress(ResourceExistsError):
+        service.create_container(name, public_access="blob" if public else None)
 
 
 def ensure_bucket(client, bucket, region):
