@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 continue
             done.add(bucket)
             if not storage.is_in_s3:
-                if settings.SMART_STORAGE_BACKEND == "azure":
+                if storage.backend == "azure":
                     ensure_container(bucket, public=storage.default_acl == "public-read")
                 continue  # a folder is made with its first file
             try:
