@@ -44,6 +44,7 @@ PUBLIC = [
     "resolvers",
     "signals",
     "storages",
+    "serve",
     "tenancy",
     "utils",
     "wrappers",

@@ -78,7 +78,13 @@ def _between(s3_class: Any) -> Any:
 
 @cache
 def _subclass(first: Any, second: Any) -> Any:
-    made = type(first)(first.__name__, (first, second), {})
+    try:
+        made = type(first)(first.__name__, (first, second), {})
+    except TypeError as error:  # its __init_subclass__ or metaclass wants arguments
+        raise ConfigurationError(
+            f"{first.__module__}.{first.__qualname__} cannot keep its files outside of S3, because "
+            f"no subclass of it can be made: {error}. Give the arguments defaults."
+        ) from error
     _name_after(made, first)
     return made
 

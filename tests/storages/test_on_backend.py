@@ -526,3 +526,13 @@ def test_files_have_the_permissions_of_the_setting(settings, tmp_path):
 def test_a_url_lives_as_long_as_in_s3(storage, expire):
     with pytest.raises(ValueError, match="7 days"):
         storage.url("a.txt", expire=expire)
+
+
+def test_a_class_that_has_no_subclasses_says_so(options):
+    class Closed(MediaStorage):
+        def __init_subclass__(cls, *, kind):
+            super().__init_subclass__()
+
+    storage = Closed(**options)
+    with pytest.raises(ConfigurationError, match="Closed cannot keep its files outside of S3"):
+        storage.exists("a.txt")
