@@ -183,3 +183,9 @@ def test_a_page_that_is_not_there_is_said_so_in_the_site_s_own_words(
 def test_a_form_without_its_token_is_refused(visitor: Any, site: RunningSite) -> None:
     response = visitor.http.request("POST", site.address + "people/", fields={"name": "X"})
     assert response.status == 403
+
+
+def test_the_site_s_own_tests_pass_without_a_server(manage: Callable[..., Any]) -> None:
+    done = manage("test", "newsroom")
+    assert done.returncode == 0, done.stdout
+    assert "Ran 4 tests" in done.stdout
