@@ -31,6 +31,7 @@ from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError, S3Error
 from smart_storages.s3.stat import Stat
+from smart_storages.s3.writing.parameters import COPIED_FROM
 
 __all__ = ["AzureStore", "account_of"]
 
@@ -67,6 +68,8 @@ _RETRIES = {
     "random_jitter_range": 1,
     "retry_total": 3,
 }
+#: Names of metadata are identifiers there.
+_COPIED_FROM = COPIED_FROM.replace("-", "_")
 _AS_STORED = {"decompress": False}  # a part of compressed content cannot be decompressed
 _NOT_MODIFIED = {"match_condition": MatchConditions.IfNotModified}
 
@@ -158,7 +161,7 @@ class AzureStore(Store):
         beginning, is_whole = take_beginning(chunks, _BLOCK)
         parameters: Any = {
             "content_settings": ContentSettings(**named),
-            "metadata": dict(attributes.metadata),
+            "metadata": _as_identifiers(attributes.metadata),
         }
         if is_whole:
             size = len(beginning)
@@ -352,6 +355,18 @@ class _BlobReader(io.RawIOBase):
             self._held, self._start = answer.readall(), self._at
 
 
+def _as_identifiers(metadata: Mapping[str, str]) -> Dict[str, str]:
+    named = {_COPIED_FROM if name == COPIED_FROM else name: metadata[name] for name in metadata}
+    wrong = [name for name in named if not (name.isidentifier() and name.isascii())]
+    if wrong:
+        raise S3Error(
+            f"Azure takes letters, digits and '_' in names of metadata, not {wrong[0]!r}. Rename "
+            "it in object_parameters.",
+            code="InvalidMetadata",
+        )
+    return named
+
+
 def _found(properties: Any, size: int) -> Found:
     settings = properties.content_settings
     headers = {
@@ -359,7 +374,8 @@ def _found(properties: Any, size: int) -> Found:
         for header, name in _SETTINGS.items()
         if getattr(settings, name, None)
     }
-    metadata = dict(properties.metadata or {})
+    given = dict(properties.metadata or {})
+    metadata = {COPIED_FROM if name == _COPIED_FROM else name: given[name] for name in given}
     stat = Stat(
         size=size,
         modified_time=properties.last_modified,

@@ -287,7 +287,10 @@ class CopyingMixin(_Base):  # type: ignore[misc]
         """Return what is to be written beside the content that a reader reads."""
         headers = {name: reader.headers.get(name) for name in _HEADERS}
         params = {_HEADERS[name]: value for name, value in headers.items() if value}
-        return {**params, "Metadata": dict(reader.stat.metadata)}
+        # As a copy between two servers of S3: the next one knows that this is the same file.
+        metadata = {**reader.stat.metadata, s3.writing.parameters.COPIED_FROM: reader.stat.etag}
+        metadata.pop(s3.writing.parameters.WRITE_ID, None)  # it identifies one write of one bucket
+        return {**params, "Metadata": metadata}
 
     def _get_copy_parameters(self, key: str) -> Dict[str, Any]:
         # The parameters that the storage sets; a content type guessed from the name is left out,

@@ -93,7 +93,7 @@ class ManyMixin(_Base):  # type: ignore[misc]
             sizes = {name: stat.size for name, stat in storage.stat_many(names).items() if stat}
         """
         keys = {name: self._normalize_name(clean_name(name)) for name in names}
-        stats = self._stat_all(keys.values())
+        stats = self.stat_keys(keys.values())
         return {name: stats[key] for name, key in keys.items()}
 
     @steps
@@ -122,18 +122,20 @@ class ManyMixin(_Base):  # type: ignore[misc]
     def _delete_all(self, keys: Iterable[str]) -> Dict[str, S3Error]:
         return s3.bulk.delete_many(self.s3_target(), keys)
 
-    def _stat_all(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
+    def stat_keys(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
+        """As :meth:`stat_many`, by keys, location included."""
         return s3.bulk.stat_many(self.s3_target(), keys)
 
-    def iter_keys(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+    def iter_keys(self, prefix: str, after: str = "") -> Iterator[Tuple[str, Stat]]:
         """Yield the key and the stat of every object below a prefix, in S3's order.
 
         Unlike :meth:`iter_files` it goes past the location, and yields keys without a name too.
 
         Args:
             prefix: The beginning of the keys; the whole bucket if empty.
+            after: Only keys that sort after this one.
         """
-        return s3.bulk.iter_entries(self.s3_target(), prefix)
+        return s3.bulk.iter_entries(self.s3_target(), prefix, after)
 
     def count_threads(self) -> int:
         """Return how many files are to be read or written at once."""

@@ -283,7 +283,7 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
                 failed[key] = error
         return failed
 
-    def _stat_all(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
+    def stat_keys(self, keys: Iterable[str]) -> Dict[str, Optional[Stat]]:
         found: Dict[str, Optional[Stat]] = {}
         for key in keys:
             try:
@@ -292,9 +292,11 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
                 found[key] = None
         return found
 
-    def iter_keys(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
+    def iter_keys(self, prefix: str, after: str = "") -> Iterator[Tuple[str, Stat]]:
         with self._translating(prefix):
-            yield from self._store().entries(prefix)
+            for key, stat in self._store().entries(prefix):
+                if key > after:
+                    yield key, stat
 
     def count_threads(self) -> int:
         return _THREADS

@@ -385,3 +385,9 @@ def test_blocks_of_two_writers_are_never_mixed(options):
         assert content == content[:1] * 20 * MEBIBYTE
     # Whoever was overtaken is told; nobody is told that a file was saved which was not.
     assert all("Another writer saved the file meanwhile" in str(error) for error in failed)
+
+
+def test_a_name_of_metadata_that_azure_does_not_take_is_told(options):
+    storage = SmartS3Storage("m", object_parameters={"Metadata": {"by-whom": "ada"}}, **options)
+    with pytest.raises(S3Error, match=r"letters, digits and '_' in names .* not 'by-whom'"):
+        save(storage, "a.txt")

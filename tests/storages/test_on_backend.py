@@ -191,7 +191,7 @@ def test_files_are_copied_and_moved_within_the_module_and_out_of_it(storage, opt
     other.save("a.txt", ContentFile(b"hello"))
     assert other.copy("a.txt", "b.txt") == "b.txt"
     assert other.copy("b.txt", "c.txt", to=storage) == "c.txt"
-    assert storage.stat("c.txt").metadata == {"by": "ada"}
+    assert storage.stat("c.txt").metadata["by"] == "ada"
     assert storage.stat("c.txt").content_type == "text/plain"
     assert storage.copy("c.txt", "c.txt") != "c.txt"
     assert other.move("b.txt", "d.txt", to=storage) == "d.txt"

@@ -16,7 +16,6 @@ from typing import Any, Dict, Iterator, List, Optional
 from botocore.compat import MD5_AVAILABLE, get_md5
 
 from smart_storages.management.moving.ends import BucketEnd, End, Entry
-from smart_storages.s3.requests.http import fetch
 from smart_storages.s3.writing.parameters import COPIED_FROM
 from smart_storages.s3.writing.source import part_size, read_exactly
 
@@ -65,7 +64,7 @@ def is_same_content(source: End, target: End, name: str) -> bool:
 
 
 def _ask(end: BucketEnd, entry: Entry) -> Dict[str, str]:
-    return fetch(end.target, end.key_of(entry.name), method="HEAD", checksum=True).headers
+    return end.headers_of(entry.name)
 
 
 def _is_same_object(

@@ -17,7 +17,7 @@ from smart_storages.management.moving.comparing import is_same
 from smart_storages.management.moving.ends import BucketEnd, DirectoryEnd, End, Entry
 from smart_storages.management.moving.merging import Pair, merge, read_ahead
 from smart_storages.management.moving.workers import Workers
-from smart_storages.s3.bulk import abort_uploads, iter_entries
+from smart_storages.s3.bulk import abort_uploads
 from smart_storages.s3.copying import Watched
 
 __all__ = ["COPIED", "GONE", "SAME", "Copier", "Plan", "Report", "refuse_overlap"]
@@ -152,7 +152,7 @@ def _is_one_bucket(plan: Plan, start: str) -> bool:
     # An access point is a second name of a bucket.
     if names[0] != names[1] and not any("arn:" in each or "-s3alias" in each for each in names):
         return False
-    some = [list(islice(iter_entries(end.target, start), _PAGE)) for end in (one, other)]
+    some = [list(islice(end.storage.iter_keys(start), _PAGE)) for end in (one, other)]
     return bool(some[0]) and some[0] == some[1]
 
 
@@ -331,7 +331,7 @@ class Copier:
         target, state = self._plan.target, checkpoint.state
         if isinstance(target, DirectoryEnd):
             target.removes_leftovers = True
-        if isinstance(target, BucketEnd):
+        if isinstance(target, BucketEnd) and target.storage.is_in_s3:
             since = datetime.fromtimestamp(state.started, timezone.utc) - _CLOCK_SLACK
             for name in state.large:
                 abort_uploads(target.target, target.key_of(name), since)

@@ -17,8 +17,8 @@ from django.utils.functional import LazyObject
 from smart_storages.common.names import check_name
 from smart_storages.composed.calls import run
 from smart_storages.composed.forwarding import put_steps
-from smart_storages.exceptions import S3Error, SmartStorageError
-from smart_storages.s3.bulk import iter_entries, stat_many
+from smart_storages.exceptions import ObjectNotFoundError, S3Error, SmartStorageError
+from smart_storages.s3.requests.http import fetch
 from smart_storages.storages import SmartS3Storage
 
 __all__ = ["BucketEnd", "DirectoryEnd", "End", "Entry", "StorageEnd", "end_of", "unwrapped"]
@@ -115,7 +115,7 @@ class End:
 
 
 class BucketEnd(End):
-    """A module's bucket, or the part of it below the module's location."""
+    """A module's bucket, or the part of it below the module's location, in S3 or elsewhere."""
 
     storage: SmartS3Storage
 
@@ -136,7 +136,7 @@ class BucketEnd(End):
         skip = len(self.start)
         previous = ""
         first = self.key_of(after) if after else ""
-        for key, stat in iter_entries(self.target, self.key_of(prefix), first):
+        for key, stat in self.storage.iter_keys(self.key_of(prefix), first):
             if key <= previous:
                 raise S3Error(
                     f"The listing of the bucket is not in order: {key!r} came after {previous!r}. "
@@ -153,13 +153,26 @@ class BucketEnd(End):
             self.storage._save_exactly(name, File(content, name), replace=True)
 
     def find_existing(self, names: Sequence[str]) -> Set[str]:
-        stats = stat_many(self.target, [self.key_of(name) for name in names])
+        stats = self.storage.stat_keys([self.key_of(name) for name in names])
         return {name for name in names if stats[self.key_of(name)] is not None}
 
     def delete_many(self, names: Sequence[str]) -> Dict[str, Exception]:
         failed = self.storage.delete_keys([self.key_of(name) for name in names])
         skip = len(self.start)
         return {key[skip:]: error for key, error in failed.items()}
+
+    def headers_of(self, name: str) -> Dict[str, str]:
+        """Return what the server says of an object, with its checksums, by lower-case name."""
+        key = self.key_of(name)
+        if self.storage.is_in_s3:
+            headers: Dict[str, str] = fetch(self.target, key, method="HEAD", checksum=True).headers
+            return headers
+        stat = self.storage.stat_keys([key])[key]
+        if stat is None:
+            raise ObjectNotFoundError("There is no such file.", **self.target.places(key))
+        found = {"etag": stat.etag, "content-encoding": stat.content_encoding}
+        found.update({f"x-amz-meta-{name}": value for name, value in stat.metadata.items()})
+        return {header: value for header, value in found.items() if value}
 
     def scope(self, prefix: str) -> Tuple[str, ...]:
         return (*self.identity[:-1], self.key_of(prefix))
