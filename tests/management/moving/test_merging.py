@@ -64,12 +64,13 @@ def test_a_link_into_a_directory_above_is_no_endless_listing(tmp_path: Path) -> 
 def test_a_listing_out_of_order_is_refused(
     moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smart_storages.management.moving import ends
     from smart_storages.s3.stat import Stat
+    from smart_storages.storages import SmartS3Storage
     from smart_storages.storages.lookup import get_storage
 
     stat = Stat.from_headers({})
-    monkeypatch.setattr(ends, "iter_entries", lambda *_: iter([("in/b", stat), ("in/a", stat)]))
+    entries = [("in/b", stat), ("in/a", stat)]
+    monkeypatch.setattr(SmartS3Storage, "iter_keys", lambda *_: iter(entries))
     with pytest.raises(OSError, match="not in order"):
         list(end_of(get_storage("photos"), "photos").entries())
 
