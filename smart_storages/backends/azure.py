@@ -10,6 +10,7 @@ import io
 import json
 import os
 import uuid
+from contextlib import suppress
 from datetime import datetime, timezone
 from threading import Lock
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
@@ -43,23 +44,17 @@ _NEXT_READ = 8 * 1024**2
 _BLOCK = 8 * 1024**2
 
 _SETTINGS = {
-    f"{part}-{name}": f"{part}_{name}"
-    for part, name in (
-        ("cache", "control"),
-        ("content", "disposition"),
-        ("content", "encoding"),
-        ("content", "language"),
-        ("content", "type"),
+    name.replace("_", "-"): name
+    for name in (
+        "cache_control",
+        "content_disposition",
+        "content_encoding",
+        "content_language",
+        "content_type",
     )
 }
 #: Parameters of S3's ``get_object`` that change headers of the answer, and what a SAS calls them.
-_PARAMETERS = {
-    "ResponseCacheControl": "cache_control",
-    "ResponseContentDisposition": "content_disposition",
-    "ResponseContentEncoding": "content_encoding",
-    "ResponseContentLanguage": "content_language",
-    "ResponseContentType": "content_type",
-}
+_PARAMETERS = {f"Response{name.title().replace('_', '')}": name for name in _SETTINGS.values()}
 #: Three retries within ten seconds. The SDK's own would take a minute and a half, and so would a
 #: page of the site.
 _RETRIES = {
@@ -115,17 +110,30 @@ class _Account(AzureStorage):  # type: ignore[misc]
     client_options: Dict[str, Any]
 
     def _get_service_client(self) -> Any:
-        # As there; before 1.14.5 it knows no client_options, and it forgets them if there is a
-        # connection string.
-        if self.connection_string is not None:
-            return BlobServiceClient.from_connection_string(
-                self.connection_string, **self.client_options
+        client = self._make_client()
+        if client is None:
+            # Past its frames, whose variables hold the key: Django's debug page shows them.
+            raise ConfigurationError(
+                "The client of Azure cannot be made. Check account_name, endpoint_suffix, "
+                "connection_string and client_options."
             )
-        credential: Any = self.sas_token or self.token_credential
-        if self.account_key:
-            credential = {"account_name": self.account_name, "account_key": self.account_key}
-        url = f"{self.azure_protocol}://{self.account_name}.blob.{self.endpoint_suffix}"
-        return BlobServiceClient(url, credential=credential, **self.client_options)
+        return client
+
+    def _make_client(self) -> Any:
+        # As django-storages; before 1.14.5 it knows no client_options, and it forgets them if there
+        # is a connection string.
+        try:
+            if self.connection_string is not None:
+                return BlobServiceClient.from_connection_string(
+                    self.connection_string, **self.client_options
+                )
+            credential: Any = self.sas_token or self.token_credential
+            if self.account_key:
+                credential = {"account_name": self.account_name, "account_key": self.account_key}
+            url = f"{self.azure_protocol}://{self.account_name}.blob.{self.endpoint_suffix}"
+            return BlobServiceClient(url, credential=credential, **self.client_options)
+        except (TypeError, ValueError):
+            return None
 
 
 class AzureStore(Store):
@@ -281,9 +289,9 @@ class AzureStore(Store):
             )
         service = self._account.service_client
         expiry = datetime.fromtimestamp(expires, timezone.utc)
-        account_key = getattr(service.credential, "account_key", None)
+        has_key = getattr(service.credential, "account_key", None) is not None
         delegated = None
-        if account_key is None:
+        if not has_key:
             with translating():
                 # django-storages compares it with naive times.
                 delegated = self._account.get_user_delegation_key(expiry.replace(tzinfo=None))
@@ -294,16 +302,20 @@ class AzureStore(Store):
                     "public."
                 )
         changed: Any = {_PARAMETERS[name]: value for name, value in parameters.items()}
-        signature: str = generate_blob_sas(
-            service.account_name,
-            self._bucket,
-            key,
-            account_key=account_key,
-            user_delegation_key=delegated,
-            permission=BlobSasPermissions(read=True),
-            expiry=expiry,
-            **changed,
-        )
+        signature = ""
+        with suppress(ValueError):
+            signature = generate_blob_sas(
+                service.account_name,
+                self._bucket,
+                key,
+                account_key=service.credential.account_key if has_key else None,
+                user_delegation_key=delegated,
+                permission=BlobSasPermissions(read=True),
+                expiry=expiry,
+                **changed,
+            )
+        if not signature:  # past its frames, whose variables hold the key
+            raise ConfigurationError("The account_key is not one of Azure: it must be base64.")
         return signature
 
 

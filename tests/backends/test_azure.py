@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 from django.core.files.base import ContentFile
+from django.views.debug import ExceptionReporter
 
 from smart_storages.backends import azure
 from smart_storages.exceptions import (
@@ -391,3 +392,23 @@ def test_a_name_of_metadata_that_azure_does_not_take_is_told(options):
     storage = SmartS3Storage("m", object_parameters={"Metadata": {"by-whom": "ada"}}, **options)
     with pytest.raises(S3Error, match=r"letters, digits and '_' in names .* not 'by-whom'"):
         save(storage, "a.txt")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"account_name": "acme", "account_key": "hunter2!"},
+        {"account_name": "acme", "account_key": "hunter2!", "client_options": {"nonsense": 1}},
+        {"account_name": "a/b?c", "account_key": "hunter2!", "endpoint_suffix": "://["},
+        {"connection_string": "AccountName=acme;AccountKey=hunter2!;EndpointSuffix=x"},
+    ],
+)
+def test_no_debug_page_shows_a_key(options):
+    storage = SmartS3Storage("media", backend="azure", bucket_name="acme", **options)
+    for use in (lambda: storage.url("a.txt"), lambda: storage.exists("a.txt")):
+        try:
+            use()
+        except Exception as error:
+            trace = error.__traceback__.tb_next.tb_next  # without the frames of this test
+            page = ExceptionReporter(None, type(error), error, trace).get_traceback_html()
+            assert "hunter2" not in page
