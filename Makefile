@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture demo site test slow soak coverage mutate lint matrix bench build clean
+.PHONY: help architecture demo docs site test slow soak coverage mutate lint matrix bench build clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newes
 architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.md
 	$(PY) -m tests.architecture
 
+docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning is an error
+	$(PY) -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
+
 bench: $(VENV)/.bench ## Compare with django-storages and boto3; write figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)
 
@@ -70,7 +73,7 @@ build: $(VENV)/.test ## Build sdist and wheel into dist/; DIST_NAME=... gives th
 	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
 clean: ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) build dist mutants *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
+	rm -rf $(VENV) build dist docs/_build docs/reference mutants *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
 
 # A stamp file for each extra of pyproject.toml, so that a second run installs nothing.
 

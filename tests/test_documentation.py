@@ -33,7 +33,7 @@ from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
 from smart_storages.signals import storage_operation
 from smart_storages.utils import get_storage
-from tests import documentation
+from tests import documentation, walkthrough
 from tests.documentation import ROOT, Block, Project
 from tests.servers.keeper import exclusive
 
@@ -45,6 +45,8 @@ ELSEWHERE = {
     "yaml": "a recipe for Docker, which the tests have not; the page says so",
 }
 PAGES = documentation.pages()
+#: The others are followed, by tests/test_walkthroughs.py.
+RUN = [page for page in PAGES if page not in walkthrough.PAGES]
 
 
 # What is looked at when the blocks of a page have run
@@ -289,7 +291,7 @@ def _check_project(project: Project, page: Page) -> None:
             if TABLE.get(page, Page()).has_database
             else [],
         )
-        for page in PAGES
+        for page in RUN
     ],
     indirect=True,
 )

@@ -35,7 +35,7 @@ def test_it_has_the_buckets_of_the_settings_and_says_what_to_set(tmp_path):
         [*command, "--settings", "shop_settings"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": ""},
-        stdin=subprocess.DEVNULL,  # its end is that of the server
+        input="",  # its end is that of the server
         capture_output=True,
         text=True,
         check=True,
@@ -44,6 +44,38 @@ def test_it_has_the_buckets_of_the_settings_and_says_what_to_set(tmp_path):
     assert lines[0].startswith("http://127.0.0.1:")
     assert f'    AWS_S3_ENDPOINT_URL = "{lines[0]}"' in lines
     assert lines[-1] == "Its buckets: acme-media, acme-reports."
+
+
+def test_it_says_that_a_directory_keeps_the_files_of_all_modules(tmp_path):
+    local = SETTINGS + f"SMART_STORAGE_LOCAL = {str(tmp_path)!r}\n"
+    (tmp_path / "shop_settings.py").write_text(local)
+    command = [sys.executable, "-m", "smart_storages.serve", "--port", "0"]
+    done = subprocess.run(
+        [*command, "--settings", "shop_settings"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": ""},
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "SMART_STORAGE_LOCAL keeps the files" in done.stdout.splitlines()[-1]
+
+
+def test_it_goes_on_in_the_background_where_there_is_no_standard_input():
+    with subprocess.Popen(
+        [sys.executable, "-m", "smart_storages.serve", "--port", "0", "--no-buckets"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout.readline().startswith("http://")
+            with pytest.raises(subprocess.TimeoutExpired):
+                server.wait(timeout=1)
+        finally:
+            server.kill()
 
 
 def test_a_test_uses_it_for_the_real_protocol():

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import select
+import stat
 import subprocess
 import sys
 import time
@@ -151,7 +152,12 @@ def _tell(endpoint: str, settings: Optional[str], output: TextIO) -> None:
         output.write("It has no buckets: name the settings with --settings.\n")
         return
     made = _make_buckets(endpoint)
-    output.write(f"Its buckets: {', '.join(made) or 'none, for the settings name none'}.\n")
+    from smart_storages import config
+
+    none = "none, for the settings name none"
+    if config.get_local_root():
+        none = "none, for SMART_STORAGE_LOCAL keeps the files of all modules in a directory"
+    output.write(f"Its buckets: {', '.join(made) or none}.\n")
 
 
 def _make_buckets(endpoint: str) -> List[str]:
@@ -171,7 +177,8 @@ def _make_buckets(endpoint: str) -> List[str]:
 
 
 def _wait() -> None:
-    if sys.stdin is not None and not sys.stdin.isatty():
+    # Not /dev/null, which is what it has in the background, under systemd and in a container.
+    if sys.stdin is not None and stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         sys.stdin.read()
         return
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core import mail
 from django.urls import include, path
 
 from smart_storages.checks import (
@@ -25,7 +26,8 @@ def ids(messages):
     return [message.id for message in messages]
 
 
-def test_a_directory_for_all_modules_is_for_development(settings, tmp_path):
+def test_a_directory_for_all_modules_is_for_development(settings, tmp_path, monkeypatch):
+    monkeypatch.delattr(mail, "outbox")  # or it is a test run, where DEBUG is always off
     assert check_local() == []
     settings.SMART_STORAGE_LOCAL = tmp_path
     settings.DEBUG = True
@@ -35,6 +37,13 @@ def test_a_directory_for_all_modules_is_for_development(settings, tmp_path):
     assert message.id == "smart_storages.W021"
     assert str(tmp_path) in message.msg
     assert "'filesystem'" in message.hint
+
+
+def test_a_test_run_of_a_project_whose_laptop_keeps_files_in_a_directory_warns_of_nothing(
+    settings, tmp_path
+):
+    settings.SMART_STORAGE_LOCAL = tmp_path
+    assert check_local() == []
 
 
 def test_a_directory_for_all_modules_needs_an_absolute_path(settings):

@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from typing import Any, Dict, List
 
 from botocore.exceptions import BotoCoreError, ClientError
+from django.core.exceptions import SuspiciousOperation
 from django.core.management.base import CommandError
 
 from smart_storages.exceptions import SmartStorageError
@@ -53,6 +54,6 @@ def run(name: str, context: Context, options: Dict[str, Any]) -> int:
     except (BotoCoreError, ClientError) as error:
         ours = translate_error(error)
         raise CommandError(str(ours), returncode=WRONG) from ours
-    except SmartStorageError as error:
+    except (SmartStorageError, SuspiciousOperation) as error:
         raise CommandError(str(error), returncode=WRONG) from error
     return code

@@ -65,6 +65,11 @@ def test_what_is_not_there_is_a_failure() -> None:
         (("cp", "./a", "./b"), 2),
         (("ls", "nothing"), 2),
         (("url", "media:a.txt", "--expire", "9999999"), 2),
+        (("cat", "media:../archive/a.txt"), 1),
+        (("ls", "media:../archive"), 1),
+        (("rm", "media:../archive/a.txt"), 1),
+        (("cp", "media:a.txt", "media:../archive/a.txt"), 1),
+        (("url", "media:../archive/a.txt"), 1),
     ]:
         answer = call(*arguments)
         assert (answer.code, answer.out) == (code, ""), arguments

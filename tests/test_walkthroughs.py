@@ -1,0 +1,47 @@
+"""The pages that a reader follows from an empty folder, followed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests import walkthrough
+from tests.test_packaging import NOT_COPIED, ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("page", walkthrough.PAGES)
+def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Path) -> None:
+    shutil.copytree(str(ROOT), str(tmp_path / "django-smart-storages"), ignore=NOT_COPIED)
+    walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow(page)
+
+
+def test_a_page_that_says_something_else_is_seen(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "page.md").write_text("```sh\necho one two\n```\n\n```text\none three\n```\n")
+    monkeypatch.setattr(walkthrough.documentation, "ROOT", tmp_path)
+    with pytest.raises(AssertionError, match=r"page\.md:6"):
+        walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow("page.md")
+
+
+def test_a_command_that_fails_is_seen_unless_the_page_shows_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(walkthrough.documentation, "ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    walk = walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment())
+    page.write_text("```sh\necho no\nfalse\n```\n\n```text\nno\n```\n")
+    walk.follow("page.md")
+    page.write_text("```sh\necho no\nfalse\n```\n\n```sh\ntrue\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md:2"):
+        walk.follow("page.md")
+
+
+def test_the_next_block_goes_on_where_the_last_one_was(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(walkthrough.documentation, "ROOT", tmp_path)
+    (tmp_path / "page.md").write_text(
+        "```sh\nmkdir a\ncd a\nexport X=1\n```\n\n"
+        "```python\n# b.py\nprint('b')\n```\n\n"
+        "```sh\ncat b.py\necho $X\n```\n\n```text\n# b.py\nprint('b')\n1\n```\n"
+    )
+    walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow("page.md")

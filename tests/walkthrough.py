@@ -1,0 +1,100 @@
+"""Follows a page that is a walkthrough: does what it says in an empty folder, and compares.
+
+A block of Python whose first line names a file is written to it, and added to a file of settings.
+A block for the shell runs. A block of text is what the command before it has to print; ``...``
+stands for anything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Dict
+
+from tests import documentation
+from tests.documentation import Block
+
+#: The pages that are followed, and so are not run block by block.
+PAGES = ("docs/tutorial.md",)
+
+_SECONDS = 300
+
+
+class Walkthrough:
+    """One walk through a page.
+
+    Args:
+        folder: Where it begins; what the page takes for granted lies there already.
+        environment: The variables of its commands.
+    """
+
+    def __init__(self, folder: Path, environment: Dict[str, str]) -> None:
+        self._state = folder / ".walkthrough"
+        self._environment = environment
+        self._folder = folder
+        self._printed: str = ""
+        self._code = 0
+
+    def follow(self, page: str) -> None:
+        """Do everything that a page says."""
+        for block in documentation.blocks(page):
+            self._check_success(block)
+            if block.language == "python":
+                self._write(block)
+            elif block.language == "sh":
+                self._run(block)
+            else:
+                assert block.language == "text", f"{block.place}: what is ```{block.language}?"
+                self._compare(block)
+        self._check_success(None)
+
+    def _write(self, block: Block) -> None:
+        assert block.file, f"{block.place}: names no file"
+        path = self._folder / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if path.name == "settings.py" else "w", encoding="utf-8") as file:
+            file.write(f"\n{block.text}")
+
+    def _run(self, block: Block) -> None:
+        # The folder and the environment of one block are those of the next, as in a terminal.
+        script = (
+            f'[ ! -e "{self._state}" ] || . "{self._state}"\n'
+            f"set -e\n{block.text}\nset +e\n"
+            f'{{ export -p; printf "cd %q\\n" "$PWD"; }} > "{self._state}"\n'
+        )
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        self._printed, self._code, self._block = done.stdout, done.returncode, block
+        if self._state.exists():
+            last = self._state.read_text("utf-8").splitlines()[-1]
+            self._folder = Path(re.sub(r"^cd ", "", last))
+
+    def _compare(self, block: Block) -> None:
+        expected = ".*".join(map(re.escape, block.text.strip().split("...")))
+        assert re.fullmatch(expected, self._printed.strip(), re.DOTALL), (
+            f"{block.place}: the page says\n{block.text}\nand it printed\n{self._printed}"
+        )
+        self._code = 0  # an error that the page shows
+
+    def _check_success(self, following: object) -> None:
+        is_shown = isinstance(following, Block) and following.language == "text"
+        assert self._code == 0 or is_shown, (
+            f"{self._block.place}: ended with {self._code} and printed\n{self._printed}"
+        )
+
+
+def plain_environment() -> Dict[str, str]:
+    """Return the environment of a terminal in which nothing of the suite is set."""
+    foreign = ("AWS_", "AZURE_", "DJANGO_", "PYTEST_", "PYTHONPATH", "S3_", "VIRTUAL_ENV")
+    return {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
