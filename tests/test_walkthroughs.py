@@ -7,16 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests import walkthrough
+from smart_storages.testing.s3_server import running
+from tests import walkthrough, walkthrough_projects
 from tests.test_packaging import NOT_COPIED, ROOT
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("page", walkthrough.PAGES)
-def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Path) -> None:
+def test_a_reader_who_follows_the_tutorial_sees_what_it_says(tmp_path: Path) -> None:
     shutil.copytree(str(ROOT), str(tmp_path / "django-smart-storages"), ignore=NOT_COPIED)
-    walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow(page)
+    walk = walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment())
+    walk.follow(walkthrough.TUTORIAL)
+
+
+@pytest.mark.parametrize("page", walkthrough_projects.PREPARE)
+def test_a_project_that_moves_in_as_the_page_says_ends_where_it_says(
+    page: str, tmp_path: Path
+) -> None:
+    environment = walkthrough.installed_environment()
+    with running() as server:
+        project = walkthrough_projects.Project(tmp_path, server, environment)
+        walkthrough_projects.PREPARE[page](project)
+        walkthrough.Walkthrough(tmp_path, environment).follow(page)
 
 
 def test_a_page_that_says_something_else_is_seen(tmp_path: Path, monkeypatch) -> None:

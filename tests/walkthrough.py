@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Dict
 
 from tests import documentation
 from tests.documentation import Block
+from tests.walkthrough_projects import PREPARE
 
+TUTORIAL = "docs/tutorial.md"
 #: The pages that are followed, and so are not run block by block.
-PAGES = ("docs/tutorial.md",)
+PAGES = (TUTORIAL, *PREPARE)
 
 _SECONDS = 300
 
@@ -98,3 +101,9 @@ def plain_environment() -> Dict[str, str]:
     """Return the environment of a terminal in which nothing of the suite is set."""
     foreign = ("AWS_", "AZURE_", "DJANGO_", "PYTEST_", "PYTHONPATH", "S3_", "VIRTUAL_ENV")
     return {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
+
+
+def installed_environment() -> Dict[str, str]:
+    """Return the same, for a terminal in which this package is installed."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**plain_environment(), "PATH": programs, "PYTHONPATH": str(documentation.ROOT)}

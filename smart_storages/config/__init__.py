@@ -59,6 +59,7 @@ _NAMES_IN = {
         "get_metadata_cache_alias",
         "get_middleware",
         "get_module_entry",
+        "get_other_setting",
         "get_reporter_filter",
         "get_setting_names",
         "get_slow_seconds",

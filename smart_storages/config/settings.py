@@ -116,6 +116,11 @@ def get_setting_names() -> List[str]:
     return [name for name in dir(settings) if name.isupper()]
 
 
+def get_other_setting(name: str, default: Any) -> Any:
+    """Return a setting of another package."""
+    return getattr(settings, name, default)
+
+
 def get_max_clients() -> int:
     """Return ``SMART_STORAGE_MAX_CLIENTS``: how many S3 clients are kept, 256 by default."""
     limit = getattr(settings, MAX_CLIENTS_SETTING, DEFAULT_MAX_CLIENTS)

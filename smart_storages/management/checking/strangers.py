@@ -58,7 +58,10 @@ def check_signed_url(probe: Probe) -> str:
     if not probe.wrote:
         raise NotApplicableError("no file was saved to ask for")
     what = "The URL of a file does not lead to it."
-    answer = _ask(probe, "GET", probe.storage.url(probe.name()), what)
+    url = probe.storage.url(probe.name())
+    if not urlsplit(url).netloc:
+        raise NotApplicableError("with DEBUG, runserver serves static files, below STATIC_URL")
+    answer = _ask(probe, "GET", url, what)
     if answer.status in _DONE and answer.body == BODY:
         return f"url() of {key} answers 200"
     if probe.place.access == CDN:

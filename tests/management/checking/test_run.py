@@ -178,6 +178,16 @@ def test_a_pattern_asks_for_one_of_its_modules(setup: Setup) -> None:
     assert statuses(answer)["delete"] == "ok"
 
 
+def test_static_files_that_runserver_serves_are_not_asked_for_at_the_bucket(setup: Setup) -> None:
+    entries = {"static": setup.options(bucket_name=setup.bucket)}
+    with override_settings(DEBUG=True, STATIC_URL="/static/"):
+        answer = check({}, "static", "--json", SMART_STORAGE_BUCKETS=entries)
+    assert statuses(answer)["url"] == "skipped"
+    with override_settings(DEBUG=False, STATIC_URL="/static/"):
+        answer = check({}, "static", "--json", SMART_STORAGE_BUCKETS=entries)
+    assert statuses(answer)["url"] != "ok"  # the bucket is private
+
+
 def test_modules_are_checked_one_after_another(setup: Setup) -> None:
     entries = {
         "media": setup.options(default_acl="public-read"),

@@ -1,0 +1,294 @@
+"""What the settings of a project on another storage package are here.
+
+The settings and the storages of the fields are read; no storage of another package is called. No
+secret is shown: where one stands in the settings, an environment variable is named instead.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping
+
+from django.apps import apps
+
+from smart_storages import config
+from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
+from smart_storages.config.options import OPTIONS, holds_secret, known_options
+from smart_storages.storages import S3Boto3Storage, SmartS3Storage
+from smart_storages.storages.lookup import ready_made_class
+
+__all__ = ["Plan", "make_plan"]
+
+#: Storages of other packages that have the same name, or nearly, and the same options here.
+_SAME: Dict[str, str] = {
+    "fallback_storage.storage.FallbackStorage": "smart_storages.FallbackStorage",
+    "queued_storage.backends.DelayedStorage": "smart_storages.queued.backends.DelayedStorage",
+    "queued_storage.backends.DoubleFilesystemStorage": (
+        "smart_storages.queued.backends.DoubleFilesystemStorage"
+    ),
+    "queued_storage.backends.QueuedStorage": "smart_storages.queued.backends.QueuedStorage",
+    "queued_storage.backends.S3Storage": "smart_storages.queued.backends.S3Storage",
+    "storage_dispatcher.StorageDispatcher": "smart_storages.StorageDispatcher",
+    "storage_dispatcher.storage.StorageDispatcher": "smart_storages.StorageDispatcher",
+}
+
+#: Options of django-queued-storage that have no meaning here.
+_DROPPED = {
+    "cache_prefix": "the ledger records where a file is",
+    "task": "it becomes a subclass of smart_storages.queued.tasks.Transfer",
+}
+
+#: Ways to name django-storages' classes, without the module.
+_PLAIN = ("S3Boto3Storage", "S3ManifestStaticStorage", "S3StaticStorage", "S3Storage")
+_DJANGO_STORAGES = re.compile(rf"storages\.backends\.s3(boto3)?\.({'|'.join(_PLAIN)})")
+
+#: Settings of django-s3-storage, and the option that each is.
+_S3_STORAGE = re.compile(r"django_s3_storage\.storage\.\w+")
+_S3_STORAGE_SETTINGS: Dict[str, str] = {
+    "AWS_REGION": "region_name",
+    "AWS_S3_ADDRESSING_STYLE": "addressing_style",
+    "AWS_S3_BUCKET_AUTH": "querystring_auth",
+    "AWS_S3_BUCKET_NAME": "bucket_name",
+    "AWS_S3_ENDPOINT_URL": "endpoint_url",
+    "AWS_S3_FILE_OVERWRITE": "file_overwrite",
+    "AWS_S3_GZIP": "gzip",
+    "AWS_S3_KEY_PREFIX": "location",
+    "AWS_S3_MAX_AGE_SECONDS": "querystring_expire",
+}
+#: Its defaults that are not ours.
+_S3_STORAGE_DEFAULTS = {"AWS_S3_FILE_OVERWRITE": False, "AWS_S3_GZIP": True}
+_S3_STORAGE_STATIC = {"AWS_S3_BUCKET_AUTH": False, "AWS_S3_MAX_AGE_SECONDS": 31_536_000}
+
+_MODULES = {"default": "media", "staticfiles": "static"}
+_LITERALS = (str, int, float, bool, type(None))
+
+
+@dataclass
+class Plan:
+    """The settings to write, and what else is to be done.
+
+    Args:
+        buckets: Entries of ``SMART_STORAGE_BUCKETS``, by module.
+        storages: Aliases of ``STORAGES`` that change.
+        notes: What is to be changed by hand, a sentence each.
+        keeps_aliases: Whether other aliases stay as they are.
+    """
+
+    buckets: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    storages: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
+    keeps_aliases: bool = False
+
+    def as_settings(self) -> str:
+        """Return lines for the end of the settings."""
+        lines: List[str] = []
+        for name, entries in (
+            ("SMART_STORAGE_BUCKETS", self.buckets),
+            ("STORAGES", self.storages),
+        ):
+            if entries:
+                lines += [f"{name} = {{"]
+                lines += ["    **STORAGES,"] if name == "STORAGES" and self.keeps_aliases else []
+                lines += [f"    {_source(key)}: {_source(each)}," for key, each in entries.items()]
+                lines += ["}", ""]
+        source = "\n".join(lines)
+        return f"import os\n\n{source}" if "os.environ[" in source else source
+
+
+class _Variable(str):
+    """The name of the environment variable that takes the place of a secret."""
+
+    __slots__ = ()
+
+
+def make_plan() -> Plan:
+    """Return what the project's storages are here; nothing is changed.
+
+    Raises:
+        ConfigurationError: ``STORAGES`` cannot be read.
+    """
+    plan = Plan()
+    for alias, params in sound_aliases().items():
+        _adopt_alias(plan, alias, params)
+    plan.keeps_aliases = len(plan.storages) < len(sound_aliases())
+    for label, storage in iter_fields():
+        _adopt_field(plan, label, storage)
+    for module, entry in plan.buckets.items():
+        _complete(module, entry)
+    if any("queued" in str(each["BACKEND"]) for each in plan.storages.values()) and (
+        not apps.is_installed("smart_storages.queued")
+    ):
+        plan.notes.append("Add 'smart_storages.queued' to INSTALLED_APPS, and run migrate.")
+    return plan
+
+
+def _adopt_alias(plan: Plan, alias: str, params: Mapping[str, Any]) -> None:
+    path, options = params.get("BACKEND"), dict(params.get("OPTIONS") or {})
+    if not isinstance(path, str):
+        return
+    module = _MODULES.get(alias, alias)
+    if path in _SAME:
+        plan.storages[alias] = _alias(_SAME[path], _kept(plan, alias, options))
+    elif _S3_STORAGE.fullmatch(path):
+        plan.buckets[module] = _entry_of_s3_storage(plan, module, options, "Static" in path)
+        plan.storages[alias] = _ours(path, module)
+    elif _DJANGO_STORAGES.fullmatch(path):
+        entry = {"querystring_auth": False} if "Static" in path else {}
+        plan.buckets[module] = {**entry, **_literals(plan, module, options)}
+        plan.storages[alias] = _ours(path, module)
+    else:
+        backend = import_backend(params)
+        if _is_theirs(backend):
+            _adopt_class(plan, backend, f"STORAGES[{alias!r}]", options)
+
+
+def _adopt_field(plan: Plan, label: str, storage: Any) -> None:
+    # A lazy object is the storage of an alias, or of a callable, which is seen as its class.
+    cls = type(storage)
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    if path in _SAME:
+        plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}.")
+    elif _S3_STORAGE.fullmatch(path):
+        plan.notes.append(f"{label}: write SmartS3Storage(module_name='media') in place of {path}.")
+    elif _DJANGO_STORAGES.fullmatch(path):
+        module = label.rpartition(".")[0].rpartition(".")[2].lower()
+        plan.buckets.setdefault(module, _literals(plan, module, _arguments(storage)))
+        plan.notes.append(
+            f"{label}: write SmartS3Storage(module_name={module!r}) in place of {cls.__name__}()."
+        )
+    elif _is_theirs(cls):
+        _adopt_class(plan, cls, label, _arguments(storage))
+
+
+def _arguments(storage: Any) -> Dict[str, Any]:
+    # What Django's @deconstructible keeps of the call that made it.
+    _, given = getattr(storage, "_constructor_args", ((), {}))
+    return dict(given)
+
+
+def _adopt_class(plan: Plan, cls: Any, user: str, options: Mapping[str, Any]) -> None:
+    """A project's own subclass of django-storages' class: a module that is named after it."""
+    module = _module_of(cls)
+    if module not in plan.buckets:
+        plan.buckets[module] = _literals(plan, module, {**_attributes(cls), **options})
+        plan.notes.append(
+            f"{cls.__module__}.{cls.__qualname__} ({user}): derive it from "
+            f"smart_storages.SmartS3Storage, write module_name = {module!r} into it, and remove "
+            "the attributes that the entry has."
+        )
+
+
+def _is_theirs(cls: Any) -> bool:
+    is_storage = isinstance(cls, type) and issubclass(cls, S3Boto3Storage)
+    return is_storage and not issubclass(cls, SmartS3Storage)
+
+
+def _attributes(cls: Any) -> Dict[str, Any]:
+    """The options that the project's classes set, not those of django-storages."""
+    found: Dict[str, Any] = {}
+    for each in reversed(cls.__mro__):
+        if not each.__module__.startswith(("storages.", "django.")):
+            known = known_options()
+            found.update({name: value for name, value in vars(each).items() if name in known})
+    return found
+
+
+def _module_of(cls: Any) -> str:
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", re.sub(r"Storage$", "", cls.__name__))
+    return "_".join(words).lower() or "files"
+
+
+def _entry_of_s3_storage(
+    plan: Plan, module: str, options: Mapping[str, Any], is_static: bool
+) -> Dict[str, Any]:
+    suffix = "_STATIC" if is_static else ""
+    given = {str(name).upper(): value for name, value in options.items()}
+    defaults = {**_S3_STORAGE_DEFAULTS, **(_S3_STORAGE_STATIC if is_static else {})}
+    entry = {}
+    for name, option in _S3_STORAGE_SETTINGS.items():
+        value = given.get(name, _setting(name + suffix, _setting(name, defaults.get(name))))
+        if suffix and name in _S3_STORAGE_STATIC:  # of the media, this setting says nothing here
+            value = given.get(name, _setting(name + suffix, defaults[name]))
+        if value not in (None, ""):
+            entry[option] = value
+    if entry.get("querystring_auth") is False:
+        entry["default_acl"] = "public-read"
+        age = entry.pop("querystring_expire", 3600)
+        entry["object_parameters"] = {"CacheControl": f"public,max-age={age}"}
+    return _literals(plan, module, entry)
+
+
+def _complete(module: str, entry: Dict[str, Any]) -> None:
+    """Say what follows from the old settings, and what the presets of a ready-made class change."""
+    names = ["bucket_name"]
+    ready_made = ready_made_class(module)
+    if ready_made is not None:
+        names += [name for name in vars(ready_made) if name in OPTIONS]
+    before = {name: _setting(str(OPTIONS[name].setting), OPTIONS[name].default) for name in names}
+    found = {**before, **entry}
+    entry.clear()
+    entry.update({name: each for name, each in found.items() if each is not None})
+
+
+def _kept(plan: Plan, alias: str, options: Dict[str, Any]) -> Dict[str, Any]:
+    for name in _DROPPED.keys() & options.keys():
+        plan.notes.append(f"STORAGES[{alias!r}]: {name} is left out: {_DROPPED[name]}.")
+    return _literals(
+        plan, alias, {name: each for name, each in options.items() if name not in _DROPPED}
+    )
+
+
+def _literals(plan: Plan, module: str, options: Mapping[str, Any]) -> Dict[str, Any]:
+    """The options that can be printed; a note for each of the others."""
+    found: Dict[str, Any] = {}
+    for name, value in options.items():
+        if holds_secret(name, value):
+            variable = re.sub(r"\W", "_", f"{module}_{name}").upper()
+            found[name] = _Variable(variable)
+            plan.notes.append(f"{module!r}: put {name} into the environment, as {variable}.")
+        elif _is_literal(value):
+            found[name] = value
+        else:
+            plan.notes.append(
+                f"{module!r}: add {name}, a {type(value).__name__}, as it is written now."
+            )
+    return found
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_literal(each) for key, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_literal, value))
+    return type(value) in _LITERALS
+
+
+def _source(value: Any) -> str:
+    if isinstance(value, _Variable):
+        return f'os.environ["{value}"]'
+    if isinstance(value, Mapping):
+        pairs = (f"{_source(key)}: {_source(each)}" for key, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"' if value.isprintable() else repr(value)
+    return repr(value)
+
+
+def _alias(path: str, options: Dict[str, Any]) -> Dict[str, Any]:
+    return {"BACKEND": path, **({"OPTIONS": options} if options else {})}
+
+
+def _ours(path: str, module: str) -> Dict[str, Any]:
+    ready_made = ready_made_class(module)
+    if "Manifest" in path:
+        ours, named = "ManifestStaticStorage", module == "static"
+    else:
+        ours = ready_made.__name__ if ready_made is not None else "SmartS3Storage"
+        named = ready_made is not None
+    return _alias(f"smart_storages.{ours}", {} if named else {"module_name": module})
+
+
+def _setting(name: str, default: Any) -> Any:
+    return config.get_other_setting(name, default)

@@ -1,0 +1,217 @@
+"""What the settings of a project on another storage package are here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from storages.backends.s3boto3 import S3Boto3Storage
+
+from smart_storages.management import adopting
+from smart_storages.management.adopting import make_plan
+from smart_storages.utils import get_storage, resolve_storage
+from tests.management.calls import call
+
+
+class PrivateMediaStorage(S3Boto3Storage):
+    """As people write them."""
+
+    bucket_name = "acme-private"
+    location = "private"
+    file_overwrite = False
+    secret_key = "hunter2"
+
+
+class TimedStorage(PrivateMediaStorage):
+    querystring_expire = 60
+
+    def url(self, name: str, **kwargs: Any) -> str:
+        return ""
+
+
+@pytest.fixture(autouse=True)
+def no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter(()))
+
+
+def use(settings: Any, **aliases: Any) -> None:
+    settings.STORAGES = {**aliases}
+
+
+def of_field(monkeypatch: pytest.MonkeyPatch, storage: Any) -> None:
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter([("shop.Order.file", storage)]))
+
+
+def test_an_alias_of_django_storages_becomes_a_module(settings: Any) -> None:
+    use(
+        settings,
+        default={
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {"bucket_name": "acme-media", "file_overwrite": False},
+        },
+        staticfiles={"BACKEND": "storages.backends.s3.S3StaticStorage"},
+        local={"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        other={
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {"bucket_name": "acme-other"},
+        },
+    )
+    plan = make_plan()
+    assert plan.buckets == {
+        "media": {"bucket_name": "acme-media", "location": "", "file_overwrite": False},
+        "static": {"location": "", "querystring_auth": False},
+        "other": {"bucket_name": "acme-other"},
+    }
+    assert plan.storages == {
+        "default": {"BACKEND": "smart_storages.MediaStorage"},
+        "staticfiles": {"BACKEND": "smart_storages.StaticStorage"},
+        "other": {
+            "BACKEND": "smart_storages.SmartS3Storage",
+            "OPTIONS": {"module_name": "other"},
+        },
+    }
+
+
+def test_an_alias_that_is_no_bucket_stays(settings: Any) -> None:
+    settings.STORAGES = {
+        "default": {"BACKEND": "storages.backends.s3.S3Storage"},
+        "local": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    }
+    settings.AWS_STORAGE_BUCKET_NAME = "acme"
+    names: dict = {"STORAGES": settings.STORAGES}
+    exec(make_plan().as_settings(), names)  # noqa: S102 - as a settings file would
+    assert set(names["STORAGES"]) == {"default", "local"}
+    assert names["SMART_STORAGE_BUCKETS"]["media"]["bucket_name"] == "acme"
+
+
+def test_a_manifest_stays_where_it_is(settings: Any) -> None:
+    settings.AWS_LOCATION = "assets"
+    use(settings, staticfiles={"BACKEND": "storages.backends.s3boto3.S3ManifestStaticStorage"})
+    plan = make_plan()
+    assert plan.storages == {"staticfiles": {"BACKEND": "smart_storages.ManifestStaticStorage"}}
+    assert plan.buckets == {"static": {"querystring_auth": False, "location": "assets"}}
+
+
+def test_what_is_printed_has_the_same_options_as_before(settings: Any) -> None:
+    options = {"bucket_name": "acme", "location": "a/b", "querystring_expire": 5, "gzip": True}
+    before = S3Boto3Storage(**options)
+    use(
+        settings,
+        default={"BACKEND": "storages.backends.s3boto3.S3Boto3Storage", "OPTIONS": options},
+    )
+    names: dict = {}
+    exec(make_plan().as_settings(), names)  # noqa: S102 - as a settings file would
+    settings.SMART_STORAGE_BUCKETS = names["SMART_STORAGE_BUCKETS"]
+    after = resolve_storage(names["STORAGES"]["default"])
+    assert repr(get_storage("media")) == repr(after)  # whoever asks for the module gets the same
+    for name in before.get_default_settings():
+        if not name.endswith(("_config", "_key", "_token")) and name != "max_memory_size":
+            assert getattr(after, name) == getattr(before, name), name
+
+
+def test_a_class_of_the_project_becomes_a_module_of_its_name(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_field(monkeypatch, TimedStorage(default_acl="private"))
+    use(settings)
+    plan = make_plan()
+    assert list(plan.buckets) == ["timed"]
+    assert plan.buckets["timed"]["location"] == "private"
+    assert plan.buckets["timed"]["querystring_expire"] == 60
+    assert plan.buckets["timed"]["default_acl"] == "private"
+    assert any("shop.Order.file" in note and "module_name = 'timed'" in note for note in plan.notes)
+
+
+def test_a_field_with_the_plain_class_becomes_a_module_of_its_model(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_field(monkeypatch, S3Boto3Storage(bucket_name="acme-orders"))
+    use(settings)
+    plan = make_plan()
+    assert plan.buckets == {"order": {"bucket_name": "acme-orders"}}
+    assert "SmartS3Storage(module_name='order')" in plan.notes[0]
+
+
+def test_no_secret_is_shown(settings: Any) -> None:
+    path = f"{__name__}.PrivateMediaStorage"
+    use(settings, default={"BACKEND": path, "OPTIONS": {"access_key": "hunter2"}})
+    for answer in (call("adopt"), call("adopt", "--json")):
+        assert answer.code == 0
+        assert "hunter2" not in answer.out
+    source = make_plan().as_settings()
+    assert source.startswith("import os\n")
+    assert '"secret_key": os.environ["PRIVATE_MEDIA_SECRET_KEY"]' in source
+    assert any("PRIVATE_MEDIA_ACCESS_KEY" in note for note in make_plan().notes)
+
+
+def test_a_value_that_is_no_literal_is_named_and_not_printed(settings: Any) -> None:
+    use(
+        settings,
+        default={
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {"transfer_config": object(), "location": 'a"b\\c'},
+        },
+    )
+    plan = make_plan()
+    assert '"location": "a\\"b\\\\c"' in plan.as_settings()
+    assert "transfer_config" not in plan.as_settings()
+    assert any("transfer_config" in note for note in plan.notes)
+
+
+def test_a_setting_of_django_s3_storage_becomes_an_option(settings: Any) -> None:
+    settings.AWS_S3_BUCKET_NAME = "acme-media"
+    settings.AWS_S3_BUCKET_NAME_STATIC = "acme-static"
+    settings.AWS_S3_KEY_PREFIX = "m/"
+    settings.AWS_REGION = "eu-west-1"
+    use(
+        settings,
+        default={"BACKEND": "django_s3_storage.storage.S3Storage"},
+        staticfiles={"BACKEND": "django_s3_storage.storage.ManifestStaticS3Storage"},
+    )
+    plan = make_plan()
+    assert plan.buckets["media"] == {
+        "region_name": "eu-west-1",
+        "bucket_name": "acme-media",
+        "file_overwrite": False,
+        "gzip": True,
+        "location": "m/",
+    }
+    static = plan.buckets["static"]
+    assert static["bucket_name"] == "acme-static"
+    assert static["querystring_auth"] is False
+    assert static["default_acl"] == "public-read"
+    assert static["object_parameters"] == {"CacheControl": "public,max-age=31536000"}
+    assert plan.storages["staticfiles"] == {"BACKEND": "smart_storages.ManifestStaticStorage"}
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [
+        ("fallback_storage.storage.FallbackStorage", "smart_storages.FallbackStorage"),
+        ("storage_dispatcher.StorageDispatcher", "smart_storages.StorageDispatcher"),
+        ("queued_storage.backends.QueuedStorage", "smart_storages.queued.backends.QueuedStorage"),
+    ],
+)
+def test_a_storage_of_storages_keeps_its_options(settings: Any, path: str, ours: str) -> None:
+    use(settings, default={"BACKEND": path, "OPTIONS": {"backends": ["a", "b"]}})
+    assert make_plan().storages == {
+        "default": {"BACKEND": ours, "OPTIONS": {"backends": ["a", "b"]}}
+    }
+
+
+def test_what_a_queued_storage_has_no_use_for_is_said(settings: Any) -> None:
+    options = {"local": "scratch", "cache_prefix": "q", "task": "a.b"}
+    use(settings, q={"BACKEND": "queued_storage.backends.QueuedStorage", "OPTIONS": options})
+    plan = make_plan()
+    assert plan.storages["q"]["OPTIONS"] == {"local": "scratch"}
+    assert len([note for note in plan.notes if "left out" in note]) == 2
+
+
+def test_a_project_of_ours_has_nothing_to_change(settings: Any) -> None:
+    use(settings, default={"BACKEND": "smart_storages.storages.MediaStorage"})
+    assert "nothing to change" in call("adopt").out
+    assert call("adopt", "--json").json == {
+        "SMART_STORAGE_BUCKETS": {},
+        "STORAGES": {},
+        "notes": [],
+    }
