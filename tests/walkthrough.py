@@ -2,7 +2,7 @@
 
 A block of Python whose first line names a file is written to it, and added to a file of settings.
 A block for the shell runs. A block of text is what the command before it has to print; ``...``
-stands for anything.
+stands for anything. A block whose file is followed by ``, before`` shows what a project had.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Walkthrough:
     def follow(self, page: str) -> None:
         """Do everything that a page says."""
         for block in documentation.blocks(page):
+            if block.text.split("\n")[0].endswith(".py, before"):
+                continue  # what a project had
             self._check_success(block)
             if block.language == "python":
                 self._write(block)

@@ -135,7 +135,52 @@ class InvoiceStorage(S3Storage):
     )
 
 
+_BUCKETS_ALREADY = """
+AWS_STORAGE_BUCKET_NAME = "acme-media"
+AWS_S3_ENDPOINT_URL = "{}"
+AWS_S3_ACCESS_KEY_ID = "development"
+AWS_S3_SECRET_ACCESS_KEY = "development"
+SMART_STORAGE_PROVIDER = "moto"
+"""
+
+
+def _with_a_file_in_the_bucket(project: Project) -> None:
+    # The packages of these pages do not import on the versions of Django that we support.
+    project.write(settings=_BUCKETS_ALREADY.format(project.server.endpoint_url))
+    project.fill('Order.objects.create(photo="bike.jpg")', "acme-media", "acme-invoices")
+    get_storage = "from smart_storages.storages import SmartS3Storage"
+    project.fill(f'{get_storage}; SmartS3Storage().save("bike.jpg", ContentFile(b"a photo"))')
+
+
+def _on_django_s3_storage(project: Project) -> None:
+    project.write(
+        settings=f"""
+INSTALLED_APPS += ["django_s3_storage"]
+AWS_REGION = "us-east-1"
+AWS_ACCESS_KEY_ID = "development"
+AWS_SECRET_ACCESS_KEY = "development"
+AWS_S3_BUCKET_NAME = "acme-media"
+AWS_S3_BUCKET_NAME_STATIC = "acme-static"
+AWS_S3_KEY_PREFIX = "uploads"
+AWS_S3_ENDPOINT_URL = "{project.server.endpoint_url}"
+STORAGES = {{
+    "default": {{"BACKEND": "django_s3_storage.storage.S3Storage"}},
+    "staticfiles": {{"BACKEND": "django_s3_storage.storage.StaticS3Storage"}},
+}}
+"""
+    )
+    project.fill(
+        'Order.objects.create(photo=ContentFile(b"a photo", "bike.jpg"))',
+        "acme-media",
+        "acme-static",
+    )
+
+
 #: For each page, what makes the project that it takes for granted.
 PREPARE: Dict[str, Callable[[Project], None]] = {
+    "docs/from-django-fallback-storage.md": _with_a_file_in_the_bucket,
+    "docs/from-django-queued-storage.md": _with_a_file_in_the_bucket,
+    "docs/from-django-s3-storage.md": _on_django_s3_storage,
+    "docs/from-django-storage-dispatcher.md": _with_a_file_in_the_bucket,
     "docs/from-django-storages.md": _on_django_storages,
 }
