@@ -66,6 +66,12 @@ def test_each_error_and_each_signal_is_on_a_page(reference: Any, tmp_path: Path)
     assert all(f".. autodata:: smart_storages.signals.{each}\n" in page for each in signals.__all__)
 
 
+def test_each_error_says_what_to_do_when_it_appears() -> None:
+    page = (DOCS / "troubleshooting.md").read_text("utf-8")
+    headings = [line[4:] for line in page.splitlines() if line.startswith("### ")]
+    assert sorted(headings) == sorted(exceptions.__all__)
+
+
 def test_whatever_the_package_hands_on_is_described(reference: Any, tmp_path: Path) -> None:
     reference.write(tmp_path)
     pages = "\n".join(path.read_text("utf-8") for path in tmp_path.glob("*.rst"))
