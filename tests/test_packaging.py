@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Dict, List
 
@@ -137,3 +138,25 @@ def test_it_is_built_under_another_name_by_one_variable(tmp_path: Path) -> None:
     own = [line for line in lines if line.startswith("Requires-Dist: acme-files[")]
     assert len(own) == before.count('"django-smart-storages[') > 0
     assert not [line for line in lines if line.startswith("Requires-Dist: django-smart-storages")]
+
+
+def test_two_builds_of_one_commit_are_the_same_byte_for_byte(tmp_path: Path) -> None:
+    digests = []
+    for name, moment in (("a", 1_600_000_000), ("b", 1_700_000_000)):
+        source = tmp_path / name / "project"
+        shutil.copytree(str(ROOT), str(source), ignore=NOT_COPIED)
+        for path in source.rglob("*"):
+            os.utime(path, (moment, moment))
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o600)
+        run("env", "SOURCE_DATE_EPOCH=1790000000", sys.executable, "-m", "build", ".", cwd=source)
+        built = sorted((source / "dist").iterdir())
+        digests.append({each.name: sha256(each.read_bytes()).hexdigest() for each in built})
+    assert len(digests[0]) == 2
+    assert digests[0] == digests[1]
+
+
+def test_the_index_will_take_the_metadata(archives: Dict[str, Path]) -> None:
+    said = run(
+        sys.executable, "-m", "twine", "check", "--strict", *map(str, archives.values()), cwd=ROOT
+    )
+    assert said.count("PASSED") == 2
