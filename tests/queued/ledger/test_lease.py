@@ -113,3 +113,16 @@ def test_a_short_attempt_opens_no_connection(
         assert lease._thread is not None
         assert (lease._thread.name, lease._thread.daemon) == ("lease", True)
     assert closed == []
+
+
+def test_it_is_renewed_three_times_before_it_would_end(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.QUEUED_STORAGE_LEASE = 60
+    lease = Lease(ROW)
+    waits: List[float] = []
+    stop = SimpleNamespace(wait=lambda seconds: waits.append(seconds) or True, set=lambda: None)
+    monkeypatch.setattr(lease, "_stop", stop)
+    with lease:
+        pass
+    assert waits == [20]
