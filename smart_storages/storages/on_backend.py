@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -201,7 +202,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     def _open_key(self, key: str, record: Any = None) -> StoreReader:
         with self._translating(key):
-            return backends.store.StoreReader(*self._store().open(key), record)
+            content, found = self._store().open(key)
+        return backends.store.StoreReader(content, found, record, partial(self._translating, key))
 
     def _open(self, name: Any, mode: str = "rb") -> Any:
         if "r" in mode and "w" in mode:
