@@ -255,6 +255,12 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             stat = self._store().put(key, chunks, attributes, overwrite=overwrite)
         return s3.writing.parameters.Written(stat.etag, stat.size)
 
+    @property
+    def _adds_random_suffixes(self) -> bool:
+        # The provider of the other modules says nothing of Azure. A directory and memory stand for
+        # its buckets: their names are those of production.
+        return self.backend != "azure" and super()._adds_random_suffixes
+
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)
         if not self.querystring_auth and not self.default_acl and not params.get("ACL"):

@@ -23,6 +23,7 @@ from smart_storages.exceptions import (
 )
 from smart_storages.storages import MediaStorage, SmartS3Storage
 from smart_storages.utils import create_storage_class, get_storage
+from tests.conftest import lead_to
 
 MEBIBYTE = 1024**2
 
@@ -163,6 +164,13 @@ def test_a_forked_child_makes_a_client_of_its_own(storage):
         else True
     )
     assert read(storage, "a.txt") == b"hello"
+
+
+def test_names_are_as_azure_can_keep_them_whatever_the_provider_of_s3(settings, options):
+    settings.SMART_STORAGE_PROVIDER = "b2"  # which cannot refuse a name that is taken
+    storage = SmartS3Storage("media", file_overwrite=False, **options)
+    assert save(storage, "a.txt") == "a.txt"
+    assert save(storage, "a.txt") != "a.txt"
 
 
 # Where the account comes from
@@ -387,6 +395,7 @@ def test_blocks_of_two_writers_are_never_mixed(options):
         {"account_name": "acme", "account_key": "hunter2!", "client_options": {"nonsense": 1}},
         {"account_name": "a/b?c", "account_key": "hunter2!", "endpoint_suffix": "://["},
         {"connection_string": "AccountName=acme;AccountKey=hunter2!;EndpointSuffix=x"},
+        {"client_options": {"proxies": {"https": "http://joe:hunter2@proxy:3128"}}},
     ],
 )
 def test_no_debug_page_shows_a_key(options):
@@ -398,3 +407,19 @@ def test_no_debug_page_shows_a_key(options):
             trace = error.__traceback__.tb_next.tb_next  # without the frames of this test
             page = ExceptionReporter(None, type(error), error, trace).get_traceback_html()
             assert "hunter2" not in page
+
+
+def test_a_compressed_file_stays_so_on_its_way_to_s3_and_back(
+    settings, moto_server, moto_bucket, options
+):
+    lead_to(settings, moto_server)
+    azure = SmartS3Storage("azure", gzip=True, **options)
+    s3 = SmartS3Storage("s3", gzip=True, bucket_name=moto_bucket.name, provider="moto")
+    content = b"x" * 5_000
+    azure.save("a.css", ContentFile(content))
+    azure.copy("a.css", "b.css", to=s3)
+    s3.copy("b.css", "c.css", to=azure)
+    for storage, name in ((azure, "a.css"), (s3, "b.css"), (azure, "c.css")):
+        assert storage.stat(name).content_encoding == "gzip"
+        assert storage.size(name) < 500
+        assert read(storage, name) == content
