@@ -89,7 +89,8 @@ def _find_secrets(names: List[str]) -> Iterator[str]:
             entry = f"{BUCKETS_SETTING}[{key!r}]"
             yield from _find_in(config.get_buckets()[key], entry, names)
         for alias, params in read_aliases().items():
-            yield from _find_in(params.get("OPTIONS"), f"STORAGES[{alias!r}]['OPTIONS']", names)
+            options = params.get("OPTIONS") if isinstance(params, dict) else None
+            yield from _find_in(options, f"STORAGES[{alias!r}]['OPTIONS']", names)
     except (ConfigurationError, ImproperlyConfigured):
         return  # reported by the check of the setting
 

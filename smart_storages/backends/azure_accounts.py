@@ -14,6 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from storages.backends.azure_storage import AzureStorage
 
 from smart_storages.common.secrets import reveal
+from smart_storages.config.azure_account import find_account_problems
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.errors.logs import redact_logs
 
@@ -50,14 +51,11 @@ def account_of(options: Mapping[str, Any]) -> AzureStorage:
         options: The options of the backend, by the names of django-storages.
 
     Raises:
-        ConfigurationError: no account is named.
+        ConfigurationError: no account is named, or what names it cannot be right.
     """
+    for problem in find_account_problems(options):
+        raise ConfigurationError(f"the option {problem.key!r} {problem.message}. {problem.hint}")
     given = {name: reveal(value) for name, value in options.items() if value is not None}
-    if not given.get("account_name") and not given.get("connection_string"):
-        raise ConfigurationError(
-            "It names no account of Azure. Set account_name and account_key, or connection_string, "
-            "or AZURE_ACCOUNT_NAME and AZURE_ACCOUNT_KEY."
-        )
     key = json.dumps(given, sort_keys=True, default=lambda value: f"{type(value)} {id(value)}")
     with _making:
         if key not in _accounts:

@@ -100,7 +100,10 @@ class DirectoryStore(Store):
     ) -> Stat:
         if not overwrite and status_of(self._path_of(key)) is not None:
             raise FileExistsError(key)  # before its content is written
-        self._unfinished.mkdir(parents=True, exist_ok=True)
+        try:
+            self._unfinished.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError) as error:  # of the directory, not of the key
+            raise NotADirectoryError(errno.ENOTDIR, f"{self._unfinished} cannot be made") from error
         remove_older(self._unfinished, _DAY, lambda name: name != _LOCK)
         part = self._unfinished / uuid.uuid4().hex
         beside: Optional[Path] = None

@@ -46,6 +46,8 @@ class Option(NamedTuple):
 
 
 def _name_of(kind: type) -> str:
+    if kind is PurePath:  # whose module has another name in each version of Python
+        return "pathlib.Path"
     name = kind.__name__
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 

@@ -203,9 +203,9 @@ def test_a_module_with_credentials_takes_none_from_the_settings(settings, azurit
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({}, "names no account of Azure. Set account_name and account_key"),
+        ({}, "'account_name' is missing: .* Set account_name and account_key"),
         ({"account_name": "acme", "bucket_name": None}, "'media' has no container"),
-        ({"connection_string": "hunter2"}, "connection_string cannot be read"),
+        ({"connection_string": "hunter2"}, "'connection_string' cannot be read"),
     ],
 )
 def test_what_is_missing_is_told(options, match):

@@ -436,6 +436,17 @@ def test_what_a_killed_writer_has_left_goes_after_a_day(tmp_path):
     assert not {"dead", "dead.part"} & left
 
 
+def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    for root in ("/proc/nowhere", str(tmp_path / "file")):
+        with pytest.raises(NotADirectoryError):
+            put(DirectoryStore(root, "acme"), "a.txt")
+    (tmp_path / PRIVATE).mkdir()
+    (tmp_path / PRIVATE / "unfinished").write_bytes(b"x")
+    with pytest.raises(NotADirectoryError):
+        put(DirectoryStore(str(tmp_path), "acme"), "a.txt", overwrite=False)
+
+
 def test_only_files_are_listed(tmp_path):
     store = DirectoryStore(str(tmp_path), "acme")
     put(store, "a.txt")
