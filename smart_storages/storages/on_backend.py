@@ -70,6 +70,14 @@ def class_on_backend(storage_class: Any, s3_class: Any) -> Any:
     return _subclass(storage_class, _between(s3_class))
 
 
+#: Whoever asks for the class of an instance finds the project's own, too: sorl-thumbnail compares
+#: it with those of STORAGES, to remember the alias of a file's storage.
+_SHOWN_CLASS = property(
+    lambda storage: type(storage)._declared_class,
+    vars(object)["__class__"].__set__,
+)
+
+
 @cache
 def _between(s3_class: Any) -> Any:
     made = _subclass(BackendMixin, s3_class)
@@ -80,7 +88,7 @@ def _between(s3_class: Any) -> Any:
 @cache
 def _subclass(first: Any, second: Any) -> Any:
     try:
-        made = type(first)(first.__name__, (first, second), {})
+        made = type(first)(first.__name__, (first, second), {"__class__": _SHOWN_CLASS})
     except TypeError as error:  # its __init_subclass__ or metaclass wants arguments
         raise ConfigurationError(
             f"{first.__module__}.{first.__qualname__} cannot keep its files outside of S3, because "
