@@ -1,14 +1,15 @@
-"""Hides the passwords of proxies among the settings on Django's debug page.
+"""Hides the passwords of proxies, and connection strings, among the settings on the debug page.
 
-Django hides settings whose name contains a word such as key, token or password. The name
-``proxies`` contains none, although ``http://joe:secret@proxy:3128`` holds a password. Tracebacks
-are safe without this module, because secrets in variables of this package print as ``***``.
+Django hides settings whose name contains a word such as key, token or password. The names
+``proxies`` and ``connection_string`` contain none, although ``http://ada:secret@proxy:3128`` holds
+a password, and the connection string of Azure the account's key. Tracebacks are safe without
+this module, because secrets in variables of this package print as ``***``.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
@@ -17,19 +18,27 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from smart_storages import config
 from smart_storages.config.errors import BUCKETS_SETTING
+from smart_storages.config.options import OPTIONS
+from smart_storages.config.settings import get_azure_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages.lookup import read_aliases
 
 __all__ = ["StorageExceptionReporterFilter", "check_reporter_filter"]
 
-_SAMPLE = {"https": "http://name:password@proxy.example:3128"}
+#: Options that hold a secret under a name that contains no such word, and what they may hold.
+_SAMPLES: Dict[str, Any] = {
+    "proxies": {"https": "http://name:password@proxy.example:3128"},
+    "connection_string": "AccountName=acme;AccountKey=password",
+}
 
 #: A URL with a password in it.
 _has_password = re.compile(r"://[^/@\s]*:[^/@\s]+@").search
 
 
 class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
-    """Hides ``proxies`` too: in entries, in ``OPTIONS``, ``AWS_S3_PROXIES`` and ``HTTPS_PROXY``.
+    """Hides ``proxies`` and ``connection_string`` too: in entries, ``OPTIONS`` and settings.
+
+    The settings are ``AWS_S3_PROXIES``, ``HTTPS_PROXY`` and ``AZURE_CONNECTION_STRING``.
 
     With ``"smart_storages"`` in ``INSTALLED_APPS``, it is used unless a project sets a filter of
     its own. Derive that filter from this class.
@@ -43,44 +52,60 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
     """
 
     hidden_settings = re.compile(
-        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$", re.IGNORECASE
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$|CONNECTION_STRING",
+        re.IGNORECASE,
     )
 
 
 def check_reporter_filter(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Warn about passwords of proxies that the project's own filter would show."""
+    """Warn about passwords and keys that the project's own filter would show."""
     path = config.get_reporter_filter()
     try:
-        cleansed = import_string(path)().cleanse_setting("proxies", _SAMPLE)
+        cleanse = import_string(path)().cleanse_setting
+        names = [
+            name for name, sample in _SAMPLES.items() if "password" in str(cleanse(name, sample))
+        ]
     except Exception:  # Django itself reports it, or the filter has no cleanse_setting()
         return []
-    shown = sorted(_find_passwords()) if "password" in str(cleansed) else []
     return [
         checks.Warning(
-            f"{where} contains a password, and Django's debug page shows it: {path}, the setting "
-            "DEFAULT_EXCEPTION_REPORTER_FILTER, does not hide it.",
+            f"{where} contains a password or a key, and Django's debug page shows it: {path}, the "
+            "setting DEFAULT_EXCEPTION_REPORTER_FILTER, does not hide it.",
             hint=f"Derive that class from {__name__}.{StorageExceptionReporterFilter.__name__}.",
             id="smart_storages.W020",
         )
-        for where in shown
+        for where in sorted(_find_secrets(names))
     ]
 
 
-def _find_passwords() -> Iterator[str]:
+def _find_secrets(names: List[str]) -> Iterator[str]:
     try:
-        if _in_proxies(config.get_upstream_options()):
-            yield "AWS_S3_PROXIES"
+        of_settings = {**config.get_upstream_options(), **get_azure_options()}
+        for name in names:
+            if _holds_secret(name, of_settings.get(name)):
+                yield str(OPTIONS[name].setting)
+        yield from _find_in(of_settings["client_options"], "AZURE_CLIENT_OPTIONS", names)
         for key in config.iter_module_keys():
-            if _in_proxies(config.get_buckets()[key]):
-                yield f"{BUCKETS_SETTING}[{key!r}]['proxies']"
+            entry = f"{BUCKETS_SETTING}[{key!r}]"
+            yield from _find_in(config.get_buckets()[key], entry, names)
         for alias, params in read_aliases().items():
-            if _in_proxies(params.get("OPTIONS")):
-                yield f"STORAGES[{alias!r}]['OPTIONS']['proxies']"
+            options = params.get("OPTIONS") if isinstance(params, dict) else None
+            yield from _find_in(options, f"STORAGES[{alias!r}]['OPTIONS']", names)
     except (ConfigurationError, ImproperlyConfigured):
         return  # reported by the check of the setting
 
 
-def _in_proxies(options: Any) -> bool:
-    proxies = options.get("proxies") if isinstance(options, dict) else None
-    urls = list(proxies.values()) if isinstance(proxies, dict) else []
+def _find_in(options: Any, where: str, names: List[str]) -> Iterator[str]:
+    if not isinstance(options, dict):
+        return
+    for name in names:
+        if _holds_secret(name, options.get(name)):
+            yield f"{where}[{name!r}]"
+    yield from _find_in(options.get("client_options"), f"{where}['client_options']", names)
+
+
+def _holds_secret(name: str, value: Any) -> bool:
+    if name == "connection_string":
+        return bool(value)
+    urls = list(value.values()) if isinstance(value, dict) else []
     return any(isinstance(url, str) and _has_password(url) is not None for url in urls)

@@ -1,4 +1,4 @@
-"""The settings part of Django's debug page hides a proxy's password."""
+"""The settings part of Django's debug page hides a proxy's password, and Azure's key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from smart_storages.debug import StorageExceptionReporterFilter, check_reporter_
 from tests import leaks
 
 URL = f"http://{leaks.PROXY_LOGIN}@proxy.example:3128"
+CONNECTION = f"AccountName=acme;AccountKey={leaks.SECRET_KEY}"
 OURS = "smart_storages.debug.StorageExceptionReporterFilter"
 DJANGOS = "django.views.debug.SafeExceptionReporterFilter"
 
@@ -28,6 +29,13 @@ def configure(settings):
             "BACKEND": "smart_storages.storages.SmartS3Storage",
             "OPTIONS": {"module_name": "reports", "proxies": {"https": URL}},
         },
+    }
+    settings.AZURE_CONNECTION_STRING = CONNECTION
+    settings.SMART_STORAGE_BUCKETS["archive"] = {
+        "backend": "azure",
+        "bucket_name": "acme",
+        "connection_string": CONNECTION,
+        "client_options": {"proxies": {"https": URL}},
     }
     settings.FALLBACK_STORAGES = [{"BACKEND": "x", "OPTIONS": {"proxies": {"https": URL}}}]
 
@@ -75,9 +83,12 @@ def test_a_check_tells_where_a_filter_of_the_project_shows_a_password(settings):
     assert check_reporter_filter() == []
     settings.DEFAULT_EXCEPTION_REPORTER_FILTER = DJANGOS
     messages = check_reporter_filter()
-    assert [each.id for each in messages] == ["smart_storages.W020"] * 3
+    assert [each.id for each in messages] == ["smart_storages.W020"] * 6
     assert [each.msg.partition(" contains")[0] for each in messages] == [
         "AWS_S3_PROXIES",
+        "AZURE_CONNECTION_STRING",
+        "SMART_STORAGE_BUCKETS['archive']['client_options']['proxies']",
+        "SMART_STORAGE_BUCKETS['archive']['connection_string']",
         "SMART_STORAGE_BUCKETS['media']['proxies']",
         "STORAGES['reports']['OPTIONS']['proxies']",
     ]

@@ -1,45 +1,43 @@
-"""Objects as blobs of a container of Azure, or of Azurite.
-
-Clients are made by django-storages' Azure backend, one for each distinct account and credentials,
-and shared by all storages and threads.
-"""
+"""Objects as blobs of a container of Azure, or of Azurite."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
-from threading import Lock
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import (
     BlobBlock,
     BlobSasPermissions,
-    BlobServiceClient,
     ContentSettings,
     generate_blob_sas,
 )
 from storages.backends.azure_storage import AzureStorage
 
-from smart_storages.backends.azure_errors import code_of, translating
+from smart_storages.backends.azure_accounts import account_of
+from smart_storages.backends.azure_errors import CHANGED, code_of, translating
+from smart_storages.backends.azure_rules import (
+    as_identifiers,
+    check_headers,
+    check_key,
+    from_identifiers,
+    is_key,
+)
 from smart_storages.backends.pieces import JoinedContent, take_beginning
+from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
-from smart_storages.common.secrets import reveal
-from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.exceptions import ConfigurationError, ObjectChangedError, S3Error
 from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import COPIED_FROM
+from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
 __all__ = ["AzureStore", "account_of"]
 
 #: What opens a file is one request for this many bytes: most files are smaller.
 _FIRST_READ = 4 * 1024**2
-#: What further requests ask for.
-_NEXT_READ = 8 * 1024**2
 #: Content up to this size is one request; larger content is sent in blocks of it, 50,000 at most.
 _BLOCK = 8 * 1024**2
 
@@ -55,85 +53,15 @@ _SETTINGS = {
 }
 #: Parameters of S3's ``get_object`` that change headers of the answer, and what a SAS calls them.
 _PARAMETERS = {f"Response{name.title().replace('_', '')}": name for name in _SETTINGS.values()}
-#: Three retries within ten seconds. The SDK's own would take a minute and a half, and so would a
-#: page of the site.
-_RETRIES = {
-    "increment_base": 2,
-    "initial_backoff": 1,
-    "random_jitter_range": 1,
-    "retry_total": 3,
+#: Codes of Azure if the name is another writer's.
+_TAKEN = {
+    # With its own blocks, Azure discards those of all others.
+    "InvalidBlockList": "Another writer saved the file meanwhile. Save it again.",
+    # All blocks that wait for one name must have ids of one length.
+    "InvalidBlobOrBlock": "Another program has begun to upload a file of this name, and has not "
+    "ended. Save it under another name, or in a week, when Azure has forgotten that.",
 }
-#: Names of metadata are identifiers there.
-_COPIED_FROM = COPIED_FROM.replace("-", "_")
 _AS_STORED = {"decompress": False}  # a part of compressed content cannot be decompressed
-_NOT_MODIFIED = {"match_condition": MatchConditions.IfNotModified}
-
-_accounts: Dict[str, AzureStorage] = {}
-_making = Lock()
-if hasattr(os, "register_at_fork"):
-    # A forked child must not use the sockets of its parent.
-    os.register_at_fork(after_in_child=_accounts.clear)
-
-
-def account_of(options: Mapping[str, Any]) -> AzureStorage:
-    """Return the storage of django-storages that holds the client of an account.
-
-    Args:
-        options: The options of the backend, by the names of django-storages.
-
-    Raises:
-        ConfigurationError: no account is named.
-    """
-    given = {name: reveal(value) for name, value in options.items() if value is not None}
-    if not given.get("account_name") and not given.get("connection_string"):
-        raise ConfigurationError(
-            "It names no account of Azure. Set account_name and account_key, or connection_string, "
-            "or AZURE_ACCOUNT_NAME and AZURE_ACCOUNT_KEY."
-        )
-    key = json.dumps(given, sort_keys=True, default=lambda value: f"{type(value)} {id(value)}")
-    with _making:
-        if key not in _accounts:
-            # Not the settings of the project: the module may have an account of its own.
-            nothing: Dict[str, Any] = dict.fromkeys(
-                ("account_name", "account_key", "connection_string", "sas_token")
-            )
-            client_options = {**_RETRIES, **(given.pop("client_options", None) or {})}
-            account = _Account(**{**nothing, "token_credential": None, **given})
-            account.client_options = client_options
-            _accounts[key] = account
-        return _accounts[key]
-
-
-class _Account(AzureStorage):  # type: ignore[misc]
-    """django-storages' storage, which keeps the client and delegated keys."""
-
-    client_options: Dict[str, Any]
-
-    def _get_service_client(self) -> Any:
-        client = self._make_client()
-        if client is None:
-            # Past its frames, whose variables hold the key: Django's debug page shows them.
-            raise ConfigurationError(
-                "The client of Azure cannot be made. Check account_name, endpoint_suffix, "
-                "connection_string and client_options."
-            )
-        return client
-
-    def _make_client(self) -> Any:
-        # As django-storages; before 1.14.5 it knows no client_options, and it forgets them if there
-        # is a connection string.
-        try:
-            if self.connection_string is not None:
-                return BlobServiceClient.from_connection_string(
-                    self.connection_string, **self.client_options
-                )
-            credential: Any = self.sas_token or self.token_credential
-            if self.account_key:
-                credential = {"account_name": self.account_name, "account_key": self.account_key}
-            url = f"{self.azure_protocol}://{self.account_name}.blob.{self.endpoint_suffix}"
-            return BlobServiceClient(url, credential=credential, **self.client_options)
-        except (TypeError, ValueError):
-            return None
 
 
 class AzureStore(Store):
@@ -158,6 +86,8 @@ class AzureStore(Store):
         return self._account.service_client.get_container_client(self._bucket)
 
     def _blob(self, key: str) -> Any:
+        if not is_key(key):  # Azure would show another file
+            raise FileNotFoundError(key)
         return self._container.get_blob_client(key)
 
     # Writing
@@ -165,27 +95,24 @@ class AzureStore(Store):
     def put(
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
     ) -> Stat:
+        check_key(key)
+        check_headers(attributes.headers)
         named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
-        beginning, is_whole = take_beginning(chunks, _BLOCK)
+        token = "" if overwrite else new_token()
+        of_write = {WRITE_ID: token} if token else {}
+        retries: List[Any] = []
         parameters: Any = {
             "content_settings": ContentSettings(**named),
-            "metadata": _as_identifiers(attributes.metadata),
+            "metadata": as_identifiers({**attributes.metadata, **of_write}),
+            "retry_hook": lambda **retry: retries.append(retry),
         }
-        if is_whole:
-            size = len(beginning)
-            with translating():
-                answer = self._blob(key).upload_blob(
-                    beginning,
-                    length=size,
-                    overwrite=overwrite,  # else Put Blob has the condition If-None-Match: *
-                    # The request has the MD5 of its body: a truncated one is refused.
-                    validate_content=True,
-                    **parameters,
-                )
-        else:
-            if not overwrite:
-                parameters["match_condition"] = MatchConditions.IfMissing
-            answer, size = self._put_blocks(key, JoinedContent(beginning, chunks), parameters)
+        try:
+            answer, size = self._write(key, chunks, parameters, overwrite=overwrite)
+        except FileExistsError:
+            # If the answer to a first try got lost, it is this very write that has taken the name.
+            if not (retries and self._was_written_with(token, key)):
+                raise
+            return self.find(key).stat
         return Stat(
             size=size,
             modified_time=answer["last_modified"],
@@ -195,25 +122,53 @@ class AzureStore(Store):
             metadata=attributes.metadata,
         )
 
-    def _put_blocks(self, key: str, content: JoinedContent, parameters: Any) -> Tuple[Any, int]:
+    def _write(
+        self, key: str, chunks: Iterator[bytes], parameters: Any, *, overwrite: bool
+    ) -> Tuple[Any, int]:
+        beginning, is_whole = take_beginning(chunks, _BLOCK)
+        if not is_whole:
+            content = JoinedContent(beginning, chunks)
+            return self._put_blocks(key, content, parameters, overwrite=overwrite)
+        with translating():
+            answer = self._blob(key).upload_blob(
+                beginning,
+                length=len(beginning),
+                overwrite=overwrite,  # else Put Blob has the condition If-None-Match: *
+                # The request has the MD5 of its body: a truncated one is refused.
+                validate_content=True,
+                **parameters,
+            )
+        return answer, len(beginning)
+
+    def _put_blocks(
+        self, key: str, content: JoinedContent, parameters: Any, *, overwrite: bool
+    ) -> Tuple[Any, int]:
+        if not overwrite:
+            parameters = {**parameters, "match_condition": MatchConditions.IfMissing}
         blob = self._blob(key)
         blocks: List[BlobBlock] = []
-        for block in iter(lambda: content.read(_BLOCK), b""):
-            # The SDK counts its blocks: those of two writers of one name have the same ids, and
-            # the blob would be made of both.
-            blocks.append(BlobBlock(uuid.uuid4().hex))
-            with translating():
-                blob.stage_block(blocks[-1].id, block, len(block), validate_content=True)
         try:
+            for block in iter(lambda: content.read(_BLOCK), b""):
+                # The SDK counts its blocks: those of two writers of one name have the same ids, and
+                # the blob would be made of both.
+                blocks.append(BlobBlock(uuid.uuid4().hex))
+                with translating():
+                    blob.stage_block(blocks[-1].id, block, len(block), validate_content=True)
             with translating():
                 return blob.commit_block_list(blocks, **parameters), content.size
         except S3Error as error:
-            if error.code != "InvalidBlockList":
+            if error.code not in _TAKEN:
                 raise
-        # Another writer was first; with its own, Azure discards the blocks of all others.
-        if "match_condition" in parameters:
+            what = _TAKEN[error.code]
+        if not overwrite:
             raise FileExistsError(key)
-        raise S3Error("Another writer saved the file meanwhile. Save it again.", code="Conflict")
+        raise S3Error(what, code="Conflict")
+
+    def _was_written_with(self, token: str, key: str) -> bool:
+        try:
+            return self.find(key).stat.metadata.get(WRITE_ID) == token
+        except FileNotFoundError:
+            return False
 
     def delete(self, key: str) -> None:
         try:
@@ -237,8 +192,25 @@ class AzureStore(Store):
                     raise
                 # It is empty: it has no first byte.
                 properties, beginning, size = blob.get_blob_properties(), b"", 0
+        if properties.size and not size:  # replaced between the two requests
+            return self.open(key)
         found = _found(properties, size)
-        return _BlobReader(blob, beginning, size, properties.etag), found
+
+        def fetch(start: int, count: int) -> bytes:
+            try:
+                with translating():
+                    answer = blob.download_blob(
+                        offset=start,
+                        length=count,
+                        etag=properties.etag,
+                        match_condition=MatchConditions.IfNotModified,
+                        **_AS_STORED,
+                    )
+                    return bytes(answer.readall())
+            except FileNotFoundError:
+                raise ObjectChangedError(CHANGED) from None
+
+        return RangeReader(fetch, beginning, size), found
 
     def find(self, key: str) -> Found:
         with translating():
@@ -262,6 +234,17 @@ class AzureStore(Store):
                     files.append(name)
         return folders, files
 
+    def is_same(self, key: str, other: Store, other_key: str) -> bool:
+        if not isinstance(other, AzureStore):
+            return False
+        if (self._bucket, key) != (other._bucket, other_key):
+            return False
+        try:
+            # The two accounts may be one, under two addresses. No two versions have one ETag.
+            return self.find(key).stat.etag == other.find(other_key).stat.etag
+        except FileNotFoundError:
+            return False
+
     def identity(self) -> str:
         return f"azure {self._account.service_client.url.rstrip('/')}"
 
@@ -274,6 +257,7 @@ class AzureStore(Store):
         expires: Optional[int] = None,
         parameters: Optional[Mapping[str, str]] = None,
     ) -> str:
+        check_key(key)
         url: str = self._blob(key).url.partition("?")[0]
         if self._custom_domain:
             scheme, _, rest = url.partition("://")
@@ -319,66 +303,6 @@ class AzureStore(Store):
         return signature
 
 
-class _BlobReader(io.RawIOBase):
-    """One version of a blob, read in ranges; what opened it has its beginning."""
-
-    def __init__(self, blob: Any, beginning: bytes, size: int, etag: str) -> None:
-        self._blob = blob
-        self._start = 0
-        self._held = beginning
-        self._size = size
-        self._etag = etag
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._at)
-        if wanted <= 0:
-            return 0
-        skip = self._at - self._start
-        if not 0 <= skip < len(self._held):
-            self._fetch(max(wanted, min(_NEXT_READ, self._size - self._at)))
-            skip = 0
-        piece = self._held[skip : skip + wanted]
-        view[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
-
-    def _fetch(self, count: int) -> None:
-        # A blob that is gone does not have that ETag either.
-        with translating():
-            answer = self._blob.download_blob(
-                offset=self._at, length=count, etag=self._etag, **_NOT_MODIFIED, **_AS_STORED
-            )
-            self._held, self._start = answer.readall(), self._at
-
-
-def _as_identifiers(metadata: Mapping[str, str]) -> Dict[str, str]:
-    named = {_COPIED_FROM if name == COPIED_FROM else name: metadata[name] for name in metadata}
-    wrong = [name for name in named if not (name.isidentifier() and name.isascii())]
-    if wrong:
-        raise S3Error(
-            f"Azure takes letters, digits and '_' in names of metadata, not {wrong[0]!r}. Rename "
-            "it in object_parameters.",
-            code="InvalidMetadata",
-        )
-    return named
-
-
 def _found(properties: Any, size: int) -> Found:
     settings = properties.content_settings
     headers = {
@@ -386,8 +310,7 @@ def _found(properties: Any, size: int) -> Found:
         for header, name in _SETTINGS.items()
         if getattr(settings, name, None)
     }
-    given = dict(properties.metadata or {})
-    metadata = {COPIED_FROM if name == _COPIED_FROM else name: given[name] for name in given}
+    metadata = from_identifiers(properties.metadata or {})
     stat = Stat(
         size=size,
         modified_time=properties.last_modified,

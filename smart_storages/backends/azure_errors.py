@@ -24,11 +24,13 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 
-__all__ = ["code_of", "translating"]
+__all__ = ["CHANGED", "code_of", "translating"]
+
+#: What is said of a file of which another version was opened.
+CHANGED = "The file was replaced or deleted while it was read."
 
 _DENIED = (401, 403)
 _THROTTLED = (429, 503)
-_CHANGED = 412
 
 
 @contextmanager
@@ -42,7 +44,11 @@ def translating() -> Iterator[None]:
             raise _as_s3_error(BucketNotFoundError, what, error) from None
         raise FileNotFoundError(code_of(error)) from None
     except ResourceExistsError as error:
-        raise FileExistsError(code_of(error)) from None
+        # The SDK raises it for each 409, such as that of a blob in the archive.
+        if code_of(error) == "BlobAlreadyExists":
+            raise FileExistsError(code_of(error)) from None
+        kind, what = _describe(error)
+        raise _as_s3_error(kind, what, error) from None
     except ClientAuthenticationError as error:
         raise _as_s3_error(AccessDeniedError, "Azure refused the credentials.", error) from None
     except HttpResponseError as error:
@@ -60,8 +66,10 @@ def _describe(error: Any) -> Tuple[Any, str]:
         return AccessDeniedError, "Azure refused the request: the credentials may not do this."
     if error.status_code in _THROTTLED:
         return ThrottledError, "Azure asked to slow down, also after the last retry."
-    if error.status_code == _CHANGED:
-        return ObjectChangedError, "The file was replaced or deleted while it was read."
+    if code_of(error) == "ConditionNotMet":
+        return ObjectChangedError, CHANGED
+    if error.status_code is None:
+        return UnreachableError, "The answer of Azure ended too early, also after the last retry."
     return S3Error, f"Azure refused the request: {code_of(error) or error.status_code}."
 
 

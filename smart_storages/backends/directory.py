@@ -14,17 +14,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import json
 import mimetypes
 import os
-import stat as kinds
-import time
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
+from smart_storages.backends.disk import PART, read_json, remove_older, status_of, write_json
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
 from smart_storages.s3.stat import Stat
@@ -50,6 +48,10 @@ _CHUNK = 1024**2
 #: Seconds for which the attributes of an older version are kept.
 _READING = 60
 _OLD = ".old"
+
+#: Seconds without a byte after which a writer is dead, and its unfinished file removed.
+_DAY = 24 * 60 * 60
+_LOCK = "lock"
 
 #: The roots that storages of this process use.
 known_roots: Dict[str, None] = {}
@@ -96,9 +98,13 @@ class DirectoryStore(Store):
     def put(
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
     ) -> Stat:
-        if not overwrite and _status_of(self._path_of(key)) is not None:
+        if not overwrite and status_of(self._path_of(key)) is not None:
             raise FileExistsError(key)  # before its content is written
-        self._unfinished.mkdir(parents=True, exist_ok=True)
+        try:
+            self._unfinished.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError) as error:  # of the directory, not of the key
+            raise NotADirectoryError(errno.ENOTDIR, f"{self._unfinished} cannot be made") from error
+        remove_older(self._unfinished, _DAY, lambda name: name != _LOCK)
         part = self._unfinished / uuid.uuid4().hex
         beside: Optional[Path] = None
         is_published = False
@@ -135,7 +141,7 @@ class DirectoryStore(Store):
         for tries_left in reversed(range(_TRIES)):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                replaced = _status_of(path)
+                replaced = status_of(path)
                 if overwrite:
                     os.replace(part, path)
                 else:
@@ -155,7 +161,7 @@ class DirectoryStore(Store):
         for folder in path.parents:
             if folder == self._bucket.parent:
                 return
-            if _status_of(folder) is not None:
+            if status_of(folder) is not None:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
     def _take_name(self, part: Path, path: Path) -> None:
@@ -167,7 +173,7 @@ class DirectoryStore(Store):
             if error.errno not in _CANNOT_LINK or fcntl is None:
                 raise
         # A disk without links: one writer after the other.
-        with (self._unfinished / "lock").open("ab") as lock:
+        with (self._unfinished / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if os.path.lexists(path):
                 raise FileExistsError(str(path))
@@ -175,7 +181,7 @@ class DirectoryStore(Store):
 
     def delete(self, key: str) -> None:
         path = self._path_of(key)
-        status = _status_of(path)
+        status = status_of(path)
         if status is None:
             return
         with suppress(FileNotFoundError):
@@ -195,7 +201,7 @@ class DirectoryStore(Store):
 
     def open(self, key: str) -> Tuple[Any, Found]:
         path = self._path_of(key)
-        if _status_of(path) is None:
+        if status_of(path) is None:
             raise FileNotFoundError(key)
         try:
             file = io.FileIO(str(path))
@@ -208,7 +214,7 @@ class DirectoryStore(Store):
             raise
 
     def find(self, key: str) -> Found:
-        status = _status_of(self._path_of(key))
+        status = status_of(self._path_of(key))
         if status is None:
             raise FileNotFoundError(key)
         return self._find(key, status)
@@ -247,7 +253,10 @@ class DirectoryStore(Store):
             where = self._path_of(prefix.rstrip("/")) if prefix else self._bucket
             with os.scandir(where) as found:
                 for entry in found:
-                    (folders if entry.is_dir() else files).append(entry.name)
+                    if entry.is_dir():
+                        folders.append(entry.name)
+                    elif entry.is_file():  # and no socket, and no link that leads nowhere
+                        files.append(entry.name)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return [], []
         return sorted(folders), sorted(files)
@@ -284,22 +293,20 @@ class DirectoryStore(Store):
     ) -> Path:
         path = self._beside(key, status)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(
-            {
-                "key": key,
-                "size": status.st_size,
-                "etag": etag,
-                "headers": dict(attributes.headers),
-                "metadata": dict(attributes.metadata),
-                "is_public": attributes.is_public,
-            }
-        )
-        _write(path, text)
+        kept = {
+            "key": key,
+            "size": status.st_size,
+            "etag": etag,
+            "headers": dict(attributes.headers),
+            "metadata": dict(attributes.metadata),
+            "is_public": attributes.is_public,
+        }
+        write_json(path, kept)
         return path
 
     def _find(self, key: str, status: os.stat_result) -> Found:
         beside = self._beside(key, status)
-        kept = _read(beside) or _read(Path(f"{beside}{_OLD}")) or self._adopt(key, status)
+        kept = read_json(beside) or read_json(Path(f"{beside}{_OLD}")) or self._adopt(key, status)
         attributes = Attributes(
             kept.get("headers", {}), kept.get("metadata", {}), kept.get("is_public", False)
         )
@@ -307,7 +314,7 @@ class DirectoryStore(Store):
 
     def _adopt(self, key: str, status: os.stat_result) -> Dict[str, Any]:
         """Return the attributes of a known version with the same bytes, if there is one."""
-        known = [kept for kept in map(_read, self._versions_of(key)) if kept is not None]
+        known = [kept for kept in map(read_json, self._versions_of(key)) if kept is not None]
         fitting = [kept for kept in known if kept.get("size") == status.st_size]
         if not fitting:
             return {}
@@ -324,7 +331,7 @@ class DirectoryStore(Store):
             return {}
         # The next reader need not read the file for it.
         with suppress(OSError):
-            _write(self._beside(key, status), json.dumps(same[0]))
+            write_json(self._beside(key, status), same[0])
         return same[0]
 
     def _versions_of(self, key: str) -> List[Path]:
@@ -352,43 +359,13 @@ class DirectoryStore(Store):
 
     def _sweep(self, key: str, current: Optional[os.stat_result]) -> None:
         """Remove attributes that nobody reads any more, of this key and of its neighbours."""
-        kept = None if current is None else self._beside(key, current)
+        kept = "" if current is None else self._beside(key, current).name
         folder = self._beside(key, current or os.stat(os.curdir)).parent
         mine = hashlib.sha256(os.fsencode(key)).hexdigest()
-        before = time.time() - _READING
-        with suppress(OSError), os.scandir(folder) as found:
-            for entry in found:
-                is_old = entry.name.endswith(_OLD) or (
-                    # Of a writer that another overtook.
-                    current is not None and entry.name.startswith(mine) and entry.path != str(kept)
-                )
-                with suppress(FileNotFoundError):
-                    if is_old and entry.stat().st_mtime < before:
-                        os.unlink(entry.path)
 
+        def is_old(name: str) -> bool:
+            # Of a writer that another overtook, or one that was killed.
+            is_overtaken = current is not None and name.startswith(mine) and name != kept
+            return is_overtaken or name.endswith((_OLD, PART))
 
-def _read(path: Path) -> Optional[Dict[str, Any]]:
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return kept if isinstance(kept, dict) else None
-
-
-def _write(path: Path, text: str) -> None:
-    # Whole or not at all, as the file that it is about.
-    part = path.parent / f"{uuid.uuid4().hex}.part"
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-
-
-def _status_of(path: Path) -> Optional[os.stat_result]:
-    """Return the status of a file, ``None`` if there is none: a folder is no object."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        # S3 takes longer names than a disk; of those, too, there is no file.
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-            raise
-        return None
-    return status if kinds.S_ISREG(status.st_mode) else None
+        remove_older(folder, _READING, is_old)

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from smart_storages.common import recording
 
@@ -166,10 +179,18 @@ class StoreReader(io.RawIOBase):
         content: What is read, from its beginning.
         found: What is known about this version.
         record: The record of the operation that this is, ``None`` if nobody listens.
+        translating: Makes a block that turns the errors of the store into those of a storage.
     """
 
-    def __init__(self, content: Any, found: Found, record: Optional[Record] = None) -> None:
+    def __init__(
+        self,
+        content: Any,
+        found: Found,
+        record: Optional[Record] = None,
+        translating: Callable[[], ContextManager[Any]] = nullcontext,
+    ) -> None:
         self._content = content
+        self._translating = translating
         self.record = record
         self.stat = found.stat
         self.size = found.stat.size
@@ -190,10 +211,11 @@ class StoreReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> Optional[int]:
         if self.record is None:
-            count: Optional[int] = self._content.readinto(buffer)
+            with self._translating():
+                count: Optional[int] = self._content.readinto(buffer)
             return count
         try:
-            with self.record.active():
+            with self.record.active(), self._translating():
                 count = self._content.readinto(buffer)
                 recording.count_bytes(count or 0)
         except BaseException as error:

@@ -18,7 +18,7 @@ from smart_storages.common.on_demand import importing_on_demand
 # A server that starts runs no check: only who runs them pays for their import.
 _NAMES_IN = {
     "aliases": ["check_aliases"],
-    "backends": ["check_local", "check_view"],
+    "backends": ["check_accounts", "check_local", "check_view"],
     "buckets": ["check_buckets", "check_storages"],
     "installation": ["check_installation", "check_queue_app"],
     "connections": ["check_credentials", "check_endpoints", "check_provider"],
@@ -30,7 +30,7 @@ _NAMES_IN = {
 
 if TYPE_CHECKING:
     from .aliases import check_aliases
-    from .backends import check_local, check_view
+    from .backends import check_accounts, check_local, check_view
     from .buckets import check_buckets, check_storages
     from .connections import check_credentials, check_endpoints, check_provider
     from .installation import check_installation, check_queue_app
@@ -42,6 +42,7 @@ else:
     __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
 __all__ = [
+    "check_accounts",
     "check_aliases",
     "check_buckets",
     "check_credentials",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, Dict, Iterator, List, Mapping
 
 from django.core import checks, mail
 
@@ -10,10 +10,13 @@ from smart_storages import config
 from smart_storages.backends import signed_urls
 from smart_storages.checks.buckets import look_at_buckets
 from smart_storages.checks.names import list_users
+from smart_storages.config.azure_account import find_account_problems
+from smart_storages.config.options import AZURE_CREDENTIALS, OPTIONS
 from smart_storages.config.settings import LOCAL_SETTING
+from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["check_local", "check_view"]
+__all__ = ["check_accounts", "check_local", "check_view"]
 
 
 #: The backends whose files the view serves.
@@ -64,3 +67,31 @@ def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
             id="smart_storages.W022",
         )
     ]
+
+
+def check_accounts(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that each module in Azure names an account and a container; Azure is not asked."""
+    modules = [each for each in look_at_buckets()[0] if each.options.get("backend") == "azure"]
+    try:
+        of_settings = config.get_azure_options() if modules else {}
+    except ConfigurationError as error:
+        hint = "Correct the setting."
+        return [checks.Error(str(error), hint=hint, id="smart_storages.E001")]
+    messages: Dict[str, checks.CheckMessage] = {}
+    for module in modules:
+        own = {name for name in AZURE_CREDENTIALS if module.options.get(name) is not None}
+        defaults = {} if own else of_settings
+        for problem in _find_problems({**defaults, **module.options}):
+            is_of_setting = defaults.get(problem.key) is not None
+            setting = OPTIONS[problem.key].setting
+            where = setting if is_of_setting else f"{module.label}[{problem.key!r}]"
+            text = f"{where} {problem.message}."
+            messages[text] = checks.Error(text, hint=problem.hint, id="smart_storages.E022")
+    return list(messages.values())
+
+
+def _find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from find_account_problems(options)
+    if not (options.get("bucket_name") or config.get_azure_container()):
+        what = "is missing: the backend 'azure' needs a container"
+        yield Problem("bad-backend", "bucket_name", what, "Set it, or AZURE_CONTAINER.")

@@ -82,6 +82,7 @@ def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
     messages: List[checks.CheckMessage] = [
         _message(problem.code, f"{OPTIONS[problem.key].setting} {problem.message}.", problem.hint)
         for problem in find_problems(upstream)
+        if OPTIONS[problem.key].setting  # else it is that of each module
     ]
     modules: List[_Module] = []
     for key, entry in buckets.items():

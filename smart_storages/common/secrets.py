@@ -84,10 +84,12 @@ def conceal(value: Any) -> Any:
 
 
 def reveal(value: Any) -> Any:
-    """Return the plain text or bytes of a secret, and anything else as it is.
+    """Return the plain text or bytes of a secret, and anything else as it is; of a dict its values.
 
     Example:
-        >>> reveal(Secret("a")), reveal("b"), reveal(None)
-        ('a', 'b', None)
+        >>> reveal(Secret("a")), reveal("b"), reveal({"c": Secret("d")})
+        ('a', 'b', {'c': 'd'})
     """
+    if isinstance(value, dict):
+        return {key: reveal(each) for key, each in value.items()}
     return value.reveal() if isinstance(value, (Secret, SecretBytes)) else value

@@ -156,7 +156,9 @@ def find_hidden_problem(key: str, reached: Optional[str], error: ConfigurationEr
         error: The error that reading them raised.
     """
     if reached == key:
-        return Problem("bad-setting", "", f"cannot be used: {error}", "Correct its options.")
+        return Problem(
+            "bad-setting", "", f"cannot be used: {str(error).rstrip('.')}", "Correct its options."
+        )
     what = (
         f"is never used: every name that matches it also matches the longer {reached!r}, and is "
         "refused there because it has nothing in the place of a '*'"

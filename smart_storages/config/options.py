@@ -46,6 +46,8 @@ class Option(NamedTuple):
 
 
 def _name_of(kind: type) -> str:
+    if kind is PurePath:  # whose module has another name in each version of Python
+        return "pathlib.Path"
     name = kind.__name__
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
@@ -182,9 +184,14 @@ def _guarded(name: str, value: Any) -> Any:
         return Secret(text) if type(text) is str else value
     if name == "object_parameters" and isinstance(value, dict):
         return guard_parameters(value)
-    if name == "proxies" and isinstance(value, dict):
-        return {key: conceal(each) for key, each in value.items()}
-    return value
+    return _concealed(value) if name in ("client_options", "proxies") else value
+
+
+def _concealed(value: Any) -> Any:
+    """Return a copy in which every text prints as ``***``, at any depth."""
+    if isinstance(value, dict):
+        return {key: _concealed(each) for key, each in value.items()}
+    return conceal(value)
 
 
 def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -215,6 +222,10 @@ def holds_secret(name: str, value: Any) -> bool:
         return False
     if name == "object_parameters":
         return isinstance(value, Mapping) and any(map(_is_customer_key, value))
+    if name == "client_options":
+        # The password of a proxy, a header, a transport: only of numbers it is known what they say.
+        is_dict = isinstance(value, Mapping)
+        return is_dict and not all(isinstance(each, (int, float)) for each in value.values())
     named = {"account_name", "role_arn", "session_profile"}
     return name in (CREDENTIAL_OPTIONS | AZURE_CREDENTIALS) - named or name in {
         "cloudfront_key",

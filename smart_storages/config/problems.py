@@ -180,6 +180,11 @@ def _find_directory_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     elif not PurePath(options["root"]).is_absolute():
         what = f"is not an absolute path: {str(options['root'])!r}"
         yield Problem("bad-backend", "root", what, "Write BASE_DIR / 'buckets'.")
+    url = options.get("base_url")
+    if isinstance(url, str) and not url.startswith(("/", "https://", "http://")):
+        what = f"is {url!r}, which browsers would take for a path below that of each page"
+        hint = "Write https://files.example.com/, or /files/."
+        yield Problem("bad-backend", "base_url", what, hint)
     if isinstance(bucket, str) and bucket.startswith("."):
         what = f"is {bucket!r}, and the name of a bucket in a directory cannot begin with a dot"
         yield Problem("bad-backend", "bucket_name", what, "Choose another name.")

@@ -132,9 +132,12 @@ def get_max_clients() -> int:
 
 
 def get_local_root() -> Optional[str]:
-    """Return ``SMART_STORAGE_LOCAL``: the directory that keeps all buckets, if it is set."""
+    """Return ``SMART_STORAGE_LOCAL``: the directory that keeps all buckets, if it is set.
+
+    ``False`` and ``""`` are as ``None``, for ``DEBUG and BASE_DIR / "buckets"``.
+    """
     root = getattr(settings, LOCAL_SETTING, None)
-    if root is None:
+    if root is None or root is False or root == "":
         return None
     if not isinstance(root, (str, PurePath)) or not PurePath(root).is_absolute():
         raise ConfigurationError(

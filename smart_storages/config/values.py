@@ -166,8 +166,18 @@ def _is_texts(value: Mapping[Any, Any]) -> bool:
     return all(isinstance(each, str) for pair in value.items() for each in pair)
 
 
+#: Options of django-storages' Azure backend that have the names of S3 here.
+_OF_AZURE_STORAGE = {
+    "azure_container": "bucket_name",
+    "expiration_secs": "querystring_expire",
+    "overwrite_files": "file_overwrite",
+}
+
+
 def did_you_mean(name: Any, known: Collection[str]) -> str:
     """Return a hint: the known name that was probably meant, or all known names."""
+    if name in _OF_AZURE_STORAGE:
+        return f"It is called {_OF_AZURE_STORAGE[name]!r} here."
     by_setting = {option.setting: key for key, option in OPTIONS.items() if option.setting}
     if by_setting.get(str(name)) in known:
         return f"Did you mean {by_setting[name]!r}?"

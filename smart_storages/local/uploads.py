@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, Iterator
 
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,8 @@ __all__ = ["take"]
 _CHUNK = 256 * 1024
 #: How much larger than its file a form may be: its other fields, and what stands between them.
 _MOST_OF_FORM = 64 * 1024
+#: What a disk says of a name that is too long, or below that of a file, or that of a folder.
+_NO_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
 
 
 class _RefusedError(Exception):
@@ -32,7 +35,8 @@ def take(request: Any, store: Store, key: str, allowed: Upload) -> HttpResponse:
         allowed: What the URL was signed for.
 
     Returns:
-        200 or 204; 400 for another size, 412 for a key that is taken.
+        200 or 204; 400 for another size or a name that a disk does not take, 412 for a key that is
+        taken.
 
     Raises:
         PermissionDenied: it has another type, or the form another key.
@@ -46,6 +50,11 @@ def take(request: Any, store: Store, key: str, allowed: Upload) -> HttpResponse:
         return HttpResponse(str(error), status=400, content_type="text/plain")
     except FileExistsError:
         return HttpResponse("There is such a file.", status=412, content_type="text/plain")
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        what = f"No file of this name can be kept here: {error.strerror}."
+        return HttpResponse(what, status=400, content_type="text/plain")
     response = HttpResponse(status=204 if is_form else 200)
     response["ETag"] = f'"{stat.etag}"'
     return response

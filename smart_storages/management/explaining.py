@@ -96,7 +96,7 @@ def _explain_option(place: Place, name: str) -> Explained:
     if isinstance(getattr(type(storage), name, None), property):
         return Explained(name, mask(value), f"the property {type(storage).__name__}.{name}")
     shown = "***" if name in SECRET_OPTIONS and value is not None else mask(value)
-    if name == "proxies" and value:
+    if name in ("client_options", "proxies") and value:
         shown = dict.fromkeys(value, "***")
     return Explained(name, shown, _source_of(place, name))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -69,6 +70,14 @@ def class_on_backend(storage_class: Any, s3_class: Any) -> Any:
     return _subclass(storage_class, _between(s3_class))
 
 
+#: Whoever asks for the class of an instance finds the project's own, too: sorl-thumbnail compares
+#: it with those of STORAGES, to remember the alias of a file's storage.
+_SHOWN_CLASS = property(
+    lambda storage: type(storage)._declared_class,
+    vars(object)["__class__"].__set__,
+)
+
+
 @cache
 def _between(s3_class: Any) -> Any:
     made = _subclass(BackendMixin, s3_class)
@@ -79,7 +88,7 @@ def _between(s3_class: Any) -> Any:
 @cache
 def _subclass(first: Any, second: Any) -> Any:
     try:
-        made = type(first)(first.__name__, (first, second), {})
+        made = type(first)(first.__name__, (first, second), {"__class__": _SHOWN_CLASS})
     except TypeError as error:  # its __init_subclass__ or metaclass wants arguments
         raise ConfigurationError(
             f"{first.__module__}.{first.__qualname__} cannot keep its files outside of S3, because "
@@ -201,7 +210,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     def _open_key(self, key: str, record: Any = None) -> StoreReader:
         with self._translating(key):
-            return backends.store.StoreReader(*self._store().open(key), record)
+            content, found = self._store().open(key)
+        return backends.store.StoreReader(content, found, record, partial(self._translating, key))
 
     def _open(self, name: Any, mode: str = "rb") -> Any:
         if "r" in mode and "w" in mode:
@@ -252,6 +262,12 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         with self._translating(key):
             stat = self._store().put(key, chunks, attributes, overwrite=overwrite)
         return s3.writing.parameters.Written(stat.etag, stat.size)
+
+    @property
+    def _adds_random_suffixes(self) -> bool:
+        # The provider of the other modules says nothing of Azure. A directory and memory stand for
+        # its buckets: their names are those of production.
+        return self.backend != "azure" and super()._adds_random_suffixes
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)

@@ -411,12 +411,49 @@ def test_old_attributes_go_after_a_minute(tmp_path, monkeypatch):
     put(store, "b.txt")
     store.delete("b.txt")
     later = time.time() + 61
-    monkeypatch.setattr("smart_storages.backends.directory.time.time", lambda: later)
+    monkeypatch.setattr("smart_storages.backends.disk.time.time", lambda: later)
     put(store, "a.txt")
     put(store, "b.txt")
     put(store, "b.txt")
     kept = [path for path in files_below(tmp_path) if path.startswith(f"{PRIVATE}/attributes")]
     assert len(kept) == 2
+
+
+def test_what_a_killed_writer_has_left_goes_after_a_day(tmp_path):
+    store = DirectoryStore(str(tmp_path), "acme")
+    put(store, "a.txt")
+    beside = next((tmp_path / PRIVATE / "attributes").rglob("*.json"))
+    ages = {"unfinished/dead": 25, "unfinished/alive": 23, "unfinished/lock": 25}
+    for name, hours in ages.items():
+        (tmp_path / PRIVATE / name).write_bytes(b"begun")
+        os.utime(tmp_path / PRIVATE / name, (time.time() - hours * 3600,) * 2)
+    for name, seconds in (("dead.part", 61), ("alive.part", 50)):
+        (beside.parent / name).write_bytes(b"begun")
+        os.utime(beside.parent / name, (time.time() - seconds,) * 2)
+    put(store, "a.txt")
+    left = {Path(path).name for path in files_below(tmp_path / PRIVATE)}
+    assert {"alive", "lock", "alive.part"} <= left
+    assert not {"dead", "dead.part"} & left
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    for root in ("/proc/nowhere", str(tmp_path / "file")):
+        with pytest.raises(NotADirectoryError):
+            put(DirectoryStore(root, "acme"), "a.txt")
+    (tmp_path / PRIVATE).mkdir()
+    (tmp_path / PRIVATE / "unfinished").write_bytes(b"x")
+    with pytest.raises(NotADirectoryError):
+        put(DirectoryStore(str(tmp_path), "acme"), "a.txt", overwrite=False)
+
+
+def test_only_files_are_listed(tmp_path):
+    store = DirectoryStore(str(tmp_path), "acme")
+    put(store, "a.txt")
+    os.symlink(str(tmp_path / "nowhere"), str(tmp_path / "acme" / "broken"))
+    os.mkfifo(str(tmp_path / "acme" / "pipe"))
+    assert store.list_folder("") == ([], ["a.txt"])
+    assert keys(store) == ["a.txt"]
 
 
 def test_a_copied_or_touched_file_keeps_its_attributes(tmp_path):

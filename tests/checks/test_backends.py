@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from django.core import mail
+from django.core.files.base import ContentFile
 from django.urls import include, path
 
 from smart_storages.checks import (
+    check_accounts,
     check_buckets,
     check_credentials,
     check_local,
     check_s3_names,
     check_view,
 )
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.utils import get_storage
 
 
 class WithView:
@@ -106,3 +111,112 @@ def test_options_that_do_not_fit_the_backend_are_found(settings):
         "docs": {"bucket_name": "acme", "root": "/buckets"},
     }
     assert ids(check_buckets()) == ["smart_storages.E022", "smart_storages.E022"]
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({}, "['account_name'] is missing: the backend 'azure' needs an account."),
+        ({"account_key": "aHVudGVyMg=="}, "['account_name'] is missing"),
+        (
+            {"account_name": "https://acme.blob.core.windows.net", "account_key": "aHVudGVyMg=="},
+            "['account_name'] is 'https://acme.blob.core.windows.net', and an account of Azure has",
+        ),
+        (
+            {"account_name": "acme", "account_key": "hunter2!"},
+            "['account_key'] is not a key of Azure: it must be base64.",
+        ),
+        ({"connection_string": "hunter2"}, "['connection_string'] cannot be read."),
+        ({"connection_string": "AccountName=acme;AccountKey=hunter2!"}, "cannot be read."),
+        ({"connection_string": "AccountKey=aHVudGVyMg=="}, "cannot be read."),
+        (
+            {"account_name": "acme", "token_credential": "azure.identity.DefaultAzureCredential"},
+            "['token_credential'] must be an object with a method get_token(), not str.",
+        ),
+        (
+            {"account_name": "acme", "bucket_name": None},
+            "['bucket_name'] is missing: the backend 'azure' needs a container.",
+        ),
+    ],
+)
+def test_an_account_of_azure_that_cannot_be_used_is_told(settings, options, match):
+    settings.SMART_STORAGE_BUCKETS = {
+        "media": {"backend": "azure", "bucket_name": "acme", **options}
+    }
+    (message,) = check_accounts()
+    assert message.id == "smart_storages.E022"
+    assert message.msg.startswith("SMART_STORAGE_BUCKETS['media']")
+    assert match in message.msg
+    assert message.hint
+    assert "hunter2" not in f"{message.msg}{message.hint}"
+    with pytest.raises(ConfigurationError, match="'media'") as caught:
+        get_storage("media").save("a.txt", ContentFile(b"x"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_setting_of_azure_that_cannot_be_used_is_told_once(settings):
+    settings.SMART_STORAGE_BUCKETS = {
+        name: {"backend": "azure", "bucket_name": "acme", "location": name} for name in "ab"
+    }
+    settings.AZURE_ACCOUNT_NAME = "acme"
+    settings.AZURE_ACCOUNT_KEY = "hunter2!"
+    (message,) = check_accounts()
+    assert message.msg.startswith("AZURE_ACCOUNT_KEY is not a key of Azure")
+    settings.AZURE_ACCOUNT_KEY = "aHVudGVyMg=="
+    assert check_accounts() == []
+    settings.AZURE_SSL = "no"
+    (message,) = check_accounts()
+    assert (message.id, message.msg) == ("smart_storages.E001", "AZURE_SSL must be bool, not str.")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"account_name": "acme", "account_key": "aHVudGVyMg=="},
+        {"account_name": "acme", "sas_token": "sv=1&sig=x"},
+        {"connection_string": "BlobEndpoint=http://127.0.0.1:1/a;SharedAccessSignature=sv=1&sig=x"},
+        {"connection_string": "AccountName=acme;AccountKey=aHVudGVyMg==;"},
+    ],
+)
+def test_an_account_that_can_be_one_is_nothing_to_tell_of(settings, options):
+    settings.AZURE_CONTAINER = "acme"
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "azure", **options}}
+    assert check_accounts() == []
+
+
+def test_a_backend_for_all_modules_has_the_options_of_each(settings, tmp_path):
+    settings.SMART_STORAGE_BACKEND = "filesystem"
+    settings.SMART_STORAGE_BUCKETS = {"media": {"root": tmp_path}}
+    assert check_buckets() == []
+    settings.SMART_STORAGE_BUCKETS = {"media": {}}
+    assert [message.msg[:36] for message in check_buckets()] == [
+        "SMART_STORAGE_BUCKETS['media']['root"
+    ]
+
+
+@pytest.mark.parametrize("nothing", [None, False, ""])
+def test_a_directory_for_all_modules_is_switched_off(settings, nothing):
+    settings.SMART_STORAGE_LOCAL = nothing
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "memory"}}
+    assert check_local() == []
+    assert get_storage("media").backend == "memory"
+
+
+def test_a_base_url_is_a_url_or_an_absolute_path(settings, tmp_path):
+    entry = {"backend": "filesystem", "root": tmp_path, "base_url": "files/"}
+    settings.SMART_STORAGE_BUCKETS = {"media": entry}
+    (message,) = check_buckets()
+    assert "['base_url'] is 'files/', which browsers would take for a path below" in message.msg
+    for fine in ("/files/", "https://files.example.com/", "//files.example.com"):
+        settings.SMART_STORAGE_BUCKETS = {"media": {**entry, "base_url": fine}}
+        assert check_buckets() == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("azure_container", "bucket_name"), ("overwrite_files", "file_overwrite")],
+)
+def test_a_name_of_django_storages_is_told_in_ours(settings, theirs, ours):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "azure", theirs: "acme"}}
+    (message,) = check_buckets()
+    assert message.hint == f"It is called {ours!r} here."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smart_storages.common.secrets import Secret
+from smart_storages.common.secrets import Secret, reveal
 from smart_storages.config.options import (
     OPTIONS,
     Option,
@@ -14,7 +14,10 @@ from smart_storages.config.options import (
     holds_secret,
 )
 
-SECRETS = ["access_key", "secret_key", "security_token", "cloudfront_key"]
+SECRETS = [
+    *("access_key", "secret_key", "security_token", "cloudfront_key"),
+    *("account_key", "connection_string", "sas_token"),
+]
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -47,6 +50,30 @@ def test_proxies_and_customer_keys_print_as_stars():
         "proxies": "nonsense",
         "object_parameters": 5,
     }
+
+
+def test_what_azures_client_is_given_prints_as_stars_at_any_depth():
+    options = {"client_options": {"proxies": {"https": "http://ada:hunter2@proxy:3128"}, "n": 5}}
+    guarded = guard(options)
+    assert repr(guarded) == "{'client_options': {'proxies': {'https': ***}, 'n': 5}}"
+    assert guarded == options
+    assert type(reveal(guarded["client_options"])["proxies"]["https"]) is str
+
+
+@pytest.mark.parametrize(
+    ("options", "is_secret"),
+    [
+        ({"proxies": {"https": "http://ada:hunter2@proxy:3128"}}, True),
+        ({"retry_total": 1, "headers": {"Authorization": "hunter2"}}, True),
+        ({"retry_total": 1, "read_timeout": 1.5, "logging_enable": False}, False),
+        ({}, False),
+        ("nonsense", False),
+    ],
+)
+def test_what_azures_client_is_given_stays_out_of_migrations_unless_it_is_numbers(
+    options, is_secret
+):
+    assert holds_secret("client_options", options) is is_secret
 
 
 def test_a_dict_that_holds_no_secret_stays_as_it_is():

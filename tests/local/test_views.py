@@ -329,6 +329,19 @@ def test_a_taken_name_is_refused_where_it_was_signed_so(make):
     assert read(storage, "a.png") == b"first"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/b.png", "folder"])
+def test_a_name_that_a_disk_does_not_take_is_refused(settings, tmp_path, name):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "filesystem", "root": tmp_path}}
+    storage = SmartS3Storage("media")
+    storage.save("a", ContentFile(b"x"))
+    storage.save("folder/c", ContentFile(b"x"))
+    ticket = storage.presigned_put(name, size=3, content_type="image/png")
+    answer = Client().put(ticket["url"], data=b"png", content_type="image/png")
+    assert answer.status_code == 400
+    assert answer.content.startswith(b"No file of this name can be kept here: ")
+    assert storage.open("a").read() == storage.open("folder/c").read() == b"x"
+
+
 def test_a_browser_posts_a_form(make):
     storage = make()
     form = storage.presigned_post("a.png", max_size=5, content_type="image/png")

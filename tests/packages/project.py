@@ -4,6 +4,7 @@ Reads an order from standard input and writes a line of JSON for each use of eac
 went wrong, and what is left in the buckets and on the disk.
 """
 
+import itertools
 import json
 import logging
 import sys
@@ -86,7 +87,10 @@ urlpatterns = []
 
 
 def storages_of(kind, keys, order):
-    """The settings of a storage whose keys are in one of three places: STORAGES, and the rest."""
+    """The settings of a storage whose keys are in one of three places: STORAGES, and the rest.
+
+    A backend beside S3 is a kind of its own.
+    """
     server = order["server"]
     more = {}
     if keys == "AWS_*":
@@ -132,6 +136,10 @@ def storages_of(kind, keys, order):
             "BACKEND": "smart_storages.fallback.FallbackStorage",
             "OPTIONS": {"backends": [bucket("first"), bucket("second")]},
         }
+    elif kind in order["backends"]:
+        storages["default"] = {"BACKEND": S3, "OPTIONS": {"module_name": "media"}}
+        entry = {"file_overwrite": False, "backend": kind, **order["backends"][kind]}
+        more["SMART_STORAGE_BUCKETS"] = {"media": entry}
     else:
         remote = {"remote": S3, "remote_options": options("first")}
         storages["default"] = {
@@ -180,15 +188,28 @@ def leftovers(client, order):
     for bucket in order["buckets"].values():
         answer = client.list_objects_v2(Bucket=bucket)
         found += [f"{bucket}/{item['Key']}" for item in answer.get("Contents", [])]
+    found += [f"the backend/{name}" for name in _names_on_backend()]
     folder = Path(order["folder"])
     found += [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
     return found
 
 
+def _names_on_backend():
+    from django.core.files.storage import default_storage
+
+    if getattr(default_storage, "is_in_s3", True):
+        return []
+    return [name for name, _ in default_storage.iter_files()]
+
+
 def clear(client, order, left):
+    from django.core.files.storage import default_storage
+
     for each in left:
         bucket, _, key = each.partition("/")
-        if bucket in order["buckets"].values():
+        if bucket == "the backend":
+            default_storage.delete(key)
+        elif bucket in order["buckets"].values():
             client.delete_object(Bucket=bucket, Key=key)
         else:
             Path(order["folder"], each).unlink()
@@ -223,26 +244,28 @@ def main():
     errors = Errors()
     logging.getLogger("django_tasks").addHandler(errors)
     logging.getLogger("django.tasks").addHandler(errors)
-    for kind in ("plain", "dispatcher", "fallback", "queue"):
-        for keys in ("OPTIONS", "AWS_*", "entry"):
-            with project_on(kind, keys, order):
-                for package in order["packages"]:
-                    for use in USES[package]:
-                        errors.texts.clear()
-                        error = ""
-                        try:
-                            use()
-                        except Exception:
-                            error = traceback.format_exc()
-                        left = leftovers(client, order)
-                        clear(client, order, left)
-                        answer = {
-                            "package": package,
-                            "where": f"{use.__name__} on the {kind} with keys in {keys}",
-                            "error": error + "\n".join(errors.texts),
-                            "left": left,
-                        }
-                        sys.stdout.write(json.dumps(answer) + "\n")
+    kinds = itertools.product(
+        ("plain", "dispatcher", "fallback", "queue"), ("OPTIONS", "AWS_*", "entry")
+    )
+    for kind, keys in [*kinds, *((backend, "entry") for backend in order["backends"])]:
+        with project_on(kind, keys, order):
+            for package in order["packages"]:
+                for use in USES[package]:
+                    errors.texts.clear()
+                    error = ""
+                    try:
+                        use()
+                    except Exception:
+                        error = traceback.format_exc()
+                    left = leftovers(client, order)
+                    clear(client, order, left)
+                    answer = {
+                        "package": package,
+                        "where": f"{use.__name__} on the {kind} with keys in {keys}",
+                        "error": error + "\n".join(errors.texts),
+                        "left": left,
+                    }
+                    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Packages that keep files upload, render, replace and delete; after that nothing is left.
 
-Each on four storages, with keys in three places, in one process for all. Against Ceph, which checks
-the keys, and against moto where Ceph is not installed.
+Each on four storages, with keys in three places, and on each backend beside S3, in one process for
+all. Against Ceph, which checks the keys, and against moto where Ceph is not installed.
 """
 
 import json
@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import REQUIRE_REAL_S3
 from tests.packages.uses import USES
+from tests.servers.azurite import azurite_program
 from tests.servers.ceph import missing_programs
 
 pytestmark = pytest.mark.skipif(
@@ -32,6 +33,13 @@ def test_each_package_does_all_it_does_and_leaves_nothing(request, tmp_path):
     # In one test: the project takes its time to start, and parts of a module run in any process.
     real = REQUIRE_REAL_S3 or not missing_programs()
     server = request.getfixturevalue("ceph" if real else "moto_server")
+    backends = {"memory": {}, "filesystem": {"root": str(tmp_path / "buckets")}}
+    if azurite_program() is not None or REQUIRE_REAL_S3:
+        azurite = request.getfixturevalue("azurite")
+        backends["azure"] = {
+            "bucket_name": azurite.create_container(),
+            "connection_string": azurite.connection_string,
+        }
     order = {
         "packages": INSTALLED,
         "server": {
@@ -42,7 +50,8 @@ def test_each_package_does_all_it_does_and_leaves_nothing(request, tmp_path):
             "provider": server.name,
         },
         "buckets": {"first": server.create_bucket(), "second": server.create_bucket()},
-        "folder": str(tmp_path),
+        "folder": str(tmp_path / "disk"),
+        "backends": backends,
     }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.packages.project"],
@@ -62,7 +71,7 @@ def test_each_package_does_all_it_does_and_leaves_nothing(request, tmp_path):
     ]
     assert not wrong, "\n\n".join(wrong)
     told = Counter(each["package"] for each in answers)
-    assert told == {package: 12 * len(USES[package]) for package in INSTALLED}
+    assert told == {package: (12 + len(backends)) * len(USES[package]) for package in INSTALLED}
 
 
 def test_all_packages_are_installed_where_they_can_be():

@@ -272,6 +272,21 @@ def test_an_error_of_the_disk_is_an_error_of_this_package(tmp_path):
 # Where files are is a setting
 
 
+def test_an_instance_shows_the_class_of_the_project(options, settings):
+    class Own(SmartS3Storage):
+        pass
+
+    for declared in (SmartS3Storage, Own):
+        storage = declared("media", **options)
+        assert storage.__class__ is declared
+        assert isinstance(storage, declared)
+        assert type(storage) is not declared  # its methods are those of the backend
+        storage.save("a.txt", ContentFile(b"x"))
+        settings.SMART_STORAGE_BUCKETS = {}  # the class is taken back, and changed again
+        assert storage.__class__ is declared
+        assert storage.exists("a.txt")
+
+
 def test_a_class_of_a_project_keeps_its_own_methods(options):
     storage = Shouting(**options)
     name = storage.save(storage.generate_filename("a.txt"), ContentFile(b"x"))

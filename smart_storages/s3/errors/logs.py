@@ -1,4 +1,4 @@
-"""Removes tokens, keys, passwords and signatures from what botocore logs at DEBUG."""
+"""Removes tokens, keys, passwords and signatures from what botocore and urllib3 log at DEBUG."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _SECRET = re.compile(
     r"""
     (
         (?: security_?-?token | session_?-?token | secret_?access_?key | signature
-          | web_?identity_?token | access_?token | <token-\d+ | customer_?-?key )
+          | web_?identity_?token | access_?token | <token-\d+ | customer_?-?key
+          | \bsig )                       # of a shared access signature of Azure
         \\?['"]? \s* [:=>] \s* b? \\?['"]?
       | \bAWS\ [^\s:'"]+ :            # the Authorization header before SigV4
       | \bProxy-Authorization \\?['"]? \s* : \s* b? \\?['"]? \w+ \s
