@@ -26,6 +26,7 @@ from azure.storage.blob import (
 )
 from storages.backends.azure_storage import AzureStorage
 
+from smart_storages.backends.azure_container import AzureContainerMixin
 from smart_storages.backends.azure_errors import code_of, translating
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.store import Attributes, Found, Store
@@ -136,7 +137,7 @@ class _Account(AzureStorage):  # type: ignore[misc]
             return None
 
 
-class AzureStore(Store):
+class AzureStore(AzureContainerMixin, Store):
     """The blobs of one container.
 
     Args:
@@ -216,11 +217,8 @@ class AzureStore(Store):
         raise S3Error("Another writer saved the file meanwhile. Save it again.", code="Conflict")
 
     def delete(self, key: str) -> None:
-        try:
-            with translating():
-                self._blob(key).delete_blob(delete_snapshots="include")
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError), translating():
+            self._blob(key).delete_blob(delete_snapshots="include")
 
     # Reading
 
