@@ -246,6 +246,11 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     # Writing
 
+    @property
+    def _adds_random_suffixes(self) -> bool:
+        # A store refuses a name that is taken, whatever a server of S3 at endpoint_url would do.
+        return False
+
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
         attributes = self._attributes_of(params)
         chunks = _chunks(source, repeatable=not overwrite)
