@@ -23,7 +23,7 @@ def settings_for(backend: str, request: Any, directory: Path, **options: Any) ->
     settings: Dict[str, Any] = {
         "SMART_STORAGE_BUCKETS": {"docs": entry},
         "STORAGES": {},
-        "ROOT_URLCONF": "tests.management.elsewhere_urls",
+        "ROOT_URLCONF": "tests.contract.urls",
     }
     if backend == "local":
         settings["SMART_STORAGE_LOCAL"] = str(directory / "local")
