@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture demo docs site test slow soak coverage mutate lint matrix bench build clean
+.PHONY: help architecture table demo docs site test slow soak coverage mutate lint matrix bench build clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.m
 
 docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning is an error
 	$(PY) -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
+
+table: $(VENV)/.test ## Measure what each backend can do; write the table into docs/backends.md
+	$(PY) -m tests.contract.table
 
 bench: $(VENV)/.bench ## Compare with django-storages and boto3; write figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)

@@ -14,27 +14,30 @@ from smart_storages.common.background import Worker
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, check_name, check_path
 from smart_storages.composed.calls import Steps, run
-from smart_storages.composed.forwarding import (
-    CombiningStorage,
-    put_steps,
-    sync_mirrors_steps,
-)
+from smart_storages.composed.forwarding import CombiningStorage, put_steps, sync_mirrors_steps
 from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
 from smart_storages.composed.locks import locked_steps
-from smart_storages.composed.mirror_copies import MirroredFile, copy_to_mirror_steps, mirror_error
+from smart_storages.composed.mirror_copies import (
+    Copies,
+    Failure,
+    MirroredFile,
+    copy_to_mirror_steps,
+    mirror_error,
+)
 from smart_storages.composed.references import refuse_duplicates
 from smart_storages.composed.storage_api import is_changing
-from smart_storages.exceptions import (
-    BackendsUnreachableError,
-    ConfigurationError,
-)
+from smart_storages.exceptions import BackendsUnreachableError, ConfigurationError
 from smart_storages.signals import mirror_diverged
+from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import resolve_storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
 
 __all__ = ["Divergence", "MirrorStorage", "ReadOnlyStorage", "ScopedStorage"]
 
 logger = logging.getLogger(__name__)
+
+#: How many names a save tries, if mirrors have other files of the names that the primary chose.
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class MirrorStorage(CombiningStorage):
             :meth:`find_divergences` finds what a killed process did not finish. If ``False``, a
             save or a delete returns when all storages have done it.
         retry_after: Seconds for which a storage that was unreachable is not read from.
+
+    A name is taken if the primary or a mirror has a file of that name; the save chooses another.
 
     Raises:
         BackendsFailedError: from ``save`` and ``delete``: a mirror failed. A save deletes what it
@@ -105,6 +110,16 @@ class MirrorStorage(CombiningStorage):
     def _now(self) -> float:
         return self.clock()
 
+    @property
+    def primary(self) -> Any:
+        """The authoritative storage.
+
+        Example::
+
+            MirrorStorage("old_bucket", ["new_bucket"]).primary.bucket_name
+        """
+        return self._primary.storage
+
     # Reading
 
     def _steps(
@@ -129,7 +144,7 @@ class MirrorStorage(CombiningStorage):
     def _first_healthy_steps(
         self, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        failures: List[Tuple[str, BaseException]] = []
+        failures: List[Failure] = []
         for reference in (self._primary, *self._mirrors):
             breaker = self._breakers[id(reference)]
             if not breaker.allows():
@@ -179,39 +194,66 @@ class MirrorStorage(CombiningStorage):
             self._copy_later(saved)
             return saved
         content = make_rewindable(content)
-        # A failed save deletes what it wrote, but not if that replaced a file.
-        existed = yield primary, "exists", (str(name),), {}
-        lent = LentContent(content)
-        saved = yield primary, "save", (name, lent), {"max_length": max_length}
-        check_name(saved)
-        failures: List[Tuple[str, BaseException]] = []
-        for mirror in self._mirrors:
-            try:
-                content.seek(0)
-                if not (yield from put_steps(mirror.storage, saved, LentContent(content))):
-                    raise FileExistsError(f"{saved!r} was taken by another writer")
-            except Exception as error:
-                failures.append((mirror.label, error))
-        if failures:
-            if not existed or saved != str(name):
-                yield from self._roll_back_steps(saved, failures)
-            self._report(saved, failures)
-            raise mirror_error("save", saved, failures)
-        return saved
+        for _ in range(_MOST_NAMES):
+            existed = yield primary, "exists", (str(name),), {}
+            content.seek(0)
+            lent = LentContent(content)
+            saved = yield primary, "save", (name, lent), {"max_length": max_length}
+            check_name(saved)
+            # A failed save deletes what it wrote, but not if that replaced a file.
+            replace = existed and saved == str(name)
+            copies = yield from self._save_copies_steps(saved, content, replace=replace)
+            if copies.taken and not replace:
+                name = yield primary, "get_available_name", (saved,), {"max_length": max_length}
+                if name == saved:  # the primary overwrites
+                    copies = yield from self._save_copies_steps(saved, content, replace=True)
+            if not copies.failures and not copies.taken:
+                return saved
+            if not replace:
+                yield from self._roll_back_steps(saved, copies)
+            if copies.failures:
+                break
+        failures = copies.failures or copies.taken
+        self._report(saved, failures)
+        raise mirror_error("save", saved, failures)
 
-    def _roll_back_steps(self, name: str, failures: List[Tuple[str, BaseException]]) -> Steps:
-        for reference in (*self._mirrors, self._primary):
+    def _save_copies_steps(self, name: str, content: Any, *, replace: bool) -> Steps:
+        """Write a file to the mirrors; return what became of it, as :class:`Copies`.
+
+        It stops at a mirror that has another file of that name. While two storages change places,
+        some processes have this mirror as their primary, and the file may be one of theirs.
+        """
+        copies = Copies([], [], [])
+        for mirror in self._mirrors:
+            content.seek(0)
+            lent = LentContent(content)
+            try:
+                if not (yield from put_steps(mirror.storage, name, lent, replace=replace)):
+                    error = FileExistsError(f"{name!r} was taken by another writer")
+                    copies.taken.append((mirror.label, error))
+                    break
+                if not replace:
+                    yield from sync_mirrors_steps(mirror.storage, name)
+            except Exception as error:
+                copies.failures.append((mirror.label, error))
+                if isinstance(mirror.storage, SmartS3Storage):
+                    continue  # it writes whole or not at all: what is there may be another's
+            copies.written.append(mirror)
+        return copies
+
+    def _roll_back_steps(self, name: str, copies: Copies) -> Steps:
+        for reference in (*copies.written, self._primary):
             try:
                 yield reference.storage, "delete", (name,), {}
             except Exception as error:
-                failures.append((reference.label, error))
+                copies.failures.append((reference.label, error))
 
     def _delete_steps(self, name: str) -> Steps:
         yield self._primary.storage, "delete", (name,), {}
         if self._background:
             self._copy_later(name)
             return None
-        failures: List[Tuple[str, BaseException]] = []
+        failures: List[Failure] = []
         for mirror in self._mirrors:
             try:
                 yield mirror.storage, "delete", (name,), {}
@@ -292,8 +334,8 @@ class MirrorStorage(CombiningStorage):
         check_name(name)
         return not self._repair(name)
 
-    def _repair(self, name: str) -> List[Tuple[str, BaseException]]:
-        failures: List[Tuple[str, BaseException]] = []
+    def _repair(self, name: str) -> List[Failure]:
+        failures: List[Failure] = []
         with self._worker.lock(name):
             for mirror in self._mirrors:
                 try:
@@ -303,7 +345,7 @@ class MirrorStorage(CombiningStorage):
         self._report(name, failures)
         return failures
 
-    def _report(self, name: str, failures: List[Tuple[str, BaseException]]) -> None:
+    def _report(self, name: str, failures: List[Failure]) -> None:
         for label, error in failures:
             logger.warning("%s may differ in %s: %r", name, label, error)
             mirror_diverged.send(

@@ -10,6 +10,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
+from smart_storages.backends.memory import isolated
 from smart_storages.composed.calls import run
 from smart_storages.composed.forwarding import put_steps
 from smart_storages.dispatcher import StorageDispatcher
@@ -86,11 +87,77 @@ def mirrored(stores, **options):
 
 def test_a_save_is_in_all_under_one_name(stores):
     storage = mirrored(stores)
-    stores[1].save("a.txt", ContentFile(b"stale"))
     names = [storage.save("a.txt", ContentFile(b"%d" % i)) for i in range(3)]
     for each in stores:
         assert [read(each, name) for name in names] == [b"0", b"1", b"2"]
     assert list(storage.find_divergences()) == []
+
+
+def test_a_name_that_a_mirror_has_is_taken(stores):
+    # While two storages change places, it is the primary of some processes.
+    stores[2].save("a.txt", ContentFile(b"of another process"))
+    storage = mirrored(stores)
+    name = storage.save("a.txt", ContentFile(b"mine"), max_length=20)
+    assert name != "a.txt"
+    assert len(name) <= 20
+    assert [read(each, name) for each in stores] == [b"mine"] * 3
+    assert read(stores[2], "a.txt") == b"of another process"
+    found = [(each.name, each.kind) for each in storage.find_divergences()]
+    assert found == [("a.txt", "extra")]
+
+
+def test_a_save_that_fails_does_not_delete_the_file_of_another(stores):
+    stores[1].save("a.txt", ContentFile(b"of another process"))
+    stores[2].error = ConnectionError("down")
+    with pytest.raises(BackendsFailedError):
+        mirrored(stores).save("a.txt", ContentFile(b"mine"))
+    assert read(stores[1], "a.txt") == b"of another process"
+    assert stores[1].listdir("")[1] == ["a.txt"]
+    assert stores[0].listdir("")[1] == []
+
+
+def test_two_mirrors_that_have_each_others_primary_keep_the_files_of_both(tmp_path):
+    both_have_saved = threading.Barrier(2)
+
+    class Meeting(FileSystemStorage):
+        is_first = True
+
+        def _save(self, name, content):
+            saved = super()._save(name, content)
+            if self.is_first:
+                self.is_first = False
+                both_have_saved.wait(30)
+            return saved
+
+    ends = [Meeting(str(tmp_path / label)) for label in ("one", "other")]
+    contents = {}
+
+    def save(primary, mirror):
+        content = b"by the mirror whose primary is %d" % ends.index(primary)
+        name = MirrorStorage(primary, [mirror]).save("a.txt", ContentFile(content))
+        contents[name] = content
+
+    threads = [threading.Thread(target=save, args=each) for each in (ends, ends[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(contents) == 2
+    for each in ends:
+        assert {name: read(each, name) for name in each.listdir("")[1]} == contents
+
+
+def test_a_primary_that_overwrites_keeps_the_name_that_a_mirror_has(stores):
+    primary = SmartS3Storage("overwriting", backend="memory", file_overwrite=True)
+    stores[1].save("a.txt", ContentFile(b"stale"))
+    with isolated():
+        storage = MirrorStorage(primary, [stores[1]])
+        assert storage.save("a.txt", ContentFile(b"new")) == "a.txt"
+        assert read(primary, "a.txt") == read(stores[1], "a.txt") == b"new"
+
+
+def test_the_primary_is_told(stores):
+    assert mirrored(stores).primary is stores[0]
 
 
 def test_a_delete_is_in_all(stores):

@@ -1,7 +1,7 @@
 """A live project moves from one bucket to another, and no request notices.
 
-The steps are those of docs/moving-providers.md. Workers take over each step's storage at moments
-of their own, as the hosts of a project do while it is deployed.
+The steps are those of "Without a copy" in docs/moving-providers.md. Workers take over each step's
+storage at moments of their own, as the hosts of a project do while it is deployed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import List
 
 from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.mirror import MirrorStorage
 
 IMAGE_SUFFIXES = (".gif", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -46,6 +47,8 @@ class StoredFile:
             stored_as = name
             storage, name, reason = follow(storage, name)
             why = f"{why} Stored as {stored_as}. {reason}".strip()
+        while isinstance(storage, MirrorStorage):  # of a module that moves to another server
+            storage = storage.primary
         return cls(
             handle=handle,
             label=label,

@@ -19,6 +19,7 @@ from azure.storage.blob import (
 from storages.backends.azure_storage import AzureStorage
 
 from smart_storages.backends.azure_accounts import account_of
+from smart_storages.backends.azure_container import AzureContainerMixin
 from smart_storages.backends.azure_errors import CHANGED, code_of, translating
 from smart_storages.backends.azure_rules import (
     as_identifiers,
@@ -64,7 +65,7 @@ _TAKEN = {
 _AS_STORED = {"decompress": False}  # a part of compressed content cannot be decompressed
 
 
-class AzureStore(Store):
+class AzureStore(AzureContainerMixin, Store):
     """The blobs of one container.
 
     Args:
@@ -171,11 +172,8 @@ class AzureStore(Store):
             return False
 
     def delete(self, key: str) -> None:
-        try:
-            with translating():
-                self._blob(key).delete_blob(delete_snapshots="include")
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError), translating():
+            self._blob(key).delete_blob(delete_snapshots="include")
 
     # Reading
 

@@ -19,11 +19,12 @@ import os
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from smart_storages.backends.disk import PART, read_json, remove_older, status_of, write_json
-from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.common.compat import md5
 from smart_storages.s3.stat import Stat
 
@@ -268,6 +269,10 @@ class DirectoryStore(Store):
             return os.path.samefile(self._path_of(key), other._path_of(other_key))
         except FileNotFoundError:
             return False
+
+    def needs(self, *, is_public: bool) -> Sequence[Need]:
+        what, path = f"the directory {self._bucket}", self._bucket
+        return [Need(what, path.is_dir, partial(path.mkdir, parents=True, exist_ok=True), True)]
 
     def identity(self) -> str:
         return f"directory {os.path.realpath(self._root)}"

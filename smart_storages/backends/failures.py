@@ -5,9 +5,19 @@ from __future__ import annotations
 import io
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
-from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.backends.store import Attributes, Found, Need, Store
 
 if TYPE_CHECKING:
     from smart_storages.s3.stat import Stat
@@ -115,6 +125,9 @@ class FailingStore(Store):
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         other = other._store if isinstance(other, FailingStore) else other
         return self._store.is_same(key, other, other_key)
+
+    def needs(self, *, is_public: bool) -> Sequence[Need]:
+        return self._store.needs(is_public=is_public)
 
     def identity(self) -> str:
         return self._store.identity()

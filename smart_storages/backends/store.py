@@ -17,6 +17,7 @@ from typing import (
     Mapping,
     NamedTuple,
     Optional,
+    Sequence,
     Tuple,
 )
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from smart_storages.common.recording import Record
     from smart_storages.s3.stat import Stat
 
-__all__ = ["Attributes", "Found", "Store", "StoreReader", "split_folder"]
+__all__ = ["Attributes", "Found", "Need", "Store", "StoreReader", "split_folder"]
 
 #: What boto3 calls the attributes of an object that have a header of their own.
 _HEADERS = {
@@ -76,6 +77,22 @@ class Found(NamedTuple):
 
     stat: Stat
     attributes: Attributes
+
+
+class Need(NamedTuple):
+    """Something that a store needs, such as a container; ``manage.py buckets create`` makes it.
+
+    Args:
+        what: As a person reads it: "the container acme-docs".
+        is_met: Returns whether it is there.
+        meet: Makes it; fine if somebody else does at the same time.
+        is_met_by_a_save: Whether the first file that is saved makes it.
+    """
+
+    what: str
+    is_met: Callable[[], bool]
+    meet: Callable[[], None]
+    is_met_by_a_save: bool = False
 
 
 class Store(ABC):
@@ -129,6 +146,14 @@ class Store(ABC):
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         """Return whether a key here and a key of another store are the same object."""
         return False
+
+    def needs(self, *, is_public: bool) -> Sequence[Need]:
+        """Return what has to be there for the objects, in the order in which it is made.
+
+        Args:
+            is_public: Whether anybody is to read every object of the bucket.
+        """
+        return ()
 
     @abstractmethod
     def identity(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, NamedTuple, Tuple
 
 from django.core.files import File
 
@@ -11,9 +11,21 @@ from smart_storages.common.content import spool
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import put_steps
 from smart_storages.composed.health import UNREACHABLE, kind_of
+from smart_storages.composed.references import Reference
 from smart_storages.exceptions import BackendsFailedError, BackendsUnreachableError
 
-__all__ = ["MirroredFile", "copy_to_mirror_steps", "mirror_error"]
+__all__ = ["Copies", "Failure", "MirroredFile", "copy_to_mirror_steps", "mirror_error"]
+
+#: The label of a storage, and what it raised.
+Failure = Tuple[str, BaseException]
+
+
+class Copies(NamedTuple):
+    """The mirrors that have a file now, those with another of its name, and those that failed."""
+
+    written: List[Reference]
+    taken: List[Failure]
+    failures: List[Failure]
 
 
 def copy_to_mirror_steps(primary: Any, mirror: Any, name: str) -> Steps:
@@ -35,9 +47,7 @@ def copy_to_mirror_steps(primary: Any, mirror: Any, name: str) -> Steps:
             yield mirror, "delete", (name,), {}
 
 
-def mirror_error(
-    method: str, name: str, failures: List[Tuple[str, BaseException]]
-) -> BackendsFailedError:
+def mirror_error(method: str, name: str, failures: List[Failure]) -> BackendsFailedError:
     """Return the error for a call that some mirrors could not make."""
     unreachable = any(kind_of(error) == UNREACHABLE for _, error in failures)
     made = BackendsUnreachableError if unreachable else BackendsFailedError

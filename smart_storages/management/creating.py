@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.checking.probe import code_of
-from smart_storages.management.places import Place
+from smart_storages.management.places import PUBLIC, Place
 from smart_storages.management.policies import (
     cors_rules,
     document,
@@ -29,6 +29,7 @@ _UNKNOWN = ("NotImplemented", "MethodNotAllowed", "NotSupported", "XNotImplement
 _UNKNOWN_STATUS = (405, 501)
 _NOT_FOUND = 404
 _WRONG_CONSTRAINT = ("IllegalLocationConstraintException", "InvalidLocationConstraint")
+_ONLY_IN_S3 = "encryption, versioning, rules for CORS and for old files"
 #: The region whose name S3 does not take as a constraint.
 _FIRST_REGION = "us-east-1"
 
@@ -85,13 +86,47 @@ def create(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
     bucket = str(places[0].bucket)
     try:
         if not places[0].storage.is_in_s3:
-            yield Change("a bucket of S3", RIGHT, "it needs none")
+            yield from _create_elsewhere(places, wishes)
             return
         client: Any = places[0].storage.client
         yield from _create(client, bucket, places, wishes)
     except (BotoCoreError, SmartStorageError) as error:
         ours = translate_error(error, module=places[0].module, bucket=bucket)
         yield Change(f"the bucket {bucket}", FAILED, str(ours))
+
+
+def _create_elsewhere(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
+    """Make what another backend than S3 needs."""
+    storage: Any = places[0].storage
+    are_public = [place.access == PUBLIC for place in places]
+    store = storage._store()
+    needs = store.needs(is_public=all(are_public))
+    if not needs:
+        yield Change(f"files {store.place}", RIGHT, "nothing has to be made for them")
+    is_pending = False
+    for need in needs:
+        try:
+            with storage._translating(""):
+                # Of a container that is not there yet, nothing can be asked.
+                if not is_pending and need.is_met():
+                    yield Change(need.what, RIGHT)
+                    continue
+                if not wishes.dry_run:
+                    need.meet()
+        except SmartStorageError as error:
+            yield Change(need.what, FAILED, str(error))
+            return
+        is_pending = wishes.dry_run
+        yield Change(need.what, PENDING if is_pending else DONE)
+    if any(are_public) and not all(are_public) and len(store.needs(is_public=True)) > len(needs):
+        private = ", ".join(place.module for place in places if place.access != PUBLIC)
+        yield Change(
+            "permission for anybody to read public files",
+            UNSUPPORTED,
+            f"It would be one for all files, those of {private} too.",
+            "Give public modules a bucket_name of their own.",
+        )
+    yield Change(_ONLY_IN_S3, UNSUPPORTED, "Only buckets of S3 have these.")
 
 
 def _create(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from django.apps import apps
+from django.db import connections, models
+from django.test.utils import isolate_apps
 
 from smart_storages.checks.in_use import iter_fields
 from smart_storages.management import places
+from smart_storages.management.auditing import columns
 from tests.conftest import Bucket, lead_to
 
 
@@ -92,3 +97,57 @@ def moto_ends(moto_bucket: Bucket, settings: Any, tmp_path: Path, cache_director
     lead_to(settings, moto_bucket.server)
     other = Bucket(moto_bucket.server.create_bucket(), moto_bucket.server, moto_bucket.client)
     return Ends(settings, moto_bucket, other, tmp_path)
+
+
+# Models of a project, for audits
+
+
+@pytest.fixture
+def use_models(
+    monkeypatch: pytest.MonkeyPatch, other_database: str
+) -> Iterator[Callable[..., None]]:
+    """Makes models those of the project, with their tables in these databases."""
+    created: List[Any] = []
+
+    def use(*chosen: Any, databases: Any = ("default",)) -> None:
+        found = SimpleNamespace(get_models=lambda **_: chosen, is_installed=apps.is_installed)
+        monkeypatch.setattr(columns, "apps", found)
+        for alias in databases:
+            with connections[alias].schema_editor() as editor:
+                for model in chosen:
+                    if not model._meta.proxy:
+                        editor.create_model(model)
+                        created.append((alias, model))
+
+    yield use
+    for alias, model in reversed(created):
+        with connections[alias].schema_editor() as editor:
+            editor.delete_model(model)
+
+
+@pytest.fixture
+def other_database(tmp_path: Path) -> Iterator[str]:
+    """A second database, with the alias ``other``."""
+    connections.databases["other"] = {
+        **connections.databases["default"],
+        "NAME": str(tmp_path / "other.sqlite3"),
+    }
+    other: Any = connections["other"]
+    # pytest-django refuses connections to a database that was not there when the test began.
+    other.ensure_connection = lambda: other.connection or other.connect()
+    yield "other"
+    other.close()
+    del connections["other"]
+    del connections.databases["other"]
+
+
+def make_model(storage: Any) -> Any:
+    with isolate_apps("tests.queued"):
+
+        class Report(models.Model):
+            file = models.FileField(storage=storage, max_length=500, blank=True)
+
+            class Meta:
+                app_label = "queued_tests"
+
+        return Report

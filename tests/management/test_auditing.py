@@ -6,18 +6,16 @@ import json
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Iterator
 
 import pytest
-from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
-from django.db import connection, connections, models
+from django.db import connection, models
 from django.test.utils import isolate_apps
 
 from smart_storages import FallbackStorage, MirrorStorage, ScopedStorage, StorageDispatcher
-from smart_storages.management.auditing import auditor, columns, trash
+from smart_storages.management.auditing import columns, trash
 from smart_storages.management.auditing.auditor import Auditor, Scope
 from smart_storages.management.auditing.store import Reference, Store
 from smart_storages.queued import registry
@@ -25,64 +23,14 @@ from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from smart_storages.resolvers import ByTenant
 from smart_storages.s3.stat import Stat
+from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import get_storage
 from smart_storages.tenancy import use_tenant
 from tests.disks import files_limited
 from tests.management.calls import Answer, call
-from tests.management.conftest import Ends
+from tests.management.conftest import Ends, make_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def use_models(
-    monkeypatch: pytest.MonkeyPatch, other_database: str
-) -> Iterator[Callable[..., None]]:
-    """Makes models those of the project, with their tables in these databases."""
-    created: List[Any] = []
-
-    def use(*chosen: Any, databases: Any = ("default",)) -> None:
-        found = SimpleNamespace(get_models=lambda **_: chosen, is_installed=apps.is_installed)
-        monkeypatch.setattr(columns, "apps", found)
-        for alias in databases:
-            with connections[alias].schema_editor() as editor:
-                for model in chosen:
-                    if not model._meta.proxy:
-                        editor.create_model(model)
-                        created.append((alias, model))
-
-    yield use
-    for alias, model in reversed(created):
-        with connections[alias].schema_editor() as editor:
-            editor.delete_model(model)
-
-
-@pytest.fixture
-def other_database(tmp_path: Path) -> Iterator[str]:
-    """A second database, with the alias ``other``."""
-    connections.databases["other"] = {
-        **connections.databases["default"],
-        "NAME": str(tmp_path / "other.sqlite3"),
-    }
-    other: Any = connections["other"]
-    # pytest-django refuses connections to a database that was not there when the test began.
-    other.ensure_connection = lambda: other.connection or other.connect()
-    yield "other"
-    other.close()
-    del connections["other"]
-    del connections.databases["other"]
-
-
-def make_model(storage: Any) -> Any:
-    with isolate_apps("tests.queued"):
-
-        class Report(models.Model):
-            file = models.FileField(storage=storage, max_length=500, blank=True)
-
-            class Meta:
-                app_label = "queued_tests"
-
-        return Report
 
 
 @pytest.fixture
@@ -456,7 +404,8 @@ def test_a_full_disk_ends_the_audit_and_nothing_is_deleted(
     old = datetime.now(timezone.utc) - timedelta(days=9)
     keys = [f"in/{number:05}{'x' * 200}" for number in range(30_000)]
     stat = Stat(size=1, modified_time=old, etag="0")
-    monkeypatch.setattr(auditor, "iter_entries", lambda *_: ((key, stat) for key in keys))
+    listing = ((key, stat) for key in keys)
+    monkeypatch.setattr(SmartS3Storage, "iter_keys", lambda *_: listing)
     with files_limited(64 * 1024):
         answer = audit("--delete")
     assert answer.code == 1
@@ -547,21 +496,20 @@ class TestMeanwhile:
         assert moto_ends.of_photos() == {"moving": b"x"}
 
     def test_an_orphan_that_is_overwritten_is_judged_anew(
-        self, moto_ends: Ends, report: Any, at: Any
+        self, moto_ends: Ends, report: Any, at: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         moto_ends.put("old", b"x")
         later = datetime.now(timezone.utc) + timedelta(days=2)
 
         def overwrite() -> None:
             stat = Stat(size=1, modified_time=later, etag="new")
-            auditor.stat_many = lambda target, keys: dict.fromkeys(keys, stat)
+            patched.setattr(
+                SmartS3Storage, "stat_keys", lambda storage, keys: dict.fromkeys(keys, stat)
+            )
 
         at("look_again", overwrite)
-        original = auditor.stat_many
-        try:
+        with monkeypatch.context() as patched:
             answer = audit("--delete")
-        finally:
-            auditor.stat_many = original
         assert (answer.code, answer.json["orphans"]) == (0, 0)
         assert moto_ends.of_photos() == {"old": b"x"}
 
@@ -649,7 +597,7 @@ def test_memory_grows_neither_with_the_rows_nor_with_the_listing(
             (f"in/{number:07}/{'x' * 80}", Stat(size=1, modified_time=moment, etag="e"))
             for number in range(1, count, 2)
         )
-        monkeypatch.setattr(auditor, "iter_entries", lambda *_: entries)
+        monkeypatch.setattr(SmartS3Storage, "iter_keys", lambda *_: entries)
         connection.queries_log.clear()
         tracemalloc.start()
         try:

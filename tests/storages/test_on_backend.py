@@ -551,3 +551,12 @@ def test_a_class_that_has_no_subclasses_says_so(options):
     storage = Closed(**options)
     with pytest.raises(ConfigurationError, match="Closed cannot keep its files outside of S3"):
         storage.exists("a.txt")
+
+
+def test_a_name_is_kept_whatever_the_server_of_s3_can_do(settings):
+    settings.AWS_S3_ENDPOINT_URL = "https://s3.unknown.example"
+    settings.SMART_STORAGE_BUCKETS = {"docs": {"backend": "memory", "file_overwrite": False}}
+    with isolated():
+        storage = get_storage("docs")
+        assert storage.save("a.txt", ContentFile(b"1")) == "a.txt"
+        assert storage.save("a.txt", ContentFile(b"2")) != "a.txt"

@@ -28,7 +28,6 @@ from smart_storages.management.auditing.columns import (
 from smart_storages.management.auditing.leaves import Leaf, find_leaves, iter_buckets
 from smart_storages.management.auditing.store import Missing, Orphan, Reference, Store
 from smart_storages.management.moving.merging import read_ahead
-from smart_storages.s3.bulk import iter_entries, stat_many
 
 __all__ = ["Auditor", "Findings", "Scope"]
 
@@ -162,13 +161,12 @@ class Auditor:
     # Listings
 
     def _hold_against_rows(self, area: Area) -> None:
-        target = area.storage.s3_target()
         references = (
             each for each in self._store.references(area.bucket) if each.key.startswith(area.start)
         )
         reference = next(references, None)
         oldest = self._started - self._scope.age
-        for key, stat in read_ahead(iter_entries(target, area.start)):
+        for key, stat in read_ahead(area.storage.iter_keys(area.start)):
             self.findings.objects += 1
             if not self.findings.objects % _PAGE:
                 self._advance(_PAGE)
@@ -226,8 +224,8 @@ class Auditor:
         self.findings.orphans = self.findings.orphan_bytes = 0
         oldest = self._started - self._scope.age
         for page in self._store.orphans():
-            target = self.areas.storage_in(page[0].bucket).s3_target()
-            stats = stat_many(target, [each.key for each in page])
+            storage = self.areas.storage_in(page[0].bucket)
+            stats = storage.stat_keys([each.key for each in page])
             there = []
             for each in page:
                 stat = stats[each.key]
@@ -258,8 +256,7 @@ class Auditor:
         left = [each for each in page if each.name in named[each.source]]
         for bucket in sorted({each.bucket for each in left}):
             mine = [each for each in left if each.bucket == bucket]
-            target = self.areas.storage_in(bucket).s3_target()
-            stats = stat_many(target, [each.key for each in mine])
+            stats = self.areas.storage_in(bucket).stat_keys([each.key for each in mine])
             for each in mine:
                 if stats[each.key] is None and not self._is_elsewhere(each):
                     yield each

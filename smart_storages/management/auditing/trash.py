@@ -9,7 +9,6 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence,
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.management.auditing.areas import Area
 from smart_storages.management.moving.workers import Workers
-from smart_storages.s3.bulk import count_threads, iter_entries, stat_many
 from smart_storages.storages import SmartS3Storage
 
 __all__ = ["Trash"]
@@ -45,7 +44,6 @@ class Trash:
         tell: Callable[[str, str, Optional[Exception]], None] = lambda *_: None,
     ) -> None:
         self._storage: SmartS3Storage = area.storage
-        self._target = area.storage.s3_target()
         self._start = area.start
         self._name = name
         self._now = now
@@ -74,7 +72,7 @@ class Trash:
         count = 0
         for stamp in reversed(self._stamps()):
             start = f"{self._start}{self._name}/{stamp}/"
-            entries = iter_entries(self._target, f"{start}{prefix}")
+            entries = self._storage.iter_keys(f"{start}{prefix}")
             count += self._restore((key, f"{self._start}{key[len(start) :]}") for key, _ in entries)
         return count
 
@@ -87,7 +85,7 @@ class Trash:
             if stamp == self._now.strftime(_STAMP) or self._now - thrown <= timedelta(days=days):
                 continue
             start = f"{self._start}{self._name}/{stamp}/"
-            keys = (key for key, _ in iter_entries(self._target, start))
+            keys = (key for key, _ in self._storage.iter_keys(start))
             for page in _pages(keys):
                 failed = self._storage.delete_keys(page)
                 for key, error in failed.items():
@@ -102,7 +100,7 @@ class Trash:
     def _restore(self, pairs: Iterable[Tuple[str, str]]) -> int:
         count = 0
         for page in _pages(pairs):
-            taken = stat_many(self._target, [key for _, key in page])
+            taken = self._storage.stat_keys([key for _, key in page])
             for _, key in page:
                 if taken[key] is not None:
                     self._tell("not restored, its name is taken", key, None)
@@ -113,7 +111,7 @@ class Trash:
     def _move(self, moves: Sequence[_Move], done: str) -> int:
         """Copy each object, then delete those that were copied and have not changed since."""
         copies: Dict[str, str] = {}
-        workers = Workers(self._copy, moves, threads=count_threads(self._target))
+        workers = Workers(self._copy, moves, threads=self._storage.count_threads())
         for move, _, error in workers:
             if error is None:
                 copies[move[0]] = move[1]
@@ -125,7 +123,7 @@ class Trash:
             self._tell("failed", key, error)
         if failed:
             # Two of a file would be one too many; but a delete whose answer was lost has been done.
-            there = stat_many(self._target, failed)
+            there = self._storage.stat_keys(failed)
             self._storage.delete_keys([copies[key] for key in failed if there[key] is not None])
         for key in copies.keys() - failed.keys():
             self._tell(done, key, None)
@@ -133,7 +131,7 @@ class Trash:
 
     def _keep_changed(self, copies: Dict[str, str], etags: Dict[str, str]) -> None:
         """Leave out, and take out of the trash again, what was overwritten after it was copied."""
-        stats = stat_many(self._target, [key for key in copies if key in etags])
+        stats = self._storage.stat_keys([key for key in copies if key in etags])
         changed = [key for key, now in stats.items() if now is not None and now.etag != etags[key]]
         self._storage.delete_keys([copies.pop(key) for key in changed])
         for key in changed:
@@ -141,8 +139,10 @@ class Trash:
 
     def _copy(self, move: _Move) -> None:
         key, new_key, etag = move
-        if not etag and stat_many(self._target, [new_key])[new_key] is not None:
-            raise ObjectExistsError("The name has been taken.", **self._target.places(new_key))
+        if not etag and self._storage.stat_keys([new_key])[new_key] is not None:
+            raise ObjectExistsError(
+                "The name has been taken.", **self._storage.s3_target().places(new_key)
+            )
         self._storage.replicate(key, self._storage, new_key, etag=etag)
 
 

@@ -77,7 +77,7 @@ def code_of(error: BaseException) -> Tuple[int, str]:
     return status, str(answer.get("Error", {}).get("Code") or "")
 
 
-def require_writing(probe: Probe) -> None:
+def require_writing(probe: Any) -> None:
     """Leave a step that writes, if the module is only read.
 
     Raises:
@@ -127,6 +127,11 @@ class Probe:
     def keys(self) -> List[str]:
         """The keys that may have been written."""
         return list(self._keys)
+
+    @property
+    def may_have_written(self) -> bool:
+        """Whether there may be something to remove."""
+        return bool(self._keys) and "client" in vars(self)
 
     @property
     def wrote(self) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from smart_storages.exceptions import SmartStorageError
-from smart_storages.management.checking import network, objects, promises, strangers
+from smart_storages.management.checking import (
+    network,
+    objects,
+    promises,
+    stores,
+    strangers,
+    urls_of_stores,
+)
 from smart_storages.management.checking.findings import (
     FAILED,
     OK,
@@ -24,7 +31,7 @@ __all__ = ["Report", "check_place", "step_names"]
 
 class _Step(NamedTuple):
     name: str
-    run: Callable[[Probe], str]
+    run: Callable[[Any], str]
     needs: Tuple[str, ...] = ()
 
 
@@ -56,6 +63,20 @@ _STEPS = (
     _Step("delete", objects.check_delete, ("put",)),
 )
 
+_STEPS_ELSEWHERE = (
+    _Step("bucket", stores.check_needs),
+    _Step("list", stores.check_list, ("bucket",)),
+    _Step("put", stores.check_put, ("bucket",)),
+    _Step("get", stores.check_get, ("bucket",)),
+    _Step("range", stores.check_range, ("get",)),
+    _Step("head", stores.check_head, ("put",)),
+    _Step("taken name", stores.check_taken_name, ("put",)),
+    _Step("url", urls_of_stores.check_url, ("get",)),
+    _Step("upload url", urls_of_stores.check_upload_url, ("put",)),
+    _Step("public", urls_of_stores.check_strangers_reading, ("get",)),
+    _Step("delete", stores.check_delete, ("put",)),
+)
+
 
 class Report(NamedTuple):
     """What a check of one place came to.
@@ -78,9 +99,14 @@ class Report(NamedTuple):
         return all(each.status != FAILED for each in self.findings)
 
 
-def step_names() -> List[str]:
-    """Return the names of the steps, in their order."""
-    return ["configuration", *(each.name for each in _STEPS), "cleanup"]
+def step_names(*, in_s3: bool = True) -> List[str]:
+    """Return the names of the steps, in their order.
+
+    Args:
+        in_s3: Whether the files of the module are in S3.
+    """
+    steps = _STEPS if in_s3 else _STEPS_ELSEWHERE
+    return ["configuration", *(each.name for each in steps), "cleanup"]
 
 
 def check_place(
@@ -105,19 +131,21 @@ def check_place(
     if problem is not None:
         add(problem)
         return Report(place, findings)
-    probe = Probe(place, origins)
+    storage: Any = place.storage
+    probe: Any = (Probe if storage.is_in_s3 else stores.StoreProbe)(place, origins)
     try:
-        _ = probe.base_url
+        _ = probe.base_url if storage.is_in_s3 else probe.store
     except SmartStorageError as error:
         add(Finding("configuration", FAILED, "The module cannot be used.", str(error)))
         return Report(place, findings)
     try:
-        _run_steps(probe, add)
+        _run_steps(probe, _STEPS if storage.is_in_s3 else _STEPS_ELSEWHERE, add)
     finally:
         left = _clean_up(probe)
         if left is not None:
             add(left)
-    storage: Any = place.storage
+    if not storage.is_in_s3:
+        return Report(place, findings, stores.describe(probe))
     server = _server_of(probe, findings)
     verdict = describe_fit(storage.provider, storage.endpoint_url, probe.seen, server)
     return Report(place, findings, verdict, dict(probe.seen))
@@ -135,10 +163,10 @@ def _problem_of(place: Place) -> Optional[Finding]:
     return None
 
 
-def _run_steps(probe: Probe, add: Callable[[Finding], None]) -> None:
+def _run_steps(probe: Any, all_steps: Tuple[_Step, ...], add: Callable[[Finding], None]) -> None:
     broken: Set[str] = set()
     told: Set[str] = set()
-    for step in _STEPS:
+    for step in all_steps:
         needed = [name for name in step.needs if name in broken]
         if needed:
             finding, blocks = Finding(step.name, SKIPPED, f"it needs {needed[0]}"), True
@@ -153,7 +181,7 @@ def _run_steps(probe: Probe, add: Callable[[Finding], None]) -> None:
         add(finding)
 
 
-def _run(step: _Step, probe: Probe) -> Tuple[Finding, bool]:
+def _run(step: _Step, probe: Any) -> Tuple[Finding, bool]:
     """Return what a step found, and whether the steps that need it are left out."""
     try:
         return Finding(step.name, OK, step.run(probe)), False
@@ -166,8 +194,8 @@ def _run(step: _Step, probe: Probe) -> Tuple[Finding, bool]:
         return Finding(step.name, FAILED, str(error)), True
 
 
-def _clean_up(probe: Probe) -> Optional[Finding]:
-    if not probe.keys or "client" not in vars(probe):
+def _clean_up(probe: Any) -> Optional[Finding]:
+    if not probe.may_have_written:
         return None
     probe.clean_up()
     if not probe.left:

@@ -218,7 +218,9 @@ class Copier:
 
     @property
     def _may_have_extra(self) -> bool:
-        return bool(self.report.extra or self.report.resumed_after)
+        # What was copied may have been deleted from the source meanwhile.
+        report = self.report
+        return bool(report.extra or report.copied or report.resumed_after)
 
     # Copying
 

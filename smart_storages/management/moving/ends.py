@@ -82,6 +82,13 @@ class End:
         """
         raise NotImplementedError
 
+    def find(self, name: str) -> Optional[Entry]:
+        """Return a file as a listing of this moment would show it, ``None`` if there is none."""
+        with suppress(FileNotFoundError):
+            if self._has(name):
+                return Entry(name, self.storage.size(name))
+        return None
+
     def find_existing(self, names: Sequence[str]) -> Set[str]:
         """Return those of the names that have a file now.
 
@@ -151,6 +158,10 @@ class BucketEnd(End):
         self._check(name)
         with self.storage.saving_one_of_many():
             self.storage._save_exactly(name, File(content, name), replace=True)
+
+    def find(self, name: str) -> Optional[Entry]:
+        stat = self.storage.stat_keys([self.key_of(name)])[self.key_of(name)]
+        return None if stat is None else Entry(name, stat.size, stat.etag, stat.modified_time)
 
     def find_existing(self, names: Sequence[str]) -> Set[str]:
         stats = self.storage.stat_keys([self.key_of(name) for name in names])

@@ -27,7 +27,7 @@ class Manifest:
         source: The end whose objects are listed.
 
     Raises:
-        CommandError: the source is no bucket, or the file cannot be written.
+        CommandError: the source is no bucket of S3, or the file cannot be written.
 
     Example::
 
@@ -36,9 +36,9 @@ class Manifest:
     """
 
     def __init__(self, path: Path, source: End) -> None:
-        if not isinstance(source, BucketEnd):
+        if not isinstance(source, BucketEnd) or not source.storage.is_in_s3:
             raise CommandError(
-                f"{source.label!r} is no bucket: S3 Batch Operations copies objects only.",
+                f"{source.label!r} is no bucket of S3: S3 Batch Operations copies objects only.",
                 returncode=2,
             )
         self._path, self._source = path, source

@@ -14,7 +14,12 @@ from smart_storages.management.moving.workers import Workers
 __all__ = ["DIFFERENT", "EXTRA", "MISSING", "Comparison", "verify"]
 
 #: What may be wrong with a name: the target lacks it, has other content, or has it alone.
-MISSING, DIFFERENT, EXTRA, _SAME = "missing", "different", "extra", "same"
+MISSING, DIFFERENT, EXTRA = "missing", "different", "extra"
+_SAME, _GONE = "same", "gone"
+
+#: Files that seem to differ and are looked at once more. Two requests for each of a million files
+#: that were never copied would tell nothing new.
+_MOST_LOOKS = 1_000
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Comparison:
         missing: Only the source has them.
         extra: Only the target has them.
         failed: They could not be compared.
+        gone: They were deleted from both while the others were compared.
     """
 
     same: int = 0
@@ -34,6 +40,7 @@ class Comparison:
     missing: int = 0
     extra: int = 0
     failed: int = 0
+    gone: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -47,6 +54,9 @@ def verify(
     advance: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """Compare each file of the two ends; where no ETag or checksum tells, both are read.
+
+    What seems to differ is looked at once more, up to a thousand files: a live site may have saved
+    or deleted it since it was listed.
 
     Args:
         plan: The ends and the prefix.
@@ -65,7 +75,7 @@ def verify(
         read_ahead(plan.source.entries(plan.prefix)), read_ahead(plan.target.entries(plan.prefix))
     )
     jobs = _passing_equal(pairs, to_bucket=isinstance(plan.target, BucketEnd))
-    for job, result, error in Workers(lambda job: _judge(plan, job), jobs, threads=plan.threads):
+    for job, result, error in Workers(_Judge(plan), jobs, threads=plan.threads):
         if isinstance(job, int):
             found.same += job
             advance(job)
@@ -73,7 +83,7 @@ def verify(
         outcome = "failed" if error is not None else result
         setattr(found, outcome, getattr(found, outcome) + 1)
         advance(1)
-        if outcome != _SAME:
+        if outcome not in (_SAME, _GONE):
             tell(outcome, job.name, error)
     return found
 
@@ -96,15 +106,34 @@ def _passing_equal(pairs: Iterator[Pair], *, to_bucket: bool) -> Iterator[Any]:
         yield equal
 
 
-def _judge(plan: Plan, job: Any) -> str:
-    if isinstance(job, int):
-        return _SAME
-    _, one, other = job
-    if one is None:
-        return EXTRA
-    if other is None:
-        return MISSING
-    same = is_same(plan.source, one, plan.target, other)
-    if same is None:
-        same = is_same_content(plan.source, plan.target, one.name)
-    return _SAME if same else DIFFERENT
+class _Judge:
+    """Says what is with a file that the listings do not show to be the same."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._looks = 0
+
+    def __call__(self, job: Any) -> str:
+        if isinstance(job, int):
+            return _SAME
+        may_look = self._looks < _MOST_LOOKS
+        try:
+            outcome = self._compare(job)
+        except FileNotFoundError:
+            if not may_look:
+                raise
+        else:
+            if outcome == _SAME or not may_look:
+                return outcome
+        self._looks += 1
+        plan, name = self._plan, job.name
+        return self._compare(Pair(name, plan.source.find(name), plan.target.find(name)))
+
+    def _compare(self, pair: Pair) -> str:
+        plan, (_, one, other) = self._plan, pair
+        if one is None or other is None:
+            return _GONE if one is other else EXTRA if one is None else MISSING
+        same = is_same(plan.source, one, plan.target, other)
+        if same is None:
+            same = is_same_content(plan.source, plan.target, one.name)
+        return _SAME if same else DIFFERENT

@@ -60,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def handle(context: Context, options: Dict[str, Any]) -> int:
     """Print the documents; with several, the standard error says what each is for."""
-    places = find_sound_places(options["modules"])
+    places = _in_s3(find_sound_places(options["modules"]), context)
     kind, origins = options["kind"], options["origin"]
     if kind == "cors" and not origins:
         raise CommandError("--cors needs an --origin https://www.example.com.", returncode=USAGE)
@@ -82,6 +82,15 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
             context.warn(f"{each.label}, for {', '.join(each.modules)}:")
         context.stdout.write(json.dumps(each.document, indent=2))
     return FINE
+
+
+def _in_s3(places: List[Place], context: Context) -> List[Place]:
+    for place in places:
+        if not place.storage.is_in_s3:
+            context.warn(
+                f"{place.module}: its backend is {place.server}, and only S3 has policies."
+            )
+    return [place for place in places if place.storage.is_in_s3]
 
 
 def _iam(places: List[Place], strict_list: bool) -> List[_Document]:

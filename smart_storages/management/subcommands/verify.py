@@ -36,6 +36,7 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     else:
         context.write(
             f"{found.same:,} the same, {found.different:,} different, {found.missing:,} missing in "
-            f"the target, {found.extra:,} only in the target, {found.failed:,} not compared."
+            f"the target, {found.extra:,} only in the target, {found.failed:,} not compared"
+            + (f", {found.gone:,} deleted from both meanwhile." if found.gone else ".")
         )
     return FINE if found.is_equal else WRONG

@@ -251,7 +251,14 @@ class TestVerify:
             "extra: extra",
             "missing: missing",
         ]
-        assert answer.json == {"same": 1, "different": 1, "missing": 1, "extra": 1, "failed": 0}
+        assert answer.json == {
+            "same": 1,
+            "different": 1,
+            "missing": 1,
+            "extra": 1,
+            "failed": 0,
+            "gone": 0,
+        }
 
     def test_an_object_in_parts_is_the_same_as_one_in_one_piece(self, ends: Ends) -> None:
         body = b"x" * 5 * 1024**2 + b"y"
