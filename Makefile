@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 # Where the example site keeps its files: local (folders of example/run), memory, azure; or S3.
 BACKEND ?=
+DEMO = $(VENV)/.demo $(if $(filter azure,$(BACKEND)),$(VENV)/.azure)
 # Another name for the distribution, read by setup.py. What is installed into .venv keeps the normal name.
 DIST_NAME ?=
 unexport DIST_NAME
@@ -25,10 +26,10 @@ help: ## List the commands
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure
+demo: $(DEMO) ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure
 	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py $(ARGS)
 
-site: $(VENV)/.demo ## The same as demo, but keep the site running and print its address
+site: $(DEMO) ## The same as demo, but keep the site running and print its address
 	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py --serve $(ARGS)
 
 test: $(VENV)/.test ## Run the suite; with Ceph installed, against a real S3 server too

@@ -24,9 +24,14 @@ class BucketsPage(TemplateView):
             modules=modules,
             bucket_count=len({module["bucket"] for module in modules}),
             environment=settings.ENVIRONMENT,
-            endpoint=settings.AWS_S3_ENDPOINT_URL or "Amazon S3",
+            endpoint=where_files_are(),
             **kwargs,
         )
+
+
+def where_files_are():
+    elsewhere = {"local": "SMART_STORAGE_LOCAL", "memory": "memory", "azure": "Azure"}
+    return elsewhere.get(settings.BACKEND, settings.AWS_S3_ENDPOINT_URL or "Amazon S3")
 
 
 def configured_modules():
