@@ -265,10 +265,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     @property
     def _adds_random_suffixes(self) -> bool:
-        # The provider of S3 says nothing of another service, which refuses a name that is taken. A
-        # directory and memory stand for buckets of S3: their names are those of production.
-        stands_for_s3 = self.backend in ("filesystem", "memory")
-        return stands_for_s3 and super()._adds_random_suffixes
+        # A store refuses a name that is taken, whatever a server of S3 at endpoint_url would do.
+        return False
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)

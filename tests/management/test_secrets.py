@@ -55,4 +55,4 @@ def test_no_subcommand_shows_a_secret(settings: Any, moto_server: S3Server, reac
 
 def test_every_subcommand_that_takes_no_secret_away_is_called() -> None:
     # Those that move data are looked at where they are tested.
-    assert {*subcommands.names()} - {*CALLS} <= {"audit", "copy", "verify"}
+    assert {*subcommands.names()} - {*CALLS} <= {"adopt", "audit", "copy", "verify"}
