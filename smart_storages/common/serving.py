@@ -18,7 +18,7 @@ from django.utils.http import http_date
 
 from smart_storages.common.streaming import stream
 
-__all__ = ["Content", "attachment", "describe", "may_run", "respond"]
+__all__ = ["Content", "attachment", "describe", "has_version", "may_run", "respond"]
 
 #: Types that a browser may display: it runs no scripts in them.
 _INLINE = frozenset(
@@ -164,10 +164,7 @@ def _wanted_range(
     such bytes, the number is 0.
     """
     asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
-    if asked is None or asked.group(0) == "bytes=-":
-        return None
-    version = request.headers.get("If-Range")
-    if version is not None and version not in (etag, None if saved is None else http_date(saved)):
+    if asked is None or asked.group(0) == "bytes=-" or not _is_version(request, saved, etag):
         return None
     first, last = (int(each) if each else None for each in asked.groups())
     if first is None:
@@ -176,6 +173,16 @@ def _wanted_range(
         return None
     last = size - 1 if last is None else min(last, size - 1)
     return first, max(0, last - first + 1)
+
+
+def has_version(request: Any, content: Content) -> bool:
+    """Return whether a file is the version that the ``If-Range`` of a request names, if any."""
+    return _is_version(request, content.saved, _etag_of(content))
+
+
+def _is_version(request: Any, saved: Optional[int], etag: Optional[str]) -> bool:
+    version = request.headers.get("If-Range")
+    return version is None or version in (etag, None if saved is None else http_date(saved))
 
 
 def _open_part(content: Content, start: int, length: int) -> Any:

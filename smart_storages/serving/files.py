@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.cache import patch_vary_headers
 
-from smart_storages.common.serving import attachment, describe, may_run, respond
+from smart_storages.common.serving import attachment, describe, has_version, may_run, respond
 from smart_storages.common.signed_urls import is_signed, seconds_left, sets_headers
 from smart_storages.serving.sources import find_content, find_path, holder_of
 from smart_storages.serving.urls import url_of
@@ -227,7 +227,8 @@ def _stream(request: Any, wanted: _Wanted) -> Any:
 
 
 def _accelerate(request: Any, wanted: _Wanted) -> Optional[HttpResponse]:
-    path = find_path(*holder_of(wanted.storage, wanted.name))
+    holder = holder_of(wanted.storage, wanted.name)
+    path = find_path(*holder)
     if path is not None:
         response = _describe_only(wanted)
         response["X-Accel-Redirect"] = f"{wanted.location}files/{quote(path[1])}"
@@ -252,8 +253,20 @@ def _accelerate(request: Any, wanted: _Wanted) -> Optional[HttpResponse]:
         return None
     response["X-Accel-Redirect"] = f"{wanted.location}object"
     response["X-Object-URL"] = url
+    response["X-Object-Range"] = _range_of(request, holder)
     del response["Content-Disposition"]  # the bucket sends it, and nginx would send it twice
     return response
+
+
+def _range_of(request: Any, holder: Any) -> str:
+    """Return the range that the bucket is to send, empty for the whole file."""
+    asked = str(request.headers.get("Range", ""))
+    if not asked or "If-Range" not in request.headers:
+        return asked
+    # Not every server of S3 reads If-Range: the rest of another version would be sent.
+    content, file = find_content(request, *holder)
+    file.close()
+    return asked if has_version(request, content) else ""
 
 
 def _send_path(wanted: _Wanted) -> Optional[HttpResponse]:

@@ -80,9 +80,10 @@ def _make(engine: Optional[str]) -> Callable[[Any, int], Any]:
             f"pictures, as in engine={installed[0]!r}."
         )
     if engine is None or engine not in installed:
+        what = f"{engine} is not" if engine else "no package that makes thumbnails is"
         raise ConfigurationError(
-            f"image_srcset: {engine or 'no package that makes thumbnails'} is not in "
-            f"INSTALLED_APPS. Add one of {', '.join(ENGINES)}, or pass pictures in place of widths."
+            f"image_srcset: {what} in INSTALLED_APPS. Add one of {', '.join(ENGINES)}, or pass "
+            "pictures in place of widths."
         )
     return ENGINES[engine]
 
@@ -100,7 +101,11 @@ def _by_imagekit(picture: Any, width: int) -> Any:
 
     spec = ImageSpec(source=picture)
     spec.processors = [ResizeToFit(width=width, upscale=False)]
-    return ImageCacheFile(spec)
+    made = ImageCacheFile(spec)
+    # Only what is registered makes itself when it is asked for; made already, this costs a look
+    # into the cache.
+    made.generate()
+    return made
 
 
 def _by_sorl(picture: Any, width: int) -> Any:
