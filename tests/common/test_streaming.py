@@ -60,6 +60,7 @@ def test_a_file_that_ends_early_is_an_error_and_no_short_body(kind: Any) -> None
         _read(kind(Watched(b"12345"), 10))
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", [Chunks, AsyncChunks])
 def test_a_response_that_is_closed_closes_the_file(kind: Any) -> None:
     if kind is AsyncChunks and not STREAMS_ASYNC:

@@ -26,6 +26,9 @@ from tests.servers import S3Proxy
 MIB = 1024 * 1024
 STORAGES: Dict[str, Any] = {}
 
+# A response that is closed ends the request, and Django looks at its connections.
+pytestmark = pytest.mark.django_db
+
 needs_async_bodies = pytest.mark.skipif(
     not STREAMS_ASYNC, reason="Django streams nothing async before 4.2."
 )

@@ -542,3 +542,76 @@ def test_a_size_that_is_wrong_breaks_the_answer(send: Any, said: int) -> None:
     storage = _Foreign(BODY, said)
     with pytest.raises(OSError, match=r"more bytes|before its end"):
         send(file="a.bin", storage=storage, method="stream")
+
+
+def test_a_blob_of_azure_is_served(azurite: Any, send: Any) -> None:
+    storage = SmartS3Storage(
+        "media",
+        backend="azure",
+        connection_string=azurite.connection_string,
+        bucket_name=azurite.create_container(),
+    )
+    storage.save("a b é.pdf", ContentFile(BODY))
+    whole = send(file="a b é.pdf", storage=storage, method="stream")
+    assert (whole.status_code, whole.body, whole["Content-Type"]) == (200, BODY, "application/pdf")
+    headers = {"Range": "bytes=300000-300009", "If_Range": whole["ETag"]}
+    part = send(file="a b é.pdf", storage=storage, method="stream", headers=headers)
+    assert (part.status_code, part.body) == (206, BODY[300_000:300_010])
+    again = send(
+        file="a b é.pdf", storage=storage, method="stream", headers={"If_None_Match": whole["ETag"]}
+    )
+    assert again.status_code == 304
+    redirect = send(file="a b é.pdf", storage=storage, expire=100, filename="July.pdf")
+    assert redirect["Cache-Control"] in {"private, max-age=50", "private, max-age=49"}
+    answer = urllib3.PoolManager().request("GET", redirect["Location"])
+    assert (answer.status, answer.data) == (200, BODY)
+    assert answer.headers["Content-Disposition"] == 'inline; filename="July.pdf"'
+    with pytest.raises(Http404):
+        send(file="missing.pdf", storage=storage, method="stream")
+
+
+# By a web server
+
+
+def test_a_file_on_a_disk_is_named_to_the_web_server(
+    s3_settings: Any, tmp_path: Any, send: Any
+) -> None:
+    disk = FileSystemStorage(str(tmp_path / "media"))
+    folder = SmartS3Storage("media", backend="filesystem", root=tmp_path, bucket_name="acme")
+    name = "a b é%.pdf"
+    for storage, inside in (
+        (disk, "a%20b%20%C3%A9%25.pdf"),
+        (folder, "acme/a%20b%20%C3%A9%25.pdf"),
+    ):
+        storage.save(name, ContentFile(b"%PDF"))
+        response = send(file=name, storage=storage, method="x-accel-redirect")
+        assert response["X-Accel-Redirect"] == f"/smart-storages/files/{inside}"
+        assert response["Content-Type"] == "application/pdf"
+        assert response.body == b""
+        response = send(file=name, storage=storage, method="x-accel-redirect", location="/x/")
+        assert response["X-Accel-Redirect"] == f"/x/files/{inside}"
+        response = send(file=name, storage=storage, method="x-sendfile")
+        root = tmp_path / "media" if storage is disk else tmp_path
+        assert response["X-Sendfile"] == f"{root}/{inside}"
+        for method in ("x-accel-redirect", "x-sendfile"):
+            with pytest.raises(Http404):
+                send(file="missing.pdf", storage=storage, method=method)
+
+
+def test_what_a_web_server_cannot_reach_is_streamed(
+    s3_bucket: Bucket, s3_settings: Any, send: Any
+) -> None:
+    s3_bucket.put("a.pdf", b"%PDF")
+    memory = SmartS3Storage("memory", backend="memory", bucket_name="acme")
+    memory.save("a.pdf", ContentFile(b"%PDF"))
+    unsigned = SmartS3Storage("media", querystring_auth=False)
+    for storage, method in (
+        (memory, "x-accel-redirect"),
+        (memory, "x-sendfile"),
+        (SmartS3Storage("media"), "x-sendfile"),
+        (unsigned, "x-accel-redirect"),
+    ):
+        response = send(file="a.pdf", storage=storage, method=method)
+        assert (response.status_code, response.body) == (200, b"%PDF")
+        assert not response.has_header("X-Accel-Redirect")
+        assert not response.has_header("X-Sendfile")

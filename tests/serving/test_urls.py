@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any, List
 from urllib.parse import parse_qs, urlsplit
@@ -118,19 +117,3 @@ def test_a_page_of_a_thousand_urls_derives_one_key(monkeypatch: Any) -> None:
     files = [value_of(storage, f"a/{number}.jpg") for number in range(1_000)]
     assert len({file_url(file, expire=300) for file in files}) == 1_000
     assert len({day for _, day, _ in derived}) == len(derived) == 1
-
-
-def test_a_page_of_a_thousand_urls_takes_ten_milliseconds() -> None:
-    storage = make()
-    files = [value_of(storage, f"a/{number}.jpg") for number in range(1_000)]
-    file_url(files[0], expire=300)
-    best = min(_timed(files) for _ in range(20))
-    # Of the processor, in the best of several: other work on the machine does not count.
-    assert best < 0.010
-
-
-def _timed(files: Any) -> float:
-    began = time.process_time()
-    for file in files:
-        file_url(file, expire=300)
-    return time.process_time() - began
