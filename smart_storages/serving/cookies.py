@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["delete_signed_cookies", "set_signed_cookies"]
 
+_SAMESITE = ("lax", "none", "strict")
 _NAMES = ("CloudFront-Policy", "CloudFront-Signature", "CloudFront-Key-Pair-Id")
 
 
@@ -41,7 +42,8 @@ def set_signed_cookies(
 
     Raises:
         ConfigurationError: the storage has no domain or no key of CloudFront.
-        ValueError: the prefix is none, or the files are not at this domain.
+        ValueError: the prefix is none, the files are not at this domain, or another argument is
+            not valid.
 
     Example::
 
@@ -51,9 +53,14 @@ def set_signed_cookies(
     Source:
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-setting-signed-cookie-custom-policy.html
     """
-    cookies = storage.signed_cookies(prefix, expire)
+    # All that can be wrong is looked at before there are cookies: Django's debug page would show
+    # them.
     path = _path_of(storage, prefix, domain)
-    for name, value in cookies.items():
+    if str(samesite).lower() not in _SAMESITE:
+        raise ValueError(f"samesite must be 'Lax', 'Strict' or 'None', not {samesite!r}.")
+    if max_age is not None and (isinstance(max_age, bool) or not isinstance(max_age, int)):
+        raise ValueError(f"max_age must be a whole number of seconds or None, not {max_age!r}.")
+    for name, value in storage.signed_cookies(prefix, expire).items():
         response.set_cookie(
             name,
             value,

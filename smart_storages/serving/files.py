@@ -240,6 +240,8 @@ def _accelerate(request: Any, wanted: _Wanted) -> Optional[HttpResponse]:
         "ResponseContentType": response["Content-Type"],
         "ResponseContentDisposition": response["Content-Disposition"],
     }
+    # Before there is a URL: Django's debug page would show it, if this failed.
+    asked = _range_of(request, holder)
     url = ""
     with suppress(NotImplementedError, ValueError):
         url = url_of(
@@ -253,7 +255,7 @@ def _accelerate(request: Any, wanted: _Wanted) -> Optional[HttpResponse]:
         return None
     response["X-Accel-Redirect"] = f"{wanted.location}object"
     response["X-Object-URL"] = url
-    response["X-Object-Range"] = _range_of(request, holder)
+    response["X-Object-Range"] = asked
     del response["Content-Disposition"]  # the bucket sends it, and nginx would send it twice
     return response
 

@@ -66,8 +66,10 @@ def _known_width(picture: Any) -> Optional[int]:
 
 def _url(picture: Any, expire: Optional[int]) -> str:
     # Of imagekit, asking for its own URL is what makes the picture.
-    url = str(picture.url)
-    return file_url(picture, expire=expire) if expire is not None else url
+    if expire is None:
+        return str(picture.url)
+    str(picture.url)
+    return file_url(picture, expire=expire)
 
 
 def _make(engine: Optional[str]) -> Callable[[Any, int], Any]:

@@ -166,3 +166,19 @@ def test_no_key_is_shown() -> None:
     line = _PEM.splitlines()[3]
     for text in (repr(storage), repr(storage.deconstruct()), repr(vars(storage))):
         assert line not in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"domain": "example.org"}, {"samesite": "no"}, {"max_age": "soon"}, {"expire": 0}],
+    ids=str,
+)
+def test_an_error_leaves_no_cookie_in_the_frames_that_a_debug_page_shows(wrong: Any) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - of each its own
+        set_signed_cookies(HttpResponse(), make(), "7/", **{"domain": "example.com", **wrong})
+    frame, texts = caught.value.__traceback__, []
+    while frame is not None:
+        texts.append((frame.tb_frame.f_code.co_name, repr(frame.tb_frame.f_locals)))
+        frame = frame.tb_next
+    assert len(texts) > 1
+    assert [name for name, text in texts[1:] if "CloudFront-Signature" in text] == []
