@@ -58,8 +58,8 @@ def serve_file(
         storage: The storage, if ``file`` is a name.
         method: ``"redirect"`` to the signed URL; ``"stream"`` to send the bytes from here, with
             ranges and conditions; ``"x-accel-redirect"`` to have nginx send them, and
-            ``"x-sendfile"`` Apache or lighttpd. By default a redirect if the URLs of the storage
-            are signed, else a stream. A file that the web server cannot reach is streamed.
+            ``"x-sendfile"`` Apache with mod_xsendfile. By default a redirect if the URLs of the
+            storage are signed, else a stream. A file that the web server cannot reach is streamed.
         expire: Seconds for which a signed URL is valid, as many as the storage says if ``None``.
         download: Whether a browser is to save the file in place of showing it. Types that a
             browser would run (HTML, SVG, XML, scripts) are always saved.
@@ -272,12 +272,13 @@ def _range_of(request: Any, holder: Any) -> str:
 
 
 def _send_path(wanted: _Wanted) -> Optional[HttpResponse]:
-    path = find_path(*holder_of(wanted.storage, wanted.name))
-    if path is None:
+    found = find_path(*holder_of(wanted.storage, wanted.name))
+    path = os.path.join(*found) if found else ""
+    if not path.isprintable() or not path:  # a line break would end the header
         return None
     response = _describe_only(wanted)
-    # Both servers unquote it; a header has to be ASCII.
-    response["X-Sendfile"] = quote(os.path.join(*path))
+    # mod_xsendfile 0.12 takes it as it is, in bytes: Latin-1 is how WSGI carries these.
+    response["X-Sendfile"] = path.encode().decode("latin-1")
     return response
 
 
