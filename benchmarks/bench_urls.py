@@ -14,6 +14,8 @@ TITLE = "Signed URLs"
 
 ROUNDS = 15
 URLS_PER_ROUND = 200
+#: Links of a page, which are made by ``file_url`` of this package.
+LINKS = 1_000
 
 _CREDENTIALS = {
     "access_key": "AKIAIOSFODNN7EXAMPLE",
@@ -38,7 +40,7 @@ def run(context: Any = None) -> List[Dict[str, Any]]:
         context: The harness's context; not used here.
 
     Returns:
-        A row for each contestant in each contest: microseconds per URL.
+        A row for each contestant in each contest: microseconds per URL, milliseconds per page.
     """
     rows: List[Dict[str, Any]] = []
     for title, contestants, pattern in _make_contests():
@@ -47,7 +49,44 @@ def run(context: Any = None) -> List[Dict[str, Any]]:
         rows += [
             {"case": title, "who": name, "time_us": seconds * 1e6} for name, seconds in best.items()
         ]
+    pages, contestants = _make_page()
+    best = take_turns(contestants, pages, ROUNDS)
+    rows += [
+        {"case": f"a page of {LINKS:,} links", "who": name, "time_ms": seconds * 1e3}
+        for name, seconds in best.items()
+    ]
     return rows
+
+
+def _make_page() -> Tuple[List[str], Dict[str, Callable[[str], Any]]]:
+    """Return the ways to make a page of rows, each with a link to its file that lives 5 minutes."""
+    from django.db.models import FileField
+    from django.db.models.fields.files import FieldFile
+
+    from smart_storages.serving import file_url
+    from smart_storages.storages import S3Boto3Storage, SmartS3Storage
+
+    theirs, ours = S3Boto3Storage(**_CREDENTIALS), SmartS3Storage(**_CREDENTIALS)
+    client = ours.client
+    names = [_PLAIN.format(number) for number in range(LINKS)]
+    field: Any = FileField(storage=ours)
+    files = [FieldFile(None, field, name) for name in names]  # type: ignore[arg-type]
+
+    def by_boto3(_page: str) -> List[str]:
+        return [
+            client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": "acme-media", "Key": f"media/{name}"},
+                ExpiresIn=300,
+            )
+            for name in names
+        ]
+
+    return names[:1], {
+        "django-storages": lambda _page: [theirs.url(name, expire=300) for name in names],
+        "boto3": by_boto3,
+        "smart-storages": lambda _page: [file_url(file, expire=300) for file in files],
+    }
 
 
 def _make_contests() -> List[Contest]:

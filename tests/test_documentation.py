@@ -21,6 +21,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.http import Http404
+from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils.module_loading import import_string
 
@@ -39,6 +41,8 @@ from tests.servers.keeper import exclusive
 
 #: Where the blocks of this language run instead.
 ELSEWHERE = {
+    "html": "what is looked at afterwards compiles them",
+    "nginx": "tests/serving/test_nginx.py runs them in nginx",
     "floors": "tests/test_architecture.py reads them",
     "log": "tests/storages/test_operations.py compares such a line",
     "js": "tests/s3/test_browser_upload.py runs them in a browser; here they are parsed",
@@ -103,6 +107,35 @@ def _urls(project: Project, _printed: str) -> None:
     put = json.loads(views.put_target(RequestFactory().get("/?size=5")).content)
     assert put["method"] == "PUT"
     assert views.put_target(RequestFactory().get("/?size=2000000")).status_code == 400
+
+
+def _serving(project: Project, _printed: str) -> None:
+    from django.contrib.auth.models import User
+    from myapp import views
+    from myapp.models import Report
+
+    owner, other = (User.objects.create(username=each) for each in ("owner", "other"))
+    report = Report(owner=owner)
+    report.file.save("7.pdf", ContentFile(b"%PDF"))
+    request = RequestFactory().get("/")
+    request.user = owner
+    response = views.report_file(request, report.pk)
+    assert response.status_code == 302
+    assert "/acme-reports/7.pdf?" in response["Location"]
+    kept = views.report_to_keep(request, report.pk)["Location"]
+    assert f"Report%20{report.pk}.pdf" in kept
+    sent = views.large_report(request, report.pk)
+    assert sent["X-Accel-Redirect"] == "/smart-storages/object"
+    request.user = other
+    with pytest.raises(Http404):
+        views.report_file(request, report.pk)
+    texts = [
+        each.text for each in documentation.blocks("docs/serving.md") if each.language == "html"
+    ]
+    links, _srcset = [Template("{% load smart_storages %}" + text) for text in texts]
+    assert "X-Amz-Expires=300" in links.render(Context({"report": report}))
+    serializers = importlib.import_module("serializers")
+    assert "X-Amz-Expires=300" in serializers.ReportSerializer(report).data["file"]
 
 
 def _thumbnails(project: Project, _printed: str) -> None:
@@ -193,6 +226,7 @@ TABLE = {
     ),
     "docs/reading.md": Page(buckets=("acme-docs",), afterwards=_reading),
     "docs/routing.md": Page(afterwards=_routing),
+    "docs/serving.md": Page(buckets=("acme-reports",), has_database=True, afterwards=_serving),
     "docs/static.md": Page(buckets=("acme-static",)),
     "docs/thumbnails.md": Page(afterwards=_thumbnails),
     "docs/urls.md": Page(buckets=("acme-media",), afterwards=_urls),

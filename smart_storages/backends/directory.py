@@ -277,6 +277,9 @@ class DirectoryStore(Store):
     def identity(self) -> str:
         return f"directory {os.path.realpath(self._root)}"
 
+    def file_on_disk(self, key: str) -> Tuple[str, str]:
+        return str(self._root), self._path_of(key).relative_to(self._root).as_posix()
+
     def _path_of(self, key: str) -> Path:
         # A storage has refused such names already; the view takes its keys from a URL. Of "a//b" a
         # disk makes "a/b", which in S3 is another object.

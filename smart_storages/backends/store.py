@@ -155,6 +155,13 @@ class Store(ABC):
         """
         return ()
 
+    def file_on_disk(self, key: str) -> Optional[Tuple[str, str]]:
+        """Return the directory of all buckets and the path of an object in it.
+
+        ``None`` if objects are not files of this host. The file need not exist.
+        """
+        return None
+
     @abstractmethod
     def identity(self) -> str:
         """Return what is equal for two stores if a bucket name means the same bucket in both."""

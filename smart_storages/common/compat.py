@@ -16,6 +16,7 @@ __all__ = [
     "HAS_MANIFEST_STORAGE",
     "HAS_STORAGES",
     "KEEPS_OVERWRITTEN_NAMES",
+    "STREAMS_ASYNC",
     "InvalidStorageError",
     "StorageHandler",
     "cache",
@@ -30,6 +31,9 @@ HAS_STORAGES = django.VERSION >= (4, 2)
 
 #: Django's ``ManifestFilesMixin`` takes a ``manifest_storage``. Goes with Django 3.2.
 HAS_MANIFEST_STORAGE = django.VERSION >= (4, 0)
+
+#: A ``StreamingHttpResponse`` takes an async iterator. Goes with Django 4.1.
+STREAMS_ASYNC = django.VERSION >= (4, 2)
 
 #: Whether django-storages itself keeps the name of a file that is overwritten. Before, its
 #: ``exists()`` returned ``False`` for that, which ours does not. Goes with django-storages 1.14.4.

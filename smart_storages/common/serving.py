@@ -12,11 +12,13 @@ import re
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 
-__all__ = ["Content", "describe", "respond"]
+from smart_storages.common.streaming import stream
+
+__all__ = ["Content", "attachment", "describe", "has_version", "may_run", "respond"]
 
 #: Types that a browser may display: it runs no scripts in them.
 _INLINE = frozenset(
@@ -52,25 +54,29 @@ class Content(NamedTuple):
 
     Args:
         name: Its name; the last part is what a browser calls it.
-        size: Its size in bytes.
-        etag: Its ETag, without quotes.
-        saved: When it was saved, in seconds since 1970.
+        size: Its size in bytes; ``None`` if it is only known at the end, as of content that is
+            decompressed on the way. Then there are no ranges, and the ETag is a weak one.
+        etag: Its ETag, without quotes; empty if it has none.
+        saved: When it was saved, in seconds since 1970; ``None`` if that is not known.
         open: Returns it, open for reading.
         content_type: The type that it was saved with, ``None`` to guess it from the name.
         headers: More headers of the answer.
         cache_control: How long a browser may keep it.
         is_public: Whether anybody may read it: then pages may use it as a script or style sheet.
+        open_part: Returns it, open for reading at a position, given that position and how many
+            bytes of it are wanted; without it, ``open`` and a seek are used.
     """
 
     name: str
-    size: int
+    size: Optional[int]
     etag: str
-    saved: int
+    saved: Optional[int]
     open: Callable[[], Any]
     content_type: Optional[str] = None
     headers: Mapping[str, str] = {}
     cache_control: str = "private, no-cache"
     is_public: bool = False
+    open_part: Optional[Callable[[int, int], Any]] = None
 
 
 def respond(request: Any, content: Content, parameters: Mapping[str, str]) -> Any:
@@ -85,16 +91,10 @@ def respond(request: Any, content: Content, parameters: Mapping[str, str]) -> An
     Raises:
         FileNotFoundError: there is no such file any more.
     """
-    etag = f'"{content.etag}"'
+    etag = _etag_of(content)
     response = get_conditional_response(request, etag=etag, last_modified=content.saved)
     if response is None:
-        versions = (etag, http_date(content.saved))
-        start, length = _wanted_range(request, content.size, versions)
-        if length < 0:
-            response = HttpResponse(status=416)
-            response["Content-Range"] = f"bytes */{content.size}"
-        else:
-            response = _stream(content, start, length)
+        response = _answer(request, content, etag)
     stored = content.headers.get("Content-Disposition", "")
     kind, disposition, is_shown = describe(
         content.name,
@@ -114,10 +114,18 @@ def respond(request: Any, content: Content, parameters: Mapping[str, str]) -> An
     for parameter, header in _HEADERS.items():
         if parameter in parameters:
             _set(response, header, parameters[parameter])
-    response["Accept-Ranges"] = "bytes"
-    response["Last-Modified"] = http_date(content.saved)
-    response["ETag"] = etag
+    response["Accept-Ranges"] = "none" if content.size is None else "bytes"
+    if content.saved is not None:
+        response["Last-Modified"] = http_date(content.saved)
+    if etag:
+        response["ETag"] = etag
     return response
+
+
+def _etag_of(content: Content) -> Optional[str]:
+    if not content.etag:
+        return None
+    return f'W/"{content.etag}"' if content.size is None else f'"{content.etag}"'
 
 
 def _set(response: Any, header: str, value: str) -> None:
@@ -125,46 +133,72 @@ def _set(response: Any, header: str, value: str) -> None:
         response[header] = value
 
 
-def _wanted_range(request: Any, size: int, versions: Tuple[str, str]) -> Tuple[int, int]:
-    """Return the first byte and the number of bytes; a negative number if the range is invalid."""
-    asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
-    version = request.headers.get("If-Range", versions[0])
-    if asked is None or asked.group(0) == "bytes=-" or version not in versions:
-        return 0, size  # also for several ranges, where the whole file is a valid answer
-    first, last = (int(each) if each else None for each in asked.groups())
-    if first is None:
-        first, last = max(0, size - (last or 0)), size - 1
-    last = size - 1 if last is None else min(last, size - 1)
-    if first >= size:
-        return 0, -1
-    return (first, last - first + 1) if last >= first else (0, size)
-
-
-def _stream(content: Content, start: int, length: int) -> Any:
-    file = content.open()
-    if start:
-        file.seek(start)
-    is_part = length < content.size
-    response = FileResponse(_Part(file, length), status=206 if is_part else 200)
-    response["Content-Length"] = str(length)
-    if is_part:
-        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size}"
-        response["Content-Encoding"] = "identity"  # keeps GZipMiddleware from compressing the part
+def _answer(request: Any, content: Content, etag: Optional[str]) -> Any:
+    size = content.size
+    if request.method == "HEAD":
+        response = HttpResponse()
+        if size is not None:
+            response["Content-Length"] = str(size)
+        return response
+    wanted = None if size is None else _wanted_range(request, size, content.saved, etag)
+    if wanted is None:
+        return _stream(request, content.open(), size)
+    start, length = wanted
+    if length < 1:
+        response = HttpResponse(status=416)
+        response["Content-Range"] = f"bytes */{size}"
+        return response
+    response = _stream(request, _open_part(content, start, length), length)
+    response.status_code = 206
+    response["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
+    response["Content-Encoding"] = "identity"  # keeps GZipMiddleware from compressing the part
     return response
 
 
-class _Part:
-    """The next ``length`` bytes of a file, to be read once."""
+def _wanted_range(
+    request: Any, size: int, saved: Optional[int], etag: Optional[str]
+) -> Optional[Tuple[int, int]]:
+    """Return the first byte and the number of bytes that a request asks for.
 
-    def __init__(self, content: Any, length: int) -> None:
-        self._content = content
-        self._left = length
-        self.close = content.close
+    ``None`` for the whole file, which is also a valid answer to several ranges. If the file has no
+    such bytes, the number is 0.
+    """
+    asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if asked is None or asked.group(0) == "bytes=-" or not _is_version(request, saved, etag):
+        return None
+    first, last = (int(each) if each else None for each in asked.groups())
+    if first is None:
+        first, last = max(0, size - (last or 0)), size - 1
+    elif last is not None and last < first:
+        return None
+    last = size - 1 if last is None else min(last, size - 1)
+    return first, max(0, last - first + 1)
 
-    def read(self, size: int) -> bytes:
-        data = bytes(self._content.read(min(size, self._left)))
-        self._left -= len(data)
-        return data
+
+def has_version(request: Any, content: Content) -> bool:
+    """Return whether a file is the version that the ``If-Range`` of a request names, if any."""
+    return _is_version(request, content.saved, _etag_of(content))
+
+
+def _is_version(request: Any, saved: Optional[int], etag: Optional[str]) -> bool:
+    version = request.headers.get("If-Range")
+    return version is None or version in (etag, None if saved is None else http_date(saved))
+
+
+def _open_part(content: Content, start: int, length: int) -> Any:
+    if content.open_part is not None:
+        return content.open_part(start, length)
+    file = content.open()
+    if start:
+        file.seek(start)
+    return file
+
+
+def _stream(request: Any, file: Any, length: Optional[int]) -> Any:
+    response = StreamingHttpResponse(stream(request, file, length))
+    if length is not None:
+        response["Content-Length"] = str(length)
+    return response
 
 
 def describe(
@@ -207,8 +241,33 @@ def describe(
     return given, f"{'inline' if is_shown else 'attachment'}; {_filename(name)}", is_shown
 
 
+def attachment(name: str) -> str:
+    """Return the disposition with which a browser saves a file under a name.
+
+    Example:
+        >>> attachment("reports/July.pdf"), attachment("é.pdf")
+        ('attachment; filename="July.pdf"', "attachment; filename*=UTF-8''%C3%A9.pdf")
+
+    Source: RFC 6266, https://www.rfc-editor.org/rfc/rfc6266
+    """
+    return f"attachment; {_filename(name)}"
+
+
+def may_run(name: str) -> bool:
+    """Return whether a browser could run a file with such a name: HTML, SVG, XML, a script.
+
+    Example:
+        >>> may_run("a.svg"), may_run("a.html"), may_run("a.png"), may_run("a")
+        (True, True, False, False)
+    """
+    kind, packed = mimetypes.guess_type(name)
+    if kind is None or packed:
+        return False
+    return kind == "image/svg+xml" or _ACTIVE.match(kind) is not None
+
+
 def _filename(name: str) -> str:
     name = posixpath.basename(name)
     if re.fullmatch(r"[\w. ()+-]+", name, re.ASCII):
         return f'filename="{name}"'
-    return f"filename*=UTF-8''{quote(name)}"
+    return f"filename*=UTF-8''{quote(name, errors='replace')}"

@@ -216,10 +216,17 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     def _open(self, name: Any, mode: str = "rb") -> Any:
         if "r" in mode and "w" in mode:
             raise ValueError("Can't combine 'r' and 'w' in mode.")
+        if "r" not in mode and set(mode) & set("wax"):
+            key = self._normalize_name(clean_name(name))
+            relative = key[len(self.location) :].lstrip("/")
+            return SpooledWriteFile(relative, mode, self._put_written)
+        return self._open_to_read(name, mode, decompress=self.gzip or self.brotli)
+
+    def _open_to_read(
+        self, name: Any, mode: str, *, decompress: bool = False, lazily: bool = False
+    ) -> S3ReadFile:
         key = self._normalize_name(clean_name(name))
         relative = key[len(self.location) :].lstrip("/")
-        if "r" not in mode and set(mode) & set("wax"):
-            return SpooledWriteFile(relative, mode, self._put_written)
 
         def open_reader() -> Any:
             record = begin_lasting(self, "open", name)
@@ -234,9 +241,13 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             relative,
             mode,
             open_reader,
-            decompress=self.gzip or self.brotli,
+            decompress=decompress,
             get_object=lambda: self.bucket.Object(key),
         )
+
+    def file_on_disk(self, name: str) -> Optional[Tuple[str, str]]:
+        """Return the directory of all files, and the path in it of one; else ``None``."""
+        return self._store().file_on_disk(self._normalize_name(clean_name(name)))
 
     @operation("open")
     def _put_written(self, name: str, content: Any) -> str:

@@ -10,7 +10,7 @@ from django.utils.functional import LazyObject
 
 from smart_storages.storages.connecting import ConnectingMixin
 
-__all__ = ["name_in"]
+__all__ = ["name_in", "unwrap"]
 
 
 class _Place(NamedTuple):
@@ -20,7 +20,8 @@ class _Place(NamedTuple):
     prefix: str
 
 
-def _unwrap(storage: Any) -> Any:
+def unwrap(storage: Any) -> Any:
+    """Return the storage itself in place of Django's lazy one, such as ``default_storage``."""
     while isinstance(storage, LazyObject):
         storage.exists  # noqa: B018 - builds it
         storage = storage._wrapped
@@ -56,7 +57,7 @@ def name_in(storage: Any, name: str, other: Any) -> Optional[str]:
         >>> name_in(media, "photos/1.jpg", photos), name_in(media, "1.jpg", photos)
         ('1.jpg', None)
     """
-    storage, other = _unwrap(storage), _unwrap(other)
+    storage, other = unwrap(storage), unwrap(other)
     if storage is other:
         return name
     here, there = _find_place(storage), _find_place(other)

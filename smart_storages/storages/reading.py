@@ -6,7 +6,7 @@ import asyncio
 import io
 from datetime import datetime
 from gzip import GzipFile
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Mapping, Optional
 
 from django.core.files.base import File
 from django.utils.timezone import make_naive
@@ -113,6 +113,16 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         return self._reader.stat
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer that opened it, by lower-case name."""
+        return self._reader.headers
+
+    @property
+    def is_decompressed(self) -> bool:
+        """Whether what is read is the decompressed content of a compressed object."""
+        return self._decompress and self.stat.content_encoding in ("gzip", "br")
+
+    @property
     def size(self) -> int:
         """Bytes stored; for a compressed object, its compressed size."""
         return self._reader.size
@@ -161,6 +171,20 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         else:
             self.seek(0)
         return self
+
+    def expect(self, start: int, stop: int) -> None:
+        """Go to a position, before any read, to read the bytes from there to ``stop`` alone.
+
+        Of a file in S3, exactly these are then requested.
+
+        Args:
+            start: Position of the first byte.
+            stop: Position after the last byte.
+        """
+        expect = getattr(self._reader, "expect", None)
+        if expect is not None:
+            expect(start, stop)
+        self.seek(start)
 
     def close(self) -> None:
         """Close the file and release its connection."""
@@ -259,6 +283,30 @@ class ReadingMixin(_Base):  # type: ignore[misc]
         return self.client
 
     def _open(self, name: Any, mode: str = "rb") -> Any:
+        return self._open_to_read(name, mode, decompress=self.gzip or self.brotli)
+
+    def open_stored(self, name: str, *, lazily: bool = False) -> S3ReadFile:
+        """Open a file to pass on its bytes as they are stored, compressed or not.
+
+        Args:
+            name: Name of the file.
+            lazily: Whether to send a HEAD, and to request bytes only when they are read: for a
+                request that may want a few of them, or none.
+
+        Raises:
+            ObjectNotFoundError: there is no such file.
+
+        Example::
+
+            with storage.open_stored("film.mp4", lazily=True) as file:
+                file.expect(1_000, 2_000)
+                part = file.read(1_000)
+        """
+        return self._open_to_read(name, "rb", lazily=lazily)
+
+    def _open_to_read(
+        self, name: Any, mode: str, *, decompress: bool = False, lazily: bool = False
+    ) -> S3ReadFile:
         key = self._get_key(name)
         relative = key[len(self.location) :].lstrip("/")
         target = self.s3_target(relative)
@@ -269,14 +317,16 @@ class ReadingMixin(_Base):  # type: ignore[misc]
             record = begin_lasting(self, "open", name)
             most = min(threads, _MAX_THREADS)
             if record is None:
-                return s3.reading.reader.S3Reader(target, key, threads=most)
-            return s3.reading.recorded.RecordedReader(record, target, key, threads=most)
+                return s3.reading.reader.S3Reader(target, key, threads=most, lazily=lazily)
+            return s3.reading.recorded.RecordedReader(
+                record, target, key, threads=most, lazily=lazily
+            )
 
         return S3ReadFile(
             relative,
             mode,
             open_reader,
-            decompress=self.gzip or self.brotli,
+            decompress=decompress,
             get_object=lambda: self.bucket.Object(key),
         )
 

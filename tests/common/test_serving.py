@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
+from typing import Any, Dict, Optional
+
+from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
 from smart_storages.common import serving
 
 
@@ -46,3 +54,54 @@ def test_nothing_that_a_user_uploads_runs_at_our_address() -> None:
     attached = 'attachment; filename="July.pdf"'
     asked = {"ResponseContentDisposition": attached}
     assert serving.describe("a.html", asked)[1] == attached
+
+
+_numbers = st.none() | st.integers(0, 60)
+
+
+@given(size=st.integers(0, 50), first=_numbers, last=_numbers, known=st.booleans())
+def test_any_range_gives_exactly_its_bytes(
+    size: int, first: Optional[int], last: Optional[int], known: bool
+) -> None:
+    # https://www.rfc-editor.org/rfc/rfc9110#name-byte-ranges
+    body = bytes(range(size))
+    spec = "bytes={}-{}".format(*("" if each is None else each for each in (first, last)))
+    content = serving.Content(
+        "a.bin", size if known else None, "1f", 0, open=lambda: io.BytesIO(body)
+    )
+    response: Any = serving.respond(RequestFactory().get("/", HTTP_RANGE=spec), content, {})
+    sent = b"".join(response) if response.streaming else response.content
+    is_void = first is None and last is None
+    if not known or is_void or (first is not None and last is not None and last < first):
+        assert (response.status_code, sent) == (200, body)
+        return
+    if first is None:
+        expected = body[max(0, size - (last or 0)) :]
+    else:
+        expected = body[first:] if last is None else body[first : last + 1]
+    if not expected:
+        assert (response.status_code, sent) == (416, b"")
+        assert response["Content-Range"] == f"bytes */{size}"
+        return
+    assert (response.status_code, sent) == (206, expected)
+    start, stop, total = map(int, re.findall(r"\d+", response["Content-Range"]))
+    assert (body[start : stop + 1], total) == (expected, size)
+    assert response["Content-Length"] == str(len(expected))
+
+
+@given(header=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20))
+def test_no_header_of_a_range_is_an_error(header: str) -> None:
+    body = bytes(20)
+    content = serving.Content("a.bin", 20, "1f", 0, open=lambda: io.BytesIO(body))
+    for spec in (header, f"bytes={header}", f"bytes=0-{header}"):
+        headers: Dict[str, Any] = {"HTTP_RANGE": spec, "HTTP_IF_RANGE": header}
+        response = serving.respond(RequestFactory().get("/", **headers), content, {})
+        assert response.status_code in {200, 206, 416}
+
+
+def test_a_name_becomes_a_header_and_nothing_more() -> None:
+    assert serving.attachment("a/b c.txt") == 'attachment; filename="b c.txt"'
+    for name in ('a"b', "a\r\nX: y", "é", "a;b", "\ud800", "a\\b"):
+        given_name = serving.attachment(name)
+        assert given_name.startswith("attachment; filename*=UTF-8''")
+        assert re.fullmatch(r"[\w%.~*';= -]+", given_name, re.ASCII), given_name

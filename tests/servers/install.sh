@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests use when it is there and Python packages cannot bring: Ceph's S3 gateway,
-# a browser, the brokers. Debian and Ubuntu; needs root or sudo.  usage: install.sh [PACKAGE ...]
+# a browser, the brokers, nginx. Debian and Ubuntu; needs root or sudo.  usage: install.sh [PACKAGE ...]
 set -euo pipefail
 
 # Azurite, a server of Azure's blobs, is not in Debian.
@@ -12,6 +12,7 @@ if [ ${#packages[@]} -eq 0 ]; then
         chromium chromium-driver              # the example site in a browser
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
+        nginx-light                           # sends the files that a view names
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
     [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)

@@ -398,3 +398,23 @@ class TestAsync:
             assert freed() is None
         finally:
             gc.enable()
+
+
+def test_a_file_can_be_passed_on_as_it_is_stored(
+    s3_bucket: Bucket, s3_settings: Any, count_requests: Counter
+) -> None:
+    packed = gzip.compress(b"x" * 10_000)
+    s3_bucket.put("k", packed, ContentEncoding="gzip", ContentLanguage="de")
+    storage = SmartS3Storage(gzip=True)
+    assert storage.open("k").is_decompressed
+    for lazily in (False, True):
+        with count_requests() as requests, storage.open_stored("k", lazily=lazily) as file:
+            assert not file.is_decompressed
+            assert file.headers["content-language"] == "de"
+            assert [request.method for request in requests] == ["HEAD" if lazily else "GET"]
+            assert file.read() == packed
+    with storage.open_stored("k", lazily=True) as file:
+        file.expect(3, 9)
+        assert file.read(6) == packed[3:9]
+    with pytest.raises(ObjectNotFoundError):
+        storage.open_stored("nope", lazily=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import mimetypes
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.http import FileResponse, Http404
 from django.urls import reverse, reverse_lazy
 from django.views.generic import FormView
 
 from newsroom.files import StoredFile
 from newsroom.forms import DevelopmentForm
 from newsroom.views.pages import STORAGE_ERRORS, UploadMixin
+from smart_storages.serving import serve_file
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage, storages
 
@@ -101,11 +100,9 @@ def describe_one(storage, name):
 
 
 def development_file(request, name):
-    """Serve a file from the backend that has it, as a download: a browser might run it."""
-    try:
-        file = storages["development"].open(name)
-    except FileNotFoundError as error:
-        raise Http404(f"Neither the disk nor production has {name!r}.") from error
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    filename = name.rpartition("/")[2]
-    return FileResponse(file, as_attachment=True, filename=filename, content_type=kind)
+    """Serve a file from the backend that has it, as a download.
+
+    From here and not by a redirect: the links of the page are the same, whichever has it.
+    """
+    storage = storages["development"]
+    return serve_file(request, name, storage=storage, method="stream", download=True)

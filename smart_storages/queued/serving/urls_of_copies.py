@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 from time import time
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
-from urllib.parse import parse_qsl, urlsplit
 
 from django.core import signing
 from django.core.files.storage import FileSystemStorage
@@ -19,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import LazyObject
 
 from smart_storages import tenancy
+from smart_storages.common.signed_urls import is_signed
 from smart_storages.composed.storage_api import url_params
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.composed_parts import parts_of
@@ -123,11 +123,9 @@ def _signed_by(storage: Any) -> Signed:
 
 def _seen_in_url(storage: Any, name: str) -> Any:
     try:
-        query = parse_qsl(urlsplit(storage.url(name)).query, keep_blank_values=True)
+        signs = is_signed(storage.url(name))
     except Exception:  # not known: an unneeded signature is better than a private file made public
         return Signed(_DEFAULT_LIFE)
-    names = [parameter.lower() for parameter, _ in query]
-    signs = any("signature" in each or each in ("sig", "token", "hmac") for each in names)
     return _signed_by(storage) if signs else False
 
 

@@ -94,11 +94,15 @@ def _redirect(request: Any, link: urls_of_copies.Link, remote: Any, name: str) -
 
 
 def _give(request: Any, link: urls_of_copies.Link, local: Any, row: Any) -> Any:
+    file = local.open(row.local_name, "rb")
     content = Content(
         name=link.name,
         size=row.size,
         etag=row.md5,
         saved=int(row.saved_at.timestamp()),
-        open=lambda: local.open(row.local_name, "rb"),
+        open=lambda: file,
     )
-    return respond(request, content, link.parameters)
+    response = respond(request, content, link.parameters)
+    if not response.streaming:
+        file.close()
+    return response

@@ -19,6 +19,7 @@ from smart_storages.s3.reading.checksums import Checksum, find_checksum
 from smart_storages.s3.reading.range_threads import RangeThreads
 from smart_storages.s3.reading.sizes import ask_size, confirm_size
 from smart_storages.s3.reading.stream import PIECE, Stream, read_unsized
+from smart_storages.s3.requests.answers import total_of
 from smart_storages.s3.requests.http import Answer, fetch
 from smart_storages.s3.stat import Stat
 
@@ -62,6 +63,7 @@ class S3Reader(io.RawIOBase):
         target: The bucket.
         key: Key of the object.
         threads: How many connections ``readall`` of a big object may use besides the first.
+        lazily: Whether to open it with a HEAD, and request bytes only when they are read.
 
     Raises:
         ObjectNotFoundError: there is no such object; raised here, not by the first read.
@@ -76,7 +78,7 @@ class S3Reader(io.RawIOBase):
     #: The operation that this file is, if anybody wants to know of it.
     record: Optional[Record] = None
 
-    def __init__(self, target: Target, key: str, *, threads: int = 7) -> None:
+    def __init__(self, target: Target, key: str, *, threads: int = 7, lazily: bool = False) -> None:
         super().__init__()
         self._target = target
         self.key = key
@@ -89,18 +91,21 @@ class S3Reader(io.RawIOBase):
         self._whole: Optional[bytes] = None
         self._stream: Optional[Stream] = None
         provider = target.provider
-        answer = fetch(target, key, checksum=provider.checksum == "crc32")
+        method = "HEAD" if lazily else "GET"
+        answer = fetch(target, key, method=method, checksum=provider.checksum == "crc32")
         self.headers = answer.headers
         self._stat: Optional[Stat] = None
         # Only Ceph sends this header; its ETags are MD5 sums, as those of AWS are.
         md5_etags = provider.md5_etags or self.headers.get("x-rgw-object-type") == "Normal"
         self._checksum: Optional[Checksum] = find_checksum(self.headers, md5_etags=md5_etags)
-        if answer.left is None:
+        if lazily:
+            self.size = confirm_size(target, key, self.headers, total_of(self.headers))
+        elif answer.left is None:
             self._take_unsized(answer)
         else:
             self.size = answer.left
             self._stream = self._open_stream(0, self.size, answer)
-        if self.size == 0:
+        if self.size == 0 and not lazily:
             self._take_empty()
         self._tail_size = min(max(_LEAST_TAIL, self.size // _TAIL_PART), _MOST_TAIL)
 
@@ -156,6 +161,13 @@ class S3Reader(io.RawIOBase):
             self._at = base[whence] + offset
             self._span = _FIRST_RANGE
         return self._at
+
+    def expect(self, start: int, stop: int) -> None:
+        """Go to a position, and let the next read request exactly the bytes from it to ``stop``."""
+        self.seek(start)
+        self._leave_stream()
+        if start < stop:
+            self._stream = self._open_stream(start, stop)
 
     def close(self) -> None:
         """Close the file and release its connection."""

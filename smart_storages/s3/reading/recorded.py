@@ -23,15 +23,18 @@ class RecordedReader(S3Reader):
         target: The bucket.
         key: Key of the object.
         threads: As for :class:`S3Reader`.
+        lazily: As for :class:`S3Reader`.
     """
 
     record: Record
 
-    def __init__(self, record: Record, target: Target, key: str, *, threads: int) -> None:
+    def __init__(
+        self, record: Record, target: Target, key: str, *, threads: int, lazily: bool = False
+    ) -> None:
         self.record = record
         try:
             with record.active():
-                super().__init__(target, key, threads=threads)
+                super().__init__(target, key, threads=threads, lazily=lazily)
         except BaseException as error:
             record.finish(error)
             raise

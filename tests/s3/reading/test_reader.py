@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smart_storages.config.providers import PROVIDERS
 from smart_storages.exceptions import (
     ContentMismatchError,
+    ObjectChangedError,
     ObjectNotFoundError,
     S3Error,
     UnreachableError,
@@ -91,6 +92,51 @@ class TestOpening:
             with S3Reader(target, "k") as reader:
                 assert reader.read(10) == big[:10]
             assert proxy.requests[-1].bytes_down <= BIG // 4
+
+
+class TestOpeningLazily:
+    def test_a_missing_object_is_told_when_opened(self, target: Target, proxy: S3Proxy) -> None:
+        with pytest.raises(ObjectNotFoundError):
+            S3Reader(target, "nope", lazily=True)
+        assert [each.method for each in proxy.requests] == ["HEAD"]
+
+    @pytest.mark.parametrize("size", [0, 1, 4096, 300_000, MAX_KEPT, BIG])
+    def test_it_reads_the_same_bytes(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, size: int
+    ) -> None:
+        content = make_bytes(size)
+        s3_bucket.put("k", content)
+        with S3Reader(target, "k", lazily=True) as reader:
+            assert reader.size == size
+            assert [each.method for each in proxy.requests] == ["HEAD"]
+            assert reader.read() == content
+            assert reader.read() == b""
+
+    @pytest.mark.parametrize("span", [(0, 10), (0, BIG), (500, 1_000_000), (BIG - 1, BIG), (7, 7)])
+    def test_an_expected_range_is_requested_and_nothing_else(
+        self, target: Target, s3_bucket: Bucket, proxy: S3Proxy, big: bytes, span: Tuple[int, int]
+    ) -> None:
+        s3_bucket.put("k", big)
+        start, stop = span
+        with S3Reader(target, "k", lazily=True) as reader:
+            reader.expect(start, stop)
+            pieces = []
+            while sum(map(len, pieces)) < stop - start:
+                pieces.append(reader.read(min(100_000, stop - start - sum(map(len, pieces)))))
+        assert b"".join(pieces) == big[start:stop]
+        ranged = [each for each in proxy.requests if each.method == "GET"]
+        assert sum(each.body_down for each in ranged) == stop - start
+        assert len(ranged) == (start < stop)
+
+    def test_an_object_that_was_replaced_after_the_head_is_not_mixed(
+        self, target: Target, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("k", b"first" * 100)
+        with S3Reader(target, "k", lazily=True) as reader:
+            s3_bucket.put("k", b"other" * 100)
+            reader.expect(0, 500)
+            with pytest.raises(ObjectChangedError):
+                reader.read(500)
 
 
 class TestSeeking:
