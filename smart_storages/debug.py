@@ -31,6 +31,8 @@ _has_password = re.compile(r"://[^/@\s]*:[^/@\s]+@").search
 class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
     """Hides ``proxies`` too: in entries, in ``OPTIONS``, ``AWS_S3_PROXIES`` and ``HTTPS_PROXY``.
 
+    So it does ``options``, the arguments of a storage class that is a backend.
+
     With ``"smart_storages"`` in ``INSTALLED_APPS``, it is used unless a project sets a filter of
     its own. Derive that filter from this class.
 
@@ -43,7 +45,9 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
     """
 
     hidden_settings = re.compile(
-        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$", re.IGNORECASE
+        # "options" holds the arguments of a storage class; the OPTIONS of Django stay visible.
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$|(?-i:^options$)",
+        re.IGNORECASE,
     )
 
 

@@ -80,7 +80,8 @@ class FailingStore(Store):
         self._store = store
         self._module = module
         self.place = store.place
-        self.takes_uploads = store.takes_uploads
+        for flag in ("takes_uploads", "signs_urls", "refuses_taken_keys"):
+            setattr(self, flag, getattr(store, flag))
 
     def _obey(self, action: str) -> None:
         for order in tuple(orders):
@@ -115,6 +116,9 @@ class FailingStore(Store):
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         other = other._store if isinstance(other, FailingStore) else other
         return self._store.is_same(key, other, other_key)
+
+    def local_path(self, key: str) -> Optional[str]:
+        return self._store.local_path(key)
 
     def identity(self) -> str:
         return self._store.identity()

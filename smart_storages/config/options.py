@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from smart_storages.common.compat import cache
-from smart_storages.common.secrets import Secret, conceal
+from smart_storages.common.secrets import Secret, conceal, conceal_all
 
 __all__ = [
     "CREDENTIAL_OPTIONS",
@@ -63,6 +63,7 @@ OPTIONS: Dict[str, Option] = {
     "backend": Option((str,), "s3", "SMART_STORAGE_BACKEND"),
     "root": Option((str, PurePath), None),
     "base_url": Option((str,), None),
+    "options": Option((dict,), None),
     "account_name": Option((str,), None, "AZURE_ACCOUNT_NAME"),
     "account_key": Option((str,), None, "AZURE_ACCOUNT_KEY"),
     "connection_string": Option((str,), None, "AZURE_CONNECTION_STRING"),
@@ -117,7 +118,7 @@ AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
 
 #: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
 #: something else, as long as its files are in S3.
-BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "root"}
+BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "options", "root"}
 
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
@@ -184,7 +185,8 @@ def _guarded(name: str, value: Any) -> Any:
         return guard_parameters(value)
     if name == "proxies" and isinstance(value, dict):
         return {key: conceal(each) for key, each in value.items()}
-    return value
+    # Which arguments of somebody else's class are secret is not known.
+    return conceal_all(value) if name == "options" else value
 
 
 def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -219,6 +221,7 @@ def holds_secret(name: str, value: Any) -> bool:
     return name in (CREDENTIAL_OPTIONS | AZURE_CREDENTIALS) - named or name in {
         "cloudfront_key",
         "cloudfront_signer",
+        "options",
         "proxies",
     }
 

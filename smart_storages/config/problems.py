@@ -18,6 +18,7 @@ from smart_storages.config.options import (
     Option,
     known_options,
 )
+from smart_storages.config.plain_backends import find_lost_options, find_plain_problems
 from smart_storages.config.values import ANY_MODULE, Problem, did_you_mean, find_value_problems
 
 __all__ = ["find_entry_problems", "find_problems", "find_upstream_problems"]
@@ -58,6 +59,7 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
             )
         else:
             yield from find_value_problems(key, value)
+    yield from find_lost_options(entry)
 
 
 def find_upstream_problems(upstream: Mapping[str, Any]) -> Iterator[Problem]:
@@ -95,7 +97,7 @@ def _wrong_type(key: str, value: Any) -> Problem:
 
 def _find_placeholder(key: str, value: Any) -> Optional[str]:
     # An unknown placeholder would stay in the location, which would be the same for every tenant.
-    if key in SECRET_OPTIONS:
+    if key in SECRET_OPTIONS or key == "options":  # of which any may be secret
         return None
     pattern = _PLACEHOLDER
     texts = [str(value)] if isinstance(value, (str, PurePath)) else []
@@ -161,6 +163,7 @@ def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _find_directory_problems(options)
     if backend == "azure":
         yield from _find_azure_problems(options)
+    yield from find_plain_problems(options)
     for owner, keys in _OF_BACKENDS.items():
         for key in sorted(keys if owner != backend else ()):
             if options.get(key) is not None:

@@ -10,7 +10,7 @@ from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.providers import PROVIDERS
 
-__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
+__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems", "is_class_path"]
 
 #: Replaces ``*`` in the sample names that checks make of patterns. It matches the pattern and no
 #: other key, since nobody types this character.
@@ -162,6 +162,36 @@ def _find_parameter_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         )
 
 
+def is_class_path(backend: Any) -> bool:
+    """Return whether a backend is the dotted path of a storage class.
+
+    Example:
+        >>> is_class_path("django.core.files.storage.FileSystemStorage"), is_class_path("s3")
+        (True, False)
+    """
+    is_path = isinstance(backend, str) and "." in backend
+    return is_path and all(map(str.isidentifier, backend.split(".")))
+
+
+def _find_backend_problems(value: Any) -> Iterator[Problem]:
+    if is_class_path(value):
+        return
+    for problem in _find_choice_problems("backend", "backend", value):
+        message = f"{problem.message}, nor the dotted path of a storage class"
+        yield problem._replace(message=message)
+
+
+def _find_option_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    strange = next((name for name in value if not isinstance(name, str)), None)
+    if strange is not None:
+        yield Problem(
+            "wrong-type",
+            "options",
+            f"has a key of the type {type(strange).__name__}, which is not a string",
+            "Name the arguments of the class: {'location': '/srv/files'}.",
+        )
+
+
 def _is_texts(value: Mapping[Any, Any]) -> bool:
     return all(isinstance(each, str) for pair in value.items() for each in pair)
 
@@ -176,10 +206,12 @@ def did_you_mean(name: Any, known: Collection[str]) -> str:
 
 
 _FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {
+    "backend": _find_backend_problems,
     "brotli": _find_brotli_problems,
     "credentials": _find_supplier_problems,
     "signature_version": _find_signature_problems,
     "cloudfront_signer": _find_signer_problems,
+    "options": _find_option_problems,
     "proxies": _find_proxy_problems,
     "object_parameters": _find_parameter_problems,
 }

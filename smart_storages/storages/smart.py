@@ -191,10 +191,14 @@ class SmartS3Storage(
             self._leave_s3()
 
     def _leave_s3(self) -> None:
-        from smart_storages.storages.on_backend import class_on_backend  # most projects never do
+        # Most projects never do.
+        from smart_storages.storages.on_backend import class_on_backend
+        from smart_storages.storages.other_backends import take_folder
 
         if self.backend == "azure":
             self._take_azure_settings()
+        elif config.plain_backends.is_plain(self.backend):
+            take_folder(self)
         elif not self.bucket_name and not self._is_computed("bucket_name"):
             # A laptop has no buckets. Each module has a folder of its own then.
             config.modules.validate_folder_name(self.module_name)
