@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from . import django_storage as django_storage
     from . import failures as failures
     from . import memory as memory
+    from . import sftp as sftp
+    from . import sftp_connections as sftp_connections
     from . import signed_urls as signed_urls
     from . import store as store
 else:

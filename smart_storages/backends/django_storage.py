@@ -30,6 +30,8 @@ from smart_storages.backends.directory import CANNOT_LINK
 from smart_storages.backends.django_content import OpenedContent, spooled
 from smart_storages.backends.django_errors import describe_error, translating
 from smart_storages.backends.plain import (
+    check_folder,
+    check_key,
     describe,
     in_order_of_s3,
     is_temporary,
@@ -80,8 +82,7 @@ class DjangoStore(Store):
     signs_urls = False
 
     def __init__(self, storage: Storage, path: str, identity: str, folder: str = "") -> None:
-        if folder and (folder.startswith(".") or {"/", "\\", "\0"} & {*folder}):
-            raise PermissionError(f"{folder!r} is not the name of a folder")
+        check_folder(folder)
         self._storage: Any = storage
         self._path = path
         self._identity = identity
@@ -227,7 +228,7 @@ class DjangoStore(Store):
             except BaseException:
                 content.close()
                 raise
-        return content, describe(name, size, modified or found.stat.modified_time)
+        return content, describe(self._identity, name, size, modified or found.stat.modified_time)
 
     def find(self, key: str) -> Found:
         name = self._name_of(key)
@@ -290,7 +291,7 @@ class DjangoStore(Store):
                 modified = _in_utc(self._storage.get_modified_time(name))
             except NotImplementedError:
                 modified = _LONG_AGO
-        return describe(name, size, modified, content_type=content_type)
+        return describe(self._identity, name, size, modified, content_type)
 
     @property
     def _has_paths(self) -> bool:
@@ -372,10 +373,7 @@ class DjangoStore(Store):
             return "", describe_error(error)
 
     def _name_of(self, key: str) -> str:
-        # A storage has refused such names already, and another one may not.
-        is_name = key and "\0" not in key and "\\" not in key and posixpath.normpath(key) == key
-        if not is_name or key.startswith("/") or key.partition("/")[0] == "..":
-            raise PermissionError(f"The key {key!r} cannot be that of a file")
+        check_key(key)
         return self._prefix + key
 
 

@@ -80,8 +80,12 @@ class FailingStore(Store):
         self._store = store
         self._module = module
         self.place = store.place
-        for flag in ("takes_uploads", "signs_urls", "refuses_taken_keys"):
-            setattr(self, flag, getattr(store, flag))
+        self.takes_uploads = store.takes_uploads
+        self.signs_urls = store.signs_urls
+
+    @property
+    def refuses_taken_keys(self) -> bool:  # type: ignore[override]
+        return self._store.refuses_taken_keys
 
     def _obey(self, action: str) -> None:
         for order in tuple(orders):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import mimetypes
+import posixpath
 import uuid
 from datetime import datetime
 from typing import Dict, Optional
@@ -13,6 +16,8 @@ from smart_storages.s3.stat import Stat
 from smart_storages.s3.writing.parameters import COPIED_FROM
 
 __all__ = [
+    "check_folder",
+    "check_key",
     "describe",
     "in_order_of_s3",
     "is_temporary",
@@ -65,28 +70,51 @@ def refuse_attributes(attributes: Attributes, place: str) -> None:
 
 
 def describe(
+    place: str,
     key: str,
     size: int,
     modified_time: datetime,
-    *,
-    version: str = "",
     content_type: Optional[str] = None,
 ) -> Found:
     """Return what is known about a file by its size and time.
 
     Args:
+        place: The identity of the store. The ETag is made of it too: those of two files that were
+            written in one moment must differ, or one would count as a copy of the other.
         key: Its key, from which its type is guessed.
         size: Bytes.
         modified_time: When it was written, in UTC.
-        version: What else differs from version to version.
         content_type: Its type, if that is known better.
     """
     kind = content_type or mimetypes.guess_type(key)[0]
     headers: Dict[str, str] = {"content-type": kind} if kind else {}
-    etag = f"{int(modified_time.timestamp() * 1_000_000):x}-{size:x}{version}"
+    digest = hashlib.sha256(f"{place}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
+    etag = f"{int(modified_time.timestamp() * 1_000_000):x}-{size:x}-{digest[:8]}"
     return Found(Stat(size, modified_time, etag, kind), Attributes(headers))
 
 
 def in_order_of_s3(key: str) -> bytes:
     """Return by what S3 sorts a key: the bytes of its UTF-8."""
     return key.encode("utf-8", "surrogatepass")
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that could lead elsewhere, or is not that of a file.
+
+    Raises:
+        PermissionError: it is empty or absolute, or has ``..``, a backslash or an empty name in it.
+    """
+    # A storage has refused such names already, and another one may not.
+    is_name = key and not {"\0", "\\"} & {*key} and posixpath.normpath(key) == key
+    if not is_name or key.startswith("/") or key.partition("/")[0] == "..":
+        raise PermissionError(errno.EACCES, f"The key {key!r} cannot be that of a file")
+
+
+def check_folder(folder: str) -> None:
+    """Refuse the name of a folder that leads out of its parent, or is hidden.
+
+    Raises:
+        PermissionError: it does.
+    """
+    if folder.startswith(".") or {"/", "\\", "\0"} & {*folder}:
+        raise PermissionError(errno.EACCES, f"{folder!r} is not the name of a folder")

@@ -72,6 +72,15 @@ OPTIONS: Dict[str, Option] = {
     "endpoint_suffix": Option((str,), None, "AZURE_ENDPOINT_SUFFIX"),
     "azure_ssl": Option((bool,), None, "AZURE_SSL"),
     "client_options": Option((dict,), None, "AZURE_CLIENT_OPTIONS"),
+    "host": Option((str,), None, "SFTP_STORAGE_HOST"),
+    "params": Option((dict,), None, "SFTP_STORAGE_PARAMS"),
+    "root_path": Option((str,), None, "SFTP_STORAGE_ROOT"),
+    "file_mode": Option((int,), None, "SFTP_STORAGE_FILE_MODE"),
+    "dir_mode": Option((int,), None, "SFTP_STORAGE_DIR_MODE"),
+    "uid": Option((int,), None, "SFTP_STORAGE_UID"),
+    "gid": Option((int,), None, "SFTP_STORAGE_GID"),
+    "known_host_file": Option((str,), None, "SFTP_KNOWN_HOST_FILE"),
+    "verify_host_key": Option((bool,), None),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -116,9 +125,17 @@ AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
     "endpoint_suffix",
 }
 
+#: Options of the backend ``sftp``, as django-storages' SFTP backend names them.
+SFTP_OPTIONS: FrozenSet[str] = frozenset(
+    name for name, option in OPTIONS.items() if str(option.setting).startswith("SFTP_")
+) | {"verify_host_key"}
+
+#: As :data:`CREDENTIAL_OPTIONS`, for the backend ``sftp``: no server gets the password of another.
+SFTP_CREDENTIALS: FrozenSet[str] = frozenset({"host", "params"})
+
 #: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
 #: something else, as long as its files are in S3.
-BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "options", "root"}
+BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | SFTP_OPTIONS | {"base_url", "options", "root"}
 
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
@@ -185,8 +202,8 @@ def _guarded(name: str, value: Any) -> Any:
         return guard_parameters(value)
     if name == "proxies" and isinstance(value, dict):
         return {key: conceal(each) for key, each in value.items()}
-    # Which arguments of somebody else's class are secret is not known.
-    return conceal_all(value) if name == "options" else value
+    # Which arguments of somebody else's code are secret is not known.
+    return conceal_all(value) if name in ("options", "params") else value
 
 
 def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -222,6 +239,7 @@ def holds_secret(name: str, value: Any) -> bool:
         "cloudfront_key",
         "cloudfront_signer",
         "options",
+        "params",
         "proxies",
     }
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any, Dict, Iterator, Mapping
 
+from django.conf import settings
+
+from smart_storages.config.options import OPTIONS, SFTP_OPTIONS, guard
 from smart_storages.config.values import Problem, is_class_path
+from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["find_lost_options", "find_plain_problems", "is_plain"]
+__all__ = ["find_lost_options", "find_plain_problems", "get_sftp_options", "is_plain"]
 
 
 def is_plain(backend: Any) -> bool:
@@ -16,7 +21,7 @@ def is_plain(backend: Any) -> bool:
         >>> is_plain("storages.backends.dropbox.DropboxStorage"), is_plain("azure")
         (True, False)
     """
-    return is_class_path(backend)
+    return backend == "sftp" or is_class_path(backend)
 
 
 def find_lost_options(entry: Mapping[Any, Any]) -> Iterator[Problem]:
@@ -56,3 +61,28 @@ def find_plain_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     if is_plain(backend) and isinstance(bucket, str) and bucket.startswith("."):
         what = f"is {bucket!r}, and the name of a folder of files cannot begin with a dot"
         yield Problem("bad-backend", "bucket_name", what, "Choose another name.")
+    if backend == "sftp" and find_spec("paramiko") is None:
+        yield Problem(
+            "bad-backend",
+            "backend",
+            "is 'sftp', which needs the package paramiko, and that is not installed",
+            "Run pip install 'django-smart-storages[sftp]'.",
+        )
+
+
+def get_sftp_options() -> Dict[str, Any]:
+    """Return the ``SFTP_*`` settings of django-storages by the names of the options.
+
+    Raises:
+        ConfigurationError: one of them has a value of the wrong type.
+    """
+    named = {name: str(OPTIONS[name].setting) for name in SFTP_OPTIONS if OPTIONS[name].setting}
+    named["base_url"] = "SFTP_BASE_URL"
+    found = guard({name: getattr(settings, each, None) for name, each in named.items()})
+    for name, value in found.items():
+        option = OPTIONS[name]
+        if not option.accepts(value):
+            raise ConfigurationError(
+                f"{named[name]} must be {option.expected}, not {type(value).__name__}."
+            )
+    return found

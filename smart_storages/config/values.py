@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from typing import Any, Callable, Collection, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 from smart_storages.common.brotli_streams import has_brotli
@@ -17,7 +18,7 @@ __all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems", "is_c
 ANY_MODULE = "\u2217"
 
 #: What can keep the files of a module.
-BACKENDS = ("azure", "filesystem", "memory", "s3")
+BACKENDS = ("azure", "filesystem", "memory", "s3", "sftp")
 
 _CANNED_ACLS = (
     "private",
@@ -181,14 +182,15 @@ def _find_backend_problems(value: Any) -> Iterator[Problem]:
         yield problem._replace(message=message)
 
 
-def _find_option_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+def _find_argument_problems(key: str, value: Mapping[Any, Any]) -> Iterator[Problem]:
     strange = next((name for name in value if not isinstance(name, str)), None)
     if strange is not None:
         yield Problem(
             "wrong-type",
-            "options",
+            key,
             f"has a key of the type {type(strange).__name__}, which is not a string",
-            "Name the arguments of the class: {'location': '/srv/files'}.",
+            "Name the arguments: {'location': '/srv/files'} of a class, {'username': 'ada'} of a "
+            "connection.",
         )
 
 
@@ -211,7 +213,8 @@ _FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {
     "credentials": _find_supplier_problems,
     "signature_version": _find_signature_problems,
     "cloudfront_signer": _find_signer_problems,
-    "options": _find_option_problems,
+    "options": partial(_find_argument_problems, "options"),
+    "params": partial(_find_argument_problems, "params"),
     "proxies": _find_proxy_problems,
     "object_parameters": _find_parameter_problems,
 }

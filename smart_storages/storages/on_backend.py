@@ -176,6 +176,11 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             if error.module is None:  # of a store, which does not know
                 error.module, error.bucket, error.key = places.values()
             raise
+        except ConfigurationError as error:
+            module = f"The module {self.module_name!r}"
+            if str(error).startswith(module):
+                raise
+            raise ConfigurationError(f"{module}: {error}") from None
         except OSError as error:
             if getattr(error, "is_on_order", False):  # of a test
                 raise

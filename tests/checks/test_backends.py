@@ -141,3 +141,12 @@ def test_no_acl_differs_where_none_is_kept(settings, tmp_path):
     public = {**entry, "default_acl": "public-read"}
     settings.SMART_STORAGE_BUCKETS = {"a": entry, "b": public}
     assert check_buckets() == []
+
+
+def test_a_module_on_a_server_of_sftp_needs_paramiko(settings, monkeypatch):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", "host": "sftp.example.com"}}
+    assert check_buckets() == []
+    monkeypatch.setattr("smart_storages.config.plain_backends.find_spec", lambda name: None)
+    (message,) = check_buckets()
+    assert message.id == "smart_storages.E022"
+    assert "pip install 'django-smart-storages[sftp]'" in message.hint

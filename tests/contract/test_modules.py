@@ -13,10 +13,13 @@ from tests.conftest import REQUIRE_REAL_S3
 from tests.contract.compositions import COMPOSITIONS
 from tests.contract.contract import ContractOverMany, StorageContract
 from tests.servers.azurite import azurite_program
+from tests.servers.sshd import sshd_program
 
 BACKENDS = ["filesystem", "memory"]
 if azurite_program() is not None or REQUIRE_REAL_S3:
     BACKENDS.append("azure")
+if sshd_program() is not None or REQUIRE_REAL_S3:
+    BACKENDS.append("sftp")
 #: Storages of Django: one that refuses a taken name, and one that does not know of any.
 CLASSES = {
     "directory": "django.core.files.storage.FileSystemStorage",
@@ -34,6 +37,10 @@ def make(request, tmp_path):
     options = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
     options["directory"] = {"options": {"location": str(tmp_path), "base_url": "/files/"}}
     options["service"] = {"options": {"account": str(tmp_path), "url": "https://example.com/"}}
+    if "sftp" in BACKENDS:
+        sshd = request.getfixturevalue("sshd")
+        options["sftp"] = sshd.options(base_url="https://example.com/")
+        del options["sftp"]["backend"]
     if "azure" in BACKENDS:
         azurite = request.getfixturevalue("azurite")
         options["azure"] = {

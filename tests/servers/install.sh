@@ -12,6 +12,7 @@ if [ ${#packages[@]} -eq 0 ]; then
         chromium chromium-driver              # the example site in a browser
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
+        openssh-server                        # a server of SFTP
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
     [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)

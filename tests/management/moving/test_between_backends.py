@@ -33,13 +33,15 @@ CLASSES = {
 }
 
 
-@pytest.fixture(params=["azure", "filesystem", "memory", *CLASSES])
+@pytest.fixture(params=["azure", "filesystem", "memory", "sftp", *CLASSES])
 def modules(request, moto_bucket, settings, tmp_path):
     """The modules ``here``, in S3, and ``there``, elsewhere."""
     lead_to(settings, moto_bucket.server, moto_bucket.name)
     there: Dict[str, Any] = {"backend": request.param, "location": "there"}
     if request.param == "filesystem":
         there["root"] = tmp_path
+    if request.param == "sftp":
+        there.update(request.getfixturevalue("sshd").options())
     if request.param in CLASSES:
         there["backend"] = CLASSES[request.param]
         name = "location" if request.param == "directory" else "account"
