@@ -381,9 +381,11 @@ def _has_methods_of(storage: Any, storage_class: Any) -> bool:
     if storage_class is None or not isinstance(storage, storage_class):
         return False
     own = type(storage)
-    return not getattr(storage, "_allow_overwrite", False) and all(
-        getattr(own, name) is getattr(storage_class, name) for name in _WRITING
-    )
+    # How Django opens a file to write it: this attribute until 5.1, then the argument.
+    flags = [getattr(each, "OS_OPEN_FLAGS", None) for each in (own, storage_class)]
+    if flags[0] != flags[1] or getattr(storage, "_allow_overwrite", False):
+        return False
+    return all(getattr(own, name) is getattr(storage_class, name) for name in _WRITING)
 
 
 def _in_utc(moment: datetime) -> datetime:

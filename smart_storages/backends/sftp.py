@@ -44,6 +44,7 @@ from smart_storages.backends.sftp_files import (
 )
 from smart_storages.backends.sftp_reader import SftpReader
 from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.backends.turns import turn_at_key
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError, S3Error
 from smart_storages.s3.stat import Stat
@@ -116,10 +117,14 @@ class SftpStore(Store):
             raise FileExistsError(key)
         beginning, _ = take_beginning(chunks, _BEGINNING)
         temporary = posixpath.join(posixpath.dirname(path), temporary_name())
+        is_safe = overwrite or self.refuses_taken_keys
         try:
             with self._server.session() as session:
                 status = self._write(session.client, temporary, beginning, chunks)
-                publish(session.client, temporary, path, overwrite=overwrite)
+                if is_safe:
+                    publish(session.client, temporary, path, overwrite=overwrite)
+                else:
+                    self._publish_after_look(session.client, temporary, path)
         except BaseException:
             with suppress(OSError):  # over another connection, if this one is lost
                 self._server.run(lambda client: client.remove(temporary))
@@ -147,6 +152,13 @@ class SftpStore(Store):
                 "whether its disk is full."
             )
         return status
+
+    def _publish_after_look(self, client: Any, temporary: str, path: str) -> None:
+        # The best there is on a server that overwrites: no other thread of this process does.
+        with turn_at_key(self._server, path):
+            if is_there(client, path):
+                raise FileExistsError(path)
+            publish(client, temporary, path, overwrite=False)
 
     def delete(self, key: str) -> None:
         self._server.run(lambda client: self._delete(client, self._path_of(key)))

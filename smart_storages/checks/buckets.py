@@ -213,7 +213,8 @@ def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     if "*" not in module.name:
         return []
     sample = sample_name(module.name)
-    places = [str(module.options.get(key)) for key in ("bucket_name", "location", "root")]
+    names = ("bucket_name", "location", "root", "root_path")
+    places = [str(module.options.get(key)) for key in names]
     places.append(str(reveal_all(module.options.get("options"))))
     if any(sample in place for place in places):
         return []

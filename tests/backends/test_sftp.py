@@ -29,6 +29,7 @@ from smart_storages.exceptions import (
 )
 from smart_storages.storages import MediaStorage, SmartS3Storage
 from smart_storages.utils import get_storage
+from tests.management.calls import call
 from tests.servers.sshd import Sshd, sshd_program
 from tests.servers.tcp import CuttingRelay
 
@@ -110,9 +111,9 @@ def test_a_missing_file_is_not_found(storage):
     save(storage, "a/b.txt")
     for name in ("missing", "a", "a/b.txt/c", "a/missing", "n" * 300):
         assert not storage.exists(name)
-        for call in (storage.size, storage.open):
+        for use in (storage.size, storage.open):
             with pytest.raises(ObjectNotFoundError, match="module 'media', bucket 'sftp'"):
-                call(name)
+                use(name)
         storage.delete(name)
     assert storage.listdir("missing") == ([], [])
     assert [name for name, _ in storage.iter_files()] == ["a/b.txt"]
@@ -121,13 +122,13 @@ def test_a_missing_file_is_not_found(storage):
 def test_no_name_leads_out(storage, store, root):
     (root.parent / "secret.txt").write_bytes(b"secret")
     for name in ("../secret.txt", "a/../../../secret.txt"):
-        for call in (storage.open, storage.exists, storage.delete, lambda n: save(storage, n)):
+        for use in (storage.open, storage.exists, storage.delete, lambda n: save(storage, n)):
             with pytest.raises(SuspiciousFileOperation):
-                call(name)
+                use(name)
     for key in ("../secret.txt", "/etc/passwd", "..", "", "a\0", "a//b", "a/", "a\\b"):
-        for call in (store.find, store.open, store.delete, lambda k: put(store, k)):
+        for use in (store.find, store.open, store.delete, lambda k: put(store, k)):
             with pytest.raises(PermissionError, match="cannot be that of a file"):
-                call(key)
+                use(key)
     assert list(store.entries("../")) == []
     assert (root.parent / "secret.txt").read_bytes() == b"secret"
 
@@ -310,6 +311,22 @@ def test_a_server_that_overwrites_when_it_renames_is_found_out(storage, root, mo
     assert len({len(name) for name in names}) == 1
     assert [read(storage, name) for name in names] == [b"0", b"1", b"2"]
     assert len(files_below(root)) == 3
+    # Under exactly one name: no two threads of this process, at least.
+    start, taken = threading.Barrier(8), []
+
+    def chunks(number):
+        start.wait()
+        yield b"%d" % number
+
+    def write(number):
+        try:
+            storage._store().put("one.txt", chunks(number), Attributes(), overwrite=False)
+        except FileExistsError:
+            taken.append(number)
+
+    in_threads(8, write)
+    assert len(taken) == 7
+    assert int((root / "one.txt").read_bytes()) not in taken
 
 
 # The connection
@@ -593,3 +610,35 @@ def test_files_of_two_modules_that_were_written_at_once_are_two(options):
         save(storage, "a.txt", content)
         os.utime(Path(options["root_path"], storage.location, "a.txt"), (5, 5))
     assert one.stat("a.txt").etag != other.stat("a.txt").etag
+
+
+@pytest.mark.parametrize("backend", ["sftp", "class"])
+def test_the_commands_work_on_such_a_module(settings, sshd, tmp_path, backend):
+    entry = sshd.options(params={**sshd.params, "password": SECRET})
+    if backend == "class":
+        options = {"account": str(tmp_path), "token": SECRET, "url": "https://example.com/"}
+        entry = {"backend": "tests.backends.projects_storages.Remote", "options": options}
+    else:
+        entry["base_url"] = "https://example.com/"
+    settings.SMART_STORAGE_BUCKETS = {"media": {**entry, "file_overwrite": True}}
+    local = tmp_path / "a.txt"
+    local.write_bytes(b"hello")
+    said = [
+        call(*command)
+        for command in (
+            ("cp", str(local), "media:docs/a.txt"),
+            ("ls", "media:docs/"),
+            ("cat", "media:docs/a.txt"),
+            ("usage", "media"),
+            ("url", "media:docs/a.txt"),
+            ("list",),
+            ("explain", "media"),
+            ("rm", "media:docs/a.txt"),
+        )
+    ]
+    assert [each.code for each in said] == [0] * 8, said
+    assert "a.txt" in str(said[1])
+    assert "hello" in str(said[2])
+    assert "https://example.com/" in str(said[4])
+    assert SECRET not in str(said)
+    assert not MediaStorage().exists("docs/a.txt")

@@ -130,6 +130,9 @@ def test_modules_that_match_a_pattern_have_places_of_their_own(settings, tmp_pat
     assert check_buckets() == []
     options["location"] = str(tmp_path)
     assert ids(check_buckets()) == ["smart_storages.W004"]
+    sftp = {"backend": "sftp", "host": "sftp.example.com"}
+    settings.SMART_STORAGE_BUCKETS = {"tenant_*": {**sftp, "root_path": "/srv/{module}"}}
+    assert check_buckets() == []
 
 
 def test_no_acl_differs_where_none_is_kept(settings, tmp_path):
