@@ -27,6 +27,9 @@ def take_settings(storage: Any) -> None:
     storage._is_in_folder = bool(named) or storage._is_computed("bucket_name")
     if not storage._is_in_folder:
         storage.bucket_name = storage.backend.rpartition(".")[2]
+    for name in ("brotli", "gzip"):  # of the settings; an entry that says so was refused
+        if not storage._is_computed(name):
+            setattr(storage, name, False)
     if storage.backend == "sftp":
         _take_sftp_settings(storage)
 

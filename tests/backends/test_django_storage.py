@@ -467,6 +467,7 @@ def test_a_setting_that_compresses_has_no_effect(settings, tmp_path):
     save(storage, "a.css", b"body {}")
     assert read(storage, "a.css") == b"body {}"
     assert storage.size("a.css") == 7
+    assert not storage.gzip
 
 
 def test_metadata_is_refused(tmp_path):
