@@ -40,6 +40,8 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
 
     The settings are ``AWS_S3_PROXIES``, ``HTTPS_PROXY`` and ``AZURE_CONNECTION_STRING``.
 
+    So it does ``options``, the arguments of a storage class that is a backend.
+
     With ``"smart_storages"`` in ``INSTALLED_APPS``, it is used unless a project sets a filter of
     its own. Derive that filter from this class.
 
@@ -52,7 +54,9 @@ class StorageExceptionReporterFilter(SafeExceptionReporterFilter):
     """
 
     hidden_settings = re.compile(
-        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$|CONNECTION_STRING",
+        # "options" holds the arguments of a storage class; the OPTIONS of Django stay visible.
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXIES|_PROXY$|CONNECTION_STRING"
+        "|(?-i:^options$)",
         re.IGNORECASE,
     )
 

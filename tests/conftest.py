@@ -25,6 +25,8 @@ from tests.servers.azurite import INSTALL as AZURITE_INSTALL
 from tests.servers.azurite import Azurite, azurite_program
 from tests.servers.ceph import INSTALL, missing_programs
 from tests.servers.keeper import JOIN, Keeper, ask_for
+from tests.servers.sshd import INSTALL as SSHD_INSTALL
+from tests.servers.sshd import Sshd, sshd_program
 
 REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
@@ -218,6 +220,15 @@ def azurite() -> Azurite:
     if azurite_program() is None and not REQUIRE_REAL_S3:
         pytest.skip(f"Azurite is not installed: {AZURITE_INSTALL}")
     server: Azurite = ask_for("azurite")
+    return server
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Sshd:
+    """OpenSSH's server, for SFTP; skips where it is not installed."""
+    if sshd_program() is None and not REQUIRE_REAL_S3:
+        pytest.skip(f"OpenSSH's server is not installed: {SSHD_INSTALL}")
+    server: Sshd = ask_for("sshd")
     return server
 
 

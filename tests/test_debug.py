@@ -55,6 +55,14 @@ def test_a_proxy_of_the_environment_is_hidden_among_what_a_request_brings(rf):
     assert cleanse("SECURE_PROXY_SSL_HEADER", "x") == cleanse("PROXY", "x") == "x"
 
 
+def test_the_arguments_of_a_storage_class_are_hidden_and_the_options_of_django_are_not():
+    cleanse = StorageExceptionReporterFilter().cleanse_setting
+    entry = {"backend": "a.Storage", "options": {"dsn": "ada:hunter2"}}
+    assert "hunter2" not in str(cleanse("SMART_STORAGE_BUCKETS", {"media": entry}))
+    template = {"BACKEND": "x", "OPTIONS": {"context_processors": ["y"]}}
+    assert cleanse("TEMPLATES", template) == template
+
+
 def test_whatever_django_hides_stays_hidden():
     theirs = re.findall(r"\w+", SafeExceptionReporterFilter.hidden_settings.pattern)
     hides = StorageExceptionReporterFilter.hidden_settings.search

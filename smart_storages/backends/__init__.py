@@ -1,4 +1,4 @@
-"""What keeps files in place of S3: a directory, or the memory of this process.
+"""What keeps files in place of S3: a directory, memory, another service, any storage of Django.
 
 Keys and content come in, content and stats of objects go out: a
 :class:`~smart_storages.backends.store.Store` keeps them, whole or not at all. It may not know
@@ -15,8 +15,12 @@ from smart_storages.common.on_demand import importing_on_demand
 if TYPE_CHECKING:
     from . import azure as azure
     from . import directory as directory
+    from . import django_classes as django_classes
+    from . import django_storage as django_storage
     from . import failures as failures
     from . import memory as memory
+    from . import sftp as sftp
+    from . import sftp_connections as sftp_connections
     from . import signed_urls as signed_urls
     from . import store as store
 else:

@@ -13,7 +13,7 @@ from typing import Any, Dict, Mapping
 from azure.storage.blob import BlobServiceClient
 from storages.backends.azure_storage import AzureStorage
 
-from smart_storages.common.secrets import reveal
+from smart_storages.common.secrets import reveal_all
 from smart_storages.config.azure_account import find_account_problems
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.errors.logs import redact_logs
@@ -55,7 +55,7 @@ def account_of(options: Mapping[str, Any]) -> AzureStorage:
     """
     for problem in find_account_problems(options):
         raise ConfigurationError(f"the option {problem.key!r} {problem.message}. {problem.hint}")
-    given = {name: reveal(value) for name, value in options.items() if value is not None}
+    given = {name: reveal_all(value) for name, value in options.items() if value is not None}
     key = json.dumps(given, sort_keys=True, default=lambda value: f"{type(value)} {id(value)}")
     with _making:
         if key not in _accounts:

@@ -36,7 +36,7 @@ try:
 except ImportError:  # pragma: no cover - Windows, where NTFS has links
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["DirectoryStore", "is_folder_name", "known_roots", "remember_root"]
+__all__ = ["CANNOT_LINK", "DirectoryStore", "is_folder_name", "known_roots", "remember_root"]
 
 #: The folder of the root that is not a bucket; no bucket has a name that begins with a dot.
 PRIVATE = ".smart-storages"
@@ -58,7 +58,8 @@ _LOCK = "lock"
 known_roots: Dict[str, None] = {}
 _MOST_ROOTS = 1_000
 
-_CANNOT_LINK = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
+#: What a disk says that has no links.
+CANNOT_LINK = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 
 
 def is_folder_name(bucket: str) -> bool:
@@ -171,7 +172,7 @@ class DirectoryStore(Store):
             os.link(part, path)
             return
         except OSError as error:
-            if error.errno not in _CANNOT_LINK or fcntl is None:
+            if error.errno not in CANNOT_LINK or fcntl is None:
                 raise
         # A disk without links: one writer after the other.
         with (self._unfinished / _LOCK).open("ab") as lock:
@@ -262,13 +263,8 @@ class DirectoryStore(Store):
             return [], []
         return sorted(folders), sorted(files)
 
-    def is_same(self, key: str, other: Store, other_key: str) -> bool:
-        if not isinstance(other, DirectoryStore):
-            return False
-        try:
-            return os.path.samefile(self._path_of(key), other._path_of(other_key))
-        except FileNotFoundError:
-            return False
+    def local_path(self, key: str) -> str:
+        return str(self._path_of(key))
 
     def needs(self, *, is_public: bool) -> Sequence[Need]:
         what, path = f"the directory {self._bucket}", self._bucket

@@ -91,6 +91,11 @@ class FailingStore(Store):
         self._module = module
         self.place = store.place
         self.takes_uploads = store.takes_uploads
+        self.signs_urls = store.signs_urls
+
+    @property
+    def refuses_taken_keys(self) -> bool:  # type: ignore[override]
+        return self._store.refuses_taken_keys
 
     def _obey(self, action: str) -> None:
         for order in tuple(orders):
@@ -128,6 +133,9 @@ class FailingStore(Store):
 
     def needs(self, *, is_public: bool) -> Sequence[Need]:
         return self._store.needs(is_public=is_public)
+
+    def local_path(self, key: str) -> Optional[str]:
+        return self._store.local_path(key)
 
     def identity(self) -> str:
         return self._store.identity()

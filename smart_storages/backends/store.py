@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -106,6 +107,10 @@ class Store(ABC):
     place: str
     #: Whether the view takes uploads for it.
     takes_uploads = True
+    #: Whether its URLs can be signed, so that they expire.
+    signs_urls = True
+    #: Whether ``put`` refuses a key that another process takes at the same moment.
+    refuses_taken_keys = True
 
     @abstractmethod
     def put(
@@ -145,7 +150,15 @@ class Store(ABC):
 
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         """Return whether a key here and a key of another store are the same object."""
-        return False
+        mine, its = self.local_path(key), other.local_path(other_key)
+        try:
+            return bool(mine and its) and os.path.samefile(str(mine), str(its))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def local_path(self, key: str) -> Optional[str]:
+        """Return the path of an object that is a file of this host, ``None`` for another."""
+        return None
 
     def needs(self, *, is_public: bool) -> Sequence[Need]:
         """Return what has to be there for the objects, in the order in which it is made.

@@ -86,7 +86,7 @@ def _find_options(backend: Any) -> Optional[List[str]]:
 
 
 def _find_hint(key: str, names: List[str]) -> str:
-    if key in names:
+    if key in names and key != "options":  # which is rather a misspelt OPTIONS
         return f"Put it into OPTIONS: {{'OPTIONS': {{{key!r}: ...}}}}."
     meant = get_close_matches(key.upper(), _KEYS, 1)
     if meant:

@@ -9,15 +9,17 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from smart_storages import config
+from smart_storages.backends.django_classes import find_class_problem
 from smart_storages.checks.in_use import build_alias, iter_field_storages, sound_aliases
 from smart_storages.checks.overlaps import Place, find_overlaps
-from smart_storages.common.secrets import reveal
+from smart_storages.common.secrets import reveal, reveal_all
 from smart_storages.config.errors import BUCKETS_SETTING, find_setting
 from smart_storages.config.modules import find_hidden_problem, find_key_problems, sample_name
 from smart_storages.config.options import CREDENTIAL_OPTIONS, OPTIONS
+from smart_storages.config.plain_backends import is_plain
 from smart_storages.config.problems import find_entry_problems, find_problems
 from smart_storages.config.providers import get_provider
-from smart_storages.config.values import Problem
+from smart_storages.config.values import Problem, is_class_path
 from smart_storages.exceptions import ConfigurationError, UnknownModuleError
 from smart_storages.storages import SmartS3Storage, StaticStorage
 from smart_storages.storages.lookup import ready_made_class
@@ -51,6 +53,8 @@ _PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 _HINT_BUCKET = (
     f"Set 'bucket_name' in {BUCKETS_SETTING}, or AWS_STORAGE_BUCKET_NAME for all modules."
 )
+
+_HINT_CLASS = "Write the dotted path of a storage class as 'backend', its arguments as 'options'."
 
 
 class _Module(NamedTuple):
@@ -135,8 +139,8 @@ def _check_storage(
         return []  # reported by check_module_names
     if problem is not None:
         return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
-    names = ("backend", "bucket_name", "default_acl", "object_parameters", "querystring_auth")
-    options = {name: getattr(storage, name, None) for name in names}
+    names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
+    options = {name: getattr(storage, name, None) for name in ("backend", "options", *names)}
     label = f"{label} (module {storage.module_name!r})"
     module = _Module(storage.module_name, label, options, type(storage))
     # The mistakes of a module are reported once, not again for each field that uses it.
@@ -195,7 +199,7 @@ def _check_module(
         message = "is set neither for the module nor as AWS_STORAGE_BUCKET_NAME"
         problems.append(Problem("no-bucket", "bucket_name", message, _HINT_BUCKET))
     messages = [_from_problem(module.label, problem) for problem in problems]
-    messages += _check_private(module)
+    messages += _check_class(module) + _check_private(module)
     if issubclass(module.storage_class, StaticStorage):
         messages += _check_static(module)
     return messages
@@ -210,7 +214,9 @@ def _check_pattern(module: _Module) -> List[checks.CheckMessage]:
     if "*" not in module.name:
         return []
     sample = sample_name(module.name)
-    places = [str(module.options.get(key)) for key in ("bucket_name", "location", "root")]
+    names = ("bucket_name", "location", "root", "root_path")
+    places = [str(module.options.get(key)) for key in names]
+    places.append(str(reveal_all(module.options.get("options"))))
     if any(sample in place for place in places):
         return []
     problem = Problem(
@@ -238,6 +244,12 @@ def _check_supplier(module: _Module) -> List[checks.CheckMessage]:
         what = f"is the path of a {type(found).__name__}, not of a callable"
     hint = "Give the dotted path of a function that returns access_key and secret_key."
     return [_from_problem(module.label, Problem("wrong-type", "credentials", what, hint))]
+
+
+def _check_class(module: _Module) -> List[checks.CheckMessage]:
+    backend, options = module.options.get("backend"), module.options.get("options")
+    what = find_class_problem(str(backend), options) if is_class_path(backend) else None
+    return [_message("bad-backend", f"{module.label}: {what}", _HINT_CLASS)] if what else []
 
 
 def _check_private(module: _Module) -> List[checks.CheckMessage]:
@@ -297,7 +309,12 @@ def _check_static(module: _Module) -> List[checks.CheckMessage]:
 
 
 def _check_pairs(modules: List[_Module], of_aliases: bool = False) -> List[checks.CheckMessage]:
-    modules = [module for module in modules if module.options.get("bucket_name")]
+    modules = [
+        module
+        for module in modules
+        # Where no ACLs are kept, none differ.
+        if module.options.get("bucket_name") and not is_plain(module.options.get("backend"))
+    ]
     upstream = config.get_upstream_options()
     places = [_place_of(module, upstream) for module in modules]
     messages = []

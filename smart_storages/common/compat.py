@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import django
 import storages.utils
@@ -15,6 +15,7 @@ __all__ = [
     "FILES_TAG",
     "HAS_MANIFEST_STORAGE",
     "HAS_STORAGES",
+    "IN_MEMORY_STORAGES",
     "KEEPS_OVERWRITTEN_NAMES",
     "STREAMS_ASYNC",
     "InvalidStorageError",
@@ -49,8 +50,13 @@ else:  # pragma: no cover
 
     cache = lru_cache(maxsize=None)
 
+#: ``InMemoryStorage``, where Django has it. Goes with Django 4.1.
+IN_MEMORY_STORAGES: Tuple[Any, ...] = ()
+
 if HAS_STORAGES:
-    from django.core.files.storage import InvalidStorageError
+    from django.core.files.storage import InMemoryStorage, InvalidStorageError
+
+    IN_MEMORY_STORAGES = (InMemoryStorage,)
 else:  # goes with Django 4.1
 
     class InvalidStorageError(ImproperlyConfigured):  # type: ignore[no-redef]

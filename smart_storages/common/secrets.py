@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
-__all__ = ["Secret", "SecretBytes", "conceal", "reveal"]
+__all__ = ["Secret", "SecretBytes", "conceal", "conceal_all", "reveal", "reveal_all"]
 
 
 class Secret(str):
@@ -93,3 +93,31 @@ def reveal(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: reveal(each) for key, each in value.items()}
     return value.reveal() if isinstance(value, (Secret, SecretBytes)) else value
+
+
+def conceal_all(value: Any) -> Any:
+    """Return dicts and lists in which every text is a secret, and anything else concealed.
+
+    Example:
+        >>> conceal_all({"user": "ada", "ports": [22], "keys": ["a", b"b"]})
+        {'user': ***, 'ports': [22], 'keys': [***, ***]}
+    """
+    return _map(conceal, value)
+
+
+def reveal_all(value: Any) -> Any:
+    """Return what :func:`conceal_all` was given.
+
+    Example:
+        >>> reveal_all({"keys": [Secret("a")]})
+        {'keys': ['a']}
+    """
+    return _map(reveal, value)
+
+
+def _map(change: Callable[[Any], Any], value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _map(change, each) for key, each in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(_map(change, each) for each in value)
+    return change(value)

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from . import deconstructed as deconstructed
     from . import errors as errors
     from . import options as options
+    from . import plain_backends as plain_backends
     from . import providers as providers
     from . import values as values
     from .merging import *  # noqa: F403

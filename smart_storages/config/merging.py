@@ -18,6 +18,7 @@ from smart_storages.config.options import (
     BACKEND_OPTIONS,
     CREDENTIAL_OPTIONS,
     OPTIONS,
+    SFTP_CREDENTIALS,
     default_of,
     guard,
 )
@@ -124,7 +125,8 @@ def merge_options(
         merged["backend"] = upstream["backend"]
     for layer in reversed(layers):
         merged.update({key: _or_default(key, value) for key, value in layer.items()})
-    for credentials in (CREDENTIAL_OPTIONS | {"external_id"}, AZURE_CREDENTIALS):
+    sets = (CREDENTIAL_OPTIONS | {"external_id"}, AZURE_CREDENTIALS, SFTP_CREDENTIALS)
+    for credentials in sets:
         decisive = credentials - {"external_id"}
         owner = next((layer for layer in layers if not decisive.isdisjoint(layer)), None)
         if owner is not None:

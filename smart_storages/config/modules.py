@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Pattern, Tuple
 
 from smart_storages.common.compat import cache
+from smart_storages.common.secrets import Secret
 from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.config.options import SECRET_OPTIONS
 from smart_storages.config.values import ANY_MODULE, Problem
@@ -67,7 +68,8 @@ def _fill_in(value: Any, module_name: str) -> Any:
         if "{module}" not in value:
             return value
         validate_module_name(module_name)
-        return value.replace("{module}", module_name)
+        filled = value.replace("{module}", module_name)
+        return Secret(filled) if isinstance(value, Secret) else filled
     if isinstance(value, PurePath):
         return type(value)(_fill_in(str(value), module_name))
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from smart_storages.common.compat import cache
-from smart_storages.common.secrets import Secret, conceal
+from smart_storages.common.secrets import Secret, conceal, conceal_all
 
 __all__ = [
     "CREDENTIAL_OPTIONS",
@@ -65,6 +65,7 @@ OPTIONS: Dict[str, Option] = {
     "backend": Option((str,), "s3", "SMART_STORAGE_BACKEND"),
     "root": Option((str, PurePath), None),
     "base_url": Option((str,), None),
+    "options": Option((dict,), None),
     "account_name": Option((str,), None, "AZURE_ACCOUNT_NAME"),
     "account_key": Option((str,), None, "AZURE_ACCOUNT_KEY"),
     "connection_string": Option((str,), None, "AZURE_CONNECTION_STRING"),
@@ -73,6 +74,15 @@ OPTIONS: Dict[str, Option] = {
     "endpoint_suffix": Option((str,), None, "AZURE_ENDPOINT_SUFFIX"),
     "azure_ssl": Option((bool,), None, "AZURE_SSL"),
     "client_options": Option((dict,), None, "AZURE_CLIENT_OPTIONS"),
+    "host": Option((str,), None, "SFTP_STORAGE_HOST"),
+    "params": Option((dict,), None, "SFTP_STORAGE_PARAMS"),
+    "root_path": Option((str,), None, "SFTP_STORAGE_ROOT"),
+    "file_mode": Option((int,), None, "SFTP_STORAGE_FILE_MODE"),
+    "dir_mode": Option((int,), None, "SFTP_STORAGE_DIR_MODE"),
+    "uid": Option((int,), None, "SFTP_STORAGE_UID"),
+    "gid": Option((int,), None, "SFTP_STORAGE_GID"),
+    "known_host_file": Option((str,), None, "SFTP_KNOWN_HOST_FILE"),
+    "verify_host_key": Option((bool,), None),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -117,9 +127,17 @@ AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
     "endpoint_suffix",
 }
 
+#: Options of the backend ``sftp``, as django-storages' SFTP backend names them.
+SFTP_OPTIONS: FrozenSet[str] = frozenset(
+    name for name, option in OPTIONS.items() if str(option.setting).startswith("SFTP_")
+) | {"verify_host_key"}
+
+#: As :data:`CREDENTIAL_OPTIONS`, for the backend ``sftp``: no server gets the password of another.
+SFTP_CREDENTIALS: FrozenSet[str] = frozenset({"host", "params"})
+
 #: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
 #: something else, as long as its files are in S3.
-BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "root"}
+BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | SFTP_OPTIONS | {"base_url", "options", "root"}
 
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(
@@ -184,14 +202,10 @@ def _guarded(name: str, value: Any) -> Any:
         return Secret(text) if type(text) is str else value
     if name == "object_parameters" and isinstance(value, dict):
         return guard_parameters(value)
-    return _concealed(value) if name in ("client_options", "proxies") else value
-
-
-def _concealed(value: Any) -> Any:
-    """Return a copy in which every text prints as ``***``, at any depth."""
-    if isinstance(value, dict):
-        return {key: _concealed(each) for key, each in value.items()}
-    return conceal(value)
+    if name == "proxies" and isinstance(value, dict):
+        return {key: conceal(each) for key, each in value.items()}
+    # Which arguments of somebody else's code are secret is not known.
+    return conceal_all(value) if name in ("client_options", "options", "params") else value
 
 
 def guard_parameters(parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -230,6 +244,8 @@ def holds_secret(name: str, value: Any) -> bool:
     return name in (CREDENTIAL_OPTIONS | AZURE_CREDENTIALS) - named or name in {
         "cloudfront_key",
         "cloudfront_signer",
+        "options",
+        "params",
         "proxies",
     }
 

@@ -10,14 +10,17 @@ from typing import Any, Iterator, Mapping, Optional
 from urllib.parse import urlsplit
 
 from smart_storages.common.compat import cache
+from smart_storages.common.secrets import reveal
 from smart_storages.config.options import (
     AZURE_OPTIONS,
     CREDENTIAL_OPTIONS,
     OPTIONS,
     SECRET_OPTIONS,
+    SFTP_OPTIONS,
     Option,
     known_options,
 )
+from smart_storages.config.plain_backends import find_lost_options, find_plain_problems
 from smart_storages.config.values import ANY_MODULE, Problem, did_you_mean, find_value_problems
 
 __all__ = ["find_entry_problems", "find_problems", "find_upstream_problems"]
@@ -31,7 +34,11 @@ _NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 MAX_URL_LIFE = 604_800
 
 #: The options that a backend has for itself.
-_OF_BACKENDS = {"azure": AZURE_OPTIONS, "filesystem": frozenset({"base_url", "root"})}
+_OF_BACKENDS = {
+    "azure": AZURE_OPTIONS,
+    "filesystem": frozenset({"base_url", "root"}),
+    "sftp": SFTP_OPTIONS | {"base_url"},
+}
 
 #: https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _is_container = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z").match
@@ -58,6 +65,7 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
             )
         else:
             yield from find_value_problems(key, value)
+    yield from find_lost_options(entry)
 
 
 def find_upstream_problems(upstream: Mapping[str, Any]) -> Iterator[Problem]:
@@ -88,14 +96,14 @@ def _wrong_type(key: str, value: Any) -> Problem:
     return Problem(
         "wrong-type",
         key,
-        f"must be {expected}, not {type(value).__name__}",
+        f"must be {expected}, not {type(reveal(value)).__name__}",
         f"Give a value of type {expected}.",
     )
 
 
 def _find_placeholder(key: str, value: Any) -> Optional[str]:
     # An unknown placeholder would stay in the location, which would be the same for every tenant.
-    if key in SECRET_OPTIONS:
+    if key in SECRET_OPTIONS or key in ("options", "params"):  # of which any may be secret
         return None
     pattern = _PLACEHOLDER
     texts = [str(value)] if isinstance(value, (str, PurePath)) else []
@@ -161,8 +169,9 @@ def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _find_directory_problems(options)
     if backend == "azure":
         yield from _find_azure_problems(options)
+    yield from find_plain_problems(options)
     for owner, keys in _OF_BACKENDS.items():
-        for key in sorted(keys if owner != backend else ()):
+        for key in sorted(keys - _OF_BACKENDS.get(backend, frozenset())):
             if options.get(key) is not None:
                 yield Problem(
                     "bad-backend",

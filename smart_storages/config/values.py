@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from typing import Any, Callable, Collection, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 from smart_storages.common.brotli_streams import has_brotli
@@ -10,14 +11,14 @@ from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.providers import PROVIDERS
 
-__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems"]
+__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems", "is_class_path"]
 
 #: Replaces ``*`` in the sample names that checks make of patterns. It matches the pattern and no
 #: other key, since nobody types this character.
 ANY_MODULE = "\u2217"
 
 #: What can keep the files of a module.
-BACKENDS = ("azure", "filesystem", "memory", "s3")
+BACKENDS = ("azure", "filesystem", "memory", "s3", "sftp")
 
 _CANNED_ACLS = (
     "private",
@@ -162,6 +163,37 @@ def _find_parameter_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         )
 
 
+def is_class_path(backend: Any) -> bool:
+    """Return whether a backend is the dotted path of a storage class.
+
+    Example:
+        >>> is_class_path("django.core.files.storage.FileSystemStorage"), is_class_path("s3")
+        (True, False)
+    """
+    is_path = isinstance(backend, str) and "." in backend
+    return is_path and all(map(str.isidentifier, backend.split(".")))
+
+
+def _find_backend_problems(value: Any) -> Iterator[Problem]:
+    if is_class_path(value):
+        return
+    for problem in _find_choice_problems("backend", "backend", value):
+        message = f"{problem.message}, nor the dotted path of a storage class"
+        yield problem._replace(message=message)
+
+
+def _find_argument_problems(key: str, value: Mapping[Any, Any]) -> Iterator[Problem]:
+    strange = next((name for name in value if not isinstance(name, str)), None)
+    if strange is not None:
+        yield Problem(
+            "wrong-type",
+            key,
+            f"has a key of the type {type(strange).__name__}, which is not a string",
+            "Name the arguments: {'location': '/srv/files'} of a class, {'username': 'ada'} of a "
+            "connection.",
+        )
+
+
 def _is_texts(value: Mapping[Any, Any]) -> bool:
     return all(isinstance(each, str) for pair in value.items() for each in pair)
 
@@ -186,10 +218,13 @@ def did_you_mean(name: Any, known: Collection[str]) -> str:
 
 
 _FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {
+    "backend": _find_backend_problems,
     "brotli": _find_brotli_problems,
     "credentials": _find_supplier_problems,
     "signature_version": _find_signature_problems,
     "cloudfront_signer": _find_signer_problems,
+    "options": partial(_find_argument_problems, "options"),
+    "params": partial(_find_argument_problems, "params"),
     "proxies": _find_proxy_problems,
     "object_parameters": _find_parameter_problems,
 }

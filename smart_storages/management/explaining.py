@@ -18,6 +18,7 @@ from smart_storages.config.options import (
     SECRET_OPTIONS,
     known_options,
 )
+from smart_storages.config.plain_backends import is_plain
 from smart_storages.config.settings import LOCAL_SETTING
 from smart_storages.config.spelling import OLDER_SETTINGS
 from smart_storages.management.places import Place, starred
@@ -153,7 +154,11 @@ def _explain_backend(place: Place) -> Iterator[Explained]:
     for name, value in config.get_forced_backend().items():
         yield Explained(name, mask(value), f"setting {LOCAL_SETTING}")
     is_named = place.storage.describe_sources().owner_of("bucket_name")
-    if is_named is None and not config.get_upstream_options()["bucket_name"]:
+    if is_plain(place.storage.backend):
+        if is_named is None:
+            name = mask(place.storage.bucket_name)
+            yield Explained("bucket_name", name, "the name of the backend")
+    elif is_named is None and not config.get_upstream_options()["bucket_name"]:
         yield Explained("bucket_name", mask(place.storage.bucket_name), "the name of the module")
 
 

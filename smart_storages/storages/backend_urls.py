@@ -54,6 +54,11 @@ class BackendUrlsMixin:
                 than with S3.
         """
         key = self.get_key(name)
+        if not self._store().signs_urls and (parameters or expire is not None):
+            raise ValueError(
+                f"The files of the module {self.module_name!r} are kept {self._store().place}, "
+                "whose URLs take no parameters and do not expire here. Call url() with the name."
+            )
         life = self.querystring_expire if expire is None else expire
         method = s3.signing.sigv4.check_method(http_method or "GET")
         if method not in ("GET", "HEAD"):

@@ -87,7 +87,7 @@ class ConfiguringMixin:
         """Return the options that the class presets: its attributes with the name of an option."""
         known = config.options.known_options()
         backend = getattr(cls, "backend", None)
-        if not (isinstance(backend, str) and backend in config.values.BACKENDS):
+        if backend not in config.values.BACKENDS and not config.values.is_class_path(backend):
             known -= config.options.BACKEND_OPTIONS | {"backend"}
         named = [name for name in known if hasattr(cls, name)]
         return {name: getattr(cls, name) for name in named if not cls._is_computed(name)}

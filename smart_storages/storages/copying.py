@@ -69,6 +69,17 @@ class CopyingMixin(_Base):  # type: ignore[misc]
 
     #: Whether the files are in a bucket of S3; else another backend keeps them.
     is_in_s3 = True
+    #: Whether types, headers and metadata are kept beside the bytes of a file.
+    keeps_attributes = True
+
+    def find_folder(self) -> Optional[str]:
+        """Return the folder of this host that its bucket is, ``None`` if it is none.
+
+        Example::
+
+            MediaStorage(backend="filesystem", root="/srv").find_folder()     # "/srv/media"
+        """
+        return None
 
     @operation()
     def copy(self, name: str, new_name: str, to: Optional[Storage] = None) -> str:

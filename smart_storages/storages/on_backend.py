@@ -9,6 +9,7 @@ takes it back.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -35,6 +36,7 @@ from smart_storages.exceptions import (
     ObjectNotFoundError,
     S3Error,
 )
+from smart_storages.storages import other_backends
 from smart_storages.storages.backend_urls import BackendUrlsMixin
 from smart_storages.storages.operations import begin_lasting, operation
 from smart_storages.storages.reading import S3ReadFile
@@ -134,6 +136,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             store = backends.memory.memory_store(self._folder_name)
         elif self.backend == "azure":
             store = self._azure_store()
+        elif config.plain_backends.is_plain(self.backend):
+            store = other_backends.make_store(self)
         else:
             backends.directory.remember_root(str(self.root))
             store = backends.directory.DirectoryStore(
@@ -181,6 +185,11 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             if error.module is None:  # of a store, which does not know
                 error.module, error.bucket, error.key = places.values()
             raise
+        except ConfigurationError as error:
+            module = f"The module {self.module_name!r}"
+            if str(error).startswith(module):
+                raise
+            raise ConfigurationError(f"{module}: {error}") from None
         except OSError as error:
             if getattr(error, "is_on_order", False):  # of a test
                 raise
@@ -267,17 +276,25 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     # Writing
 
+    @property
+    def _adds_random_suffixes(self) -> bool:
+        # Whatever a server of S3 at endpoint_url could do.
+        return not self.file_overwrite and not self._store().refuses_taken_keys
+
+    @property
+    def keeps_attributes(self) -> bool:
+        return not config.plain_backends.is_plain(self.backend)
+
+    def _choose_encoding(self, params: Dict[str, Any]) -> Optional[str]:
+        # Whoever reads it must be told that it is compressed.
+        return super()._choose_encoding(params) if self.keeps_attributes else None
+
     def _put(self, key: str, source: Source, params: Dict[str, Any], *, overwrite: bool) -> Written:
         attributes = self._attributes_of(params)
         chunks = _chunks(source, repeatable=not overwrite)
         with self._translating(key):
             stat = self._store().put(key, chunks, attributes, overwrite=overwrite)
         return s3.writing.parameters.Written(stat.etag, stat.size)
-
-    @property
-    def _adds_random_suffixes(self) -> bool:
-        # A store refuses a name that is taken, whatever a server of S3 at endpoint_url would do.
-        return False
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)
@@ -346,7 +363,15 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         )
 
     def identify_server(self) -> Tuple[str, str]:
+        if config.plain_backends.is_plain(self.backend):
+            return (other_backends.identify(self), self._folder_name)
         return (self._store().identity(), self._folder_name)
+
+    def find_folder(self) -> Optional[str]:
+        path = self._store().local_path("a")
+        if path is None:
+            return None
+        return os.path.realpath(os.path.dirname(path)).replace(os.sep, "/").rstrip("/")
 
     @property
     def credentials_identity(self) -> str:

@@ -31,8 +31,11 @@ def unwrap(storage: Any) -> Any:
 def _find_place(storage: Any) -> Optional[_Place]:
     if isinstance(storage, ConnectingMixin):
         location = str(storage.location).strip("/")  # type: ignore[attr-defined]
-        root = ("s3", *storage.identify_server(), storage.bucket_name or "")
-        return _Place(root, f"{location}/" if location else "")
+        prefix = f"{location}/" if location else ""
+        folder = storage.find_folder()  # type: ignore[attr-defined]
+        if folder is not None:
+            return _Place(("disk",), f"{folder}/{prefix}")
+        return _Place(("s3", *storage.identify_server(), storage.bucket_name or ""), prefix)
     if isinstance(storage, FileSystemStorage):
         folder = os.path.realpath(storage.location).replace(os.sep, "/").rstrip("/")
         return _Place(("disk",), f"{folder}/")

@@ -191,10 +191,14 @@ class SmartS3Storage(
             self._leave_s3()
 
     def _leave_s3(self) -> None:
-        from smart_storages.storages.on_backend import class_on_backend  # most projects never do
+        # Most projects never do.
+        from smart_storages.storages.on_backend import class_on_backend
+        from smart_storages.storages.other_backends import take_settings
 
         if self.backend == "azure":
             self._take_azure_settings()
+        elif config.plain_backends.is_plain(self.backend):
+            take_settings(self)
         elif not self.bucket_name and not self._is_computed("bucket_name"):
             # A laptop has no buckets. Each module has a folder of its own then.
             config.modules.validate_folder_name(self.module_name)
@@ -369,7 +373,7 @@ def settle_storages() -> None:
 
 
 def _follow_settings(*, setting: str, enter: bool, **kwargs: Any) -> None:
-    if not setting.startswith(("AWS_", "GZIP_", "SMART_STORAGE_")):
+    if not setting.startswith(("AWS_", "GZIP_", "SFTP_", "SMART_STORAGE_")):
         return
     _overrides[0] += 1 if enter else -1
     # override_settings(A=1, B=2) sends a signal for each, when all of them are in force already.

@@ -11,7 +11,7 @@ from django.test.utils import TestContextDecorator, override_settings
 from smart_storages.backends.memory import isolated
 from smart_storages.config.errors import BUCKETS_SETTING, raise_for_unknown_options
 from smart_storages.config.settings import TEST_SETTING
-from smart_storages.config.values import BACKENDS
+from smart_storages.config.values import BACKENDS, is_class_path
 from smart_storages.storages.smart import settle_storages
 
 __all__ = ["override_buckets"]
@@ -28,8 +28,8 @@ class override_buckets(TestContextDecorator):  # noqa: N801 - as override_settin
     the files that those have saved, and leaves nothing to the next one.
 
     Args:
-        backend: ``"memory"``; ``"filesystem"`` for a temporary directory; or ``"s3"`` for the
-            buckets that ``options`` lead to, such as those of a server on this machine.
+        backend: ``"memory"``; ``"filesystem"`` for a temporary directory; or another one for what
+            ``options`` lead to, such as ``"s3"`` and the buckets of a server on this machine.
         buckets: ``SMART_STORAGE_BUCKETS`` for this time, ``None`` for that of the project.
         options: Options that every module has instead of its own, such as ``endpoint_url``.
 
@@ -56,7 +56,7 @@ class override_buckets(TestContextDecorator):  # noqa: N801 - as override_settin
         **options: Any,
     ) -> None:
         super().__init__()
-        if backend not in BACKENDS:
+        if backend not in BACKENDS and not is_class_path(backend):
             raise ValueError(
                 f"override_buckets() has no backend {backend!r}: use one of {', '.join(BACKENDS)}."
             )

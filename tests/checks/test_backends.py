@@ -220,3 +220,59 @@ def test_a_name_of_django_storages_is_told_in_ours(settings, theirs, ours):
     settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "azure", theirs: "acme"}}
     (message,) = check_buckets()
     assert message.hint == f"It is called {ours!r} here."
+
+
+def test_a_class_that_cannot_keep_files_is_found(settings, tmp_path):
+    directory = "django.core.files.storage.FileSystemStorage"
+    settings.SMART_STORAGE_BUCKETS = {
+        "fine": {"backend": directory, "options": {"location": tmp_path}},
+        "missing": {"backend": "no.such.Storage"},
+        "ours": {"backend": "smart_storages.storages.MediaStorage"},
+        "misspelt": {"backend": directory, "options": {"loction": "hunter2"}},
+        "compressed": {"backend": directory, "gzip": True},
+    }
+    messages = check_buckets()
+    assert ids(messages) == ["smart_storages.E022"] * 4
+    for message, name in zip(messages, ("compressed", "missing", "ours", "misspelt")):
+        assert f"SMART_STORAGE_BUCKETS['{name}']" in message.msg
+        assert "hunter2" not in f"{message.msg} {message.hint}"
+    assert "unexpected keyword argument 'loction'" in messages[3].msg
+
+
+def test_a_class_is_not_made_by_a_check(settings):
+    # Its constructor fails.
+    demanding = "tests.backends.projects_storages.Demanding"
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": demanding, "options": {"key": "x"}}}
+    assert check_buckets() == []
+
+
+def test_modules_that_match_a_pattern_have_places_of_their_own(settings, tmp_path):
+    directory = "django.core.files.storage.FileSystemStorage"
+    options = {"location": f"{tmp_path}/{{module}}"}
+    settings.SMART_STORAGE_BUCKETS = {"tenant_*": {"backend": directory, "options": options}}
+    assert check_buckets() == []
+    options["location"] = str(tmp_path)
+    assert ids(check_buckets()) == ["smart_storages.W004"]
+    sftp = {"backend": "sftp", "host": "sftp.example.com"}
+    settings.SMART_STORAGE_BUCKETS = {"tenant_*": {**sftp, "root_path": "/srv/{module}"}}
+    assert check_buckets() == []
+
+
+def test_no_acl_differs_where_none_is_kept(settings, tmp_path):
+    entry = {
+        "backend": "django.core.files.storage.FileSystemStorage",
+        "bucket_name": "acme",
+        "options": {"location": str(tmp_path)},
+    }
+    public = {**entry, "default_acl": "public-read"}
+    settings.SMART_STORAGE_BUCKETS = {"a": entry, "b": public}
+    assert check_buckets() == []
+
+
+def test_a_module_on_a_server_of_sftp_needs_paramiko(settings, monkeypatch):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", "host": "sftp.example.com"}}
+    assert check_buckets() == []
+    monkeypatch.setattr("smart_storages.config.plain_backends.find_spec", lambda name: None)
+    (message,) = check_buckets()
+    assert message.id == "smart_storages.E022"
+    assert "pip install 'django-smart-storages[sftp]'" in message.hint

@@ -13,10 +13,19 @@ from tests.conftest import REQUIRE_REAL_S3
 from tests.contract.compositions import COMPOSITIONS
 from tests.contract.contract import ContractOverMany, StorageContract
 from tests.servers.azurite import azurite_program
+from tests.servers.sshd import sshd_program
 
 BACKENDS = ["filesystem", "memory"]
 if azurite_program() is not None or REQUIRE_REAL_S3:
     BACKENDS.append("azure")
+if sshd_program() is not None or REQUIRE_REAL_S3:
+    BACKENDS.append("sftp")
+#: Storages of Django: one that refuses a taken name, and one that does not know of any.
+CLASSES = {
+    "directory": "django.core.files.storage.FileSystemStorage",
+    "service": "tests.backends.projects_storages.Overwriting",
+}
+BACKENDS += CLASSES
 #: A bucket knows one time of a file, and a module is a bucket wherever it is.
 BUCKET_TIMES = ("get_modified_time",)
 
@@ -26,6 +35,12 @@ def make(request, tmp_path):
     """Makes a new empty storage with each call: a location of its own in one bucket."""
     numbers = itertools.count()
     options = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
+    options["directory"] = {"options": {"location": str(tmp_path), "base_url": "/files/"}}
+    options["service"] = {"options": {"account": str(tmp_path), "url": "https://example.com/"}}
+    if "sftp" in BACKENDS:
+        sshd = request.getfixturevalue("sshd")
+        options["sftp"] = sshd.options(base_url="https://example.com/")
+        del options["sftp"]["backend"]
     if "azure" in BACKENDS:
         azurite = request.getfixturevalue("azurite")
         options["azure"] = {
@@ -36,7 +51,7 @@ def make(request, tmp_path):
     def make_module(backend):
         return SmartS3Storage(
             "contract",
-            backend=backend,
+            backend=CLASSES.get(backend, backend),
             location=f"location{next(numbers)}",
             file_overwrite=False,
             **options[backend],

@@ -13,6 +13,7 @@ if [ ${#packages[@]} -eq 0 ]; then
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
         nginx-light                           # sends the files that a view names
+        openssh-server                        # a server of SFTP
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
     [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)

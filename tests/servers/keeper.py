@@ -30,6 +30,7 @@ from tests.servers.base import Startable
 from tests.servers.ceph import CephGateway
 from tests.servers.moto import MotoServer
 from tests.servers.queues import Postgres, RabbitMQ, Redis
+from tests.servers.sshd import Sshd
 
 __all__ = ["Keeper", "ask_for", "exclusive", "run_directory"]
 
@@ -46,6 +47,7 @@ KINDS: Dict[str, Callable[[], Any]] = {
     "rabbitmq": RabbitMQ,
     "postgres": Postgres,
     "azurite": Azurite,
+    "sshd": Sshd,
 }
 
 _ROOT = Path(__file__).resolve().parents[2]

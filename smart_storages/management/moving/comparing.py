@@ -29,7 +29,7 @@ _ENCRYPTIONS = ("x-amz-server-side-encryption", "x-amz-server-side-encryption-cu
 _is_md5 = re.compile(r"[0-9a-f]{32}").fullmatch
 
 
-def is_same(source: End, one: Entry, target: End, other: Entry) -> Optional[bool]:
+def is_same(source: Any, one: Entry, target: Any, other: Entry) -> Optional[bool]:
     """Return whether two files have the same content, ``None`` if only reading both would tell.
 
     Args:
@@ -40,13 +40,18 @@ def is_same(source: End, one: Entry, target: End, other: Entry) -> Optional[bool
     """
     if one.etag and (one.size, one.etag) == (other.size, other.etag):
         return True
-    if isinstance(source, BucketEnd) and isinstance(target, BucketEnd):
+    if _keeps_attributes(source) and _keeps_attributes(target):
         return _is_same_object(source, one, target, other)
-    if isinstance(source, BucketEnd):
+    if _keeps_attributes(source):
         return _is_same_as_file(source, one, target, other)
-    if isinstance(target, BucketEnd):
+    if _keeps_attributes(target):
         return _is_same_as_file(target, other, source, one)
     return one.size == other.size and is_same_content(source, target, one.name)
+
+
+def _keeps_attributes(end: Any) -> bool:
+    # Where nothing is kept beside the bytes, only they can be compared.
+    return isinstance(end, BucketEnd) and end.storage.keeps_attributes
 
 
 def is_same_content(source: End, target: End, name: str) -> bool:

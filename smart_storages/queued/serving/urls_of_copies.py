@@ -95,6 +95,8 @@ def _declared(storage: Any) -> Any:
     """Return how a storage signs; ``False`` if it does not, ``None`` if that is not known."""
     if not getattr(storage, "is_in_s3", True) and getattr(storage, "base_url", None):
         return False  # a module of a directory that another server serves
+    if not getattr(storage, "keeps_attributes", True):
+        return None  # a storage of another package makes the URLs
     signs = getattr(storage, "querystring_auth", None)
     if isinstance(signs, bool):  # S3, and Google's storage of django-storages
         if getattr(storage, "custom_domain", None):
