@@ -24,6 +24,8 @@ from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, 
 from tests.servers.azurite import INSTALL as AZURITE_INSTALL
 from tests.servers.azurite import Azurite, azurite_program
 from tests.servers.ceph import INSTALL, missing_programs
+from tests.servers.gcs import INSTALL as GCS_INSTALL
+from tests.servers.gcs import GoogleStorage, gcs_program
 from tests.servers.keeper import JOIN, Keeper, ask_for
 
 REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
@@ -218,6 +220,15 @@ def azurite() -> Azurite:
     if azurite_program() is None and not REQUIRE_REAL_S3:
         pytest.skip(f"Azurite is not installed: {AZURITE_INSTALL}")
     server: Azurite = ask_for("azurite")
+    return server
+
+
+@pytest.fixture(scope="session")
+def gcs() -> GoogleStorage:
+    """A server of Google Cloud Storage; skips where it is not installed."""
+    if gcs_program() is None and not REQUIRE_REAL_S3:
+        pytest.skip(f"fake-gcs-server is not installed: {GCS_INSTALL}")
+    server: GoogleStorage = ask_for("gcs")
     return server
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from . import azure as azure
     from . import directory as directory
     from . import failures as failures
+    from . import gcs as gcs
+    from . import gcs_requests as gcs_requests
     from . import memory as memory
     from . import signed_urls as signed_urls
     from . import store as store

@@ -5,7 +5,18 @@ from __future__ import annotations
 import io
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from smart_storages.backends.store import Attributes, Found, Store
 
@@ -127,3 +138,9 @@ class FailingStore(Store):
         parameters: Optional[Mapping[str, str]] = None,
     ) -> Optional[str]:
         return self._store.url(key, expires=expires, parameters=parameters)
+
+    def sign_url(self, key: str, **options: Any) -> Optional[str]:
+        return self._store.sign_url(key, **options)
+
+    def sign_form(self, key: str, **options: Any) -> Optional[Dict[str, Any]]:
+        return self._store.sign_form(key, **options)

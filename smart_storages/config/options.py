@@ -71,6 +71,11 @@ OPTIONS: Dict[str, Option] = {
     "endpoint_suffix": Option((str,), None, "AZURE_ENDPOINT_SUFFIX"),
     "azure_ssl": Option((bool,), None, "AZURE_SSL"),
     "client_options": Option((dict,), None, "AZURE_CLIENT_OPTIONS"),
+    "project_id": Option((str,), None, "GS_PROJECT_ID"),
+    "iam_sign_blob": Option((bool,), None, "GS_IAM_SIGN_BLOB"),
+    "sa_email": Option((str,), None, "GS_SA_EMAIL"),
+    "custom_endpoint": Option((str,), None, "GS_CUSTOM_ENDPOINT"),
+    "blob_chunk_size": Option((int,), None, "GS_BLOB_CHUNK_SIZE"),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -115,9 +120,18 @@ AZURE_CREDENTIALS: FrozenSet[str] = AZURE_OPTIONS - {
     "endpoint_suffix",
 }
 
+#: Options of the backend ``gcs`` alone, as django-storages' backend for Google Cloud names them. It
+#: has ``credentials`` too, which mean another thing in S3.
+GCS_OPTIONS: FrozenSet[str] = frozenset(
+    name for name, option in OPTIONS.items() if str(option.setting).startswith("GS_")
+)
+
+#: As :data:`CREDENTIAL_OPTIONS`, for the backend ``gcs``.
+GCS_CREDENTIALS: FrozenSet[str] = frozenset({"credentials", "iam_sign_blob", "sa_email"})
+
 #: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
 #: something else, as long as its files are in S3.
-BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | {"base_url", "root"}
+BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | GCS_OPTIONS | {"base_url", "root"}
 
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(

@@ -10,9 +10,15 @@ from typing import Any, Iterator, Mapping, Optional
 from urllib.parse import urlsplit
 
 from smart_storages.common.compat import cache
+from smart_storages.config.gcs_problems import (
+    CREDENTIALS_OF_GOOGLE,
+    find_gcs_problems,
+    is_of_google,
+)
 from smart_storages.config.options import (
     AZURE_OPTIONS,
     CREDENTIAL_OPTIONS,
+    GCS_OPTIONS,
     OPTIONS,
     SECRET_OPTIONS,
     Option,
@@ -31,7 +37,11 @@ _NESTED_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*\}")
 MAX_URL_LIFE = 604_800
 
 #: The options that a backend has for itself.
-_OF_BACKENDS = {"azure": AZURE_OPTIONS, "filesystem": frozenset({"base_url", "root"})}
+_OF_BACKENDS = {
+    "azure": AZURE_OPTIONS,
+    "filesystem": frozenset({"base_url", "root"}),
+    "gcs": GCS_OPTIONS,
+}
 
 #: https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _is_container = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z").match
@@ -161,6 +171,10 @@ def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _find_directory_problems(options)
     if backend == "azure":
         yield from _find_azure_problems(options)
+    if backend == "gcs":
+        yield from find_gcs_problems(options)
+    elif backend == "s3" and is_of_google(options.get("credentials")):
+        yield CREDENTIALS_OF_GOOGLE
     for owner, keys in _OF_BACKENDS.items():
         for key in sorted(keys if owner != backend else ()):
             if options.get(key) is not None:

@@ -111,10 +111,14 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     """What differs for a storage whose files are not in S3."""
 
     is_in_s3 = False
+    #: Each of them refuses a key that is taken, whatever the server of the ``AWS_*`` settings does.
+    _adds_random_suffixes = False
 
     if TYPE_CHECKING:
         backend: str
         base_url: Optional[str]
+        blob_chunk_size: Optional[int]
+        custom_endpoint: Optional[str]
         module_name: str
         root: Any
         url_stable_for: int
@@ -125,6 +129,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             store = backends.memory.memory_store(self._folder_name)
         elif self.backend == "azure":
             store = self._azure_store()
+        elif self.backend == "gcs":
+            store = self._google_store()
         else:
             backends.directory.remember_root(str(self.root))
             store = backends.directory.DirectoryStore(
@@ -163,6 +169,23 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             raise ConfigurationError(f"The module {self.module_name!r}: {reason}") from None
         return backends.azure.AzureStore(account, self.bucket_name, self.custom_domain)
 
+    def _google_store(self) -> Store:
+        self._raise_for_problem()
+        if not self.bucket_name:
+            raise ConfigurationError(
+                f"The module {self.module_name!r} has no bucket. Set "
+                f"{config.errors.BUCKETS_SETTING}[{self.module_name!r}]['bucket_name'] or "
+                "GS_BUCKET_NAME."
+            )
+        names = config.options.GCS_OPTIONS | config.options.GCS_CREDENTIALS
+        options = {name: getattr(self, name) for name in names}
+        return backends.gcs.GoogleStore(
+            backends.gcs_requests.connection_of(options, self.endpoint_url),
+            self.bucket_name,
+            self.custom_endpoint,
+            self.blob_chunk_size,
+        )
+
     @contextmanager
     def _translating(self, key: str) -> Iterator[None]:
         places = self.s3_target().places(key)
@@ -172,6 +195,11 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
             if error.module is None:  # of a store, which does not know
                 error.module, error.bucket, error.key = places.values()
             raise
+        except ConfigurationError as error:
+            if str(error).startswith(f"The module {self.module_name!r}"):
+                raise
+            # Of a store, which does not know the module.
+            raise ConfigurationError(f"The module {self.module_name!r}: {error}") from None
         except OSError as error:
             if getattr(error, "is_on_order", False):  # of a test
                 raise
@@ -255,7 +283,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)
-        if not self.querystring_auth and not self.default_acl and not params.get("ACL"):
+        has_acl = self.default_acl or params.get("ACL") or self.backend == "gcs"
+        if not self.querystring_auth and not has_acl:
             # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
             attributes = replace(attributes, is_public=True)
         return attributes

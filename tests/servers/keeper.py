@@ -28,6 +28,7 @@ import psutil
 from tests.servers.azurite import Azurite
 from tests.servers.base import Startable
 from tests.servers.ceph import CephGateway
+from tests.servers.gcs import GoogleStorage
 from tests.servers.moto import MotoServer
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 
@@ -46,6 +47,7 @@ KINDS: Dict[str, Callable[[], Any]] = {
     "rabbitmq": RabbitMQ,
     "postgres": Postgres,
     "azurite": Azurite,
+    "gcs": GoogleStorage,
 }
 
 _ROOT = Path(__file__).resolve().parents[2]
