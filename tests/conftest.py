@@ -32,17 +32,23 @@ REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
 
 def _isolate_environment() -> None:
-    """Nothing of the machine's AWS account may reach a test, nor a test reach an AWS account.
+    """Nothing of the machine's accounts of AWS and Google may reach a test, nor a test reach one.
 
     Runs when this file is imported: processes that tests start inherit it.
     """
     for name in list(os.environ):
-        if name.startswith("AWS_") or name in ("BOTO_CONFIG", "S3_ENDPOINT_URL"):
+        if name.startswith(("AWS_", "GOOGLE_")) or name in (
+            "BOTO_CONFIG",
+            "S3_ENDPOINT_URL",
+            "STORAGE_EMULATOR_HOST",
+        ):
             del os.environ[name]
     nowhere = str(Path(tempfile.gettempdir()) / "no-such-aws-configuration")
     os.environ["AWS_CONFIG_FILE"] = nowhere
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = nowhere
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["CLOUDSDK_CONFIG"] = nowhere
+    os.environ["NO_GCE_CHECK"] = "true"
     # A proxy of the machine's must not be asked for servers on loopback.
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(

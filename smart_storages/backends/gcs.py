@@ -14,13 +14,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
+from botocore.compat import MD5_AVAILABLE, get_md5
+
 from smart_storages.backends.gcs_errors import DoubtfulConflictError, raise_for
 from smart_storages.backends.gcs_requests import Answer, GoogleConnection, path_of
 from smart_storages.backends.gcs_signing import signed_form, signed_url, signer_of
 from smart_storages.backends.gcs_uploads import PART, upload
 from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
-from smart_storages.exceptions import ObjectChangedError, S3Error
+from smart_storages.exceptions import ContentMismatchError, ObjectChangedError, S3Error
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
@@ -51,6 +53,7 @@ _FIELDS_OF_MANY = f"items({_FIELDS}),prefixes,nextPageToken"
 _AS_STORED = {"Accept-Encoding": "gzip"}
 _PARTIAL = 206
 _NO_SUCH_RANGE = 416
+_LENGTH_OF_MD5 = 32
 
 
 class GoogleStore(Store):
@@ -122,6 +125,7 @@ class GoogleStore(Store):
             return RangeReader(lambda at, count: b"", b"", 0), found
         size = _size_of(answer)
         found = _from_headers(answer.headers, size)
+        _compare(answer.content, found.stat)
         generation = answer.headers.get("x-goog-generation")
 
         def fetch(at: int, count: int) -> bytes:
@@ -252,6 +256,13 @@ def _size_of(answer: Answer) -> int:
     if stored.isdecimal() and int(stored) != len(answer.content):
         raise _otherwise_than_stored()
     return len(answer.content)
+
+
+def _compare(content: bytes, stat: Stat) -> None:
+    if not MD5_AVAILABLE or len(content) != stat.size or len(stat.etag) != _LENGTH_OF_MD5:
+        return
+    if get_md5(content).hexdigest() != stat.etag:
+        raise ContentMismatchError("Other bytes came from Google than it keeps. Try again.")
 
 
 def _otherwise_than_stored() -> S3Error:

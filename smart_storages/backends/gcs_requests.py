@@ -216,13 +216,13 @@ class GoogleConnection:
             with response:
                 # As it was sent: the library would decompress it.
                 content = response.raw.read(decode_content=False)
-            announced = response.headers.get("content-length", "")
+            is_whole = len(content) >= _announced(response.headers)
         except _LOST as error:
             return Answer(0, {}, type(error).__name__.encode())
         except GoogleAuthError as error:
             kind = type(error).__name__
         else:
-            if announced.isdecimal() and len(content) < int(announced):
+            if not is_whole:
                 return Answer(0, {}, b"IncompleteRead")
             return Answer(response.status_code, response.headers, content)
         # Past the library's frames, whose variables hold a token: Django's debug page shows them.
@@ -264,6 +264,15 @@ class GoogleConnection:
         if answer.status not in accepts:
             raise_for(answer.status, answer.content, is_doubtful=failures > 0)
         return answer
+
+
+def _announced(headers: Mapping[str, str]) -> int:
+    span = headers.get("content-range", "").rpartition(" ")[2].partition("/")[0]
+    first, _, last = span.partition("-")
+    if first.isdecimal() and last.isdecimal():
+        return int(last) - int(first) + 1
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
 
 
 def _make_session(credentials: Any) -> AuthorizedSession:

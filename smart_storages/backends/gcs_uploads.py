@@ -191,37 +191,35 @@ class _Session:
         end = start + len(piece)
         total = str(end) if is_last else "*"
         failures = 0
+        # After an answer that is lost: it may have kept a part of what was sent, or all of it.
+        asks = False
         while True:
-            answer = self._send(piece[self._kept - start :], total)
-            asked = answer.is_temporary
-            if asked:
-                self._is_doubtful = True
+            answer = self._send(piece[self._kept - start :], total, asks=asks)
+            if answer.is_temporary:
+                asks = self._is_doubtful = True
                 failures += 1
                 if failures == TRIES:
                     raise_for(answer.status, answer.content)
                 pause(failures)
-                # It may have kept a part of what was sent, or all of it.
-                answer = self._send(b"", total, asks=True)
-                if answer.is_temporary:
-                    continue
+                continue
             if answer.status in _DONE and is_last:
                 return answer
             if answer.status != _INCOMPLETE:
                 self._refuse(answer)
             kept = self._read_kept(answer, end)
-            failures = 0 if kept > self._kept else failures + (not asked)
+            failures = 0 if kept > self._kept else failures + (not asks)
             if failures == TRIES:
                 raise S3Error("Google takes no more of the upload. Try again.", code="Stalled")
             self._kept = kept
+            asks = False
             if kept == end and not is_last:
                 return None
 
-    def _send(self, rest: bytes, total: str, *, asks: bool = False) -> Answer:
-        span = f"{self._kept}-{self._kept + len(rest) - 1}" if rest else "*"
-        if asks:
-            span = "*"
+    def _send(self, rest: bytes, total: str, *, asks: bool) -> Answer:
+        body = b"" if asks else rest
+        span = f"{self._kept}-{self._kept + len(body) - 1}" if body else "*"
         headers = {"Content-Range": f"bytes {span}/{total}"}
-        return self._connection.attempt("PUT", self._url, headers=headers, body=rest)
+        return self._connection.attempt("PUT", self._url, headers=headers, body=body)
 
     def _read_kept(self, answer: Answer, end: int) -> int:
         match = _kept_range(answer.headers.get("Range", ""))

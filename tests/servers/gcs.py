@@ -14,6 +14,7 @@ uploads are checked by neither.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -127,6 +128,8 @@ class GoogleStorage(Startable["GoogleStorage"]):
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # It takes the time of the zone for that of Greenwich.
+            env={**os.environ, "TZ": "UTC"},
         )
         log.close()
         self._wait(upstream)
@@ -172,9 +175,14 @@ def _make_front(upstream: str) -> ThreadingHTTPServer:
     Handler.http = urllib3.PoolManager(maxsize=64, retries=False)
     Handler.conditions = {}
     Handler.deciding = threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    return server
+    return _FrontServer(("127.0.0.1", 0), Handler)
+
+
+class _FrontServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *args: Any) -> None:
+        """Say nothing of clients that go before the answer is over."""
 
 
 class _Front(BaseHTTPRequestHandler):
