@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# Where the example site keeps its files: local (folders of example/run), memory, azure; or S3.
+# Where the example site keeps its files: local (folders of example/run), memory, azure, gcs; or S3.
 BACKEND ?=
 # Another name for the distribution, read by setup.py. What is installed into .venv keeps the normal name.
 DIST_NAME ?=
@@ -25,7 +25,7 @@ help: ## List the commands
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure
+demo: $(VENV)/.demo ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure, gcs
 	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py $(ARGS)
 
 site: $(VENV)/.demo ## The same as demo, but keep the site running and print its address
