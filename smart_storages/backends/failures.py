@@ -92,6 +92,7 @@ class FailingStore(Store):
         self._module = module
         self.place = store.place
         self.takes_uploads = store.takes_uploads
+        self.takes_forms = store.takes_forms
 
     def _obey(self, action: str) -> None:
         for order in tuple(orders):

@@ -68,6 +68,7 @@ class GoogleStore(Store):
 
     place = "in Google Cloud Storage"
     takes_uploads = False
+    takes_forms = True
 
     def __init__(
         self,

@@ -76,6 +76,8 @@ class Store(ABC):
     place: str
     #: Whether the view takes uploads for it.
     takes_uploads = True
+    #: Whether the service itself takes those of a form.
+    takes_forms = False
 
     @abstractmethod
     def put(

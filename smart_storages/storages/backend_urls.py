@@ -170,6 +170,11 @@ class BackendUrlsMixin:
     def _describe_upload(self, size: int, content_type: str, *, overwrite: bool) -> Any:
         if self.base_url is not None or not self._store().takes_uploads:
             where = "has a base_url" if self.base_url else f"is {self._store().place}"
+            if self._store().takes_forms:
+                raise ConfigurationError(
+                    f"The module {self.module_name!r} {where}, where presigned_put() cannot limit "
+                    "what is uploaded. Use presigned_post()."
+                )
             raise ConfigurationError(
                 f"The module {self.module_name!r} {where}, where no upload of a browser can be "
                 "limited to a size and a type. Let it upload to a view of the project."

@@ -378,6 +378,13 @@ def test_a_setting_of_the_wrong_type_is_told(settings):
         storage.exists("a.txt")
 
 
+def test_packages_that_are_missing_are_told(settings, monkeypatch):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "gcs", "bucket_name": "acme"}}
+    monkeypatch.setattr("smart_storages.config.gcs_problems.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"\['backend'\] is 'gcs', which needs .*\[gcs\]"):
+        MediaStorage().exists("a.txt")
+
+
 # Errors
 
 
@@ -490,7 +497,7 @@ def test_a_url_needs_a_key_to_sign_with(options):
 
 
 def test_a_put_of_a_browser_cannot_be_limited_there_and_a_form_can(storage):
-    with pytest.raises(ConfigurationError, match="in Google Cloud Storage, where no"):
+    with pytest.raises(ConfigurationError, match=r"in Google Cloud Storage, .* Use presigned_post"):
         storage.presigned_put("a.png", size=5, content_type="image/png")
     form = storage.presigned_post("a.png", max_size=5, content_type="image/png")
     assert form["method"] == "POST"

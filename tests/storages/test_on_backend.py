@@ -95,6 +95,15 @@ def test_a_taken_name_is_never_overwritten(storage):
     assert storage.get_available_name("a.txt") not in {first, second}
 
 
+def test_the_server_of_s3_does_not_decide_how_a_file_is_named(options, settings):
+    # Nothing is known of that server, so that in S3 every name would get a random suffix.
+    settings.AWS_S3_ENDPOINT_URL = "http://127.0.0.1:9"
+    storage = SmartS3Storage("media", file_overwrite=False, **options)
+    assert storage.save("a.txt", ContentFile(b"first")) == "a.txt"
+    assert storage.save("a.txt", ContentFile(b"second")) != "a.txt"
+    assert read(storage, "a.txt") == b"first"
+
+
 def test_a_file_is_overwritten_where_the_module_says_so(options):
     storage = SmartS3Storage("media", **options)
     assert storage.save("a.txt", ContentFile(b"first")) == "a.txt"
