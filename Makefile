@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# Where the example site keeps its files: local (folders of example/run), memory, azure; or S3.
+# Where the example site keeps its files: local (folders of example/run), memory, azure, gcs; or S3.
 BACKEND ?=
-DEMO = $(VENV)/.demo $(if $(filter azure,$(BACKEND)),$(VENV)/.azure)
+DEMO = $(VENV)/.demo $(addprefix $(VENV)/.,$(filter azure gcs,$(BACKEND)))
 # Another name for the distribution, read by setup.py. What is installed into .venv keeps the normal name.
 DIST_NAME ?=
 unexport DIST_NAME
@@ -26,7 +26,7 @@ help: ## List the commands
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(DEMO) ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure
+demo: $(DEMO) ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure, gcs
 	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py $(ARGS)
 
 site: $(DEMO) ## The same as demo, but keep the site running and print its address

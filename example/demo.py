@@ -6,8 +6,9 @@
 With ``S3_ENDPOINT_URL`` and ``AWS_ACCESS_KEY_ID``/``AWS_SECRET_ACCESS_KEY`` in the environment,
 the files go to that S3 server; otherwise to an in-memory server that runs as long as the demo.
 With ``PRESS_BACKEND=local`` there is no server: the buckets are folders of ``example/run/buckets``.
-With ``memory`` they are in this process, and with ``azure`` in Azurite, or in the account that
-``AZURE_CONNECTION_STRING`` names.
+With ``memory`` they are in this process, with ``azure`` in Azurite, or in the account that
+``AZURE_CONNECTION_STRING`` names, and with ``gcs`` in an emulator of Google Cloud Storage, or there
+itself if ``GOOGLE_APPLICATION_CREDENTIALS`` names a key.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 FEWEST_BUCKETS = 4
 START_SECONDS = 60
 FORBIDDEN = (401, 403)
-BACKENDS = ("azure", "local", "memory", "s3")
+BACKENDS = ("azure", "gcs", "local", "memory", "s3")
 DISK = "workbench"  # the alias of STORAGES that is a disk, not a bucket
 
 try:
@@ -98,6 +99,8 @@ def run(serve: bool) -> int:
             say("Keeping the buckets in memory")
         elif backend == "azure":
             start_azurite(stack, run_dir)
+        elif backend == "gcs":
+            start_gcs(stack)
         elif not os.environ.get("S3_ENDPOINT_URL"):
             start_embedded_s3(stack)
         else:
@@ -142,6 +145,38 @@ def choose_backend() -> str:
     return backend
 
 
+def start_gcs(stack: contextlib.ExitStack) -> None:
+    """Start an emulator of Google Cloud Storage, unless a key or another emulator is named."""
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        if os.environ.get(name):
+            say(f"Using what {name} names")
+            return
+    program = shutil.which("fake-gcs-server")
+    if program is None:
+        raise DemoError(
+            "BACKEND=gcs needs fake-gcs-server (tests/servers/install.sh), or a key of a service "
+            "account in GOOGLE_APPLICATION_CREDENTIALS."
+        )
+    say("Starting an emulator of Google Cloud Storage in memory")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    address = ("-host", "127.0.0.1", "-port", port, "-public-host", f"127.0.0.1:{port}")
+    process = subprocess.Popen(
+        [program, "-backend", "memory", "-scheme", "http", "-log-level", "error", *address],
+        # It takes the time of the zone for that of Greenwich.
+        env={**os.environ, "TZ": "UTC"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    os.environ["STORAGE_EMULATOR_HOST"] = f"http://127.0.0.1:{port}"
+    wait_for(process, f"http://127.0.0.1:{port}/storage/v1/b", "the emulator")
+
+
 def start_azurite(stack: contextlib.ExitStack, run_dir: Path) -> None:
     """Start Azurite, unless an account is named."""
     if os.environ.get("AZURE_CONNECTION_STRING"):
@@ -182,14 +217,19 @@ def start_azurite(stack: contextlib.ExitStack, run_dir: Path) -> None:
         f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
         f"BlobEndpoint={endpoint};"
     )
+    wait_for(process, endpoint, "Azurite")
+
+
+def wait_for(process: subprocess.Popen, url: str, name: str) -> None:
+    """Wait until a server answers."""
     http, give_up = urllib3.PoolManager(retries=False), time.monotonic() + START_SECONDS
     while True:
         try:
-            http.request("GET", endpoint)
+            http.request("GET", url)
             return
         except urllib3.exceptions.HTTPError:
             if process.poll() is not None or time.monotonic() > give_up:
-                raise DemoError("Cannot start Azurite.") from None
+                raise DemoError(f"Cannot start {name}.") from None
         time.sleep(0.1)
 
 
@@ -289,9 +329,7 @@ def visit(address: str) -> List[Row]:
     rows += check_development(visitor, checks)
     rows.append(check_stylesheet(visitor))
     if not checks:
-        say(
-            "Note: this S3 server, like moto, accepts any key and any signature. This run therefore"
-        )
+        say("Note: this server, like moto, accepts any key and any signature. This run therefore")
         say("      proves nothing about access; set S3_ENDPOINT_URL to a server that checks them.")
     return rows
 
@@ -303,7 +341,7 @@ def server_checks_signatures() -> bool:
     from smart_storages.utils import get_storage
 
     if choose_backend() != "s3":
-        return True
+        return not os.environ.get("STORAGE_EMULATOR_HOST")
     storage = get_storage("documents")
     stranger = boto3.session.Session("AKIASTRANGER", "not-the-secret").client(
         "s3",

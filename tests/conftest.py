@@ -24,6 +24,8 @@ from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, 
 from tests.servers.azurite import INSTALL as AZURITE_INSTALL
 from tests.servers.azurite import Azurite, azurite_program
 from tests.servers.ceph import INSTALL, missing_programs
+from tests.servers.gcs import INSTALL as GCS_INSTALL
+from tests.servers.gcs import GoogleStorage, gcs_program
 from tests.servers.keeper import JOIN, Keeper, ask_for
 from tests.servers.sshd import INSTALL as SSHD_INSTALL
 from tests.servers.sshd import Sshd, sshd_program
@@ -32,17 +34,23 @@ REQUIRE_REAL_S3 = os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0")
 
 
 def _isolate_environment() -> None:
-    """Nothing of the machine's AWS account may reach a test, nor a test reach an AWS account.
+    """Nothing of the machine's accounts of AWS and Google may reach a test, nor a test reach one.
 
     Runs when this file is imported: processes that tests start inherit it.
     """
     for name in list(os.environ):
-        if name.startswith("AWS_") or name in ("BOTO_CONFIG", "S3_ENDPOINT_URL"):
+        if name.startswith(("AWS_", "GOOGLE_")) or name in (
+            "BOTO_CONFIG",
+            "S3_ENDPOINT_URL",
+            "STORAGE_EMULATOR_HOST",
+        ):
             del os.environ[name]
     nowhere = str(Path(tempfile.gettempdir()) / "no-such-aws-configuration")
     os.environ["AWS_CONFIG_FILE"] = nowhere
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = nowhere
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["CLOUDSDK_CONFIG"] = nowhere
+    os.environ["NO_GCE_CHECK"] = "true"
     # A proxy of the machine's must not be asked for servers on loopback.
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(
@@ -229,6 +237,15 @@ def sshd() -> Sshd:
     if sshd_program() is None and not REQUIRE_REAL_S3:
         pytest.skip(f"OpenSSH's server is not installed: {SSHD_INSTALL}")
     server: Sshd = ask_for("sshd")
+    return server
+
+
+@pytest.fixture(scope="session")
+def gcs() -> GoogleStorage:
+    """A server of Google Cloud Storage; skips where it is not installed."""
+    if gcs_program() is None and not REQUIRE_REAL_S3:
+        pytest.skip(f"fake-gcs-server is not installed: {GCS_INSTALL}")
+    server: GoogleStorage = ask_for("gcs")
     return server
 
 

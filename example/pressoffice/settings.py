@@ -8,7 +8,7 @@ comes from the environment, so the same file works on a laptop, a test server an
 ``S3_PROVIDER``                         what that server is: ``minio``, ``ceph``, ``r2`` ...
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``  the site's credentials
 ``AWS_REGION``                          region of the buckets that set none (``us-east-1``)
-``PRESS_BACKEND``                       ``local``, ``memory`` or ``azure``, for files not in S3
+``PRESS_BACKEND``                       ``local``, ``memory``, ``azure``, ``gcs``: files not in S3
 ``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
 ``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
@@ -176,13 +176,17 @@ if os.environ.get("S3_PROVIDER"):
 
 # Another backend is one line. On a laptop every bucket becomes a folder of a directory, without a
 # server; in memory all is gone when the site stops; in Azure every bucket is a container, of the
-# account that AZURE_CONNECTION_STRING names.
+# account that AZURE_CONNECTION_STRING names; Google's buckets belong to the key that
+# GOOGLE_APPLICATION_CREDENTIALS names.
 BACKEND = os.environ.get("PRESS_BACKEND") or "s3"
 if BACKEND == "local":
     SMART_STORAGE_LOCAL = RUN_DIR / "buckets"
 else:
     SMART_STORAGE_BACKEND = BACKEND
 AZURE_CONNECTION_STRING = os.environ.get("AZURE_CONNECTION_STRING")
+GS_PROJECT_ID = os.environ.get("GOOGLE_CLOUD_PROJECT", "harbour")
+if os.environ.get("STORAGE_EMULATOR_HOST"):
+    GS_CREDENTIALS = "newsroom.emulator.credentials"  # a key that means nothing
 
 # Django reads this from 4.2 on; on older versions the package does.
 STORAGES = {

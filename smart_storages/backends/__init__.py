@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from . import django_classes as django_classes
     from . import django_storage as django_storage
     from . import failures as failures
+    from . import gcs as gcs
+    from . import gcs_requests as gcs_requests
     from . import memory as memory
     from . import sftp as sftp
     from . import sftp_connections as sftp_connections

@@ -7,7 +7,9 @@ from contextlib import suppress
 from threading import Lock
 from typing import (
     TYPE_CHECKING,
+    Any,
     Callable,
+    Dict,
     Iterator,
     List,
     Mapping,
@@ -91,6 +93,7 @@ class FailingStore(Store):
         self._module = module
         self.place = store.place
         self.takes_uploads = store.takes_uploads
+        self.takes_forms = store.takes_forms
         self.signs_urls = store.signs_urls
 
     @property
@@ -148,3 +151,9 @@ class FailingStore(Store):
         parameters: Optional[Mapping[str, str]] = None,
     ) -> Optional[str]:
         return self._store.url(key, expires=expires, parameters=parameters)
+
+    def sign_url(self, key: str, **options: Any) -> Optional[str]:
+        return self._store.sign_url(key, **options)
+
+    def sign_form(self, key: str, **options: Any) -> Optional[Dict[str, Any]]:
+        return self._store.sign_form(key, **options)

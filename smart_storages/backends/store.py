@@ -111,6 +111,8 @@ class Store(ABC):
     signs_urls = True
     #: Whether ``put`` refuses a key that another process takes at the same moment.
     refuses_taken_keys = True
+    #: Whether the service itself takes those of a form.
+    takes_forms = False
 
     @abstractmethod
     def put(
@@ -195,6 +197,51 @@ class Store(ABC):
 
         Raises:
             ValueError: there is no such parameter here.
+        """
+        return None
+
+    def sign_url(
+        self,
+        key: str,
+        *,
+        begins: int,
+        expires: int,
+        method: str = "GET",
+        parameters: Optional[Mapping[str, str]] = None,
+    ) -> Optional[str]:
+        """Return a signed URL of an object, ``None`` if the view of this package serves it.
+
+        Args:
+            key: Key of the object.
+            begins: From when on it is valid, in seconds since 1970: not later than now.
+            expires: Until when it is valid, in seconds since 1970.
+            method: ``"GET"`` or ``"HEAD"``.
+            parameters: As for :meth:`url`.
+
+        Raises:
+            ValueError: there is no such parameter here.
+        """
+        return self.url(key, expires=expires, parameters=parameters)
+
+    def sign_form(
+        self,
+        key: str,
+        *,
+        max_size: int,
+        content_type: str,
+        is_public: bool,
+        begins: int,
+        expires: int,
+    ) -> Optional[Dict[str, Any]]:
+        """Return a form that uploads one file to the service itself, ``None`` if it takes none.
+
+        Args:
+            key: Key of the object.
+            max_size: Largest size of the file in bytes.
+            content_type: Its type.
+            is_public: Whether anybody may read it afterwards.
+            begins: From when on it is valid, in seconds since 1970: not later than now.
+            expires: Until when it is valid, in seconds since 1970.
         """
         return None
 

@@ -51,6 +51,8 @@ _NAMES_IN = {
         "get_azure_options",
         "get_buckets",
         "get_fallback_backends",
+        "get_gcs_bucket",
+        "get_gcs_options",
         "get_local_static_url",
         "get_forced_backend",
         "get_local_root",

@@ -83,6 +83,11 @@ OPTIONS: Dict[str, Option] = {
     "gid": Option((int,), None, "SFTP_STORAGE_GID"),
     "known_host_file": Option((str,), None, "SFTP_KNOWN_HOST_FILE"),
     "verify_host_key": Option((bool,), None),
+    "project_id": Option((str,), None, "GS_PROJECT_ID"),
+    "iam_sign_blob": Option((bool,), None, "GS_IAM_SIGN_BLOB"),
+    "sa_email": Option((str,), None, "GS_SA_EMAIL"),
+    "custom_endpoint": Option((str,), None, "GS_CUSTOM_ENDPOINT"),
+    "blob_chunk_size": Option((int,), None, "GS_BLOB_CHUNK_SIZE"),
     "public_endpoint_url": Option((str,), None),
     "url_stable_for": Option((int,), 0),
     "metadata_cache_seconds": Option((int,), 0),
@@ -135,9 +140,20 @@ SFTP_OPTIONS: FrozenSet[str] = frozenset(
 #: As :data:`CREDENTIAL_OPTIONS`, for the backend ``sftp``: no server gets the password of another.
 SFTP_CREDENTIALS: FrozenSet[str] = frozenset({"host", "params"})
 
+#: Options of the backend ``gcs`` alone, as django-storages' backend for Google Cloud names them. It
+#: has ``credentials`` too, which mean another thing in S3.
+GCS_OPTIONS: FrozenSet[str] = frozenset(
+    name for name, option in OPTIONS.items() if str(option.setting).startswith("GS_")
+)
+
+#: As :data:`CREDENTIAL_OPTIONS`, for the backend ``gcs``.
+GCS_CREDENTIALS: FrozenSet[str] = frozenset({"credentials", "iam_sign_blob", "sa_email"})
+
 #: Options that only a backend beside S3 has. A class may have attributes of these names, which mean
 #: something else, as long as its files are in S3.
-BACKEND_OPTIONS: FrozenSet[str] = AZURE_OPTIONS | SFTP_OPTIONS | {"base_url", "options", "root"}
+BACKEND_OPTIONS: FrozenSet[str] = (
+    AZURE_OPTIONS | GCS_OPTIONS | SFTP_OPTIONS | {"base_url", "options", "root"}
+)
 
 #: Options of this package, which django-storages' S3 backend does not know.
 OWN_OPTIONS: FrozenSet[str] = frozenset(

@@ -11,9 +11,15 @@ from urllib.parse import urlsplit
 
 from smart_storages.common.compat import cache
 from smart_storages.common.secrets import reveal
+from smart_storages.config.gcs_problems import (
+    CREDENTIALS_OF_GOOGLE,
+    find_gcs_problems,
+    is_of_google,
+)
 from smart_storages.config.options import (
     AZURE_OPTIONS,
     CREDENTIAL_OPTIONS,
+    GCS_OPTIONS,
     OPTIONS,
     SECRET_OPTIONS,
     SFTP_OPTIONS,
@@ -38,6 +44,7 @@ _OF_BACKENDS = {
     "azure": AZURE_OPTIONS,
     "filesystem": frozenset({"base_url", "root"}),
     "sftp": SFTP_OPTIONS | {"base_url"},
+    "gcs": GCS_OPTIONS,
 }
 
 #: https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
@@ -170,6 +177,10 @@ def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     if backend == "azure":
         yield from _find_azure_problems(options)
     yield from find_plain_problems(options)
+    if backend == "gcs":
+        yield from find_gcs_problems(options)
+    elif backend == "s3" and is_of_google(options.get("credentials")):
+        yield CREDENTIALS_OF_GOOGLE
     for owner, keys in _OF_BACKENDS.items():
         for key in sorted(keys - _OF_BACKENDS.get(backend, frozenset())):
             if options.get(key) is not None:

@@ -24,7 +24,7 @@ from django.utils.encoding import force_bytes
 from smart_storages.common.compat import HAS_STORAGES, forget_default_storages
 from smart_storages.config.errors import BUCKETS_SETTING, configuration_error
 from smart_storages.config.modules import fill_in, find_pattern, validate_module_name
-from smart_storages.config.options import AZURE_OPTIONS, OPTIONS, guard
+from smart_storages.config.options import AZURE_OPTIONS, GCS_OPTIONS, OPTIONS, guard
 from smart_storages.config.problems import find_entry_problems
 from smart_storages.exceptions import ConfigurationError
 
@@ -195,6 +195,28 @@ def get_azure_options() -> Dict[str, Any]:
 def get_azure_container() -> Optional[str]:
     """Return ``AZURE_CONTAINER``: the container of modules that name no bucket."""
     name = getattr(settings, "AZURE_CONTAINER", None)
+    return str(name) if name else None
+
+
+def get_gcs_options() -> Dict[str, Any]:
+    """Return the ``GS_*`` settings of django-storages by the names of the options.
+
+    Raises:
+        ConfigurationError: one of them has a value of the wrong type.
+    """
+    found = {name: getattr(settings, str(OPTIONS[name].setting), None) for name in GCS_OPTIONS}
+    for name, value in found.items():
+        option = OPTIONS[name]
+        if not option.accepts(value):
+            raise ConfigurationError(
+                f"{option.setting} must be {option.expected}, not {type(value).__name__}."
+            )
+    return {**found, "credentials": getattr(settings, "GS_CREDENTIALS", None)}
+
+
+def get_gcs_bucket() -> Optional[str]:
+    """Return ``GS_BUCKET_NAME``: the bucket of modules in Google Cloud that name none."""
+    name = getattr(settings, "GS_BUCKET_NAME", None)
     return str(name) if name else None
 
 

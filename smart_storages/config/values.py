@@ -11,14 +11,21 @@ from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.providers import PROVIDERS
 
-__all__ = ["ANY_MODULE", "Problem", "did_you_mean", "find_value_problems", "is_class_path"]
+__all__ = [
+    "ANY_MODULE",
+    "Problem",
+    "did_you_mean",
+    "find_value_problems",
+    "is_class_path",
+    "is_of_google",
+]
 
 #: Replaces ``*`` in the sample names that checks make of patterns. It matches the pattern and no
 #: other key, since nobody types this character.
 ANY_MODULE = "\u2217"
 
 #: What can keep the files of a module.
-BACKENDS = ("azure", "filesystem", "memory", "s3", "sftp")
+BACKENDS = ("azure", "filesystem", "gcs", "memory", "s3", "sftp")
 
 _CANNED_ACLS = (
     "private",
@@ -84,8 +91,14 @@ def _find_choice_problems(key: str, choice: str, value: Any) -> Iterator[Problem
         )
 
 
+def is_of_google(value: Any) -> bool:
+    """Return whether a value is an object of ``google.auth.credentials.Credentials``."""
+    return hasattr(value, "before_request")
+
+
 def _find_supplier_problems(value: Any) -> Iterator[Problem]:
-    if not callable(value) and not (isinstance(value, str) and "." in value.strip(".")):
+    is_path = isinstance(value, str) and "." in value.strip(".")
+    if not callable(value) and not is_path and not is_of_google(value):
         yield Problem(
             "wrong-type",
             "credentials",

@@ -65,11 +65,15 @@ class BackendUrlsMixin:
             raise ValueError(f"A file that is not in S3 has no URL for {method}, only for GET.")
         s3.signing.sigv4.check_life(life, self.url_stable_for)
         expires = None
+        store = self._store()
         if self.querystring_auth:
             expires = backends.signed_urls.expires_at(int(life), self.url_stable_for)
-        store = self._store()
-        with self._translating(key):
-            url = store.url(key, expires=expires, parameters=parameters)
+            begins = expires - int(life) - self.url_stable_for
+            signed = {"begins": begins, "expires": expires, "method": method}
+            with self._translating(key):
+                url = store.sign_url(key, **signed, parameters=parameters)
+        else:
+            url = store.url(key, parameters=parameters)
         if url is not None:
             return str(url)
         unknown = {*(parameters or {})} - {*backends.signed_urls.PARAMETERS}
@@ -105,6 +109,9 @@ class BackendUrlsMixin:
             ValueError: the size, ``expire``, the type or the name cannot be signed.
         """
         s3.signing.browser_uploads.check_size("max_size", max_size)
+        signed = self._sign_form(name, max_size, content_type, expire)
+        if signed is not None:
+            return signed
         upload = self._describe_upload(max_size, content_type, overwrite=True)
         key = self._get_upload_key(name, "presigned_post")
         url = self._get_upload_url("POST", key, upload, expire)
@@ -145,9 +152,34 @@ class BackendUrlsMixin:
             headers["If-None-Match"] = "*"
         return {"url": url, "method": "PUT", "headers": headers}
 
+    def _sign_form(
+        self, name: str, max_size: int, content_type: str, expire: Optional[int]
+    ) -> Optional[Dict[str, Any]]:
+        life = self.querystring_expire if expire is None else expire
+        s3.signing.browser_uploads.check_text("content_type", content_type)
+        s3.signing.sigv4.check_life(life, 0)
+        key = self._get_upload_key(name, "presigned_post")
+        expires = backends.signed_urls.expires_at(int(life))
+        acl = self._get_upload_headers().get("acl")
+        with self._translating(key):
+            signed: Optional[Dict[str, Any]] = self._store().sign_form(
+                key,
+                max_size=max_size,
+                content_type=content_type,
+                is_public=self._attributes_of({"ACL": acl}).is_public,
+                begins=expires - int(life),
+                expires=expires,
+            )
+        return signed
+
     def _describe_upload(self, size: int, content_type: str, *, overwrite: bool) -> Any:
         if self.base_url is not None or not self._store().takes_uploads:
             where = "has a base_url" if self.base_url else f"is {self._store().place}"
+            if self._store().takes_forms:
+                raise ConfigurationError(
+                    f"The module {self.module_name!r} {where}, where presigned_put() cannot limit "
+                    "what is uploaded. Use presigned_post()."
+                )
             raise ConfigurationError(
                 f"The module {self.module_name!r} {where}, where no upload of a browser can be "
                 "limited to a size and a type. Let it upload to a view of the project."

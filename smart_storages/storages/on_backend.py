@@ -36,7 +36,7 @@ from smart_storages.exceptions import (
     ObjectNotFoundError,
     S3Error,
 )
-from smart_storages.storages import other_backends
+from smart_storages.storages import cloud_stores, other_backends
 from smart_storages.storages.backend_urls import BackendUrlsMixin
 from smart_storages.storages.operations import begin_lasting, operation
 from smart_storages.storages.reading import S3ReadFile
@@ -126,6 +126,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
     if TYPE_CHECKING:
         backend: str
         base_url: Optional[str]
+        blob_chunk_size: Optional[int]
+        custom_endpoint: Optional[str]
         module_name: str
         root: Any
         url_stable_for: int
@@ -135,7 +137,9 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         if self.backend == "memory":
             store = backends.memory.memory_store(self._folder_name)
         elif self.backend == "azure":
-            store = self._azure_store()
+            store = cloud_stores.azure_store(self)
+        elif self.backend == "gcs":
+            store = cloud_stores.google_store(self)
         elif config.plain_backends.is_plain(self.backend):
             store = other_backends.make_store(self)
         else:
@@ -156,25 +160,6 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
         if not self.endpoint_url or self.endpoint_url == usual:
             return bucket
         return f"{bucket}@{urlsplit(self.endpoint_url).netloc.replace(':', '-')}"
-
-    def _azure_store(self) -> Store:
-        self._raise_for_problem()
-        if not self.bucket_name:
-            raise ConfigurationError(
-                f"The module {self.module_name!r} has no container. Set "
-                f"{config.errors.BUCKETS_SETTING}[{self.module_name!r}]['bucket_name'] or "
-                "AZURE_CONTAINER."
-            )
-        options = {name: getattr(self, name) for name in config.options.AZURE_OPTIONS}
-        try:
-            account = backends.azure.account_of(options)
-        except (ConfigurationError, ValueError) as error:
-            # Not its text: it may show the connection string.
-            reason = "its connection_string cannot be read. Copy it from the portal of Azure."
-            if isinstance(error, ConfigurationError):
-                reason = str(error)
-            raise ConfigurationError(f"The module {self.module_name!r}: {reason}") from None
-        return backends.azure.AzureStore(account, self.bucket_name, self.custom_domain)
 
     @contextmanager
     def _translating(self, key: str) -> Iterator[None]:
@@ -298,7 +283,8 @@ class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
 
     def _attributes_of(self, params: Dict[str, Any]) -> Attributes:
         attributes = backends.store.Attributes.from_parameters(params)
-        if not self.querystring_auth and not self.default_acl and not params.get("ACL"):
+        has_acl = self.default_acl or params.get("ACL") or self.backend == "gcs"
+        if not self.querystring_auth and not has_acl:
             # Whoever gives out unsigned URLs has a bucket whose policy lets everybody read it.
             attributes = replace(attributes, is_public=True)
         return attributes

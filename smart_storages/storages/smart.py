@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Optional, Tuple
 from weakref import WeakSet
 
 from boto3.s3.transfer import TransferConfig
@@ -195,8 +195,15 @@ class SmartS3Storage(
         from smart_storages.storages.on_backend import class_on_backend
         from smart_storages.storages.other_backends import take_settings
 
+        options = config.options
         if self.backend == "azure":
-            self._take_azure_settings()
+            container = config.get_azure_container()
+            self._take_settings_of(container, config.get_azure_options(), options.AZURE_CREDENTIALS)
+        elif self.backend == "gcs":
+            bucket = config.get_gcs_bucket()
+            self._take_settings_of(bucket, config.get_gcs_options(), options.GCS_CREDENTIALS)
+            if not self.describe_sources().owner_of("endpoint_url"):
+                self.endpoint_url = None  # a server of S3
         elif config.plain_backends.is_plain(self.backend):
             take_settings(self)
         elif not self.bucket_name and not self._is_computed("bucket_name"):
@@ -205,16 +212,15 @@ class SmartS3Storage(
             self.bucket_name = self.module_name
         self.__class__ = class_on_backend(type(self), SmartS3Storage)
 
-    def _take_azure_settings(self) -> None:
+    def _take_settings_of(
+        self, bucket: Optional[str], given: Dict[str, Any], credentials: FrozenSet[str]
+    ) -> None:
         # The AWS_* settings do not say where the files of this module are.
         owner = self.describe_sources().owner_of("bucket_name")
-        self.bucket_name = self.bucket_name if owner else config.get_azure_container() or ""
-        given = config.get_azure_options()
-        is_own = any(getattr(self, name) is not None for name in config.options.AZURE_CREDENTIALS)
+        self.bucket_name = self.bucket_name if owner else bucket or ""
+        is_own = any(getattr(self, name) is not None for name in credentials)
         for name, value in given.items():
-            if getattr(self, name) is None and not (
-                is_own and name in config.options.AZURE_CREDENTIALS
-            ):
+            if getattr(self, name) is None and not (is_own and name in credentials):
                 setattr(self, name, value)
 
     def _take_over(self, merged: Dict[str, Any], upstream: Dict[str, Any]) -> None:

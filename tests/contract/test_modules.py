@@ -13,11 +13,14 @@ from tests.conftest import REQUIRE_REAL_S3
 from tests.contract.compositions import COMPOSITIONS
 from tests.contract.contract import ContractOverMany, StorageContract
 from tests.servers.azurite import azurite_program
+from tests.servers.gcs import gcs_program
 from tests.servers.sshd import sshd_program
 
 BACKENDS = ["filesystem", "memory"]
 if azurite_program() is not None or REQUIRE_REAL_S3:
     BACKENDS.append("azure")
+if gcs_program() is not None or REQUIRE_REAL_S3:
+    BACKENDS.append("gcs")
 if sshd_program() is not None or REQUIRE_REAL_S3:
     BACKENDS.append("sftp")
 #: Storages of Django: one that refuses a taken name, and one that does not know of any.
@@ -47,14 +50,16 @@ def make(request, tmp_path):
             "connection_string": azurite.connection_string,
             "bucket_name": azurite.create_container(),
         }
+    if "gcs" in BACKENDS:
+        server = request.getfixturevalue("gcs")
+        options["gcs"] = {**server.options, "bucket_name": server.create_bucket()}
 
     def make_module(backend):
         return SmartS3Storage(
             "contract",
-            backend=CLASSES.get(backend, backend),
             location=f"location{next(numbers)}",
             file_overwrite=False,
-            **options[backend],
+            **{"backend": CLASSES.get(backend, backend), **options[backend]},
         )
 
     with isolated():

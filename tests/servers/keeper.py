@@ -28,6 +28,7 @@ import psutil
 from tests.servers.azurite import Azurite
 from tests.servers.base import Startable
 from tests.servers.ceph import CephGateway
+from tests.servers.gcs import GoogleStorage
 from tests.servers.moto import MotoServer
 from tests.servers.queues import Postgres, RabbitMQ, Redis
 from tests.servers.sshd import Sshd
@@ -48,6 +49,7 @@ KINDS: Dict[str, Callable[[], Any]] = {
     "postgres": Postgres,
     "azurite": Azurite,
     "sshd": Sshd,
+    "gcs": GoogleStorage,
 }
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -31,7 +31,7 @@ from smart_storages.signals import storage_operation
 from smart_storages.storages import MediaStorage, PublicStorage, SmartS3Storage, StaticStorage
 from smart_storages.utils import create_storage_class, get_storage
 
-BACKENDS = ["azure", "filesystem", "memory"]
+BACKENDS = ["azure", "filesystem", "gcs", "memory"]
 
 
 class Shouting(MediaStorage):
@@ -52,6 +52,9 @@ def options(request, tmp_path):
         azurite = request.getfixturevalue("azurite")
         container = azurite.create_container()
         more = {"connection_string": azurite.connection_string, "bucket_name": container}
+    if request.param == "gcs":
+        server = request.getfixturevalue("gcs")
+        more = {**server.options, "bucket_name": server.create_bucket()}
     with isolated():
         yield {"backend": request.param, **more}
 
@@ -90,6 +93,15 @@ def test_a_taken_name_is_never_overwritten(storage):
     second = storage.save("a.txt", ContentFile(b"second"))
     assert (first, read(storage, first), read(storage, second)) == ("a.txt", b"first", b"second")
     assert storage.get_available_name("a.txt") not in {first, second}
+
+
+def test_the_server_of_s3_does_not_decide_how_a_file_is_named(options, settings):
+    # Nothing is known of that server, so that in S3 every name would get a random suffix.
+    settings.AWS_S3_ENDPOINT_URL = "http://127.0.0.1:9"
+    storage = SmartS3Storage("media", file_overwrite=False, **options)
+    assert storage.save("a.txt", ContentFile(b"first")) == "a.txt"
+    assert storage.save("a.txt", ContentFile(b"second")) != "a.txt"
+    assert read(storage, "a.txt") == b"first"
 
 
 def test_a_file_is_overwritten_where_the_module_says_so(options):
@@ -391,7 +403,7 @@ def test_a_module_without_a_bucket_has_a_folder_of_its_own_name(tmp_path):
         ({"backend": "filesystem", "root": "/b", "bucket_name": ".smart-storages"}, "with a dot"),
         ({"backend": "memory", "root": "/b"}, "'root'.* is an option of the backend 'filesystem'"),
         ({"base_url": "/files/"}, "'base_url'.* of the backend 'filesystem', and this one is 's3'"),
-        ({"backend": "disk"}, "is 'disk', which is not one of azure, filesystem, memory, s3"),
+        ({"backend": "disk"}, "is 'disk', which is not one of azure, filesystem, gcs, memory, s3"),
         ({"backend": "filesytem"}, "Did you mean 'filesystem'"),
     ],
 )

@@ -118,7 +118,7 @@ def test_the_buckets_of_a_server_can_be_given():
 
 def test_what_is_no_backend_or_no_option_is_refused():
     with pytest.raises(
-        ValueError, match="no backend 'disk': use one of azure, filesystem, memory, s3"
+        ValueError, match="no backend 'disk': use one of azure, filesystem, gcs, memory, s3"
     ):
         override_buckets("disk")
     with pytest.raises(ConfigurationError, match=r"override_buckets\(\): the option 'bucket'"):

@@ -33,7 +33,7 @@ CLASSES = {
 }
 
 
-@pytest.fixture(params=["azure", "filesystem", "memory", "sftp", *CLASSES])
+@pytest.fixture(params=["azure", "filesystem", "gcs", "memory", "sftp", *CLASSES])
 def modules(request, moto_bucket, settings, tmp_path):
     """The modules ``here``, in S3, and ``there``, elsewhere."""
     lead_to(settings, moto_bucket.server, moto_bucket.name)
@@ -50,6 +50,9 @@ def modules(request, moto_bucket, settings, tmp_path):
         azurite = request.getfixturevalue("azurite")
         there["connection_string"] = azurite.connection_string
         there["bucket_name"] = azurite.create_container()
+    if request.param == "gcs":
+        server = request.getfixturevalue("gcs")
+        there.update(server.options, bucket_name=server.create_bucket())
     settings.SMART_STORAGE_BUCKETS = {
         "here": {"location": "here", "object_parameters": {"Metadata": {"by": "ada"}}},
         "there": there,

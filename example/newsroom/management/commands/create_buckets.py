@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
 
 from smart_storages.utils import get_storage
 
@@ -29,6 +31,8 @@ class Command(BaseCommand):
             if not storage.is_in_s3:
                 if storage.backend == "azure":
                     ensure_container(bucket, public=storage.default_acl == "public-read")
+                elif storage.backend == "gcs":
+                    ensure_bucket_of_google(bucket)
                 continue  # a folder is made with its first file
             try:
                 made = ensure_bucket(storage.client, bucket, storage.region_name)
@@ -59,6 +63,31 @@ def ensure_container(name, *, public):
     service = BlobServiceClient.from_connection_string(settings.AZURE_CONNECTION_STRING)
     with suppress(ResourceExistsError):
         service.create_container(name, public_access="blob" if public else None)
+
+
+def ensure_bucket_of_google(name):
+    """Create a bucket of Google Cloud Storage unless it exists."""
+    import google.auth
+    from google.auth.transport.requests import AuthorizedSession
+
+    if hasattr(settings, "GS_CREDENTIALS"):
+        credentials = import_string(settings.GS_CREDENTIALS)()
+    else:
+        credentials, _ = google.auth.default(
+            scopes=["https://www.googleapis.com/auth/devstorage.full_control"]
+        )
+    endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
+    answer = AuthorizedSession(credentials).post(
+        f"{endpoint}/storage/v1/b",
+        params={"project": settings.GS_PROJECT_ID},
+        # This site's public files are public by ACL.
+        json={
+            "name": name,
+            "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": False}},
+        },
+    )
+    if answer.status_code not in {200, 409}:  # 409: it exists
+        raise CommandError(f"Cannot create the bucket {name!r}: status {answer.status_code}.")
 
 
 def ensure_bucket(client, bucket, region):
