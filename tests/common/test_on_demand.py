@@ -36,6 +36,7 @@ DECLARING = {
     "smart_storages.storages.copying",
     "smart_storages.storages.many",
     "smart_storages.storages.metadata_cache",
+    "smart_storages.storages.multipart_uploads",
     "smart_storages.storages.operations",
     "smart_storages.storages.portable",
     "smart_storages.storages.reading",
