@@ -28,6 +28,7 @@ TWINS = (
     "get_accessed_time",
     "get_created_time",
     "get_modified_time",
+    "get_upload_name",
     "list_parts",
     "listdir",
     "open",
@@ -35,6 +36,7 @@ TWINS = (
     "save",
     "size",
     "stat",
+    "upload_limits",
     "url",
 )
 

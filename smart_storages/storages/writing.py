@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["WritingMixin", "is_one_of_many"]
+__all__ = ["WritingMixin", "is_one_of_many", "with_random_suffix"]
 
 #: Alternative names are random, so a second try is rare; a hundredth means that something else
 #: chooses the names, always the same one.
@@ -75,6 +75,22 @@ class _SuffixedNames(_KnownNames):
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         return f"{file_root}_{get_random_string(_SUFFIX, _SUFFIX_CHARACTERS)}{file_ext}"
+
+
+def with_random_suffix(storage: Any, name: str, max_length: Optional[int] = None) -> str:
+    """Return a name with a random suffix that makes it unique.
+
+    Args:
+        storage: The storage of the file.
+        name: A clean name.
+        max_length: Longest name allowed, in characters.
+
+    Raises:
+        SuspiciousFileOperation: no name of that length is possible.
+    """
+    find: Any = Storage.get_available_name
+    drawn: str = find(_SuffixedNames(storage, name), name, max_length)
+    return drawn
 
 
 class _IssuedNames:
@@ -208,8 +224,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         given = is_saving and _issued_names.take(self.bucket_name, self._normalize_name(cleaned))
         if given and not self.exists(cleaned):  # a copy may have been made under it
             return cleaned
-        find: Any = Storage.get_available_name
-        drawn: str = find(_SuffixedNames(self, cleaned), cleaned, max_length)
+        drawn = with_random_suffix(self, cleaned, max_length)
         if not is_saving:
             _issued_names.add(self.bucket_name, self._normalize_name(drawn))
         return drawn
