@@ -31,6 +31,7 @@ TWINS = (
     "get_upload_name",
     "list_parts",
     "listdir",
+    "locate_upload",
     "open",
     "presigned_part",
     "save",

@@ -115,6 +115,7 @@ UPLOADS: Tuple[Operation, ...] = (
         in_parts=True,
     ),
     Operation("upload_limits", in_parts=True),
+    Operation("locate_upload", in_parts=True),
     Operation(
         "create_multipart_upload",
         lambda *, content_type, size=None: {"content_type": content_type, "size": size},

@@ -6,15 +6,15 @@ is all that the next call needs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
 
 from smart_storages import common, s3
 from smart_storages.common.parts import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
+from smart_storages.storages.free_names import with_random_suffix
 from smart_storages.storages.operations import operation, steps
-from smart_storages.storages.writing import with_random_suffix
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
@@ -84,6 +84,21 @@ class MultipartUploadsMixin(_Base):  # type: ignore[misc]
         return common.parts.UploadLimits(
             self.min_part_size, self.max_part_size, self.max_parts, self.signs_part_digests
         )
+
+    def locate_upload(self, name: str) -> Tuple[Any, str]:
+        """Return the storage that keeps an upload, and its name there: this one and the same name.
+
+        A storage that chooses among others returns the one that it chooses.
+
+        Args:
+            name: Name of the file.
+
+        Example::
+
+            kept_in, name = storage.locate_upload("film_x3v0q1d2f8k7a5c9.mp4")
+        """
+        self._get_upload_key(name, "locate_upload")
+        return self, name
 
     def get_upload_name(
         self,
