@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from smart_storages.common.arguments import require_flags, require_numbers
 from smart_storages.common.background import Worker
@@ -22,10 +22,12 @@ from smart_storages.composed.mirror_copies import (
     Failure,
     MirroredFile,
     copy_to_mirror_steps,
+    differ_in_size,
+    list_names,
     mirror_error,
 )
 from smart_storages.composed.references import refuse_duplicates
-from smart_storages.composed.storage_api import is_changing
+from smart_storages.composed.storage_api import is_changing, is_in_parts, upload_steps
 from smart_storages.exceptions import BackendsUnreachableError, ConfigurationError
 from smart_storages.signals import mirror_diverged
 from smart_storages.storages import SmartS3Storage
@@ -125,6 +127,8 @@ class MirrorStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
+        if is_in_parts(method):
+            return self._upload_steps(method, name, args, kwargs)
         if method == "delete":
             return locked_steps(name, self._delete_steps(name), wait=True)
         if method == "open" and is_changing(method, args):
@@ -292,6 +296,16 @@ class MirrorStorage(CombiningStorage):
         copy = self._copy_later if self._background else self._copy_now
         return MirroredFile(file, lambda: copy(name))
 
+    def _upload_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        prepared = PreparedName.made_by(self, name)
+        name = prepared.inner if prepared else name
+        answer = yield from upload_steps(self._primary.storage, method, (name, *args), kwargs)
+        if method == "complete_multipart_upload":
+            yield self, "_copy_later" if self._background else "_copy_now", (name,), {}
+        return answer
+
     # Copying to the mirrors
 
     def _copy_later(self, name: str) -> None:
@@ -363,10 +377,10 @@ class MirrorStorage(CombiningStorage):
             list(storage.find_divergences("reports"))
         """
         check_path(path)
-        directories, files = _list(self._primary.storage, path)
+        directories, files = list_names(self._primary.storage, path)
         below = set(directories)
         for mirror in self._mirrors:
-            mirror_directories, mirror_files = _list(mirror.storage, path)
+            mirror_directories, mirror_files = list_names(mirror.storage, path)
             below |= mirror_directories
             for file in sorted(files | mirror_files):
                 name = os.path.join(path, file)
@@ -374,7 +388,7 @@ class MirrorStorage(CombiningStorage):
                     yield Divergence(name, mirror.label, "missing")
                 elif file not in files:
                     yield Divergence(name, mirror.label, "extra")
-                elif _differ_in_size(self._primary.storage, mirror.storage, name):
+                elif differ_in_size(self._primary.storage, mirror.storage, name):
                     yield Divergence(name, mirror.label, "size")
         for directory in sorted(below):
             yield from self.find_divergences(os.path.join(path, directory))
@@ -382,18 +396,3 @@ class MirrorStorage(CombiningStorage):
     def __repr__(self) -> str:
         mirrors = ", ".join(mirror.label for mirror in self._mirrors)
         return f"<MirrorStorage {self._primary.label}, then {mirrors}>"
-
-
-def _list(storage: Any, path: str) -> Tuple[Set[str], Set[str]]:
-    try:
-        directories, files = storage.listdir(path)
-    except FileNotFoundError:
-        return set(), set()
-    return {each for each in directories if each}, {each for each in files if each}
-
-
-def _differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
-    try:
-        return bool(primary.size(name) != mirror.size(name))
-    except FileNotFoundError:  # deleted since it was listed
-        return False

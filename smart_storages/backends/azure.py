@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import uuid
 from contextlib import suppress
-from datetime import datetime, timezone
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from types import MappingProxyType
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
@@ -14,7 +14,6 @@ from azure.storage.blob import (
     BlobBlock,
     BlobSasPermissions,
     ContentSettings,
-    generate_blob_sas,
 )
 from storages.backends.azure_storage import AzureStorage
 
@@ -28,10 +27,12 @@ from smart_storages.backends.azure_rules import (
     from_identifiers,
     is_key,
 )
+from smart_storages.backends.azure_signing import sign
+from smart_storages.backends.azure_uploads import FOLDER, AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
-from smart_storages.exceptions import ConfigurationError, ObjectChangedError, S3Error
+from smart_storages.exceptions import ObjectChangedError, S3Error
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
@@ -86,10 +87,14 @@ class AzureStore(AzureContainerMixin, Store):
     def _container(self) -> Any:
         return self._account.service_client.get_container_client(self._bucket)
 
-    def _blob(self, key: str) -> Any:
+    def blob(self, key: str) -> Any:
+        """Return the SDK's client for the blob with a key."""
         if not is_key(key):  # Azure would show another file
             raise FileNotFoundError(key)
         return self._container.get_blob_client(key)
+
+    def uploads(self) -> AzureUploads:
+        return AzureUploads(self, self._account, self._bucket)
 
     # Writing
 
@@ -97,16 +102,10 @@ class AzureStore(AzureContainerMixin, Store):
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
     ) -> Stat:
         check_key(key)
-        check_headers(attributes.headers)
-        named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
         token = "" if overwrite else new_token()
-        of_write = {WRITE_ID: token} if token else {}
         retries: List[Any] = []
-        parameters: Any = {
-            "content_settings": ContentSettings(**named),
-            "metadata": as_identifiers({**attributes.metadata, **of_write}),
-            "retry_hook": lambda **retry: retries.append(retry),
-        }
+        parameters = self.parameters_of(attributes, {WRITE_ID: token} if token else {})
+        parameters["retry_hook"] = lambda **retry: retries.append(retry)
         try:
             answer, size = self._write(key, chunks, parameters, overwrite=overwrite)
         except FileExistsError:
@@ -123,6 +122,25 @@ class AzureStore(AzureContainerMixin, Store):
             metadata=attributes.metadata,
         )
 
+    def parameters_of(
+        self, attributes: Attributes, metadata: Mapping[str, str] = MappingProxyType({})
+    ) -> Dict[str, Any]:
+        """Return what the SDK calls the attributes of an object.
+
+        Args:
+            attributes: The attributes.
+            metadata: More metadata.
+
+        Raises:
+            S3Error: Azure does not take one of them.
+        """
+        check_headers(attributes.headers)
+        named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
+        return {
+            "content_settings": ContentSettings(**named),
+            "metadata": as_identifiers({**attributes.metadata, **metadata}),
+        }
+
     def _write(
         self, key: str, chunks: Iterator[bytes], parameters: Any, *, overwrite: bool
     ) -> Tuple[Any, int]:
@@ -131,7 +149,7 @@ class AzureStore(AzureContainerMixin, Store):
             content = JoinedContent(beginning, chunks)
             return self._put_blocks(key, content, parameters, overwrite=overwrite)
         with translating():
-            answer = self._blob(key).upload_blob(
+            answer = self.blob(key).upload_blob(
                 beginning,
                 length=len(beginning),
                 overwrite=overwrite,  # else Put Blob has the condition If-None-Match: *
@@ -146,7 +164,7 @@ class AzureStore(AzureContainerMixin, Store):
     ) -> Tuple[Any, int]:
         if not overwrite:
             parameters = {**parameters, "match_condition": MatchConditions.IfMissing}
-        blob = self._blob(key)
+        blob = self.blob(key)
         blocks: List[BlobBlock] = []
         try:
             for block in iter(lambda: content.read(_BLOCK), b""):
@@ -173,12 +191,12 @@ class AzureStore(AzureContainerMixin, Store):
 
     def delete(self, key: str) -> None:
         with suppress(FileNotFoundError), translating():
-            self._blob(key).delete_blob(delete_snapshots="include")
+            self.blob(key).delete_blob(delete_snapshots="include")
 
     # Reading
 
     def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
-        blob = self._blob(key)
+        blob = self.blob(key)
         with translating():
             try:
                 answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
@@ -212,13 +230,14 @@ class AzureStore(AzureContainerMixin, Store):
 
     def find(self, key: str) -> Found:
         with translating():
-            properties = self._blob(key).get_blob_properties()
+            properties = self.blob(key).get_blob_properties()
         return _found(properties, properties.size)
 
     def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
         with translating():
             for each in self._container.list_blobs(name_starts_with=prefix or None):
-                yield each.name, _found(each, each.size).stat
+                if not each.name.startswith(FOLDER):
+                    yield each.name, _found(each, each.size).stat
 
     def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
         folders: List[str] = []
@@ -226,6 +245,8 @@ class AzureStore(AzureContainerMixin, Store):
         with translating():
             for each in self._container.walk_blobs(name_starts_with=prefix or None, delimiter="/"):
                 name = each.name[len(prefix) :]
+                if each.name == FOLDER:
+                    continue
                 if name.endswith("/"):
                     folders.append(name[:-1])
                 elif name:
@@ -256,7 +277,7 @@ class AzureStore(AzureContainerMixin, Store):
         parameters: Optional[Mapping[str, str]] = None,
     ) -> str:
         check_key(key)
-        url: str = self._blob(key).url.partition("?")[0]
+        url: str = self.blob(key).url.partition("?")[0]
         if self._custom_domain:
             scheme, _, rest = url.partition("://")
             url = f"{scheme}://{self._custom_domain}/{rest.partition('/')[2]}"
@@ -269,36 +290,9 @@ class AzureStore(AzureContainerMixin, Store):
                 f"{', '.join(unknown)}: a URL of Azure takes the parameters "
                 f"{', '.join(_PARAMETERS)} only."
             )
-        service = self._account.service_client
-        expiry = datetime.fromtimestamp(expires, timezone.utc)
-        has_key = getattr(service.credential, "account_key", None) is not None
-        delegated = None
-        if not has_key:
-            with translating():
-                # django-storages compares it with naive times.
-                delegated = self._account.get_user_delegation_key(expiry.replace(tzinfo=None))
-            if delegated is None:
-                raise ConfigurationError(
-                    "A signed URL needs the account_key or a token_credential; with a sas_token "
-                    "alone it cannot be made. Set querystring_auth to False if the container is "
-                    "public."
-                )
-        changed: Any = {_PARAMETERS[name]: value for name, value in parameters.items()}
-        signature = ""
-        with suppress(ValueError):
-            signature = generate_blob_sas(
-                service.account_name,
-                self._bucket,
-                key,
-                account_key=service.credential.account_key if has_key else None,
-                user_delegation_key=delegated,
-                permission=BlobSasPermissions(read=True),
-                expiry=expiry,
-                **changed,
-            )
-        if not signature:  # past its frames, whose variables hold the key
-            raise ConfigurationError("The account_key is not one of Azure: it must be base64.")
-        return signature
+        changed = {_PARAMETERS[name]: value for name, value in parameters.items()}
+        allowed = BlobSasPermissions(read=True)
+        return sign(self._account, self._bucket, key, expires, allowed, **changed)
 
 
 def _found(properties: Any, size: int) -> Found:

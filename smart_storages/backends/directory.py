@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from smart_storages.backends.directory_uploads import DirectoryUploads
 from smart_storages.backends.disk import PART, read_json, remove_older, status_of, write_json
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.common.compat import md5
@@ -269,6 +270,9 @@ class DirectoryStore(Store):
     def needs(self, *, is_public: bool) -> Sequence[Need]:
         what, path = f"the directory {self._bucket}", self._bucket
         return [Need(what, path.is_dir, partial(path.mkdir, parents=True, exist_ok=True), True)]
+
+    def uploads(self) -> DirectoryUploads:
+        return DirectoryUploads(self._root / PRIVATE / "uploads" / self._bucket.name, self)
 
     def identity(self) -> str:
         return f"directory {os.path.realpath(self._root)}"

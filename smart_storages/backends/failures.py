@@ -22,13 +22,14 @@ from typing import (
 from smart_storages.backends.store import Attributes, Found, Need, Store
 
 if TYPE_CHECKING:
+    from smart_storages.backends.uploads import Uploads
     from smart_storages.s3.stat import Stat
 
 __all__ = ["ACTIONS", "FailingStore", "Order", "orders"]
 
 #: What can be made to fail, and which methods of a storage it makes fail.
 ACTIONS = {
-    "save": "save(), save_many(), and closing a file opened for writing",
+    "save": "save(), save_many(), uploads in parts, and closing a file opened for writing",
     "open": "open() for reading",
     "stat": "exists(), size(), stat(), get_modified_time()",
     "delete": "delete(), delete_many()",
@@ -139,6 +140,10 @@ class FailingStore(Store):
 
     def local_path(self, key: str) -> Optional[str]:
         return self._store.local_path(key)
+
+    def uploads(self) -> Optional[Uploads]:
+        self._obey("save")
+        return self._store.uploads()
 
     def identity(self) -> str:
         return self._store.identity()

@@ -25,6 +25,7 @@ from typing import (
 from smart_storages.common import recording
 
 if TYPE_CHECKING:
+    from smart_storages.backends.uploads import Uploads
     from smart_storages.common.recording import Record
     from smart_storages.s3.stat import Stat
 
@@ -175,6 +176,10 @@ class Store(ABC):
 
         ``None`` if objects are not files of this host. The file need not exist.
         """
+        return None
+
+    def uploads(self) -> Optional[Uploads]:
+        """Return the uploads in parts, ``None`` if it takes none."""
         return None
 
     @abstractmethod

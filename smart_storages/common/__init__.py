@@ -14,5 +14,6 @@ from smart_storages.common.on_demand import importing_on_demand
 if TYPE_CHECKING:
     from . import brotli_streams as brotli_streams
     from . import on_loop as on_loop
+    from . import parts as parts
 else:
     __getattr__ = importing_on_demand(__name__)

@@ -20,13 +20,18 @@ __all__ = ["CALLS", "THREADS", "TWINS", "iterate", "run", "run_on_loop", "with_t
 
 #: Methods of a storage that have an async twin.
 TWINS = (
+    "abort_multipart_upload",
+    "complete_multipart_upload",
+    "create_multipart_upload",
     "delete",
     "exists",
     "get_accessed_time",
     "get_created_time",
     "get_modified_time",
+    "list_parts",
     "listdir",
     "open",
+    "presigned_part",
     "save",
     "size",
     "stat",

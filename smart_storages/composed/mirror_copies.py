@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Callable, List, NamedTuple, Tuple
+from typing import Any, Callable, List, NamedTuple, Set, Tuple
 
 from django.core.files import File
 
@@ -14,7 +14,15 @@ from smart_storages.composed.health import UNREACHABLE, kind_of
 from smart_storages.composed.references import Reference
 from smart_storages.exceptions import BackendsFailedError, BackendsUnreachableError
 
-__all__ = ["Copies", "Failure", "MirroredFile", "copy_to_mirror_steps", "mirror_error"]
+__all__ = [
+    "Copies",
+    "Failure",
+    "MirroredFile",
+    "copy_to_mirror_steps",
+    "differ_in_size",
+    "list_names",
+    "mirror_error",
+]
 
 #: The label of a storage, and what it raised.
 Failure = Tuple[str, BaseException]
@@ -67,3 +75,20 @@ class MirroredFile(File):  # type: ignore[type-arg]
         if not self.closed:
             super().close()
             self._copy()
+
+
+def list_names(storage: Any, path: str) -> Tuple[Set[str], Set[str]]:
+    """Return the directories and files in a directory; none if it is missing."""
+    try:
+        directories, files = storage.listdir(path)
+    except FileNotFoundError:
+        return set(), set()
+    return {each for each in directories if each}, {each for each in files if each}
+
+
+def differ_in_size(primary: Any, mirror: Any, name: str) -> bool:
+    """Return whether two storages have files of one name and of different sizes."""
+    try:
+        return bool(primary.size(name) != mirror.size(name))
+    except FileNotFoundError:  # deleted since it was listed
+        return False

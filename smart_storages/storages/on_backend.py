@@ -37,6 +37,7 @@ from smart_storages.exceptions import (
     S3Error,
 )
 from smart_storages.storages import cloud_stores, other_backends
+from smart_storages.storages.backend_uploads import BackendUploadsMixin
 from smart_storages.storages.backend_urls import BackendUrlsMixin
 from smart_storages.storages.operations import begin_lasting, operation
 from smart_storages.storages.reading import S3ReadFile
@@ -118,7 +119,7 @@ def _chunks(source: Source, *, repeatable: bool) -> Iterator[bytes]:
         yield from map(bytes, pieces_of(part))
 
 
-class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
+class BackendMixin(BackendUploadsMixin, BackendUrlsMixin, _Base):  # type: ignore[misc]
     """What differs for a storage whose files are not in S3."""
 
     is_in_s3 = False

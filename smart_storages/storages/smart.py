@@ -27,6 +27,7 @@ from smart_storages.storages.connecting import ConnectingMixin, plain_config
 from smart_storages.storages.copying import CopyingMixin
 from smart_storages.storages.many import ManyMixin
 from smart_storages.storages.metadata_cache import MetadataCacheMixin
+from smart_storages.storages.multipart_uploads import MultipartUploadsMixin
 from smart_storages.storages.portable import PortableMixin, declared_class
 from smart_storages.storages.reading import ReadingMixin
 from smart_storages.storages.signed_urls import SignedUrlsMixin
@@ -78,6 +79,7 @@ class SmartS3Storage(
     WritingMixin,
     MetadataCacheMixin,
     ReadingMixin,
+    MultipartUploadsMixin,
     SignedUrlsMixin,
     ConnectingMixin,
     ConfiguringMixin,

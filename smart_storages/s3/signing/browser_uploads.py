@@ -13,11 +13,14 @@ import re
 from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import parse_qs, urlsplit
 
+from botocore import xform_name
+
+from smart_storages.common.parts import as_hex_digest
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.signing.presigned_urls import UrlSigner
 from smart_storages.s3.signing.sigv4 import check_life
 
-__all__ = ["check_size", "check_text", "presigned_post", "presigned_put"]
+__all__ = ["check_size", "check_text", "presigned_part", "presigned_post", "presigned_put"]
 
 # S3 replaces it with the name of the user's file, so the key would not be fixed.
 _FILE_NAME = "${filename}"
@@ -164,8 +167,93 @@ def presigned_put(
         if name in ("Body", "Bucket", "ContentLength", "ContentType", "Key"):
             raise ValueError(f"Parameter {name!r} is set by presigned_put itself; leave it out.")
         asked[name] = value
-    headers = _headers_of(signer, asked)
+    headers = _headers_of(signer, "PutObject", asked)
     url = signer.url("put_object", key, asked, expires=expires, now=now)
+    _require_signed(signer, url, headers)
+    del headers["Content-Length"]
+    return {"url": url, "method": "PUT", "headers": headers}
+
+
+def presigned_part(
+    signer: UrlSigner,
+    key: str,
+    upload_id: str,
+    number: int,
+    *,
+    size: int,
+    sha256: Optional[str] = None,
+    expires: int = 3600,
+    params: Optional[Mapping[str, Any]] = None,
+    now: Optional[float] = None,
+) -> Dict[str, Any]:
+    """Allow one PUT of one part of an upload.
+
+    Args:
+        signer: The signer of the bucket; it must sign with SigV4.
+        key: Complete key of the new object.
+        upload_id: The identifier of the upload.
+        number: Number of the part, from 1.
+        size: Exact size of the part in bytes.
+        sha256: The SHA-256 of the part, in base64 or hexadecimal digits; S3 refuses another part.
+        expires: As for :func:`presigned_put`.
+        params: More parameters of boto3's ``upload_part`` that become headers.
+        now: As for :func:`presigned_put`.
+
+    Returns:
+        As :func:`presigned_put`.
+
+    Raises:
+        ValueError: the size, the digest, ``expires`` or a parameter cannot be signed.
+        ConfigurationError: the client signs with something older than SigV4, or not at all; or
+            only botocore can sign for the bucket, which signs no digest.
+
+    Example:
+        >>> import boto3
+        >>> client = boto3.client(
+        ...     "s3", region_name="eu-central-1",
+        ...     aws_access_key_id="key", aws_secret_access_key="secret",
+        ... )
+        >>> part = presigned_part(UrlSigner(client, "acme"), "film.mp4", "2~abc", 1, size=5,
+        ...                       sha256="LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=")
+        >>> part["headers"]["x-amz-content-sha256"][:8]
+        '2cf24dba'
+
+    Source: the digest is signed as botocore signs that of any body,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
+    """
+    check_size("size", size)
+    headers = _headers_of(signer, "UploadPart", {**(params or {}), "ContentLength": size})
+    bare = signer.query_signer()
+    if bare is not None:
+        if sha256 is not None:
+            headers["x-amz-content-sha256"] = as_hex_digest(sha256)
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        url = bare.sign_query("PUT", key, params=query, headers=headers, expires=expires, now=now)
+    elif sha256 is not None:
+        raise ConfigurationError(
+            f"URLs of bucket {signer.bucket!r} are signed by botocore, which cannot sign the "
+            "digest of a part. Leave sha256 out."
+        )
+    else:
+        check_life(expires, 0)
+        url = signer.client.generate_presigned_url(
+            "upload_part",
+            Params={
+                **(params or {}),
+                "Bucket": signer.bucket,
+                "Key": key,
+                "UploadId": upload_id,
+                "PartNumber": number,
+                "ContentLength": size,
+            },
+            ExpiresIn=signer.fit_life(expires),
+        )
+    _require_signed(signer, url, headers)
+    del headers["Content-Length"]
+    return {"url": url, "method": "PUT", "headers": headers}
+
+
+def _require_signed(signer: UrlSigner, url: str, headers: Mapping[str, str]) -> None:
     signed = parse_qs(urlsplit(url).query).get("X-Amz-SignedHeaders", [""])[0].split(";")
     unbound = {name.lower() for name in headers} - set(signed)
     if unbound:
@@ -173,13 +261,11 @@ def presigned_put(
             f"The signature of a PUT URL of bucket {signer.bucket!r} would not cover "
             f"{', '.join(sorted(unbound))}. Set signature_version to 's3v4'."
         )
-    del headers["Content-Length"]
-    return {"url": url, "method": "PUT", "headers": headers}
 
 
-def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
-    """Return the headers that botocore's ``put_object`` would send for these parameters."""
-    shape = signer.client.meta.service_model.operation_model("PutObject").input_shape
+def _headers_of(signer: UrlSigner, operation: str, params: Mapping[str, Any]) -> Dict[str, str]:
+    """Return the headers that botocore would send for these parameters of an operation."""
+    shape = signer.client.meta.service_model.operation_model(operation).input_shape
     headers: Dict[str, str] = {}
     for name, value in params.items():
         member = shape.members.get(name)
@@ -194,7 +280,8 @@ def _headers_of(signer: UrlSigner, params: Mapping[str, Any]) -> Dict[str, str]:
             headers[place["name"]] = check_text(name, value)
         else:
             raise ValueError(
-                f"Parameter {name!r} of put_object is not a header and cannot be signed."
+                f"Parameter {name!r} of {xform_name(operation)} is not a header and cannot be "
+                "signed."
             )
     return headers
 

@@ -156,6 +156,7 @@ class QuerySigner:
             params: Parameters of the query, by their names in a URL (``versionId``).
             headers: Headers that the request must have with exactly these values, besides
                 ``Host``. A client may send others, but AWS requires each ``x-amz-*`` to be signed.
+                The value of ``x-amz-content-sha256`` is that of the body, which S3 then verifies.
             expires: Seconds the URL is valid at least, unless temporary credentials expire first.
             stable_for: Seconds of a window in which the URL stays the same; it is then valid
                 up to that much longer.
@@ -221,7 +222,8 @@ class QuerySigner:
             names = sorted(signed)
             listed = "%3B".join(names)
             lines = "".join([f"\n{name}:{signed[name]}" for name in names])
-            lines = f"{lines}\n\n{';'.join(names)}\nUNSIGNED-PAYLOAD"
+            payload = signed.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+            lines = f"{lines}\n\n{';'.join(names)}\n{payload}"
         query = f"{start}&X-Amz-SignedHeaders={listed}{token}"
         in_order = f"{start}{token}&X-Amz-SignedHeaders={listed}"
         if params:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from smart_storages.common.on_demand import importing_on_demand
 
 if TYPE_CHECKING:
+    from . import browser_parts as browser_parts
     from . import parameters as parameters
     from . import source as source
     from . import write_file as write_file
