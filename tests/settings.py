@@ -12,8 +12,10 @@ INSTALLED_APPS = [
     "smart_storages",
     "smart_storages.queued",
     "smart_storages.monitoring",
+    "smart_storages.uploads",
     "tests.queued",
     "tests.fields",
+    "tests.uploads",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

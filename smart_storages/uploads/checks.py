@@ -1,0 +1,1 @@
+"""System checks of direct uploads; none of them talks to a server."""
