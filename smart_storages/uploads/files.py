@@ -95,7 +95,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
     @property
     def is_refused(self) -> bool:
         """Whether the upload was refused for good, so that its token is of no more use."""
-        return self._refusal is not None and self._refusal.status != 409  # noqa: PLR2004
+        return self._refusal is not None and self._refusal.code != "incomplete"
 
     @property
     def stored_name(self) -> str:

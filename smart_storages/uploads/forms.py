@@ -7,7 +7,9 @@ JavaScript it is Django's own.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, Type
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, Optional, Type
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -55,6 +57,8 @@ class _DirectWidget:
     needs_multipart_form = True
     upload_label: str = ""
     is_multiple = False
+    #: The uploads that were submitted, by name: Django shows a file field without its value.
+    _submitted: Mapping[str, List[DirectUploadFile]] = MappingProxyType({})
 
     def __init__(self, upload_label: str = "", attrs: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(attrs)  # type: ignore[call-arg]
@@ -77,10 +81,14 @@ class _DirectWidget:
             return super().value_from_datadict(data, files, name)  # type: ignore[misc]
         if self._wants_clearing(data, files, name):
             return forms.widgets.FILE_INPUT_CONTRADICTION
-        field = find_field(self.upload_label)
-        if field is not None:
-            adopt_at_save(field.model)
-        found = [DirectUploadFile(token, self.upload_label) for token in tokens]
+        found = self._submitted.get(name, [])
+        if [each.token for each in found] != tokens:
+            field = find_field(self.upload_label)
+            if field is not None:
+                adopt_at_save(field.model)
+            found = [DirectUploadFile(token, self.upload_label) for token in tokens]
+            # A new dict: the copy of this widget that another form has shares the old one.
+            self._submitted = {**self._submitted, name: found}
         return found if self.is_multiple else found[0]
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
@@ -119,9 +127,19 @@ class _DirectWidget:
             return False
         return bool(super().is_initial(value))  # type: ignore[misc]
 
+    def _left_uploads(self, name: str) -> List[DirectUploadFile]:
+        """Return the uploads of a form that is shown again, without those that were refused."""
+        left = []
+        for each in self._submitted.get(name, []):
+            with suppress(UploadError):
+                each.take()
+            if not each.is_refused:
+                left.append(each)
+        return left
+
     def get_context(self, name: str, value: Any, attrs: Any) -> Dict[str, Any]:
         """Return the context of the template of Django's widget."""
-        if _uploads_of(value):  # a file that is already there need not be chosen again
+        if self._left_uploads(name):  # a file that is already there need not be chosen again
             attrs = {key: each for key, each in (attrs or {}).items() if key != "required"}
         shown = None if isinstance(value, (DirectUploadFile, list)) else value
         context: Dict[str, Any] = super().get_context(  # type: ignore[misc]
@@ -140,7 +158,7 @@ class _DirectWidget:
         address = endpoint()
         if not address:
             return inner
-        uploads = _uploads_of(value)
+        uploads = self._left_uploads(name)
         target = self._find_target()
         tokens = [each.token for each in uploads]
         return format_html(
@@ -220,23 +238,6 @@ def direct_widget(widget: Any) -> Any:
         return widget
     made: Type[Any] = type(f"Direct{given.__name__}", (_DirectWidget, given), {})
     return made if is_class else made(attrs=widget.attrs)
-
-
-def _uploads_of(value: Any) -> List[DirectUploadFile]:
-    """Return the uploads of a form that is shown again, without those that were refused."""
-    values = value if isinstance(value, list) else [value]
-    found = []
-    for each in values:
-        upload = find_upload(each)
-        if upload is None or upload.is_refused:
-            continue
-        try:
-            upload.take()
-        except UploadError:
-            if upload.is_refused:
-                continue
-        found.append(upload)
-    return found
 
 
 def _describe(uploads: List[DirectUploadFile]) -> str:
