@@ -19,5 +19,6 @@ if TYPE_CHECKING:
     from . import memory as memory
     from . import signed_urls as signed_urls
     from . import store as store
+    from . import uploads as uploads
 else:
     __getattr__ = importing_on_demand(__name__)

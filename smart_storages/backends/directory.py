@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
+from smart_storages.backends.directory_uploads import DirectoryUploads
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
 from smart_storages.s3.stat import Stat
@@ -259,6 +260,9 @@ class DirectoryStore(Store):
             return os.path.samefile(self._path_of(key), other._path_of(other_key))
         except FileNotFoundError:
             return False
+
+    def uploads(self) -> DirectoryUploads:
+        return DirectoryUploads(self._root / PRIVATE / "uploads" / self._bucket.name, self)
 
     def identity(self) -> str:
         return f"directory {os.path.realpath(self._root)}"

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Callable, Iterator, List, Mapping, Optional, T
 from smart_storages.backends.store import Attributes, Found, Store
 
 if TYPE_CHECKING:
+    from smart_storages.backends.uploads import Uploads
     from smart_storages.s3.stat import Stat
 
 __all__ = ["ACTIONS", "FailingStore", "Order", "orders"]
 
 #: What can be made to fail, and which methods of a storage it makes fail.
 ACTIONS = {
-    "save": "save(), save_many(), and closing a file opened for writing",
+    "save": "save(), save_many(), uploads in parts, and closing a file opened for writing",
     "open": "open() for reading",
     "stat": "exists(), size(), stat(), get_modified_time()",
     "delete": "delete(), delete_many()",
@@ -115,6 +116,10 @@ class FailingStore(Store):
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         other = other._store if isinstance(other, FailingStore) else other
         return self._store.is_same(key, other, other_key)
+
+    def uploads(self) -> Optional[Uploads]:
+        self._obey("save")
+        return self._store.uploads()
 
     def identity(self) -> str:
         return self._store.identity()

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from threading import Lock
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from smart_storages.backends.memory_uploads import MemoryUploads
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
 from smart_storages.s3.stat import Stat
@@ -34,6 +35,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self._objects: Dict[str, _Object] = {}
         self._lock = Lock()
+        self._uploads = MemoryUploads(self)
 
     def put(
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
@@ -85,6 +87,9 @@ class MemoryStore(Store):
             twin._objects.update(self._objects)
         return twin
 
+    def uploads(self) -> MemoryUploads:
+        return self._uploads
+
     def identity(self) -> str:
         return f"memory {_blocks[-1].number}"
 
@@ -118,6 +123,7 @@ def _renew_locks() -> None:
     for block in _blocks:
         for store in block.buckets.values():
             store._lock = Lock()
+            store._uploads.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):

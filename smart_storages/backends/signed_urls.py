@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 from time import time
-from typing import Dict, Mapping, NamedTuple, Optional
+from typing import Dict, Mapping, NamedTuple, Optional, Union
 from urllib.parse import quote, urlencode
 
 from django.urls import NoReverseMatch, reverse
@@ -19,6 +19,7 @@ __all__ = [
     "LINE",
     "MODULE",
     "PARAMETERS",
+    "PartUpload",
     "Upload",
     "expires_at",
     "has_view",
@@ -43,7 +44,8 @@ PARAMETERS = {
 MODULE = "module"
 
 _UPLOAD = ("size", "type", "overwrite", "public")
-_KNOWN = frozenset({*PARAMETERS.values(), *_UPLOAD, MODULE, "expires", "signature"})
+_PART = ("upload-id", "part-number", "size", "sha256")
+_KNOWN = frozenset({*PARAMETERS.values(), *_UPLOAD, *_PART, MODULE, "expires", "signature"})
 _VIEW = "smart_storages_local:object"
 #: Where the view stands in the line above; without it no URL works, but making one still does.
 _USUAL_PREFIX = "/buckets/"
@@ -90,7 +92,7 @@ def make_upload_url(
     *,
     expires: int,
     method: str,
-    limits: Upload,
+    limits: Union[Upload, PartUpload],
     module: Optional[str] = None,
 ) -> str:
     """Return the URL to which one file can be uploaded.
@@ -139,6 +141,40 @@ class Upload(NamedTuple):
         return cls(
             int(query["size"]), query["type"], query["overwrite"] == "1", query["public"] == "1"
         )
+
+
+class PartUpload(NamedTuple):
+    """One part of an upload, which may be sent to a URL.
+
+    Args:
+        upload_id: The identifier of the upload.
+        number: The number of the part.
+        size: Its exact size in bytes.
+        sha256: Its SHA-256 in hexadecimal digits, ``None`` if it may be any.
+    """
+
+    upload_id: str
+    number: int
+    size: int
+    sha256: Optional[str] = None
+
+    def to_query(self) -> Dict[str, str]:
+        """Return it as parameters of a URL."""
+        values = (self.upload_id, str(self.number), str(self.size), self.sha256)
+        return {name: value for name, value in zip(_PART, values) if value is not None}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Optional[PartUpload]:
+        """Return the part that a URL with a valid signature is for; ``None`` if it is for a file.
+
+        Example:
+            >>> PartUpload.from_query(PartUpload("ab", 1, 5).to_query())
+            PartUpload(upload_id='ab', number=1, size=5, sha256=None)
+        """
+        if _PART[0] not in query:
+            return None
+        upload_id, number, size, sha256 = (query.get(name, "") for name in _PART)
+        return cls(upload_id, int(number), int(size), sha256 or None)
 
 
 def _path(bucket: str, key: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple
 from smart_storages.common import recording
 
 if TYPE_CHECKING:
+    from smart_storages.backends.uploads import Uploads
     from smart_storages.common.recording import Record
     from smart_storages.s3.stat import Stat
 
@@ -116,6 +117,10 @@ class Store(ABC):
     def is_same(self, key: str, other: Store, other_key: str) -> bool:
         """Return whether a key here and a key of another store are the same object."""
         return False
+
+    def uploads(self) -> Optional[Uploads]:
+        """Return the uploads in parts, ``None`` if it takes none."""
+        return None
 
     @abstractmethod
     def identity(self) -> str:

@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any, Iterable, List, NamedTuple, Optional
 
 __all__ = [
+    "MAX_PARTS",
+    "MAX_PART_SIZE",
+    "MIN_PART_SIZE",
     "StartedUpload",
     "UploadedPart",
     "as_hex_digest",
@@ -19,6 +22,10 @@ __all__ = [
 ]
 
 MIB = 1024**2
+
+#: Fewest and most bytes of a part, of which the last may have fewer, and most parts, of S3.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MIN_PART_SIZE, MAX_PART_SIZE, MAX_PARTS = 5 * MIB, 5 * 1024 * MIB, 10_000
 
 #: The size of a part of a file up to ``_LARGE`` bytes, and of a larger one.
 _SMALL_PART, _LARGE_PART = 8 * MIB, 16 * MIB

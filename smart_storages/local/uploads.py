@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Iterator
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.request import UnreadablePostError
 
-from smart_storages.backends.signed_urls import Upload
+from smart_storages.backends.signed_urls import PartUpload, Upload
 from smart_storages.backends.store import Attributes, Store
 
-__all__ = ["take"]
+__all__ = ["take", "take_part"]
 
 _CHUNK = 256 * 1024
 #: How much larger than its file a form may be: its other fields, and what stands between them.
@@ -51,15 +52,55 @@ def take(request: Any, store: Store, key: str, allowed: Upload) -> HttpResponse:
     return response
 
 
+def take_part(request: Any, store: Store, key: str, allowed: PartUpload) -> HttpResponse:
+    """Keep one part of an upload, whole or not at all.
+
+    Args:
+        request: A PUT with the part as its body.
+        store: Where it is to be kept.
+        key: The key of the object that it is a part of.
+        allowed: What the URL was signed for.
+
+    Returns:
+        200; 400 for another size or other bytes, 404 for an upload that does not exist.
+    """
+    uploads = store.uploads()
+    try:
+        if uploads is None:
+            raise FileNotFoundError(key)
+        chunks = _read_part(request, allowed)
+        part = uploads.put_part(key, allowed.upload_id, allowed.number, chunks)
+    except (_RefusedError, UnreadablePostError) as error:
+        return HttpResponse(str(error), status=400, content_type="text/plain")
+    except FileNotFoundError:
+        return HttpResponse("There is no such upload.", status=404, content_type="text/plain")
+    response = HttpResponse()
+    response["ETag"] = f'"{part.etag}"'
+    return response
+
+
+def _read_part(request: Any, allowed: PartUpload) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for chunk in _read_exactly(request, allowed.size, "part"):
+        digest.update(chunk)
+        yield chunk
+    if allowed.sha256 not in (None, digest.hexdigest()):
+        raise _RefusedError("The part has another SHA-256 than its URL was signed for.")
+
+
 def _read_body(request: Any, allowed: Upload) -> Iterator[bytes]:
     _require_type(request.headers.get("Content-Type"), allowed)
-    missing = allowed.size
+    yield from _read_exactly(request, allowed.size, "file")
+
+
+def _read_exactly(request: Any, size: int, what: str) -> Iterator[bytes]:
+    missing = size
     if _length_of(request) != missing:
-        raise _RefusedError(f"The file must have {allowed.size} bytes.")
+        raise _RefusedError(f"The {what} must have {size} bytes.")
     while missing:
         chunk = request.read(min(_CHUNK, missing))
         if not chunk:
-            raise _RefusedError("The file ends too early.")
+            raise _RefusedError(f"The {what} ends too early.")
         missing -= len(chunk)
         yield chunk
 

@@ -21,7 +21,7 @@ from smart_storages.backends.memory import has_memory_store, memory_store
 from smart_storages.backends.store import Store, StoreReader
 from smart_storages.common.serving import Content, respond
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.local.uploads import take
+from smart_storages.local.uploads import take, take_part
 
 __all__ = ["serve"]
 
@@ -58,6 +58,9 @@ def serve(request: Any, bucket: str, key: str) -> Any:
             continue
         if request.method in ("POST", "PUT"):
             if is_signed:
+                part = signed_urls.PartUpload.from_query(query)
+                if part is not None:
+                    return take_part(request, store, key, part)
                 return take(request, store, key, signed_urls.Upload.from_query(query))
             continue
         reader = _open(store, key)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional
 from storages.utils import clean_name
 
 from smart_storages import common, s3
+from smart_storages.common.parts import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
 from smart_storages.storages.operations import operation, steps
 
 if TYPE_CHECKING:
@@ -23,19 +24,16 @@ else:
 
 __all__ = ["MultipartUploadsMixin"]
 
-_GIB = 1024**3
-
 
 class MultipartUploadsMixin(_Base):  # type: ignore[misc]
     """The part of a storage that begins, signs, lists and ends uploads in parts."""
 
     #: Fewest bytes of a part that is not the last.
-    #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-    min_part_size = 5 * 1024**2
+    min_part_size = MIN_PART_SIZE
     #: Most bytes of a part.
-    max_part_size = 5 * _GIB
+    max_part_size = MAX_PART_SIZE
     #: Most parts of an upload.
-    max_parts = 10_000
+    max_parts = MAX_PARTS
 
     if TYPE_CHECKING:
         location: str

@@ -34,6 +34,7 @@ from smart_storages.exceptions import (
     ObjectNotFoundError,
     S3Error,
 )
+from smart_storages.storages.backend_uploads import BackendUploadsMixin
 from smart_storages.storages.backend_urls import BackendUrlsMixin
 from smart_storages.storages.operations import begin_lasting, operation
 from smart_storages.storages.reading import S3ReadFile
@@ -107,7 +108,7 @@ def _chunks(source: Source, *, repeatable: bool) -> Iterator[bytes]:
         yield from map(bytes, pieces_of(part))
 
 
-class BackendMixin(BackendUrlsMixin, _Base):  # type: ignore[misc]
+class BackendMixin(BackendUploadsMixin, BackendUrlsMixin, _Base):  # type: ignore[misc]
     """What differs for a storage whose files are not in S3."""
 
     is_in_s3 = False

@@ -22,6 +22,7 @@ DECLARING = {
     "smart_storages.common.aio",
     "smart_storages.common.compat",
     "smart_storages.common.on_demand",
+    "smart_storages.common.parts",
     "smart_storages.common.recording",
     "smart_storages.common.reporting",
     "smart_storages.common.secrets",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import threading
 from datetime import datetime, timedelta, timezone
 from hashlib import md5, sha256
-from urllib.parse import urlsplit
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -24,35 +21,10 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 from smart_storages.storages import SmartS3Storage
+from tests.parts import digest_of, send_part, upload_parts
 
 MIB = 1024 * 1024
 TEXT = "text/plain"
-
-
-def put(signed, body, url=None, **headers):
-    """Send a part as a browser does; neither followed, retried nor tidied."""
-    parts = urlsplit(url or signed["url"])
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
-    try:
-        sent = {**signed["headers"], **{k.replace("_", "-"): v for k, v in headers.items()}}
-        connection.request("PUT", f"{parts.path}?{parts.query}", body, sent)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
-
-
-def upload(storage, name, *bodies, content_type=TEXT):
-    upload_id = storage.create_multipart_upload(name, content_type=content_type)
-    for number, body in enumerate(bodies, start=1):
-        signed = storage.presigned_part(name, upload_id, number, size=len(body))
-        assert put(signed, body) == 200
-    return upload_id
-
-
-def digest_of(body):
-    return base64.b64encode(sha256(body).digest()).decode()
 
 
 @pytest.fixture
@@ -65,7 +37,7 @@ def storage(make_storage):
 
 def test_parts_become_a_file(storage, s3_bucket):
     first, last = b"a" * 5 * MIB, b"the end"
-    upload_id = upload(storage, "film.mp4", first, last, content_type="video/mp4")
+    upload_id = upload_parts(storage, "film.mp4", first, last, content_type="video/mp4")
     assert not storage.exists("film.mp4")
     parts = storage.list_parts("film.mp4", upload_id)
     assert [(part.number, part.size) for part in parts] == [(1, 5 * MIB), (2, 7)]
@@ -77,7 +49,7 @@ def test_parts_become_a_file(storage, s3_bucket):
 
 
 def test_an_empty_file_is_one_empty_part(storage):
-    upload_id = upload(storage, "empty.txt", b"")
+    upload_id = upload_parts(storage, "empty.txt", b"")
     parts = storage.list_parts("empty.txt", upload_id)
     assert storage.complete_multipart_upload("empty.txt", upload_id, parts).size == 0
     with storage.open("empty.txt") as file:
@@ -85,8 +57,8 @@ def test_an_empty_file_is_one_empty_part(storage):
 
 
 def test_a_part_that_is_sent_again_replaces_the_first(storage):
-    upload_id = upload(storage, "a.txt", b"first")
-    assert put(storage.presigned_part("a.txt", upload_id, 1, size=6), b"second") == 200
+    upload_id = upload_parts(storage, "a.txt", b"first")
+    assert send_part(storage.presigned_part("a.txt", upload_id, 1, size=6), b"second") == 200
     parts = storage.list_parts("a.txt", upload_id)
     storage.complete_multipart_upload("a.txt", upload_id, parts)
     with storage.open("a.txt") as file:
@@ -98,7 +70,7 @@ def test_the_file_has_what_a_save_would_set(make_storage, s3_bucket):
         object_parameters={"CacheControl": "max-age=5", "Metadata": {"of": "a test"}},
         default_acl="public-read",
     )
-    upload_id = upload(storage, "a.txt", b"x")
+    upload_id = upload_parts(storage, "a.txt", b"x")
     parts = storage.list_parts("a.txt", upload_id)
     stat = storage.complete_multipart_upload("a.txt", upload_id, parts)
     head = s3_bucket.client.head_object(Bucket=s3_bucket.name, Key="a.txt")
@@ -110,7 +82,7 @@ def test_the_file_has_what_a_save_would_set(make_storage, s3_bucket):
 
 def test_a_taken_name_is_refused_and_the_file_stays(storage, s3_bucket):
     storage.save("a.txt", ContentFile(b"here first"))
-    upload_id = upload(storage, "a.txt", b"late")
+    upload_id = upload_parts(storage, "a.txt", b"late")
     parts = storage.list_parts("a.txt", upload_id)
     with pytest.raises(ObjectExistsError, match="already a file"):
         storage.complete_multipart_upload("a.txt", upload_id, parts)
@@ -122,7 +94,7 @@ def test_a_taken_name_is_refused_and_the_file_stays(storage, s3_bucket):
 @pytest.mark.parametrize("seed", range(3))
 def test_of_eight_uploads_of_one_name_one_becomes_the_file(storage, s3_bucket, seed):
     contents = [b"%d %d" % (seed, number) for number in range(8)]
-    uploads = [upload(storage, "a.txt", content) for content in contents]
+    uploads = [upload_parts(storage, "a.txt", content) for content in contents]
     parts = [storage.list_parts("a.txt", upload_id) for upload_id in uploads]
     start, results = threading.Barrier(8), [None] * 8
 
@@ -145,7 +117,7 @@ def test_of_eight_uploads_of_one_name_one_becomes_the_file(storage, s3_bucket, s
 
 
 def test_an_upload_is_completed_once(storage):
-    upload_id = upload(storage, "a.txt", b"x")
+    upload_id = upload_parts(storage, "a.txt", b"x")
     parts = storage.list_parts("a.txt", upload_id)
     storage.complete_multipart_upload("a.txt", upload_id, parts)
     for _ in range(2):
@@ -159,20 +131,20 @@ def test_an_upload_is_completed_once(storage):
 
 def test_parts_that_have_not_arrived_are_an_error_and_can_still_come(storage, s3_bucket):
     first = b"a" * 5 * MIB
-    upload_id = upload(storage, "a.bin", first)
+    upload_id = upload_parts(storage, "a.bin", first)
     parts = storage.list_parts("a.bin", upload_id)
     announced = [*parts, UploadedPart(2, 1, parts[0].etag)]
     with pytest.raises(ContentMismatchError, match="has not arrived"):
         storage.complete_multipart_upload("a.bin", upload_id, announced)
     assert not storage.exists("a.bin")
     assert s3_bucket.keys() == []  # nor an object that reserves the name
-    assert put(storage.presigned_part("a.bin", upload_id, 2, size=1), b"b") == 200
+    assert send_part(storage.presigned_part("a.bin", upload_id, 2, size=1), b"b") == 200
     parts = storage.list_parts("a.bin", upload_id)
     assert storage.complete_multipart_upload("a.bin", upload_id, parts).size == 5 * MIB + 1
 
 
 def test_a_part_in_between_that_is_too_small_is_an_error(storage):
-    upload_id = upload(storage, "a.bin", b"small", b"end")
+    upload_id = upload_parts(storage, "a.bin", b"small", b"end")
     parts = storage.list_parts("a.bin", upload_id)
     with pytest.raises(ContentMismatchError, match="smaller than the server allows"):
         storage.complete_multipart_upload("a.bin", upload_id, parts)
@@ -180,20 +152,20 @@ def test_a_part_in_between_that_is_too_small_is_an_error(storage):
 
 
 def test_an_aborted_upload_is_gone(storage, s3_bucket):
-    upload_id = upload(storage, "a.txt", b"x")
+    upload_id = upload_parts(storage, "a.txt", b"x")
     signed = storage.presigned_part("a.txt", upload_id, 1, size=1)
     parts = storage.list_parts("a.txt", upload_id)
     storage.abort_multipart_upload("a.txt", upload_id)
     storage.abort_multipart_upload("a.txt", upload_id)
     assert s3_bucket.open_uploads() == []
-    assert put(signed, b"y") == 404
+    assert send_part(signed, b"y") == 404
     with pytest.raises(ObjectNotFoundError):
         storage.complete_multipart_upload("a.txt", upload_id, parts)
     assert s3_bucket.keys() == []
 
 
 def test_aborting_a_completed_upload_leaves_its_file(storage, s3_bucket):
-    upload_id = upload(storage, "a.txt", b"x")
+    upload_id = upload_parts(storage, "a.txt", b"x")
     parts = storage.list_parts("a.txt", upload_id)
     storage.complete_multipart_upload("a.txt", upload_id, parts)
     storage.abort_multipart_upload("a.txt", upload_id)
@@ -203,7 +175,7 @@ def test_aborting_a_completed_upload_leaves_its_file(storage, s3_bucket):
 def test_open_uploads_are_listed_by_name(storage, make_storage):
     elsewhere = make_storage(location="other")
     elsewhere.create_multipart_upload("a.txt", content_type=TEXT)
-    ids = {name: upload(storage, name, b"x") for name in ("a/1.txt", "a/2.txt", "b/1.txt")}
+    ids = {name: upload_parts(storage, name, b"x") for name in ("a/1.txt", "a/2.txt", "b/1.txt")}
     found = list(storage.iter_multipart_uploads("a/"))
     assert {each.name: each.upload_id for each in found} == {
         name: ids[name] for name in ("a/1.txt", "a/2.txt")
@@ -219,7 +191,7 @@ def test_open_uploads_are_listed_by_name(storage, make_storage):
 class TestLostAnswers:
     @pytest.fixture
     def begun(self, storage, s3_proxy):
-        upload_id = upload(storage, "a.txt", b"x")
+        upload_id = upload_parts(storage, "a.txt", b"x")
         return upload_id, storage.list_parts("a.txt", upload_id)
 
     def test_a_completion_whose_answer_is_lost_succeeds(self, storage, s3_proxy, s3_bucket, begun):
@@ -250,7 +222,7 @@ class TestLostAnswers:
     def test_another_upload_of_the_same_content_is_not_taken_for_this_one(
         self, storage, s3_proxy, begun
     ):
-        other = upload(storage, "a.txt", b"x")
+        other = upload_parts(storage, "a.txt", b"x")
         storage.complete_multipart_upload("a.txt", other, storage.list_parts("a.txt", other))
         with pytest.raises(ObjectExistsError):
             storage.complete_multipart_upload("a.txt", *begun)
@@ -293,34 +265,34 @@ class TestAUrlAllowsOnePart:
 
     def test_the_part_itself_arrives(self, signed):
         assert signed["method"] == "PUT"
-        assert put(signed, b"right") == 200
+        assert send_part(signed, b"right") == 200
         (part,) = self.storage.list_parts("a.txt", self.upload_id)
         assert (part.number, part.size) == (2, 5)
 
     @pytest.mark.parametrize("body", [b"", b"righ", b"right!", b"r" * 100_000])
     def test_another_size_is_refused(self, signed, body):
-        assert put(signed, body) in (400, 403)
+        assert send_part(signed, body) in (400, 403)
 
     def test_other_bytes_are_refused(self, signed):
-        assert put(signed, b"wrong") == 400
+        assert send_part(signed, b"wrong") == 400
 
     def test_other_bytes_with_their_own_digest_are_refused(self, signed):
         digest = sha256(b"wrong").hexdigest()
-        assert put(signed, b"wrong", x_amz_content_sha256=digest) == 403
-        assert put(signed, b"wrong", x_amz_content_sha256="UNSIGNED-PAYLOAD") == 403
+        assert send_part(signed, b"wrong", x_amz_content_sha256=digest) == 403
+        assert send_part(signed, b"wrong", x_amz_content_sha256="UNSIGNED-PAYLOAD") == 403
 
     def test_no_digest_is_refused(self, signed):
-        assert put({**signed, "headers": {}}, b"wrong") == 403
-        assert put({**signed, "headers": {}}, b"right") == 403
+        assert send_part({**signed, "headers": {}}, b"wrong") == 403
+        assert send_part({**signed, "headers": {}}, b"right") == 403
 
     def test_another_number_is_refused(self, signed):
         url = signed["url"].replace("partNumber=2", "partNumber=3")
         assert url != signed["url"]
-        assert put(signed, b"right", url) == 403
+        assert send_part(signed, b"right", url) == 403
 
     def test_another_key_is_refused(self, signed):
         url = signed["url"].replace("a.txt", "b.txt")
-        assert put(signed, b"right", url) == 403
+        assert send_part(signed, b"right", url) == 403
 
     def test_another_upload_is_refused(self, signed):
         other = self.storage.create_multipart_upload("a.txt", content_type=TEXT)
@@ -330,37 +302,37 @@ class TestAUrlAllowsOnePart:
             .replace(self.upload_id, other)
         )
         assert url != signed["url"]
-        assert put(signed, b"right", url) == 403
+        assert send_part(signed, b"right", url) == 403
 
-    def test_the_whole_file_cannot_be_put(self, signed):
+    def test_the_whole_file_cannot_be_send_part(self, signed):
         url = signed["url"].replace(f"partNumber=2&uploadId={self.upload_id}&", "")
         assert url != signed["url"]
-        assert put(signed, b"right", url) == 403
+        assert send_part(signed, b"right", url) == 403
 
     def test_an_altered_signature_or_life_is_refused(self, signed):
         url = signed["url"]
         last = "0" if url[-1] != "0" else "1"
-        assert put(signed, b"right", url[:-1] + last) == 403
+        assert send_part(signed, b"right", url[:-1] + last) == 403
         life = url.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200")
         assert life != url
-        assert put(signed, b"right", life) == 403
+        assert send_part(signed, b"right", life) == 403
 
     def test_an_added_parameter_is_refused(self, signed):
-        assert put(signed, b"right", f"{signed['url']}&x-id=UploadPart") == 403
+        assert send_part(signed, b"right", f"{signed['url']}&x-id=UploadPart") == 403
 
     def test_an_expired_url_is_refused(self, signed, monkeypatch):
         past = datetime.now(timezone.utc).timestamp() - 120
         monkeypatch.setattr("smart_storages.s3.signing.sigv4.time", lambda: past)
         old = self.storage.presigned_part("a.txt", self.upload_id, 2, size=5, expire=60)
-        assert put(old, b"right") == 403
+        assert send_part(old, b"right") == 403
 
 
 @pytest.mark.real_s3
 @pytest.mark.parametrize("s3_server", ["ceph"], indirect=True)
 def test_an_identifier_opens_no_upload_of_another_name(storage):
-    upload_id = upload(storage, "a.txt", b"x")
+    upload_id = upload_parts(storage, "a.txt", b"x")
     parts = storage.list_parts("a.txt", upload_id)
-    assert put(storage.presigned_part("b.txt", upload_id, 1, size=1), b"y") == 404
+    assert send_part(storage.presigned_part("b.txt", upload_id, 1, size=1), b"y") == 404
     with pytest.raises(ObjectNotFoundError):
         storage.list_parts("b.txt", upload_id)
     with pytest.raises(ObjectNotFoundError):
@@ -487,7 +459,7 @@ class TestArguments:
 async def _use_the_twins(storage):
     upload_id = await storage.acreate_multipart_upload("a.txt", content_type=TEXT)
     signed = await storage.apresigned_part("a.txt", upload_id, 1, size=1)
-    assert put(signed, b"x") == 200
+    assert send_part(signed, b"x") == 200
     parts = await storage.alist_parts("a.txt", upload_id)
     stat = await storage.acomplete_multipart_upload("a.txt", upload_id, parts)
     assert stat.size == 1

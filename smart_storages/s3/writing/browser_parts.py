@@ -33,7 +33,15 @@ from smart_storages.s3.writing.parameters import (
 )
 from smart_storages.s3.writing.single_put import CONFLICT, conflict_error, taken_error
 
-__all__ = ["abort", "complete", "create", "iter_uploads", "list_parts", "part_parameters"]
+__all__ = [
+    "abort",
+    "complete",
+    "create",
+    "iter_uploads",
+    "list_parts",
+    "no_upload_error",
+    "part_parameters",
+]
 
 #: Parameters of a write that ask for a checksum of every part, which no browser sends.
 _OF_CHECKSUMS = frozenset({"ChecksumAlgorithm", "ChecksumType"})
@@ -98,7 +106,7 @@ def list_parts(target: Target, key: str, upload_id: str) -> List[UploadedPart]:
         return [_as_part(each) for page in pages for each in page.get("Parts", ())]
     except CALL_ERRORS as error:
         if error_code(error) in _NO_UPLOAD:
-            raise _no_upload_error(target, key) from error
+            raise no_upload_error(target, key) from error
         return target.fail(error, key)
 
 
@@ -190,7 +198,7 @@ def complete(
                 raise taken_error(target, key)
         except ObjectExistsError as error:
             if _is_gone(target, key, upload_id):
-                raise _no_upload_error(target, key) from error
+                raise no_upload_error(target, key) from error
             raise
     client = target.client
     described = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
@@ -238,7 +246,7 @@ def _settle(  # noqa: PLR0917
     if claim is not None and (is_gone or is_refusal):
         claim.release()
     if is_gone:
-        raise _no_upload_error(target, key) from error
+        raise no_upload_error(target, key) from error
     code = error_code(error)
     if code == "PreconditionFailed":
         raise taken_error(target, key) from error
@@ -298,7 +306,8 @@ def _status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
 
-def _no_upload_error(target: Target, key: str) -> ObjectNotFoundError:
+def no_upload_error(target: Target, key: str) -> ObjectNotFoundError:
+    """Return the error for an upload that does not exist."""
     return ObjectNotFoundError(
         "There is no such upload: it was completed or aborted, or has expired. Begin a new one.",
         code="NoSuchUpload",
