@@ -21,7 +21,13 @@ from smart_storages.common.compat import module_script
 from smart_storages.exceptions import ConfigurationError, UploadError
 from smart_storages.uploads.adopting import adopt_at_save
 from smart_storages.uploads.files import DirectUploadFile, find_upload
-from smart_storages.uploads.targets import Target, find_field, find_target, reference_to
+from smart_storages.uploads.targets import (
+    Target,
+    can_take,
+    find_field,
+    find_target,
+    reference_to,
+)
 from smart_storages.uploads.texts import texts_as_json
 
 __all__ = [
@@ -44,7 +50,7 @@ def endpoint() -> str:
     try:
         return reverse("smart_storages_uploads:begin")[: -len("begin")]
     except NoReverseMatch:
-        return ""  # the check U001 reports it
+        return ""
 
 
 class _DirectWidget:
@@ -155,11 +161,10 @@ class _DirectWidget:
         inner: SafeString = super().render(  # type: ignore[misc]
             name, value, attrs, renderer
         )
-        address = endpoint()
-        if not address:
-            return inner
+        address, target = endpoint(), self._find_target()
+        if not address or not can_take(target.storage):
+            return inner  # the checks U001 and U005 report it
         uploads = self._left_uploads(name)
-        target = self._find_target()
         tokens = [each.token for each in uploads]
         return format_html(
             '<div class="smart-upload" data-smart-upload data-endpoint="{}" data-field="{}"'
@@ -327,7 +332,8 @@ class MultipleDirectFileField(DirectFileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Return the list of files."""
-        if not isinstance(data, (list, tuple)):
+        if not data or not isinstance(data, (list, tuple)):
+            data = None if isinstance(data, (list, tuple)) else data
             found = super().clean(data, initial)
             return [found] if found and found is not initial else (initial or [])
         return [super(MultipleDirectFileField, self).clean(each, initial) for each in data]

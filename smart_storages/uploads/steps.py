@@ -19,7 +19,7 @@ from smart_storages.exceptions import ObjectExistsError, UploadError
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import content_types, ledger, limits, refusals, tokens
 from smart_storages.uploads.models import DirectUpload, State, new_id
-from smart_storages.uploads.targets import Target, find_target, read_reference
+from smart_storages.uploads.targets import Target, can_take, find_target, read_reference
 
 __all__ = ["ACTIONS", "Taken", "begin", "cancel", "finish", "sign", "state", "take"]
 
@@ -332,7 +332,7 @@ def allow(request: Any, reference: Any, name: str, size: int) -> Tuple[Target, s
     if not target.permission(request, target):
         raise refusals.forbidden()
     limits.check_announced(target.limits, name, size)
-    if not hasattr(target.storage, "create_multipart_upload"):
+    if not can_take(target.storage):
         raise refusals.unknown_field()
     owner = tokens.find_owner(request)
     limits.count_upload(target.limits, owner, target.label, size)

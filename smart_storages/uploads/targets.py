@@ -26,6 +26,7 @@ from smart_storages.uploads import refusals
 __all__ = [
     "TEMPORARY",
     "Target",
+    "can_take",
     "find_target",
     "label_of",
     "read_reference",
@@ -233,6 +234,11 @@ def find_target(label: str, overrides: Optional[Mapping[str, Any]] = None) -> Ta
         field,
         field.max_length,
     )
+
+
+def can_take(storage: Any) -> bool:
+    """Return whether a storage can take direct uploads at all."""
+    return hasattr(storage, "create_multipart_upload")
 
 
 # Permissions

@@ -228,7 +228,7 @@ class TestAForm:
         assert " required" not in re.search('<input type="file"[^>]*>', html).group(0)
 
     def test_is_djangos_where_the_site_has_no_views(self, store: Any, settings: Any) -> None:
-        settings.ROOT_URLCONF = "tests.queued.urls"
+        settings.ROOT_URLCONF = "tests.queued.no_urls"
         from tests.uploads.urls import FORMS
 
         html = str(FORMS["film"]())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -17,6 +16,7 @@ from smart_storages.uploads.forms import (
     MultipleDirectFileField,
 )
 from tests.uploads.models import Film, Plain, Portrait, Report
+from tests.uploads.site import site
 
 
 class PlainForm(forms.ModelForm):
@@ -84,7 +84,7 @@ def attach(request: Any) -> HttpResponse:
 
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
     path("uploads/", include("smart_storages.uploads.urls")),
     path("page/<str:kind>/", page),
     path("page/<str:kind>/<int:pk>/", page),
