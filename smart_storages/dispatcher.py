@@ -10,11 +10,13 @@ from django.core.files.storage import Storage
 
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
+from smart_storages.composed.announced import AnnouncedFile
 from smart_storages.composed.calls import Steps, run, run_async
 from smart_storages.composed.forwarding import put_steps, sync_mirrors_steps
 from smart_storages.composed.references import describe
 from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.composed.routing import Choice, ContentNeeded, Explanation, ParamsBeforeContent
+from smart_storages.composed.storage_api import require_uploads
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
 from smart_storages.resolvers.base import StorageResolver, explain_answer
 
@@ -168,6 +170,41 @@ class StorageDispatcher(ResolvingStorage):
         alias = name[: len(name) - len(inner)]
         limit = max_length and max_length - len(alias)
         return alias + str(run(self._free_name_steps(choice, inner, limit, params)))
+
+    def get_upload_name(
+        self,
+        name: str,
+        *,
+        content_type: str = "",
+        size: Optional[int] = None,
+        max_length: Optional[int] = None,
+    ) -> str:
+        """Return a name for an upload in parts, for which the storage of that save is chosen.
+
+        If names record their alias, it is in front.
+        """
+        check_name(name)
+        about: Any = {"content_type": content_type, "size": size}
+        params = {"content": AnnouncedFile(str(name), **about), "max_length": max_length}
+        prepared = PreparedName.made_by(self, name)
+        if prepared and prepared.storage:
+            choice, name = prepared.storage, prepared.inner
+        else:
+            name = prepared.inner if prepared else name
+            choice = self._choose("save", name, params)
+        alias = self._segment(choice) if self._records else ""
+        limit = max_length and max_length - len(alias)
+        storage = self._guard(choice.storage, name)
+        require_uploads(storage)
+        for _ in range(_MAX_NAMES_TRIED):
+            drawn = storage.get_upload_name(name, max_length=limit, **about)
+            check_name(drawn)
+            if not self._by_name or self._resolves_to(choice, drawn, params):
+                return f"{alias}{drawn}"
+        raise ResolutionError(
+            f"{describe(self._resolver)} chooses {choice.alias!r} for {name!r}, and for none of "
+            "the names tried for its upload: set record_alias=True."
+        )
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         params = {"content": content, "max_length": max_length}

@@ -41,7 +41,7 @@ from smart_storages.composed.forwarding import (
 )
 from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
 from smart_storages.composed.references import describe, refuse_duplicates
-from smart_storages.composed.storage_api import is_changing
+from smart_storages.composed.storage_api import is_changing, is_in_parts, upload_steps
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.signals import backend_answered
 from smart_storages.storages.lookup import resolve_storage
@@ -170,6 +170,9 @@ class FallbackStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
+        if is_in_parts(method):
+            # All calls for an upload have to reach the one backend that knows it.
+            return upload_steps(self._first_writer(), method, (name, *args), kwargs)
         own: Optional[Callable[..., Steps]] = getattr(self, f"_{method}_steps", None)
         if own is not None:
             return own(name, *args, **kwargs)

@@ -23,7 +23,7 @@ from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind
 from smart_storages.composed.locks import locked_steps
 from smart_storages.composed.mirror_copies import MirroredFile, copy_to_mirror_steps, mirror_error
 from smart_storages.composed.references import refuse_duplicates
-from smart_storages.composed.storage_api import is_changing
+from smart_storages.composed.storage_api import is_changing, is_in_parts, upload_steps
 from smart_storages.exceptions import (
     BackendsUnreachableError,
     ConfigurationError,
@@ -110,6 +110,8 @@ class MirrorStorage(CombiningStorage):
     def _steps(
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
+        if is_in_parts(method):
+            return self._upload_steps(method, name, args, kwargs)
         if method == "delete":
             return locked_steps(name, self._delete_steps(name), wait=True)
         if method == "open" and is_changing(method, args):
@@ -249,6 +251,14 @@ class MirrorStorage(CombiningStorage):
         file = yield self._primary.storage, "open", (name, mode), {}
         copy = self._copy_later if self._background else self._copy_now
         return MirroredFile(file, lambda: copy(name))
+
+    def _upload_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        answer = yield from upload_steps(self._primary.storage, method, (name, *args), kwargs)
+        if method == "complete_multipart_upload":
+            yield self, "_copy_later" if self._background else "_copy_now", (name,), {}
+        return answer
 
     # Copying to the mirrors
 

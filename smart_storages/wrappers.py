@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from smart_storages.common.names import PreparedName, check_name
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.forwarding import ChoosingStorage
-from smart_storages.composed.storage_api import is_changing
+from smart_storages.composed.storage_api import is_changing, require_uploads
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages.lookup import resolve_storage
 
@@ -109,6 +109,15 @@ class ScopedStorage(ChoosingStorage):
         limit = max_length and max_length + len(self._prefix)
         storage = self._inner.storage
         return bool(storage.is_name_available(f"{self._prefix}{name}", max_length=limit))
+
+    def get_upload_name(self, name: str, *, max_length: Optional[int] = None, **about: Any) -> str:
+        """Return a name for an upload in parts; ``max_length`` does not count the prefix."""
+        check_name(name)
+        require_uploads(self._inner.storage)
+        limit = max_length and max_length + len(self._prefix)
+        return self._outside_in(
+            self._inner.storage.get_upload_name(f"{self._prefix}{name}", max_length=limit, **about)
+        )
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:
         prepared = PreparedName.made_by(self, name)

@@ -29,6 +29,8 @@ class LentContent(File):  # type: ignore[type-arg]
         self._content = content
         self._lock = Lock()
         self._is_revoked = False
+        #: What a storage can copy in place of reading it.
+        self.uploaded_object = getattr(content, "uploaded_object", None)
         if getattr(content, "content_type", None):
             self.content_type = content.content_type
 

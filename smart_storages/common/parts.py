@@ -13,6 +13,7 @@ __all__ = [
     "MAX_PART_SIZE",
     "MIN_PART_SIZE",
     "StartedUpload",
+    "UploadLimits",
     "UploadedPart",
     "as_hex_digest",
     "check_part",
@@ -69,6 +70,30 @@ class StartedUpload(NamedTuple):
     name: str
     upload_id: str
     started: datetime
+
+
+class UploadLimits(NamedTuple):
+    """What the parts of an upload may be.
+
+    Args:
+        min_part_size: Fewest bytes of a part that is not the last.
+        max_part_size: Most bytes of a part.
+        max_parts: Most parts.
+        signs_part_digests: Whether a URL of a part can be signed for its SHA-256.
+
+    Example:
+        >>> UploadLimits(5 * 1024**2, 5 * 1024**3, 10_000, True).part_size_for(5) // 1024**2
+        8
+    """
+
+    min_part_size: int
+    max_part_size: int
+    max_parts: int
+    signs_part_digests: bool
+
+    def part_size_for(self, size: int) -> int:
+        """Return how many bytes each part of a file should have; see :func:`part_size_for`."""
+        return part_size_for(size, max_parts=self.max_parts, max_part_size=self.max_part_size)
 
 
 def part_size_for(size: int, *, max_parts: int, max_part_size: int) -> int:

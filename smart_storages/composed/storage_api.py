@@ -13,14 +13,20 @@ from typing import Any, Callable, Dict, Iterable, Tuple, Type
 
 from smart_storages.common.aio import TWINS
 from smart_storages.common.names import check_name, check_path
-from smart_storages.composed.calls import call_async, run, run_async, with_known_result
+from smart_storages.composed.calls import Steps, call_async, run, run_async, with_known_result
+from smart_storages.composed.references import describe
+from smart_storages.exceptions import ConfigurationError
 
 __all__ = [
     "OPERATIONS",
+    "UPLOADS",
     "Operation",
     "add_choosing_methods",
     "add_combining_methods",
     "is_changing",
+    "is_in_parts",
+    "require_uploads",
+    "upload_steps",
     "url_params",
 ]
 
@@ -55,6 +61,7 @@ class Operation:
         changes: Whether the method changes what is stored; ``open`` does in some modes.
         first_suffices: Whether a combining storage may return the answer of its first storage
             without calling the others, unless it is an error, or ``exists`` was false.
+        in_parts: Whether it is a method for uploads in parts, which other packages' storages lack.
 
     Example:
         >>> Operation("open", lambda mode="rb": {"mode": mode}).signature
@@ -67,6 +74,7 @@ class Operation:
     check: Callable[[Any], None] = check_name
     changes: bool = False
     first_suffices: bool = False
+    in_parts: bool = False
 
     @property
     def twin(self) -> bool:
@@ -86,7 +94,7 @@ class Operation:
 
     def as_positional(self, args: Any, kwargs: Any) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
         """Return the arguments after the first as positional ones; those of ``url`` unchanged."""
-        if not kwargs or self.params is url_params:
+        if not kwargs or self.in_parts or self.params is url_params:
             return args, kwargs
         return tuple(self.params(*args, **kwargs).values()), {}
 
@@ -94,6 +102,53 @@ class Operation:
 def _with_max_length(max_length: Any = None) -> Dict[str, Any]:
     return {"max_length": max_length}
 
+
+#: The methods for uploads in parts, as :mod:`smart_storages.storages.multipart_uploads` has them.
+UPLOADS: Tuple[Operation, ...] = (
+    Operation(
+        "get_upload_name",
+        lambda *, content_type="", size=None, max_length=None: {
+            "content_type": content_type,
+            "size": size,
+            "max_length": max_length,
+        },
+        in_parts=True,
+    ),
+    Operation("upload_limits", in_parts=True),
+    Operation("locate_upload", in_parts=True),
+    Operation(
+        "create_multipart_upload",
+        lambda *, content_type, size=None: {"content_type": content_type, "size": size},
+        changes=True,
+        in_parts=True,
+    ),
+    Operation(
+        "presigned_part",
+        lambda upload_id, number, *, size, sha256=None, expire=None: {
+            "upload_id": upload_id,
+            "number": number,
+            "size": size,
+        },
+        changes=True,
+        in_parts=True,
+    ),
+    Operation("list_parts", lambda upload_id: {"upload_id": upload_id}, in_parts=True),
+    Operation(
+        "complete_multipart_upload",
+        lambda upload_id, parts, *, overwrite=False: {
+            "upload_id": upload_id,
+            "overwrite": overwrite,
+        },
+        changes=True,
+        in_parts=True,
+    ),
+    Operation(
+        "abort_multipart_upload",
+        lambda upload_id: {"upload_id": upload_id},
+        changes=True,
+        in_parts=True,
+    ),
+)
 
 OPERATIONS: Tuple[Operation, ...] = (
     Operation("open", lambda mode="rb": {"mode": mode}, first_suffices=True),
@@ -120,9 +175,33 @@ OPERATIONS: Tuple[Operation, ...] = (
         check=check_nothing,
     ),
     Operation("is_name_available", _with_max_length),
+    *UPLOADS,
 )
 
 _CHANGING = frozenset(("save", *(each.name for each in OPERATIONS if each.changes)))
+
+
+_IN_PARTS = frozenset(each.name for each in UPLOADS)
+
+
+def is_in_parts(method: str) -> bool:
+    """Tell whether a method is one for uploads in parts."""
+    return method in _IN_PARTS
+
+
+def require_uploads(storage: Any) -> None:
+    """Raise a ``ConfigurationError`` unless a storage takes uploads in parts."""
+    if not hasattr(storage, "create_multipart_upload"):
+        raise ConfigurationError(
+            f"{describe(storage)} takes no uploads in parts. Use a storage of this package there, "
+            "or let the file go through a view of the project, which saves it."
+        )
+
+
+def upload_steps(storage: Any, method: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Steps:
+    """Call a method for uploads in parts of one storage."""
+    require_uploads(storage)
+    return (yield storage, method, args, kwargs)
 
 
 def is_changing(method: str, args: Tuple[Any, ...]) -> bool:
@@ -162,12 +241,15 @@ def _add(cls: Type[Any], operation: Operation, methods: Iterable[Any]) -> None:
 
 def _choosing_methods(operation: Operation) -> Tuple[Any, Any]:
     method, check, params = operation.name, operation.check, operation.params
+    in_parts = operation.in_parts
 
     def forward(self: Any, name: Any = _NOT_GIVEN, *args: Any, **kwargs: Any) -> Any:
         if name is _NOT_GIVEN:
             name = operation.take_first(kwargs)
         check(name)
         storage, name = self._pick(method, name, params(*args, **kwargs))
+        if in_parts:
+            require_uploads(storage)
         return getattr(storage, method)(name, *args, **kwargs)
 
     async def forward_async(self: Any, name: Any = _NOT_GIVEN, *args: Any, **kwargs: Any) -> Any:
@@ -175,6 +257,8 @@ def _choosing_methods(operation: Operation) -> Tuple[Any, Any]:
             name = operation.take_first(kwargs)
         check(name)
         storage, name = self._pick(method, name, params(*args, **kwargs))
+        if in_parts:
+            require_uploads(storage)
         return await call_async((storage, method, (name, *args), kwargs))
 
     return forward, forward_async

@@ -9,7 +9,9 @@ import inspect
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
 
 from smart_storages.composed.calls import Steps
+from smart_storages.composed.storage_api import is_in_parts, upload_steps
 from smart_storages.config.deconstructed import SerializedObject
+from smart_storages.exceptions import ObjectExistsError
 from smart_storages.queued import composed_parts, ledger, listing, registry, storage_options
 from smart_storages.queued.actions.writing import WritingStorage
 from smart_storages.queued.ledger import location_cache, queries
@@ -196,6 +198,8 @@ class QueuedStorage(WritingStorage):
         self, method: str, name: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
         self._refuse_context_dependence()
+        if is_in_parts(method):
+            return (yield from self._upload_steps(method, name, args, kwargs))
         if method in ("generate_filename", "get_valid_name", "get_alternative_name"):
             return (yield self.remote, method, (name, *args), kwargs)
         special = {
@@ -268,6 +272,26 @@ class QueuedStorage(WritingStorage):
                 raise
             directories, files = [], []
         return listing.merge_listing(path, directories, files, changes)
+
+    def _upload_steps(
+        self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Steps:
+        # Straight to the remote. The ledger has no row then, which means: the remote has it.
+        if method in ("create_multipart_upload", "complete_multipart_upload"):
+            yield self, "_refuse_known", (name,), {}
+        cleaned = listing.clean(name)
+        answer = yield from upload_steps(self.remote, method, (cleaned, *args), kwargs)
+        if method == "complete_multipart_upload":
+            self.moved(cleaned)
+        return answer
+
+    def _refuse_known(self, name: str) -> None:
+        with explained():
+            if ledger.find(self.key, listing.clean(name)) is not None:
+                raise ObjectExistsError(
+                    f"The ledger of {self.key!r} has a file {name!r}, or deletes it. Choose the "
+                    "name of an upload with get_upload_name()."
+                )
 
     def _changes_under(self, path: str) -> List[QueuedFile]:
         with explained():

@@ -92,7 +92,7 @@ def copy_object(
         job.conditions["CopySourceIfMatch"] = f'"{etag}"'
     if (foreign and not etag) or job.is_described:
         answer = ask_head(source, key)
-        job.conditions["CopySourceIfMatch"] = answer["ETag"]
+        job.conditions.setdefault("CopySourceIfMatch", answer["ETag"])
     if not answer or answer["ContentLength"] <= MAX_COPY:
         try:
             _copy_at_once(job, answer)
@@ -169,7 +169,7 @@ def _knows_condition(target: Target) -> bool:
 def _copy_in_parts(job: _Job, answer: Dict[str, Any]) -> None:
     params = _marked({**_description(answer), **job.params}, answer)
     size = answer["ContentLength"]
-    conditions = {**job.conditions, "CopySourceIfMatch": answer["ETag"]}
+    conditions = {"CopySourceIfMatch": answer["ETag"], **job.conditions}
     workers = count_threads(job.target)
     upload = MultipartUpload(job.target, job.new_key, params, workers=workers)
     try:

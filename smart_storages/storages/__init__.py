@@ -23,11 +23,13 @@ from smart_storages.storages.smart import SmartS3Storage
 _NAMES_IN = {
     "shared_clients": ["client_pool"],
     "static": ["ManifestStaticStorage", "StaticStorage"],
+    "uploaded_object": ["UploadedObject"],
 }
 
 if TYPE_CHECKING:
     from smart_storages.storages.shared_clients import client_pool
     from smart_storages.storages.static import ManifestStaticStorage, StaticStorage
+    from smart_storages.storages.uploaded_object import UploadedObject
 else:
     __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 
@@ -40,6 +42,7 @@ __all__ = [
     "S3Boto3Storage",
     "SmartS3Storage",
     "StaticStorage",
+    "UploadedObject",
     "client_pool",
 ]
 

@@ -136,6 +136,34 @@ class CopyingMixin(_Base):  # type: ignore[misc]
                 taken = error
         raise taken
 
+    def copy_uploaded(
+        self, name: str, to: CopyingMixin, new_name: str, *, overwrite: bool, etag: str = ""
+    ) -> None:
+        """Copy a file to exactly a name of another storage, or leave it if it is that file.
+
+        Args:
+            name: Name of the file.
+            to: The storage of the copy.
+            new_name: Name of the copy.
+            overwrite: ``False`` to fail if the name is taken by another file.
+            etag: ETag that the file must have, without its quotes; ``""`` for any.
+
+        Raises:
+            ObjectExistsError: the name is taken.
+            ObjectNotFoundError: there is no such file.
+            PreconditionFailedError: the file has another ETag.
+        """
+        key = self._normalize_name(clean_name(name))
+        # Ceph 16 ignores the condition of a copy.
+        if etag and self.stat(name).etag != etag:
+            raise PreconditionFailedError(
+                "The file has changed since it was checked.", **self.s3_target().places(key)
+            )
+        if self._is_same_file(name, to, new_name):
+            self._require(key)
+            return
+        self._copy_key(key, to, to._normalize_name(new_name), overwrite=overwrite, etag=etag)
+
     def _require(self, key: str) -> None:
         """Raise if there is no such object."""
         s3.writing.parameters.head(self.s3_target(), key)
@@ -146,12 +174,20 @@ class CopyingMixin(_Base):  # type: ignore[misc]
         key = self._normalize_name(clean_name(name))
         return bool(key == to._normalize_name(clean_name(new_name)))
 
-    def _copy_key(self, key: str, to: CopyingMixin, new_key: str) -> bool:
-        overwrite = to.file_overwrite
+    def _copy_key(
+        self,
+        key: str,
+        to: CopyingMixin,
+        new_key: str,
+        *,
+        overwrite: Optional[bool] = None,
+        etag: str = "",
+    ) -> bool:
+        overwrite = to.file_overwrite if overwrite is None else overwrite
         with to._changing(new_key):
-            if self._copy_on_server(key, to, new_key, overwrite=overwrite):
+            if self._copy_on_server(key, to, new_key, overwrite=overwrite, etag=etag):
                 return True
-            token = self._stream_key(key, to, new_key, overwrite=overwrite)
+            token = self._stream_key(key, to, new_key, overwrite=overwrite, etag=etag)
         if not (self.is_in_s3 or to.is_in_s3):
             # Two roots may be one directory, and two folders of a root the same.
             return not self._is_same_object(key, to, new_key)

@@ -6,18 +6,20 @@ is all that the next call needs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
 
 from smart_storages import common, s3
 from smart_storages.common.parts import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
+from smart_storages.storages.free_names import with_random_suffix
 from smart_storages.storages.operations import operation, steps
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.common.parts import StartedUpload, UploadedPart
+    from smart_storages.common.parts import StartedUpload, UploadedPart, UploadLimits
     from smart_storages.s3.stat import Stat
 else:
     _Base = object
@@ -67,6 +69,66 @@ class MultipartUploadsMixin(_Base):  # type: ignore[misc]
         return common.parts.part_size_for(
             size, max_parts=self.max_parts, max_part_size=self.max_part_size
         )
+
+    def upload_limits(self, name: str) -> UploadLimits:
+        """Return what the parts of an upload may be.
+
+        Args:
+            name: Name of the file: a storage that chooses among others needs it.
+
+        Example::
+
+            part_size = storage.upload_limits("film.mp4").part_size_for(size)
+        """
+        self._get_upload_key(name, "upload_limits")
+        return common.parts.UploadLimits(
+            self.min_part_size, self.max_part_size, self.max_parts, self.signs_part_digests
+        )
+
+    def locate_upload(self, name: str) -> Tuple[Any, str]:
+        """Return the storage that keeps an upload, and its name there: this one and the same name.
+
+        A storage that chooses among others returns the one that it chooses.
+
+        Args:
+            name: Name of the file.
+
+        Example::
+
+            kept_in, name = storage.locate_upload("film_x3v0q1d2f8k7a5c9.mp4")
+        """
+        self._get_upload_key(name, "locate_upload")
+        return self, name
+
+    def get_upload_name(
+        self,
+        name: str,
+        *,
+        content_type: str = "",
+        size: Optional[int] = None,
+        max_length: Optional[int] = None,
+    ) -> str:
+        """Return the name for an upload in parts; no request is sent.
+
+        It has a random suffix, so that nobody else chooses it before the upload is completed.
+
+        Args:
+            name: Name of the file; it may be taken.
+            content_type: Its type: a storage that chooses among others may need it.
+            size: Its bytes, for the same.
+            max_length: Longest name allowed, in characters.
+
+        Raises:
+            SuspiciousFileOperation: the name is not valid, or no name of that length is possible.
+
+        Example::
+
+            storage.get_upload_name("film.mp4")     # 'film_x3v0q1d2f8k7a5c9.mp4'
+        """
+        self._get_upload_key(name, "get_upload_name")
+        cleaned = clean_name(name)
+        validate_file_name(cleaned, allow_relative_path=True)
+        return str(with_random_suffix(self, cleaned, max_length))
 
     @operation()
     def create_multipart_upload(

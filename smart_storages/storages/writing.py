@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from boto3.s3.transfer import TransferConfig
 from django.core.files.base import File
 from django.core.files.storage import Storage
-from django.utils.crypto import get_random_string
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
 from smart_storages import common, s3
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
-from smart_storages.exceptions import ObjectExistsError
+from smart_storages.exceptions import ConfigurationError, ObjectExistsError
+from smart_storages.storages.free_names import KnownNames, issued_names, with_random_suffix
 from smart_storages.storages.operations import begin_lasting, operation
 
 if TYPE_CHECKING:
@@ -33,70 +32,8 @@ __all__ = ["WritingMixin", "is_one_of_many"]
 #: chooses the names, always the same one.
 _NAME_TRIES = 100
 
-#: How many random letters and digits make a name unique: 82 bits, so that among a million files of
-#: one name the probability of a collision is 1e-13. They are lower case because some file systems
-#: do not distinguish case.
-_SUFFIX = 16
-_SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-
-#: How many names that were given out, but not saved yet, are remembered.
-_MOST_ISSUED = 10_000
-
 #: Packages whose ``exists()`` checks nothing but whether the key is taken.
 _LIBRARIES = ("django.", "smart_storages.", "storages.")
-
-
-class _KnownNames:
-    """Answers ``Storage.get_available_name`` from the names found taken so far."""
-
-    def __init__(self, storage: Any) -> None:
-        self._storage = storage
-        self.taken: Set[str] = set()
-
-    def exists(self, name: str) -> bool:
-        return name in self.taken
-
-    def is_name_available(self, name: str, max_length: Optional[int] = None) -> bool:
-        # Django 5.1 calls this; older versions call exists() and check the length themselves.
-        too_long = max_length and len(name) > max_length
-        return not self.exists(name) and not too_long
-
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        name: str = self._storage.get_alternative_name(file_root, file_ext)
-        return name
-
-
-class _SuffixedNames(_KnownNames):
-    """As above, but every name gets a random suffix that makes it unique."""
-
-    def __init__(self, storage: Any, name: str) -> None:
-        super().__init__(storage)
-        self.taken.add(name)
-
-    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
-        return f"{file_root}_{get_random_string(_SUFFIX, _SUFFIX_CHARACTERS)}{file_ext}"
-
-
-class _IssuedNames:
-    """Names with such a suffix that were given out, but not used by a save yet.
-
-    Code that gets an available name and then saves under it must get exactly that name.
-    """
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[Tuple[str, str], None] = OrderedDict()
-
-    def add(self, bucket: str, key: str) -> None:
-        self._keys[bucket, key] = None
-        while len(self._keys) > _MOST_ISSUED:
-            self._keys.popitem(last=False)
-
-    def take(self, bucket: str, key: str) -> bool:
-        """Return whether a name was given out, and forget it: only one file may use it."""
-        return self._keys.pop((bucket, key), self) is None
-
-
-_issued_names = _IssuedNames()
 
 
 class _Saving:
@@ -104,8 +41,10 @@ class _Saving:
 
     def __init__(self, storage: Any) -> None:
         self.storage = storage
-        self.names = _KnownNames(storage)
+        self.names = KnownNames(storage)
         self.source: Optional[Source] = None
+        #: Whether the content is an object of a storage, of which a copy is made.
+        self.is_copy = False
         self.extra_params: Dict[str, Any] = {}
         #: Whether the next ``_save()`` belongs to this call, and so must not overwrite.
         self.is_named = False
@@ -164,7 +103,8 @@ class WritingMixin(_Base):  # type: ignore[misc]
             try:
                 saved: str = super().save(name, content, max_length)
             except ObjectExistsError as error:
-                if saving.source is None:  # raised by another storage, called from save()
+                # Raised by another storage, called from save()?
+                if saving.source is None and not saving.is_copy:
                     raise
                 last = error
             else:
@@ -181,7 +121,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """
         find: Any = Storage.get_available_name
         if self.file_overwrite and not KEEPS_OVERWRITTEN_NAMES:
-            kept: str = find(_KnownNames(self), clean_name(name), max_length)
+            kept: str = find(KnownNames(self), clean_name(name), max_length)
             return kept
         if self._adds_random_suffixes:
             name = self._add_random_suffix(name, max_length)
@@ -205,13 +145,12 @@ class WritingMixin(_Base):  # type: ignore[misc]
         cleaned: str = clean_name(name)
         saving = _saving.get()
         is_saving = saving is not None and saving.storage is self
-        given = is_saving and _issued_names.take(self.bucket_name, self._normalize_name(cleaned))
+        given = is_saving and issued_names.take(self.bucket_name, self._normalize_name(cleaned))
         if given and not self.exists(cleaned):  # a copy may have been made under it
             return cleaned
-        find: Any = Storage.get_available_name
-        drawn: str = find(_SuffixedNames(self, cleaned), cleaned, max_length)
+        drawn = with_random_suffix(self, cleaned, max_length)
         if not is_saving:
-            _issued_names.add(self.bucket_name, self._normalize_name(drawn))
+            issued_names.add(self.bucket_name, self._normalize_name(drawn))
         return drawn
 
     @operation("save")
@@ -238,7 +177,13 @@ class WritingMixin(_Base):  # type: ignore[misc]
         key = self._normalize_name(cleaned)
         params = self._get_write_parameters(key, content)
         saving = _saving.get()
-        if saving is None or saving.storage is not self or not saving.is_named:
+        is_named = saving is not None and saving.storage is self and saving.is_named
+        uploaded = getattr(content, "uploaded_object", None)
+        if uploaded is not None and self._choose_encoding(params) is None:
+            overwrite = not is_named or self._adds_random_suffixes
+            if self._save_a_copy(uploaded, cleaned, saving if is_named else None, overwrite):
+                return cleaned
+        if saving is None or not is_named:
             source, extra = self._make_source(content, params)
             try:
                 self._put(key, source, {**params, **extra}, overwrite=True)
@@ -260,6 +205,29 @@ class WritingMixin(_Base):  # type: ignore[misc]
             saving.names.taken.add(cleaned)
             raise
         return cleaned
+
+    def _save_a_copy(
+        self, uploaded: Any, name: str, saving: Optional[_Saving], overwrite: bool
+    ) -> bool:
+        """Copy an object of another storage; return ``False`` if that must be read instead."""
+        locate = getattr(uploaded.storage, "locate_upload", None)
+        if locate is None:  # a storage of another package
+            return False
+        try:
+            storage, stored_name = locate(uploaded.stored_name)
+        except ConfigurationError:  # it chooses a storage of another package
+            return False
+        if saving is not None:
+            saving.is_named, saving.is_copy = False, True
+        try:
+            storage.copy_uploaded(
+                stored_name, self, name, overwrite=overwrite, etag=uploaded.etag or ""
+            )
+        except ObjectExistsError:
+            if saving is not None:
+                saving.names.taken.add(name)
+            raise
+        return True
 
     def _make_source(self, content: Any, params: Dict[str, Any]) -> Tuple[Source, Dict[str, Any]]:
         if is_seekable(content):

@@ -35,6 +35,7 @@ DECLARING = {
     "smart_storages.storages.configuring",
     "smart_storages.storages.connecting",
     "smart_storages.storages.copying",
+    "smart_storages.storages.free_names",
     "smart_storages.storages.many",
     "smart_storages.storages.metadata_cache",
     "smart_storages.storages.multipart_uploads",

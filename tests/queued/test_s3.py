@@ -9,9 +9,11 @@ from uuid import uuid4
 import pytest
 from django.core.files.base import ContentFile
 
+from smart_storages.exceptions import ObjectExistsError
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.ledger import crash_points
 from smart_storages.queued.tasks import TransferAndDelete
+from tests.parts import send_part
 from tests.queued import broker
 from tests.queued.conftest import DISK, row_of
 from tests.servers import S3Proxy
@@ -201,3 +203,37 @@ def test_a_remote_of_another_tenant_is_not_asked_to_copy_from_a_bucket_of_its_ow
     assert broker.deliver() == ["done"]
     assert theirs.get_object(Bucket="queue", Key="final/a.txt")["Body"].read() == b"mine"
     assert queue.open("a.txt").read() == b"mine"
+
+
+def test_an_upload_in_parts_goes_straight_to_the_bucket(
+    make_bucket_queue: Any, s3_bucket: Any
+) -> None:
+    queue = make_bucket_queue()
+    about = {"content_type": "text/plain", "size": 5}
+    name = queue.get_upload_name("a/film.txt", **about)
+    upload_id = queue.create_multipart_upload(name, **about)
+    assert send_part(queue.presigned_part(name, upload_id, 1, size=5), b"hello") == 200
+    parts = queue.list_parts(name, upload_id)
+    assert queue.complete_multipart_upload(name, upload_id, parts).size == 5
+    assert s3_bucket.get(f"final/{name}") == b"hello"
+    assert queue.using_remote(name)
+    assert queue.open(name).read() == b"hello"
+    assert queue.listdir("a")[1] == [name.partition("/")[2]]
+    assert broker.deliver() == []
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_an_upload_does_not_take_a_name_that_the_ledger_knows(
+    make_bucket_queue: Any, is_deleted: bool
+) -> None:
+    queue = make_bucket_queue()
+    upload_id = queue.create_multipart_upload("a.txt", content_type="text/plain")
+    assert send_part(queue.presigned_part("a.txt", upload_id, 1, size=4), b"late") == 200
+    queue.save("a.txt", ContentFile(b"here first"))
+    if is_deleted:
+        queue.delete("a.txt")
+    with pytest.raises(ObjectExistsError, match="get_upload_name"):
+        queue.complete_multipart_upload("a.txt", upload_id, queue.list_parts("a.txt", upload_id))
+    with pytest.raises(ObjectExistsError, match="get_upload_name"):
+        queue.create_multipart_upload("a.txt", content_type="text/plain")
+    assert queue.exists("a.txt") is not is_deleted
