@@ -150,13 +150,12 @@ def _note(instance: Any, found: _Found, using: str) -> None:
 
 def _delete_copied(upload: DirectUploadFile) -> None:
     """Delete the file that a save has copied to another name."""
-    storage, name = upload.stored_at
     try:
-        storage.delete(name)
+        upload.storage.delete(upload.stored_name)
     except Exception:
         # The row is committed, and its request must not fail for a file nobody needs.
         logger.exception(
             "The upload %r was copied, and could not be deleted: `manage.py buckets audit` finds "
             "it.",
-            name,
+            upload.stored_name,
         )

@@ -17,9 +17,10 @@ from __future__ import annotations
 from typing import Any, Iterator, List
 
 from django.apps import apps
+from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
@@ -53,7 +54,7 @@ def check_urls(**kwargs: Any) -> List[CheckMessage]:
         reverse("smart_storages_uploads:begin")
     except (NoReverseMatch, ImproperlyConfigured):
         return [
-            Warning(
+            checks.Warning(
                 f"{label_of(fields[0])} takes direct uploads, and the URLconf has no views for "
                 "them: its forms upload through Django.",
                 hint='Add path("uploads/", include("smart_storages.uploads.urls")) to it.',
@@ -89,7 +90,7 @@ def check_middleware(**kwargs: Any) -> List[CheckMessage]:
     missing = [each for each in (SESSIONS, CSRF) if each not in used]
     if missing:
         found.append(
-            Warning(
+            checks.Warning(
                 f"MIDDLEWARE lacks {' and '.join(map(repr, missing))}: nobody can say whose an "
                 "upload is, or a page has no token that tells its requests from those of other "
                 "sites, and every upload is refused.",
@@ -111,7 +112,7 @@ def check_fields(**kwargs: Any) -> List[CheckMessage]:
             continue  # reported by the checks of that storage
         if not able:
             found.append(
-                Warning(
+                checks.Warning(
                     f"{label_of(field)} takes direct uploads, and its storage, "
                     f"{_class_of(field.storage)}, cannot: its forms upload through Django.",
                     hint="Give the field a storage of this package, or make it a FileField.",
@@ -140,7 +141,7 @@ def check_settings(**kwargs: Any) -> List[CheckMessage]:
     if not isinstance(caches[settings.cache], LocMemCache):
         return []
     return [
-        Warning(
+        checks.Warning(
             f"The cache {settings.cache!r} is in the memory of each process: a user can upload "
             "in an hour what SMART_STORAGE_UPLOADS allows, times the number of processes.",
             hint="Use a cache that all processes share, or set uploads_per_hour and "

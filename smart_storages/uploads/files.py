@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
@@ -16,6 +16,7 @@ from smart_storages.exceptions import (
     S3Error,
     UploadError,
 )
+from smart_storages.storages import UploadedObject
 from smart_storages.uploads import ledger, refusals, steps
 from smart_storages.uploads.middleware import current_request
 from smart_storages.uploads.models import new_id
@@ -113,18 +114,35 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
         return self.take().head
 
     @property
-    def stored_at(self) -> Tuple[Any, str]:
-        """The storage that has the file, and its name there: a save may copy it from there."""
-        return self.storage, self.stored_name
+    def uploaded_object(self) -> UploadedObject:
+        """What a storage copies when it saves this file, instead of reading it."""
+        row = self.take().row
+        return UploadedObject(
+            self.storage,
+            row.name,
+            name=row.file_name,
+            size=row.size,
+            content_type=row.content_type,
+        )
 
-    def adopt(self) -> None:
-        """Note, in the transaction of a row, that this row names the file.
+    def adopt(self) -> str:
+        """Note that the file is used, in the current transaction; return its name in the storage.
+
+        Saving a row with the file in its field does this. Call it where you keep the name in
+        another way, in the same transaction: what nobody has adopted is deleted after a time.
 
         Raises:
-            UploadError: another row does, or the upload is gone.
+            UploadError: it is used elsewhere, or the upload is gone.
+
+        Example::
+
+            with transaction.atomic():
+                Message.objects.create(attachment_name=form.cleaned_data["attachment"].adopt())
         """
-        if not ledger.adopt(self.take().row.pk, self.adopter):
+        row = self.take().row
+        if not ledger.adopt(row.pk, self.adopter):
             raise refusals.used()
+        return row.name
 
     # A file
 
@@ -154,8 +172,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
     def file(self) -> Any:
         """The file, open for reading."""
         if self._opened is None:
-            storage, name = self.stored_at
-            self._opened = storage.open(name, "rb")
+            self._opened = self.storage.open(self.stored_name, "rb")
         return self._opened
 
     @file.setter

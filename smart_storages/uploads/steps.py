@@ -6,28 +6,22 @@ Each function is a generator of calls, to be run sync or async; see
 
 from __future__ import annotations
 
-import posixpath
-import re
 import sys
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from django.core.exceptions import SuspiciousOperation
 
-from smart_storages.common.names import check_name
 from smart_storages.composed.calls import Steps
 from smart_storages.exceptions import ObjectExistsError, UploadError
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import content_types, ledger, limits, refusals, tokens
+from smart_storages.uploads.messages import read_name, read_parts, read_size
 from smart_storages.uploads.models import DirectUpload, State, new_id
 from smart_storages.uploads.targets import Target, can_take, find_target, read_reference
 
 __all__ = ["ACTIONS", "Taken", "begin", "cancel", "finish", "sign", "state", "take"]
 
-#: Most parts that are signed by one request.
-MOST_PARTS = 100
-_MOST_NAME = 255
 _MOST_SECONDS = 3600
-_is_control = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]").search
 
 _HERE = sys.modules[__name__]
 
@@ -71,20 +65,25 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
     Raises:
         UploadError: it is refused.
     """
-    name, size = _read_name(data.get("name")), _read_size(data.get("size"))
+    name, size = read_name(data.get("name")), read_size(data.get("size"))
     target, owner = yield _HERE, "allow", (request, data.get("field"), name, size), {}
     storage = target.storage
     upload = new_id()
-    try:
-        part_size = storage.part_size_for(size)
-    except ValueError:
-        raise refusals.too_large(target.limits.max_size) from None
-    try:
-        stored = yield target, "make_name", (upload, name), {}
-    except SuspiciousOperation:
-        raise refusals.bad_name() from None
     # Not the type that the browser names: a bucket would serve the file with it.
     kind = content_types.type_of_name(name)
+    # The name gets a random suffix: it is chosen before anybody knows whether the file stays.
+    most = target.max_length if target.is_final else None
+    try:
+        made = yield target, "make_name", (upload, name), {}
+        about = {"content_type": kind, "size": size, "max_length": most}
+        stored = yield storage, "get_upload_name", (made,), about
+    except SuspiciousOperation:
+        raise refusals.bad_name() from None
+    bounds = yield storage, "upload_limits", (stored,), {}
+    try:
+        part_size = bounds.part_size_for(size)
+    except ValueError:
+        raise refusals.too_large(target.limits.max_size) from None
     upload_id = yield (
         storage,
         "create_multipart_upload",
@@ -115,7 +114,7 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
         "partSize": part_size,
         "parts": row.parts,
         "expires": target.limits.expiry,
-        "sha256": bool(getattr(storage, "signs_part_digests", False)),
+        "sha256": bounds.signs_part_digests,
     }
 
 
@@ -126,15 +125,11 @@ def sign(request: Any, data: Dict[str, Any]) -> Steps:
         request: As for :func:`begin`.
         data: ``token``, and ``parts`` with a ``number`` and perhaps a ``sha256`` each.
     """
-    wanted = data.get("parts")
-    if not isinstance(wanted, list) or not 0 < len(wanted) <= MOST_PARTS:
-        raise refusals.bad_request(f"'parts' must be a list of 1 to {MOST_PARTS} parts.")
     row, target = yield _HERE, "find", (request, data.get("token")), {}
     if row.state != State.OPEN:
         raise refusals.used() if row.state == State.ADOPTED else refusals.gone()
     signed = []
-    for part in wanted:
-        number, digest = _read_part(part, row.parts)
+    for number, digest in read_parts(data.get("parts"), row.parts):
         try:
             one = yield (
                 target.storage,
@@ -355,41 +350,3 @@ def read_head(storage: Any, name: str) -> Tuple[bytes, int]:
     with storage.open(name, "rb") as file:
         head = file.read(content_types.HEAD)
         return bytes(head), int(file.size)
-
-
-# Reading what was sent
-
-
-def _read_name(name: Any) -> str:
-    if not isinstance(name, str) or not name.strip():
-        raise refusals.bad_name()
-    if "/" in name or "\\" in name or name.strip(" .") == "" or _is_control(name):
-        raise refusals.bad_name()
-    try:
-        name.encode()
-        check_name(name)
-    except (UnicodeEncodeError, SuspiciousOperation):
-        raise refusals.bad_name() from None
-    if len(name) > _MOST_NAME:  # as Django does to the name of an upload
-        root, extension = posixpath.splitext(name)
-        extension = extension[:_MOST_NAME]
-        return str(root[: _MOST_NAME - len(extension)] + extension)
-    return str(name)
-
-
-def _read_size(size: Any) -> int:
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise refusals.bad_request("'size' must be a whole number of bytes.")
-    if size == 0:
-        raise refusals.empty()
-    return size
-
-
-def _read_part(part: Any, parts: int) -> Tuple[int, Optional[str]]:
-    number = part.get("number") if isinstance(part, dict) else None
-    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= parts:
-        raise refusals.bad_request(f"Each part has a 'number' from 1 to {parts}.")
-    digest = part.get("sha256")
-    if digest is not None and not isinstance(digest, str):
-        raise refusals.bad_request("'sha256' must be text in base64.")
-    return number, digest

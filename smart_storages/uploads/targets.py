@@ -13,7 +13,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import FileField
 from django.utils import timezone
 
-from smart_storages.common.names import PreparedName, alternatives, check_name, renamed
+from smart_storages.common.names import check_name
 from smart_storages.config import (
     UploadSettings,
     check_upload_options,
@@ -70,9 +70,7 @@ class Target:
         return not callable(self.upload_to)
 
     def make_name(self, upload: str, file_name: str) -> str:
-        """Return the name for a file that is about to be uploaded.
-
-        It gets a random suffix, because it is chosen before anybody knows whether the file stays.
+        """Return the name for a file that is about to be uploaded, without its random suffix.
 
         Args:
             upload: Id of the upload.
@@ -87,18 +85,8 @@ class Target:
             folder = posixpath.join(TEMPORARY, upload)
         name = posixpath.join(folder, file_name)
         check_name(name)
-        made = self.storage.generate_filename(name)
-        most = self.max_length if self.is_final else None
-        found = next(
-            each
-            for each in alternatives(made, most, self.storage.get_alternative_name)
-            if each != made
-        )
-        found = renamed(made, found)
-        if type(found) is PreparedName:  # a dispatcher puts the alias before it
-            found = self.storage.get_available_name(found, max_length=most)
-        check_name(found)
-        return str(found)
+        made: str = self.storage.generate_filename(name)
+        return made
 
 
 # Registered names

@@ -25,7 +25,7 @@ MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"
 
 @pytest.fixture(autouse=True)
 def site(settings: Any) -> Iterator[Any]:
-    settings.ROOT_URLCONF = "tests.uploads.urls"
+    settings.ROOT_URLCONF = "tests.uploads.local_urls"
     cache.clear()
     yield settings
     cache.clear()
@@ -60,6 +60,19 @@ def browser(db: None) -> Browser:
 @pytest.fixture
 def stranger(db: None) -> Browser:
     return Browser(User.objects.create_user("mallory"))
+
+
+@pytest.fixture
+def request_of(rf: Any) -> Callable[[Browser], Any]:
+    """Makes a request of the user of a browser, in its session."""
+
+    def make(browser: Browser) -> Any:
+        request = rf.post("/")
+        request.user = User.objects.get(pk=browser.client.session["_auth_user_id"])
+        request.session = browser.client.session
+        return request
+
+    return make
 
 
 def film(size: int = 5000, mark: bytes = b"") -> bytes:

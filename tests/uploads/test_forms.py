@@ -25,7 +25,6 @@ from smart_storages.uploads.middleware import current_request, use_request
 from smart_storages.uploads.models import DirectUpload
 from tests.uploads.conftest import film
 from tests.uploads.models import Film
-from tests.uploads.test_adopting import request_of  # noqa: F401 - a fixture
 from tests.uploads.urls import AlbumForm, AttachmentForm
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +37,7 @@ def posted(**fields: str) -> QueryDict:
 
 
 class TestSeveralFiles:
-    def test_are_a_list(self, browser: Any, store: Any, request_of: Any) -> None:  # noqa: F811
+    def test_are_a_list(self, browser: Any, store: Any, request_of: Any) -> None:
         tokens = [browser.upload(film(), f"{each}.mp4", "attachments") for each in "ab"]
         with use_request(request_of(browser)):
             form = AlbumForm(posted(**{"photos-upload": json.dumps(tokens)}))
@@ -54,7 +53,7 @@ class TestSeveralFiles:
         self,
         browser: Any,
         store: Any,
-        request_of: Any,  # noqa: F811
+        request_of: Any,
     ) -> None:
         good = browser.upload(film(), "a.mp4", "attachments")
         bad = browser.upload(b"<html>", "b.mp4", "attachments")
@@ -77,7 +76,7 @@ class TestSeveralFiles:
         browser: Any,
         store: Any,
         request_of: Any,
-        given: str,  # noqa: F811
+        given: str,
     ) -> None:
         with use_request(request_of(browser)):
             assert not AlbumForm(posted(**{"photos-upload": given})).is_valid()
@@ -88,7 +87,7 @@ class TestAFormset:
         self,
         browser: Any,
         store: Any,
-        request_of: Any,  # noqa: F811
+        request_of: Any,
     ) -> None:
         formset_class = forms.modelformset_factory(Film, fields=["title", "video"], extra=3)
         data = {
@@ -136,7 +135,7 @@ class TestTheWidget:
         browser: Any,
         store: Any,
         request_of: Any,
-        django_assert_max_num_queries: Any,  # noqa: F811
+        django_assert_max_num_queries: Any,
     ) -> None:
         token = browser.upload(film(), field="attachments")
         request = request_of(browser)
@@ -160,7 +159,7 @@ class TestTheFile:
         self,
         browser: Any,
         store: Any,
-        request_of: Any,  # noqa: F811
+        request_of: Any,
     ) -> None:
         content = film(200_000, b"x")
         token = browser.upload(content, field="attachments")
@@ -181,7 +180,7 @@ class TestTheFile:
         browser: Any,
         store: Any,
         request_of: Any,
-        disk: Any,  # noqa: F811
+        disk: Any,
     ) -> None:
         content = film()
         token = browser.upload(content, field="attachments")
