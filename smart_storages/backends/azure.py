@@ -10,8 +10,6 @@ import io
 import json
 import os
 import uuid
-from contextlib import suppress
-from datetime import datetime, timezone
 from threading import Lock
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
@@ -22,11 +20,12 @@ from azure.storage.blob import (
     BlobSasPermissions,
     BlobServiceClient,
     ContentSettings,
-    generate_blob_sas,
 )
 from storages.backends.azure_storage import AzureStorage
 
 from smart_storages.backends.azure_errors import code_of, translating
+from smart_storages.backends.azure_signing import sign
+from smart_storages.backends.azure_uploads import FOLDER, AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.secrets import reveal
@@ -157,24 +156,24 @@ class AzureStore(Store):
     def _container(self) -> Any:
         return self._account.service_client.get_container_client(self._bucket)
 
-    def _blob(self, key: str) -> Any:
+    def blob(self, key: str) -> Any:
+        """Return the SDK's client for the blob with a key."""
         return self._container.get_blob_client(key)
+
+    def uploads(self) -> AzureUploads:
+        return AzureUploads(self, self._account, self._bucket)
 
     # Writing
 
     def put(
         self, key: str, chunks: Iterator[bytes], attributes: Attributes, *, overwrite: bool
     ) -> Stat:
-        named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
         beginning, is_whole = take_beginning(chunks, _BLOCK)
-        parameters: Any = {
-            "content_settings": ContentSettings(**named),
-            "metadata": _as_identifiers(attributes.metadata),
-        }
+        parameters = self.parameters_of(attributes)
         if is_whole:
             size = len(beginning)
             with translating():
-                answer = self._blob(key).upload_blob(
+                answer = self.blob(key).upload_blob(
                     beginning,
                     length=size,
                     overwrite=overwrite,  # else Put Blob has the condition If-None-Match: *
@@ -195,8 +194,14 @@ class AzureStore(Store):
             metadata=attributes.metadata,
         )
 
+    def parameters_of(self, attributes: Attributes) -> Dict[str, Any]:
+        """Return what the SDK calls the attributes of an object."""
+        named: Any = {_SETTINGS[name]: value for name, value in attributes.headers.items()}
+        metadata = _as_identifiers(attributes.metadata)
+        return {"content_settings": ContentSettings(**named), "metadata": metadata}
+
     def _put_blocks(self, key: str, content: JoinedContent, parameters: Any) -> Tuple[Any, int]:
-        blob = self._blob(key)
+        blob = self.blob(key)
         blocks: List[BlobBlock] = []
         for block in iter(lambda: content.read(_BLOCK), b""):
             # The SDK counts its blocks: those of two writers of one name have the same ids, and
@@ -218,14 +223,14 @@ class AzureStore(Store):
     def delete(self, key: str) -> None:
         try:
             with translating():
-                self._blob(key).delete_blob(delete_snapshots="include")
+                self.blob(key).delete_blob(delete_snapshots="include")
         except FileNotFoundError:
             pass
 
     # Reading
 
     def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
-        blob = self._blob(key)
+        blob = self.blob(key)
         with translating():
             try:
                 answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
@@ -242,13 +247,14 @@ class AzureStore(Store):
 
     def find(self, key: str) -> Found:
         with translating():
-            properties = self._blob(key).get_blob_properties()
+            properties = self.blob(key).get_blob_properties()
         return _found(properties, properties.size)
 
     def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:
         with translating():
             for each in self._container.list_blobs(name_starts_with=prefix or None):
-                yield each.name, _found(each, each.size).stat
+                if not each.name.startswith(FOLDER):
+                    yield each.name, _found(each, each.size).stat
 
     def list_folder(self, prefix: str) -> Tuple[List[str], List[str]]:
         folders: List[str] = []
@@ -256,6 +262,8 @@ class AzureStore(Store):
         with translating():
             for each in self._container.walk_blobs(name_starts_with=prefix or None, delimiter="/"):
                 name = each.name[len(prefix) :]
+                if each.name == FOLDER:
+                    continue
                 if name.endswith("/"):
                     folders.append(name[:-1])
                 elif name:
@@ -274,7 +282,7 @@ class AzureStore(Store):
         expires: Optional[int] = None,
         parameters: Optional[Mapping[str, str]] = None,
     ) -> str:
-        url: str = self._blob(key).url.partition("?")[0]
+        url: str = self.blob(key).url.partition("?")[0]
         if self._custom_domain:
             scheme, _, rest = url.partition("://")
             url = f"{scheme}://{self._custom_domain}/{rest.partition('/')[2]}"
@@ -287,36 +295,9 @@ class AzureStore(Store):
                 f"{', '.join(unknown)}: a URL of Azure takes the parameters "
                 f"{', '.join(_PARAMETERS)} only."
             )
-        service = self._account.service_client
-        expiry = datetime.fromtimestamp(expires, timezone.utc)
-        has_key = getattr(service.credential, "account_key", None) is not None
-        delegated = None
-        if not has_key:
-            with translating():
-                # django-storages compares it with naive times.
-                delegated = self._account.get_user_delegation_key(expiry.replace(tzinfo=None))
-            if delegated is None:
-                raise ConfigurationError(
-                    "A signed URL needs the account_key or a token_credential; with a sas_token "
-                    "alone it cannot be made. Set querystring_auth to False if the container is "
-                    "public."
-                )
-        changed: Any = {_PARAMETERS[name]: value for name, value in parameters.items()}
-        signature = ""
-        with suppress(ValueError):
-            signature = generate_blob_sas(
-                service.account_name,
-                self._bucket,
-                key,
-                account_key=service.credential.account_key if has_key else None,
-                user_delegation_key=delegated,
-                permission=BlobSasPermissions(read=True),
-                expiry=expiry,
-                **changed,
-            )
-        if not signature:  # past its frames, whose variables hold the key
-            raise ConfigurationError("The account_key is not one of Azure: it must be base64.")
-        return signature
+        changed = {_PARAMETERS[name]: value for name, value in parameters.items()}
+        allowed = BlobSasPermissions(read=True)
+        return sign(self._account, self._bucket, key, expires, allowed, **changed)
 
 
 class _BlobReader(io.RawIOBase):

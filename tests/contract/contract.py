@@ -22,7 +22,9 @@ from django.core.files.storage import Storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.utils import timezone
 
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.tenancy import use_region, use_tenant
+from tests.parts import send_part
 
 SIGNED = ("Signature=", "signature=", "sig=")
 HOSTILE = ["../a.txt", "a/../../b.txt", "/etc/passwd", "..\\a.txt", "a\\..\\..\\b.txt", "\\etc\\x"]
@@ -202,6 +204,36 @@ class StorageContract:
         with storage.open(name, "wb") as file:
             file.write(b"after!")  # as long as before: InMemoryStorage does not truncate
         assert read(storage, name) == b"after!"
+
+    #: Whether the storages below take uploads in parts.
+    takes_uploads = True
+
+    def test_an_upload_in_parts_becomes_a_file(self, storage):
+        about = {"content_type": "text/plain", "size": 5}
+        if not self.takes_uploads:
+            with pytest.raises(ConfigurationError, match="takes no uploads in parts"):
+                storage.get_upload_name("docs/film.txt", **about)
+            with pytest.raises(ConfigurationError, match="takes no uploads in parts"):
+                storage.create_multipart_upload("docs/film.txt", **about)
+            return
+        taken = storage.save("docs/film.txt", ContentFile(b"taken"))
+        name = storage.get_upload_name("docs/film.txt", max_length=60, **about)
+        assert name != taken
+        assert len(name) <= 60
+        assert storage.upload_limits(name).part_size_for(5) >= 5
+        upload_id = storage.create_multipart_upload(name, **about)
+        assert send_part(storage.presigned_part(name, upload_id, 1, size=5), b"hello") < 300
+        parts = storage.list_parts(name, upload_id)
+        assert [part[:2] for part in parts] == [(1, 5)]
+        assert storage.complete_multipart_upload(name, upload_id, parts).size == 5
+        assert read(storage, name) == b"hello"
+        assert read(storage, taken) == b"taken"
+        with pytest.raises((FileExistsError, FileNotFoundError)):
+            storage.complete_multipart_upload(name, upload_id, parts)
+        other = storage.create_multipart_upload(name, **about)
+        storage.abort_multipart_upload(name, other)
+        with pytest.raises(FileNotFoundError):
+            storage.list_parts(name, other)
 
     def test_a_hostile_name_is_refused(self, storage):
         calls = [
