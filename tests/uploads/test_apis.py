@@ -204,9 +204,9 @@ class TestAsync:
             signed = await ask("sign", {"token": token, "parts": [{"number": 1}]})
             (part,) = signed.json()["parts"]
             loop = asyncio.get_running_loop()
-            assert await loop.run_in_executor(
-                None, put, part["url"], content, part["headers"]
-            ) == 200
+            assert (
+                await loop.run_in_executor(None, put, part["url"], content, part["headers"]) == 200
+            )
             assert (await ask("state", {"token": token})).json()["parts"][0]["size"] == 5000
             assert (await ask("finish", {"token": token})).status_code == 200
             for answer, status in (
@@ -223,7 +223,8 @@ class TestAsync:
             )
             return str(page.json()["video"])
 
-        assert s3_bucket.keys() == [asyncio.run(go())]
+        name = asyncio.run(go())
+        assert s3_bucket.keys() == [name]
         assert DirectUpload.objects.get().state == State.ADOPTED
 
     def test_cancelling_removes_the_parts(self, browser: Any, s3_bucket: Any) -> None:

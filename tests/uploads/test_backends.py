@@ -107,7 +107,9 @@ class TestABackend:
 class TestADispatcher:
     def test_chooses_the_bucket_before_the_upload(self, goes: Any, browser: Any) -> None:
         a, b = memory("a"), memory("b")
-        storage = StorageDispatcher(ByExtension({"mp4": "b"}, default="a"), storages={"a": a, "b": b})
+        storage = StorageDispatcher(
+            ByExtension({"mp4": "b"}, default="a"), storages={"a": a, "b": b}
+        )
         saved = goes(storage)
         assert b.exists(saved.video.name)
         saved = goes(storage, picture(), "a.png")
@@ -160,9 +162,7 @@ class TestAComposition:
         refuses_disguise(browser, storage)
 
     def test_a_queue_has_it_at_once(self, goes: Any, disk: Any, settings: Any) -> None:
-        settings.SMART_STORAGE_BUCKETS = {
-            "queued": {"backend": "memory", "file_overwrite": False}
-        }
+        settings.SMART_STORAGE_BUCKETS = {"queued": {"backend": "memory", "file_overwrite": False}}
         settings.SMART_STORAGE_TASKS = "inline"
         local = "django.core.files.storage.FileSystemStorage"
         storage = QueuedStorage(local, "queued", {"location": disk("local").location})
@@ -171,9 +171,7 @@ class TestAComposition:
         assert disk("local").listdir("") == ([], [])
 
 
-def test_a_plain_disk_is_uploaded_to_through_django(
-    browser: Any, use: Any, disk: Any
-) -> None:
+def test_a_plain_disk_is_uploaded_to_through_django(browser: Any, use: Any, disk: Any) -> None:
     use(disk("plain"))
     html = browser.client.get("/page/film/").content.decode()
     assert "data-smart-upload" not in html
