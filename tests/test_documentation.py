@@ -14,6 +14,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import django
@@ -35,6 +36,7 @@ from smart_storages.signals import storage_operation
 from smart_storages.utils import get_storage
 from tests import documentation
 from tests.documentation import ROOT, Block, Project
+from tests.parts import digest_of, send_part
 from tests.servers.keeper import exclusive
 
 #: Where the blocks of this language run instead.
@@ -120,6 +122,29 @@ def _uploads(project: Project, _printed: str) -> None:
     fields = importlib.import_module("myapp.api").FilmSerializer().get_fields()
     assert fields["video"].upload_label == "myapp.Film.video"
     assert Film._meta.get_field("video").upload_limits == {"types": ("video/*",)}
+
+
+def _upload_parts(project: Project, _printed: str) -> None:
+    from myapp import views
+
+    body, session = b"x" * 100, {}
+
+    def post(view: Any, **asked: Any) -> Any:
+        request = RequestFactory().post("/", json.dumps(asked), "application/json")
+        request.user = SimpleNamespace(is_authenticated=True, pk=7)  # type: ignore[assignment]
+        request.session = session  # type: ignore[assignment]
+        answer = view(request)
+        return answer.status_code, json.loads(answer.content)
+
+    assert post(views.begin, size=6 * 1024**3)[0] == 413
+    assert post(views.begin, size=len(body))[0] == 200
+    assert post(views.finish) == (409, {"arrived": []})
+    assert post(views.sign, number=2, sha256=digest_of(body))[0] == 400
+    assert send_part(post(views.sign, number=1, sha256=digest_of(body))[1], body) == 200
+    status, made = post(views.finish)
+    assert (status, made["size"]) == (200, 100)
+    assert get_storage("media").open(made["name"]).read() == body
+    assert project.names["storage"].open(project.names["saved"]).read() == b"..."
 
 
 def _thumbnails(project: Project, _printed: str) -> None:
@@ -212,6 +237,7 @@ TABLE = {
     "docs/routing.md": Page(afterwards=_routing),
     "docs/static.md": Page(buckets=("acme-static",)),
     "docs/thumbnails.md": Page(afterwards=_thumbnails),
+    "docs/upload-parts.md": Page(buckets=("acme-media",), afterwards=_upload_parts),
     "docs/uploads.md": Page(
         buckets=("acme-media",),
         warnings=(

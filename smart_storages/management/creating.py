@@ -11,6 +11,7 @@ from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.checking.probe import code_of
 from smart_storages.management.places import Place
 from smart_storages.management.policies import (
+    allows_uploads,
     cors_rules,
     document,
     lifecycle_rules,
@@ -296,13 +297,14 @@ def _cors_with(current: Any, origins: Sequence[str]) -> Any:
     allowed = {
         origin
         for rule in rules
-        if {"PUT", "POST"} <= {*rule.get("AllowedMethods", ())}
+        if allows_uploads(rule)
         for origin in rule.get("AllowedOrigins", ())
     }
     missing = [origin for origin in origins if origin not in allowed and "*" not in allowed]
     if not missing:
         return None
-    return {"CORSRules": [*rules, *cors_rules(missing)["CORSRules"]]}
+    # First: of the rules for an origin, Ceph 16 looks at no other.
+    return {"CORSRules": [*cors_rules(missing)["CORSRules"], *rules]}
 
 
 def _policy_with(current: Any, statements: Sequence[Dict[str, Any]]) -> Any:

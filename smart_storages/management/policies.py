@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
 from smart_storages.management.places import PUBLIC, Place
@@ -10,6 +11,7 @@ from smart_storages.management.statements import bucket_arn, objects_arn, statem
 
 __all__ = [
     "ABORT_AFTER_DAYS",
+    "allows_uploads",
     "bucket_policy",
     "cors_rules",
     "document",
@@ -25,6 +27,7 @@ __all__ = [
 ABORT_AFTER_DAYS = 7
 
 #: Headers that a browser sends with a signed upload, and may therefore need to be allowed.
+#: The digest of a part is in ``x-amz-content-sha256``.
 _UPLOAD_HEADERS = ("content-type", "content-md5", "if-none-match", "x-amz-*")
 _CORS_SECONDS = 3600
 
@@ -81,7 +84,7 @@ def list_statement(place: Place, *, sid: str = "", strict: bool = False) -> Dict
 
 def _writing_actions(place: Place) -> List[str]:
     parameters = place.storage.get_object_parameters("")
-    actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
+    actions = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     acl = parameters.get("ACL") or place.storage.default_acl
     if acl and acl != "private" and place.storage.s3_provider.acls:
         actions.append("s3:PutObjectAcl")
@@ -170,6 +173,13 @@ def cors_rules(origins: Sequence[str]) -> Dict[str, Any]:
             }
         ]
     }
+
+
+def allows_uploads(rule: Dict[str, Any]) -> bool:
+    """Return whether a CORS rule allows what the rules of :func:`cors_rules` allow."""
+    headers = [str(each).lower() for each in rule.get("AllowedHeaders", ())]
+    allowed = [any(fnmatchcase(each, header) for header in headers) for each in _UPLOAD_HEADERS]
+    return {"PUT", "POST"} <= {*rule.get("AllowedMethods", ())} and all(allowed)
 
 
 def lifecycle_rules() -> Dict[str, Any]:

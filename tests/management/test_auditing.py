@@ -17,7 +17,9 @@ from django.db import connection, connections, models
 from django.test.utils import isolate_apps
 
 from smart_storages import FallbackStorage, MirrorStorage, ScopedStorage, StorageDispatcher
-from smart_storages.management.auditing import auditor, columns, trash
+from smart_storages.exceptions import AccessDeniedError
+from smart_storages.management.auditing import auditor, columns, trash, uploads
+from smart_storages.management.auditing.areas import Area
 from smart_storages.management.auditing.auditor import Auditor, Scope
 from smart_storages.management.auditing.store import Reference, Store
 from smart_storages.queued import registry
@@ -25,6 +27,7 @@ from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from smart_storages.resolvers import ByTenant
 from smart_storages.s3.stat import Stat
+from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import get_storage
 from smart_storages.tenancy import use_tenant
 from tests.disks import files_limited
@@ -387,7 +390,7 @@ class TestScope:
                 moto_ends.put(f"{number:02}", b"x")
                 report(file=f"{number:02}").save()
             assert audit().code == 0
-            assert len(proxy.requests) == 1
+            assert len(proxy.requests) == 2  # and one that lists incomplete uploads
 
 
 class TestTrash:
@@ -689,3 +692,67 @@ def test_the_limit_is_of_what_is_shown_and_not_of_what_is_counted(
     assert text.count("orphan: ") == text.count("missing: ") == 2
     assert "5 files missing, 5 orphans (5 B)" in text
     assert json.loads(answer.out)["rows"] == 5
+
+
+class TestIncompleteUploads:
+    def begin(self, *names: str) -> None:
+        for name in names:
+            get_storage("photos").create_multipart_upload(name, content_type="text/plain")
+
+    def test_they_are_counted_and_stay(self, moto_ends: Ends, report: Any) -> None:
+        self.begin("a.txt", "b.txt")
+        moto_ends.photos.client.create_multipart_upload(
+            Bucket=moto_ends.photos.name, Key="elsewhere/c.txt"
+        )
+        answer = audit()
+        assert (answer.code, answer.json["incomplete_uploads"]) == (0, 2)
+        assert answer.json["aborted_uploads"] == 0
+        assert len(moto_ends.photos.open_uploads()) == 3
+        answer = call("audit")
+        assert "2 incomplete uploads" in answer.out
+        assert "--abort-uploads 7d" in answer.out
+
+    def test_old_ones_are_aborted(self, moto_ends: Ends, report: Any) -> None:
+        self.begin("a.txt", "kept/b.txt")
+        answer = audit("--abort-uploads", "0", "--exclude", "kept/")
+        assert (answer.code, answer.json["aborted_uploads"]) == (0, 1)
+        assert moto_ends.photos.open_uploads() == ["in/kept/b.txt"]
+
+    def test_young_ones_stay(
+        self, moto_ends: Ends, report: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.begin("a.txt")
+        # moto starts every upload in 2010.
+        started = next(get_storage("photos").iter_multipart_uploads()).started
+
+        class LaterThan(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return started + timedelta(hours=5)
+
+        monkeypatch.setattr(uploads, "datetime", LaterThan)
+        assert audit("--abort-uploads", "6h").json["aborted_uploads"] == 0
+        assert moto_ends.photos.open_uploads() == ["in/a.txt"]
+        assert audit("--abort-uploads", "5h").json["aborted_uploads"] == 1
+
+    def test_what_cannot_be_aborted_is_told(
+        self, moto_ends: Ends, report: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.begin("a.txt")
+
+        def refuse(*_: Any) -> None:
+            raise AccessDeniedError("Not allowed.")
+
+        monkeypatch.setattr(SmartS3Storage, "abort_multipart_upload", refuse)
+        answer = audit("--abort-uploads", "0")
+        assert answer.code == 1
+        assert (answer.json["aborted_uploads"], answer.json["failed"]) == (0, 1)
+        assert "in/a.txt: Not allowed." in answer.err
+
+    def test_a_place_that_takes_none_is_no_error(self, tmp_path: Path) -> None:
+        elsewhere = SmartS3Storage(
+            "away", backend="filesystem", root=tmp_path, base_url="https://files.example.com/"
+        )
+        told: List[Any] = []
+        found = uploads.look_for_uploads([Area(0, elsewhere, "")], lambda *each: told.append(each))
+        assert (found.found, found.oldest, told) == (0, None, [])

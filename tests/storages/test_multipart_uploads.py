@@ -21,6 +21,7 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 from smart_storages.storages import SmartS3Storage
+from tests.conftest import methods
 from tests.parts import digest_of, send_part, upload_parts
 
 MIB = 1024 * 1024
@@ -183,6 +184,26 @@ def test_open_uploads_are_listed_by_name(storage, make_storage):
     assert len(list(storage.iter_multipart_uploads())) == 3
     aged = datetime.now(timezone.utc) - found[0].started
     assert abs(aged) < timedelta(minutes=5) or storage.s3_provider.name == "moto"
+
+
+def test_each_step_takes_few_requests(make_storage, s3_proxy, count_requests, s3_bucket):
+    storage = make_storage()
+    storage.exists("warm.txt")
+    with count_requests() as requests:
+        name = storage.get_upload_name("a.txt")
+        upload_id = storage.create_multipart_upload(name, content_type=TEXT)
+    assert len(requests) == 1
+    assert send_part(storage.presigned_part(name, upload_id, 1, size=1), b"x") == 200
+    with count_requests() as requests:
+        parts = storage.list_parts(name, upload_id)
+    assert len(requests) == 1
+    with count_requests() as requests:
+        storage.complete_multipart_upload(name, upload_id, parts)
+    reserves = s3_bucket.server.name == "ceph"
+    assert methods(requests) == [*(["PUT"] if reserves else []), "POST", "HEAD"]
+    with count_requests() as requests:
+        storage.abort_multipart_upload(name, upload_id)
+    assert methods(requests) == ["DELETE", *(["HEAD"] if reserves else [])]
 
 
 # Lost answers

@@ -18,6 +18,7 @@ from smart_storages.management.auditing.auditor import Auditor, Scope
 from smart_storages.management.auditing.columns import has_uploads
 from smart_storages.management.auditing.store import Store
 from smart_storages.management.auditing.trash import Trash
+from smart_storages.management.auditing.uploads import OpenUploads, look_for_uploads
 from smart_storages.management.output import Context, describe_size
 from smart_storages.management.subcommands import FINE, WRONG
 from smart_storages.uploads.clearing import Cleared, clear
@@ -53,6 +54,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--days", type=_days, default=30, help="Days to keep deleted objects (30).")
     parser.add_argument(
         "--limit", type=int, default=1_000, help="Names to show of each kind (1000)."
+    )
+    parser.add_argument(
+        "--abort-uploads",
+        type=_duration,
+        metavar="TIME",
+        help="Abort uploads in parts that were started longer ago and never completed: 7d.",
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument(
@@ -129,7 +136,13 @@ class _Run:
         purged = 0
         if self._options["delete"]:
             purged = sum(trash.purge(self._options["days"]) for trash in self._trash)
-        return self._summarize(thrown, purged)
+        uploads = look_for_uploads(
+            self._areas,
+            self._tell,
+            exclude=tuple(self._options["exclude"]),
+            abort_after=self._options["abort_uploads"],
+        )
+        return self._summarize(thrown, purged, uploads)
 
     def restore(self, prefix: str) -> int:
         count = sum(trash.restore(prefix) for trash in self._trash)
@@ -187,7 +200,7 @@ class _Run:
         elif what.startswith("not "):
             self._context.warn(f"{key}: {what}")
 
-    def _summarize(self, thrown: int, purged: int) -> int:
+    def _summarize(self, thrown: int, purged: int, uploads: OpenUploads) -> int:
         found = self._auditor.findings
         if self._context.json:
             self._context.write_json(
@@ -196,6 +209,9 @@ class _Run:
                     **{f"{name}_shown": rows for name, rows in self._shown.items()},
                     "moved_to_trash": thrown,
                     "purged": purged,
+                    "incomplete_uploads": uploads.found,
+                    "oldest_incomplete_upload": uploads.oldest,
+                    "aborted_uploads": uploads.aborted,
                     "failed": self._failed,
                     "direct_uploads": self._cleared and self._cleared._asdict(),
                 }
@@ -207,6 +223,8 @@ class _Run:
             )
             if self._options["delete"]:
                 self._context.write(f"{thrown:,} moved to the trash, {purged:,} purged from it.")
+            if uploads.found:
+                self._context.write(_describe_uploads(uploads))
             self._tell_of_uploads()
         left = found.orphans - thrown + self._uploads_left()
         return WRONG if found.missing or left or found.problems or self._failed else FINE
@@ -227,6 +245,14 @@ class _Run:
         if self._cleared is None:
             return 0
         return self._cleared.failed if self._options["delete"] else self._cleared.uploads
+
+
+def _describe_uploads(uploads: OpenUploads) -> str:
+    since = f"{uploads.oldest:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{uploads.found:,} incomplete uploads, the oldest of {since}, {uploads.aborted:,} of them "
+        "aborted now. --abort-uploads 7d ends those that are older than 7 days."
+    )
 
 
 def _duration(text: str) -> float:

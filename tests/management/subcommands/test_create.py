@@ -5,6 +5,7 @@ import uuid
 from typing import Any, Dict, List
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 from django.test import override_settings
 
@@ -123,6 +124,29 @@ def test_what_somebody_else_set_stays(ceph: S3Server) -> None:
     assert len(client.get_bucket_cors(Bucket=bucket)["CORSRules"]) == 2
     rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert {each["ID"] for each in rules} == {"theirs", "abort-incomplete-uploads"}
+
+
+@pytest.mark.parametrize("headers", [None, ["content-type"], ["*"]], ids=str)
+def test_a_browser_may_send_the_parts_of_an_upload(ceph: S3Server, headers: Any) -> None:
+    bucket, client = ceph.create_bucket(), ceph.client()
+    rule: Any = {"AllowedMethods": ["PUT", "POST"], "AllowedOrigins": [ORIGIN]}
+    if headers:
+        rule["AllowedHeaders"] = headers
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    assert run({"media": entry(ceph, bucket)}, "create", "--origin", ORIGIN).code == 0
+    expected = 1 if headers == ["*"] else 2  # the rule that was there may be enough
+    assert len(client.get_bucket_cors(Bucket=bucket)["CORSRules"]) == expected
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,x-amz-content-sha256",
+    }
+    url = f"{ceph.endpoint_url}/{bucket}/film.mp4?partNumber=1&uploadId=2~abc"
+    answer = urllib3.request("OPTIONS", url, headers=asked)
+    assert answer.status == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    asked["Origin"] = "https://evil.example.com"
+    assert urllib3.request("OPTIONS", url, headers=asked).status == 403
 
 
 def test_a_bucket_of_somebody_else_is_left_alone_with_the_action_that_lacks(

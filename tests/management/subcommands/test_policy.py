@@ -60,7 +60,12 @@ def test_a_module_gets_what_it_uses_inside_its_location() -> None:
         "MediaWrite": {
             "Sid": "MediaWrite",
             "Effect": "Allow",
-            "Action": ["s3:PutObject", "s3:AbortMultipartUpload", "s3:PutObjectAcl"],
+            "Action": [
+                "s3:PutObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObjectAcl",
+            ],
             "Resource": "arn:aws:s3:::acme-media/m/*",
         },
         "MediaDelete": {
