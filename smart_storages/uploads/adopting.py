@@ -14,6 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Type
 from django.db import router, transaction
 from django.db.models import FileField, Model
 
+from smart_storages.storages.places import name_in
 from smart_storages.uploads import ledger
 from smart_storages.uploads.files import DirectUploadFile, find_upload
 
@@ -130,7 +131,8 @@ def _uncommitted(value: Any) -> Optional[DirectUploadFile]:
 def is_copied(instance: Any, field: FileField, upload: DirectUploadFile) -> bool:
     """Return whether a row names a copy of the upload, and not the upload itself."""
     name = str(instance.__dict__.get(field.attname) or "")
-    return name != upload.stored_name or field.storage is not upload.storage
+    # Where nobody can say, it is taken for the same file, which is then not deleted.
+    return name != name_in(upload.storage, upload.stored_name, field.storage)
 
 
 def _note(instance: Any, found: _Found, using: str) -> None:

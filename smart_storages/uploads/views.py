@@ -132,7 +132,7 @@ def _read(request: Any) -> Dict[str, Any]:
         raise refusals.bad_request("The body must be JSON, with that Content-Type.")
     try:
         data = json.loads(request.body)
-    except (ValueError, UnreadablePostError, RawPostDataException):
+    except (ValueError, RecursionError, UnreadablePostError, RawPostDataException):
         data = None
     if not isinstance(data, dict):
         raise refusals.bad_request("The body must be an object of JSON.")

@@ -332,6 +332,7 @@ class TestARequest:
             ("[]", "application/json"),
             ("{}", "text/plain"),
             (b"\xff", "application/json"),
+            ("[" * 100_000, "application/json"),
         ):
             answer = browser.client.post(
                 "/uploads/begin", body, content_type=kind, HTTP_X_CSRFTOKEN=browser.csrf

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import router
+from django.core.management import call_command
 from django.utils import timezone
 
-from smart_storages.uploads.adopting import claim_upload
+from smart_storages.uploads.adopting import claim_upload, is_copied
 from smart_storages.uploads.fields import DirectFileField
 from smart_storages.uploads.models import DirectUpload, State
 from smart_storages.uploads.targets import reference_to
@@ -335,5 +335,16 @@ class TestOtherWays:
         assert path == "smart_storages.uploads.fields.DirectFileField"
         assert (args, kwargs) == ([], {"upload_to": "x"})
 
-    def test_the_ledger_has_one_database(self) -> None:
-        assert router.db_for_write(DirectUpload) == "default"
+    def test_the_migrations_are_those_of_the_models(self) -> None:
+        call_command("makemigrations", "smart_storages_uploads", check=True, dry_run=True)
+
+    def test_a_field_on_the_same_place_under_another_name_deletes_no_file(
+        self, browser: Any, store: Any, make_storage: Any, request_of: Any, monkeypatch: Any
+    ) -> None:
+        # Two storages of one bucket, as two fields have them: what one names, the other has too.
+        label = "uploads_tests.Film.video"
+        file = claim_upload(request_of(browser), browser.upload(film()), label)
+        other = make_storage(file_overwrite=False, location="")
+        monkeypatch.setattr(Plain._meta.get_field("attachment"), "storage", other)
+        saved = Plain(attachment=file.stored_name)
+        assert not is_copied(saved, Plain._meta.get_field("attachment"), file)
