@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 import pytest
@@ -224,10 +225,9 @@ class TestAsync:
                 (await ask("begin", []), 400),
             ):
                 assert answer.status_code == status
-            page = await client.post(
-                "/page/film/",
-                {"title": "a", "video-upload": token, "csrfmiddlewaretoken": browser.csrf},
-            )
+            fields = {"title": "a", "video-upload": token, "csrfmiddlewaretoken": browser.csrf}
+            form = "application/x-www-form-urlencoded"
+            page = await client.post("/page/film/", urlencode(fields), content_type=form)
             return str(page.json()["video"])
 
         name = asyncio.run(go())
