@@ -247,6 +247,7 @@ class MultipartUploadsMixin(_Base):  # type: ignore[misc]
         Raises:
             ObjectExistsError: the name is taken. The upload stays, to be aborted.
             ObjectNotFoundError: there is no such upload: it was completed, aborted, or has expired.
+                A server that remembers a completion may give the same answer once more.
             ContentMismatchError: a part has not arrived, or is another one than was listed.
             S3Error: S3 refused it, or did not answer. The upload stays, and can be completed again.
             ValueError: there is no part, or one is missing in between.

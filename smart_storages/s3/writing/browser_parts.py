@@ -7,7 +7,7 @@ Nothing is kept between two calls, which may be made by two processes. That is t
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from botocore.exceptions import ClientError
 
@@ -186,39 +186,49 @@ def complete(
         PreconditionFailedError: another request changed the object meanwhile.
         S3Error: S3 refused it, or did not answer. The upload stays, and can be completed again.
     """
-    claim: Optional[Claim] = None
-    conditions: Dict[str, Any] = {}
-    if not overwrite:
-        try:
-            if target.provider.conditional_complete:
-                conditions["IfNoneMatch"] = "*"
-            elif target.provider.conditional_put:
-                claim = Claim(target, key, params, token=_token_of(upload_id))
-            elif exists(target, key, params):
-                raise taken_error(target, key)
-        except ObjectExistsError as error:
-            if _is_gone(target, key, upload_id):
-                raise no_upload_error(target, key) from error
-            raise
+    claim, conditions = (None, {}) if overwrite else _guard(target, key, upload_id, params)
     client = target.client
-    described = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
-    for entry, part in zip(described, parts):
-        if part.sha256:
-            entry["ChecksumSHA256"] = part.sha256
     try:
-        send(
+        answer = send(
             client,
             "CompleteMultipartUpload",
             **accepted(client, "CompleteMultipartUpload", _without_checksums(params)),
             Bucket=target.bucket,
             Key=key,
             UploadId=upload_id,
-            MultipartUpload={"Parts": described},
+            MultipartUpload={"Parts": [_describe(part) for part in parts]},
             **conditions,
         )
     except CALL_ERRORS as error:
         return _settle(target, key, upload_id, parts, error, claim)
-    return stat_object(target, key)
+    found = stat_object(target, key)
+    # A server that remembers a completed upload may answer once more, whatever the key holds now.
+    if answer.get("ETag", "").strip('"') not in ("", found.etag):
+        raise no_upload_error(target, key)
+    return found
+
+
+def _guard(
+    target: Target, key: str, upload_id: str, params: Dict[str, Any]
+) -> Tuple[Optional[Claim], Dict[str, Any]]:
+    """Make sure that the key is free; return the claim or the condition that keeps it free."""
+    try:
+        if target.provider.conditional_complete:
+            return None, {"IfNoneMatch": "*"}
+        if target.provider.conditional_put:
+            return Claim(target, key, params, token=_token_of(upload_id)), {}
+        if exists(target, key, params):
+            raise taken_error(target, key)
+    except ObjectExistsError as error:
+        if _is_gone(target, key, upload_id):
+            raise no_upload_error(target, key) from error
+        raise
+    return None, {}
+
+
+def _describe(part: UploadedPart) -> Dict[str, Any]:
+    sums = {"ChecksumSHA256": part.sha256} if part.sha256 else {}
+    return {"PartNumber": part.number, "ETag": f'"{part.etag}"', **sums}
 
 
 def _without_checksums(params: Dict[str, Any]) -> Dict[str, Any]:
