@@ -159,7 +159,7 @@ _FAMILIES: Dict[str, Sequence[str]] = {
     "video/x-matroska": ("matroska",),
     "video/x-msvideo": ("avi",),
 }
-#: What a browser could run if it took a file for it: no type without a signature may be this.
+#: What a browser could run if it took a file for it, and programs.
 _ACTIVE = ("html", "svg", "xml", "program")
 #: Types that are text; of these, some may be markup.
 _TEXTS = re.compile(
@@ -266,15 +266,17 @@ def is_disguised(name_type: str, head: bytes) -> bool:
     found = detect(head)
     families = _FAMILIES.get(name_type)
     if families is not None:
-        return found not in families
+        # Sound and films have more beginnings than any table; a browser only plays them.
+        is_unknown = found is None and name_type.startswith(("audio/", "video/"))
+        return found not in families and not is_unknown
     if _MARKUP.fullmatch(name_type):
         return found not in ("html", "svg", "xml", "text")
     if _TEXTS.fullmatch(name_type):
         # A script begins with "#!"; markup in a text stays text for a browser.
-        return found not in ("text", "html", "xml", "svg") and not head.startswith(b"#!")
-    if name_type == UNKNOWN:
-        return False  # a browser does not show it
-    return found in _ACTIVE
+        is_text = found in (None, "text", "html", "xml", "svg")
+        return not is_text and not head.startswith(b"#!")
+    # Of the rest, a browser shows nothing but these.
+    return found in _ACTIVE and name_type.startswith(("audio/", "font/", "image/", "video/"))
 
 
 def allows(types: Optional[Iterable[str]], name: str) -> bool:
