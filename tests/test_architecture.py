@@ -46,10 +46,12 @@ PUBLIC = [
     "storages",
     "serve",
     "tenancy",
+    "uploads.adopting",
     "uploads.fields",
     "uploads.forms",
     "uploads.middleware",
     "uploads.targets",
+    "uploads.views",
     "utils",
     "wrappers",
 ]

@@ -5,6 +5,6 @@ Add ``"smart_storages.uploads"`` to ``INSTALLED_APPS``, its middleware, its URLs
 :mod:`.forms` and :mod:`.fields`; signed URLs, rows of the ledger and files that a model adopts go
 out. It may not know the queue, nor which storage a field has: it uses the Storage API.
 
-The modules ``fields``, ``forms``, ``targets``, ``steps``, ``middleware``, ``rest_framework``,
-``urls`` and ``async_urls`` are public.
+The modules ``admin``, ``adopting``, ``fields``, ``forms``, ``middleware``, ``rest_framework``,
+``targets``, ``views``, ``urls`` and ``async_urls`` are public.
 """

@@ -21,6 +21,7 @@ from smart_storages.common.compat import module_script
 from smart_storages.exceptions import ConfigurationError, UploadError
 from smart_storages.uploads.adopting import adopt_at_save
 from smart_storages.uploads.files import DirectUploadFile, find_upload
+from smart_storages.uploads.middleware import current_request
 from smart_storages.uploads.targets import (
     Target,
     can_take,
@@ -164,6 +165,8 @@ class _DirectWidget:
         address, target = endpoint(), self._find_target()
         if not address or not can_take(target.storage):
             return inner  # the checks U001 and U005 report it
+        if not _may_upload(target):
+            return inner
         uploads = self._left_uploads(name)
         tokens = [each.token for each in uploads]
         return format_html(
@@ -243,6 +246,15 @@ def direct_widget(widget: Any) -> Any:
         return widget
     made: Type[Any] = type(f"Direct{given.__name__}", (_DirectWidget, given), {})
     return made if is_class else made(attrs=widget.attrs)
+
+
+def _may_upload(target: Target) -> bool:
+    """Return whether the user of the current request may upload; yes if there is no request.
+
+    Who may not can still use the form: its file goes through Django.
+    """
+    request = current_request()
+    return request is None or target.permission(request, target)
 
 
 def _describe(uploads: List[DirectUploadFile]) -> str:

@@ -227,6 +227,16 @@ class TestAForm:
         assert f'value="{token}"' in html
         assert " required" not in re.search('<input type="file"[^>]*>', html).group(0)
 
+    def test_is_djangos_for_a_user_who_may_not_upload_directly(
+        self, browser: Any, store: Any, s3_bucket: Any
+    ) -> None:
+        root = Browser(User.objects.create_superuser("root"))
+        assert "data-smart-upload" in root.client.get("/page/secret/").content.decode()
+        assert "data-smart-upload" not in browser.client.get("/page/secret/").content.decode()
+        file = SimpleUploadedFile("a.txt", b"text")
+        answer = browser.submit("/page/secret/", secret=file)
+        assert s3_bucket.keys() == [answer.json()["secret"]]
+
     def test_is_djangos_where_the_site_has_no_views(self, store: Any, settings: Any) -> None:
         settings.ROOT_URLCONF = "tests.queued.no_urls"
         from tests.uploads.urls import FORMS
