@@ -110,6 +110,13 @@ class TestTheWidget:
             with pytest.raises(ConfigurationError, match="DirectUploadAdminMixin"):
                 DirectFileInput(label).render("a", None)
 
+    def test_asks_for_one_script_however_many_there_are(self) -> None:
+        both = DirectFileInput("a").media + MultipleDirectFileInput("b").media
+        html = str(both)
+        script = '<script src="/static/smart_storages/uploads/smart-upload.js" type="module">'
+        assert html.count("<script") == html.count(script) == 1
+        assert html.count("smart-upload.css") == 1
+
     def test_takes_the_place_of_djangos(self) -> None:
         class Own(forms.ClearableFileInput):
             template_name = "own.html"

@@ -185,7 +185,7 @@ class TestAFile:
         data = {"field": "uploads_tests.Film.video", "name": "a.mp4", "size": 6 * 1024**4}
         assert code(browser.ask("begin", data)) == (413, "too_large")
 
-    @pytest.mark.real_s3
+    @pytest.mark.one_server
     def test_that_is_larger_than_announced(self, browser: Any, s3_bucket: Any) -> None:
         if s3_bucket.server.name != "ceph":
             pytest.skip("moto checks no signature")
