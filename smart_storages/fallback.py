@@ -172,6 +172,8 @@ class FallbackStorage(CombiningStorage):
     ) -> Steps:
         if is_in_parts(method):
             # All calls for an upload have to reach the one backend that knows it.
+            prepared = PreparedName.made_by(self, name)
+            name = prepared.inner if prepared else name
             return upload_steps(self._first_writer(), method, (name, *args), kwargs)
         own: Optional[Callable[..., Steps]] = getattr(self, f"_{method}_steps", None)
         if own is not None:

@@ -255,6 +255,8 @@ class MirrorStorage(CombiningStorage):
     def _upload_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
+        prepared = PreparedName.made_by(self, name)
+        name = prepared.inner if prepared else name
         answer = yield from upload_steps(self._primary.storage, method, (name, *args), kwargs)
         if method == "complete_multipart_upload":
             yield self, "_copy_later" if self._background else "_copy_now", (name,), {}

@@ -114,9 +114,11 @@ class ScopedStorage(ChoosingStorage):
         """Return a name for an upload in parts; ``max_length`` does not count the prefix."""
         check_name(name)
         require_uploads(self._inner.storage)
+        prepared = PreparedName.made_by(self, name)
+        inner = prepared.inner if prepared else f"{self._prefix}{name}"
         limit = max_length and max_length + len(self._prefix)
         return self._outside_in(
-            self._inner.storage.get_upload_name(f"{self._prefix}{name}", max_length=limit, **about)
+            self._inner.storage.get_upload_name(inner, max_length=limit, **about)
         )
 
     def _save_steps(self, name: str, content: Any, max_length: Optional[int]) -> Steps:

@@ -28,16 +28,13 @@ TWINS = (
     "get_accessed_time",
     "get_created_time",
     "get_modified_time",
-    "get_upload_name",
     "list_parts",
     "listdir",
-    "locate_upload",
     "open",
     "presigned_part",
     "save",
     "size",
     "stat",
-    "upload_limits",
     "url",
 )
 

@@ -177,7 +177,7 @@ def test_the_async_twins_do_the_same():
     primary, mirror = memory("a"), memory("b")
 
     async def use(storage):
-        name = await storage.aget_upload_name("a.txt", content_type=TEXT)
+        name = storage.get_upload_name("a.txt", content_type=TEXT)
         upload_id = await storage.acreate_multipart_upload(name, content_type=TEXT)
         signed = await storage.apresigned_part(name, upload_id, 1, size=1)
         assert send_part(signed, b"x") == 200
@@ -187,6 +187,29 @@ def test_the_async_twins_do_the_same():
     name, stat = async_to_sync(use)(MirrorStorage(primary, [mirror]))
     assert stat.size == 1
     assert content_of(mirror, name) == b"x"
+
+
+@pytest.mark.parametrize(
+    "compose",
+    [
+        lambda inner: FallbackStorage([inner]),
+        lambda inner: MirrorStorage(inner, [memory("c")]),
+        lambda inner: StorageDispatcher(lambda *_: "x", storages={"x": inner}),
+        lambda inner: ScopedStorage(inner, "x"),
+    ],
+)
+def test_a_name_that_was_generated_before_is_taken(compose):
+    inner = StorageDispatcher(
+        ByTenant({"acme": "a", "globex": "b"}), storages={"a": memory("a"), "b": memory("b")}
+    )
+    storage = compose(inner)
+    with use_tenant("acme"):
+        generated = storage.generate_filename("docs/film.txt")
+        name = upload(storage, generated)
+        assert name.startswith("docs/film_")
+        assert content_of(storage, name) == b"hello"
+        with pytest.raises(SuspiciousFileOperation):
+            storage.get_upload_name("../a.txt", content_type=TEXT)
 
 
 def test_an_announced_file_has_no_bytes():
