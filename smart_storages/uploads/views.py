@@ -9,6 +9,7 @@ import json
 import logging
 from typing import Any, Dict, Optional, Tuple
 
+from asgiref.sync import sync_to_async
 from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.middleware.csrf import CsrfViewMiddleware
@@ -96,7 +97,7 @@ def _make_async(action: str) -> Any:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         try:
-            data = _read(request)
+            data = await sync_to_async(_read)(request)  # a session may have the CSRF token
         except UploadError as error:
             return _respond(*_refuse(error, action))
         return _respond(*await aanswer(request, action, data))

@@ -234,6 +234,19 @@ class TestAsync:
         assert s3_bucket.keys() == [name]
         assert DirectUpload.objects.get().state == State.ADOPTED
 
+    def test_a_csrf_token_in_the_session_is_asked_for(self, browser: Any, settings: Any) -> None:
+        settings.CSRF_USE_SESSIONS = True
+        settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "Csrf" not in each]
+        client = AsyncClient(enforce_csrf_checks=True)
+        client.cookies = browser.client.cookies
+
+        async def go() -> Any:
+            data = json.dumps({"field": VIDEO, "name": "a.mp4", "size": 5})
+            return await client.post("/uploads/begin", data, content_type="application/json")
+
+        answer = asyncio.run(go())
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "csrf")
+
     def test_cancelling_removes_the_parts(self, browser: Any, s3_bucket: Any) -> None:
         token = browser.upload(film())
         client = AsyncClient()
