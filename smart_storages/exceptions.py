@@ -26,7 +26,8 @@
     ├── RoutingRefusedError               a rule refuses access to the file      (PermissionError)
     │   └── InvalidTenantNameError        a tenant's name is not valid
     ├── TenantBlockError                  a use_tenant() block ended out of order (RuntimeError)
-    └── TransferError                     a queued transfer could not be done
+    ├── TransferError                     a queued transfer could not be done
+    └── UploadError                       a direct upload was refused     (SuspiciousOperation)
 
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the original
 exception as ``__cause__``. If that is an exception of botocore, the error can also be caught as
@@ -69,6 +70,7 @@ __all__ = [
     "TransferError",
     "UnknownModuleError",
     "UnreachableError",
+    "UploadError",
 ]
 
 
@@ -247,3 +249,38 @@ class TenantBlockError(SmartStorageError, RuntimeError):
 
 class TransferError(SmartStorageError):
     """A queued transfer could not be done."""
+
+
+class UploadError(SmartStorageError, SuspiciousOperation):
+    """A direct upload was refused; Django answers a request that this error ends with 400.
+
+    Args:
+        code: What is wrong, for programs: ``"too_large"``.
+        message: The same for the user, translated.
+        status: The code of HTTP that the views of uploads answer with.
+        retry_after: Seconds after which it is worth another try, if that helps.
+        details: More for the answer, such as the numbers of missing parts.
+
+    Example:
+        >>> UploadError("too_large", "This file is too large.", 413).code
+        'too_large'
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: Any,
+        status: int = 400,
+        *,
+        retry_after: Optional[int] = None,
+        details: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        super().__init__(code, message, status)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+        self.details = details or {}
+
+    def __str__(self) -> str:
+        return str(self.message)

@@ -25,7 +25,13 @@ from django.db.models.signals import class_prepared, post_save, pre_delete, pre_
 
 from smart_storages.storages.places import name_in
 
-__all__ = ["SmartFieldFile", "SmartFileField", "SmartImageField", "SmartImageFieldFile"]
+__all__ = [
+    "SmartFieldFile",
+    "SmartFileField",
+    "SmartImageField",
+    "SmartImageFieldFile",
+    "find_named",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +269,7 @@ class _Batch:
             by_storage.setdefault(id(field.storage), (field, set()))[1].add(name)
         for field, names in by_storage.values():
             try:
-                _delete(field, names - _find_named(field.storage, names))
+                _delete(field, names - find_named(field.storage, names))
             except Exception:
                 # The row is committed, and its request must not fail for a file nobody needs.
                 logger.exception(
@@ -310,8 +316,17 @@ def _report(field: FileField, name: str, error: Exception) -> None:
     )
 
 
-def _find_named(storage: Any, names: Set[str]) -> Set[str]:
-    """Return those of the names of a storage that a row of any model names."""
+def find_named(storage: Any, names: Set[str]) -> Set[str]:
+    """Return those of the names of a storage that a row of any model names.
+
+    Args:
+        storage: The storage that has the files.
+        names: Their names in it.
+
+    Example::
+
+        unused = names - find_named(storage, names)
+    """
     named: Set[str] = set()
     for model in apps.get_models(include_auto_created=True):
         if model._meta.proxy:

@@ -12,13 +12,17 @@ INSTALLED_APPS = [
     "smart_storages",
     "smart_storages.queued",
     "smart_storages.monitoring",
+    "smart_storages.uploads",
     "tests.queued",
     "tests.fields",
+    "tests.uploads",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "smart_storages.uploads.middleware.DirectUploadMiddleware",
 ]
 TEMPLATES = [
     {

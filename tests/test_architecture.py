@@ -48,6 +48,12 @@ PUBLIC = [
     "signals",
     "storages",
     "tenancy",
+    "uploads.adopting",
+    "uploads.fields",
+    "uploads.forms",
+    "uploads.middleware",
+    "uploads.targets",
+    "uploads.views",
     "utils",
     "wrappers",
 ]
@@ -84,6 +90,8 @@ PATHS_THAT_STAY = [
     "smart_storages.storages.PublicStorage",
     "smart_storages.storages.SmartS3Storage",
     "smart_storages.storages.StaticStorage",
+    "smart_storages.uploads.fields.DirectFileField",
+    "smart_storages.uploads.fields.DirectImageField",
     "smart_storages.utils.create_storage",
     "smart_storages.utils.create_storage_class",
     "smart_storages.wrappers.ReadOnlyStorage",
@@ -110,7 +118,10 @@ PATHS_THAT_STAY = [
     "smart_storages.queued.tasks.Transfer",
     "smart_storages.queued.tasks.TransferAndDelete",
     "smart_storages.tenancy.TenantMiddleware",
-    # what migrations of the queue import
+    "smart_storages.uploads.apps.UploadsConfig",
+    "smart_storages.uploads.middleware.DirectUploadMiddleware",
+    # what migrations of the uploads and of the queue import
+    "smart_storages.uploads.models.new_id",
     "smart_storages.queued.models.QueuedFile",
     "smart_storages.queued.models.new_identity",
     # rows of QueuedPage
@@ -121,7 +132,7 @@ PATHS_THAT_STAY = [
 @pytest.fixture(scope="module")
 def plans() -> Dict[str, Dict[str, int]]:
     found = architecture.read_floors(PAGE.read_text("utf-8"))
-    assert set(found) == {"", "s3", "queued", "storages", "management"}
+    assert set(found) == {"", "s3", "queued", "storages", "management", "uploads"}
     return found
 
 

@@ -24,7 +24,7 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.http import Http404
 from django.template import Context, Template
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils.module_loading import import_string
 
 from smart_storages.checks import names as check_names
@@ -141,6 +141,25 @@ def _serving(project: Project, _printed: str) -> None:
 
 
 def _uploads(project: Project, _printed: str) -> None:
+    from myapp.models import Film
+
+    begun = Client().post(
+        "/uploads/begin",
+        json.dumps({"field": "myapp.Film.video", "name": "a.mp4", "size": 5}),
+        content_type="application/json",
+    )
+    assert begun.status_code == 403  # nobody has logged in
+    forms = importlib.import_module("myapp.forms")
+    for form in (forms.FilmForm(), forms.ContactForm()):
+        assert 'data-endpoint="/uploads/"' in str(form)
+    api = importlib.import_module("myapp.ninja_api")
+    assert len(api.api.get_openapi_schema(path_prefix="/api/")["paths"]) == 2
+    fields = importlib.import_module("myapp.api").FilmSerializer().get_fields()
+    assert fields["video"].upload_label == "myapp.Film.video"
+    assert Film._meta.get_field("video").upload_limits == {"types": ("video/*",)}
+
+
+def _upload_parts(project: Project, _printed: str) -> None:
     from myapp import views
 
     body, session = b"x" * 100, {}
@@ -254,7 +273,16 @@ TABLE = {
     "docs/serving.md": Page(buckets=("acme-reports",), has_database=True, afterwards=_serving),
     "docs/static.md": Page(buckets=("acme-static",)),
     "docs/thumbnails.md": Page(afterwards=_thumbnails),
-    "docs/uploads.md": Page(buckets=("acme-media",), afterwards=_uploads),
+    "docs/upload-parts.md": Page(buckets=("acme-media",), afterwards=_upload_parts),
+    "docs/uploads.md": Page(
+        buckets=("acme-media",),
+        warnings=(
+            ("smart_storages.U001", "the URLconf is the block after the settings"),
+            ("smart_storages.U007", "CACHES is not what the page is about"),
+        ),
+        has_database=True,
+        afterwards=_uploads,
+    ),
     "docs/urls.md": Page(buckets=("acme-media",), afterwards=_urls),
     "docs/writing.md": Page(buckets=("acme-docs",)),
 }
@@ -461,7 +489,7 @@ def test_every_dotted_path_of_the_package_within_the_text_exists() -> None:
     for page in PAGES:
         for span in _spans(page):
             if re.fullmatch(r"smart_storages(\.\w+)+", span) and not re.search(
-                r"\.[EWQ]\d{3}$", span
+                r"\.[EWQU]\d{3}$", span
             ):
                 seen += 1
                 if span not in _NO_MODULES and not _can_be_imported(span):
@@ -488,7 +516,7 @@ def test_every_id_of_a_check_has_a_paragraph() -> None:
         found
         for path in (ROOT / "smart_storages").rglob("*.py")
         if "check" in path.relative_to(ROOT).as_posix()
-        for found in re.findall(r'"(?:smart_storages\.)?([EWQ]0\d\d)"', path.read_text("utf-8"))
+        for found in re.findall(r'"(?:smart_storages\.)?([EWQU]0\d\d)"', path.read_text("utf-8"))
     }
     assert {"E001", "W012", "Q001"} <= ids
     assert {each for each in ids if f"## smart_storages.{each}\n" not in page} == set()

@@ -20,7 +20,7 @@ _NAMES_IN = {
     "aliases": ["check_aliases"],
     "backends": ["check_accounts", "check_local", "check_view"],
     "buckets": ["check_buckets", "check_storages"],
-    "installation": ["check_installation", "check_queue_app"],
+    "installation": ["check_installation", "check_queue_app", "check_uploads_app"],
     "connections": ["check_credentials", "check_endpoints", "check_provider"],
     "names": ["check_module_names", "check_setting_names"],
     "routing": ["check_routing"],
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .backends import check_accounts, check_local, check_view
     from .buckets import check_buckets, check_storages
     from .connections import check_credentials, check_endpoints, check_provider
-    from .installation import check_installation, check_queue_app
+    from .installation import check_installation, check_queue_app, check_uploads_app
     from .names import check_module_names, check_setting_names
     from .routing import check_routing
     from .s3_names import check_s3_names
@@ -57,6 +57,7 @@ __all__ = [
     "check_setting_names",
     "check_storages",
     "check_tenant",
+    "check_uploads_app",
     "check_view",
     "register_checks",
 ]

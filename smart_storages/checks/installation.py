@@ -12,9 +12,10 @@ import smart_storages
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
 from smart_storages.common.distribution import describe_conflicts, find_claims
 
-__all__ = ["check_installation", "check_queue_app"]
+__all__ = ["check_installation", "check_queue_app", "check_uploads_app"]
 
 _QUEUE_APP = "smart_storages.queued"
+_UPLOADS_APP = "smart_storages.uploads"
 
 _HINT = (
     "Another project has this name on the public index. Uninstall what is installed under it, "
@@ -46,6 +47,26 @@ def check_queue_app(**kwargs: Any) -> List[checks.CheckMessage]:
             f"{label} is a queued storage, but {_QUEUE_APP!r} is not in INSTALLED_APPS.",
             hint=f"Add {_QUEUE_APP!r} to INSTALLED_APPS, and run manage.py migrate.",
             id="smart_storages.Q007",
+        )
+        for label in users
+    ]
+
+
+def check_uploads_app(**kwargs: Any) -> List[checks.CheckMessage]:
+    """Check that the app of direct uploads is there if a field takes them."""
+    if apps.is_installed(_UPLOADS_APP):
+        return []
+    users = [
+        f"{model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if getattr(field, "takes_direct_uploads", False)
+    ]
+    return [
+        checks.Error(
+            f"{label} takes direct uploads, but {_UPLOADS_APP!r} is not in INSTALLED_APPS.",
+            hint=f"Add {_UPLOADS_APP!r} to INSTALLED_APPS, and run manage.py migrate.",
+            id="smart_storages.U002",
         )
         for label in users
     ]

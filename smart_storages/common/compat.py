@@ -25,6 +25,7 @@ __all__ = [
     "forget_default_storages",
     "iscoroutinefunction",
     "markcoroutinefunction",
+    "module_script",
 ]
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
@@ -146,3 +147,51 @@ def md5() -> Any:
     if sys.version_info >= (3, 9):  # goes with Python 3.8
         return hashlib.md5(usedforsecurity=False)
     return hashlib.md5()  # noqa: S324
+
+
+def module_script(path: str) -> Any:
+    """Return a static file as an entry of a form's ``media``: an ES module.
+
+    Args:
+        path: Its path within the static files.
+    """
+    if django.VERSION >= (5, 2):
+        from django.forms.widgets import Script
+
+        return Script(path, type="module")
+    if django.VERSION >= (4, 1):
+        return _ModuleScript(path)
+    # Django asks staticfiles for the URL of a path that does not begin with a slash.
+    return _ModuleScriptInQuotes(f"/{path}")
+
+
+class _ModuleScript:
+    """``Script`` of Django 5.2, as far as a module needs it. Goes with Django 5.1."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ModuleScript) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __html__(self) -> str:
+        return _module_html('<script src="{}" type="module"></script>', self.path)
+
+
+class _ModuleScriptInQuotes(str):
+    """The same where Django writes it between the quotes of ``src``. Goes with Django 4.0."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return _module_html('{}" type="module', self[1:])
+
+
+def _module_html(html: str, path: str) -> str:
+    from django.templatetags.static import static
+    from django.utils.html import format_html
+
+    return format_html(html, static(path))

@@ -79,6 +79,12 @@ _NAMES_IN = {
         "settings_in_force",
         "uses_time_zones",
     ),
+    "uploads": (
+        "UPLOADS_SETTING",
+        "UploadSettings",
+        "check_upload_options",
+        "get_upload_settings",
+    ),
 }
 
 if TYPE_CHECKING:
@@ -92,6 +98,7 @@ if TYPE_CHECKING:
     from .merging import get_bucket_config, get_default_bucket_config, merge_options
     from .queue import *  # noqa: F403
     from .settings import *  # noqa: F403
+    from .uploads import *  # noqa: F403
 else:
     __getattr__ = importing_on_demand(__name__, _NAMES_IN)
 

@@ -31,6 +31,7 @@ OWN_SETTINGS: FrozenSet[str] = frozenset(
         "SMART_STORAGE_TASKS_QUEUE",
         "SMART_STORAGE_TENANT",
         "SMART_STORAGE_TEST_BACKEND",
+        "SMART_STORAGE_UPLOADS",
     }
 )
 

@@ -15,7 +15,7 @@ __all__ = [
 class MediaStorage(SmartS3Storage):
     """Files that users upload, read through signed URLs; no file is overwritten."""
 
-    module_name = "media"
+    module_name: str = "media"
     location = "media"
     file_overwrite = False
 
@@ -23,7 +23,7 @@ class MediaStorage(SmartS3Storage):
 class DocumentStorage(SmartS3Storage):
     """Private documents, read through signed URLs; no file is overwritten."""
 
-    module_name = "documents"
+    module_name: str = "documents"
     location = "documents"
     default_acl = "private"
     file_overwrite = False
@@ -32,7 +32,7 @@ class DocumentStorage(SmartS3Storage):
 class PrivateStorage(SmartS3Storage):
     """Private files, which can only be read through signed URLs; no file is overwritten."""
 
-    module_name = "private"
+    module_name: str = "private"
     location = "private"
     default_acl = "private"
     file_overwrite = False
@@ -41,7 +41,7 @@ class PrivateStorage(SmartS3Storage):
 class PublicStorage(SmartS3Storage):
     """Files that anybody may read, under unsigned URLs."""
 
-    module_name = "public"
+    module_name: str = "public"
     location = "public"
     default_acl = "public-read"
     querystring_auth = False

@@ -66,7 +66,7 @@ class StaticStorage(SmartS3Storage):
     others are those of every storage.
     """
 
-    module_name = "static"
+    module_name: str = "static"
     location = "static"
     querystring_auth = False
 

@@ -19,10 +19,11 @@ from tests.conftest import Bucket, lead_to
 
 @pytest.fixture(autouse=True)
 def no_models_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the fields of models that only tests/fields has."""
+    """Leave out the fields of models that only tests/fields and tests/uploads have."""
 
     def iter_others() -> Iterator[Tuple[str, Any]]:
-        return (each for each in iter_fields() if not each[0].startswith("fields_tests."))
+        of_tests = ("fields_tests.", "uploads_tests.")
+        return (each for each in iter_fields() if not each[0].startswith(of_tests))
 
     monkeypatch.setattr(places, "iter_fields", iter_others)
 

@@ -23,11 +23,13 @@ from smart_storages.management.auditing.columns import (
     LedgerColumn,
     find_columns,
     has_ledger,
+    has_uploads,
     still_named,
 )
 from smart_storages.management.auditing.leaves import Leaf, find_leaves, iter_buckets
 from smart_storages.management.auditing.store import Missing, Orphan, Reference, Store
 from smart_storages.management.moving.merging import read_ahead
+from smart_storages.uploads import clearing
 
 __all__ = ["Auditor", "Findings", "Scope"]
 
@@ -93,6 +95,7 @@ class Auditor:
         self._store, self._scope, self._advance = store, scope, advance
         self._started = time.time()
         self._ledger: Optional[LedgerColumn] = LedgerColumn() if has_ledger() else None
+        self._has_uploads = has_uploads()
         self.columns: List[Column] = find_columns()
         self.areas = Areas()
         self.findings = Findings()
@@ -130,7 +133,7 @@ class Auditor:
                     if leaf.storage is not None:
                         bucket = self.areas.number_of(leaf.storage)
                         yield Reference(bucket, leaf.key, number, pk, name, len(leaves) > 1)
-        for leaf in chain(self._of_ledger(), self._of_defaults()):
+        for leaf in chain(self._of_ledger(), self._of_uploads(), self._of_defaults()):
             if leaf.storage is not None:
                 bucket = self.areas.number_of(leaf.storage)
                 # Whether the file is there, the ledger knows and `transfers verify` tells.
@@ -140,6 +143,12 @@ class Auditor:
         if self._ledger is not None:
             for remote, name in self._ledger.names():
                 yield from self._leaves_of(remote, name, self._ledger.label)
+
+    def _of_uploads(self) -> Iterator[Leaf]:
+        """The files whose forms may still be submitted."""
+        if self._has_uploads:
+            for storage, name in clearing.iter_live():
+                yield from self._leaves_of(storage, name, "direct uploads")
 
     def _of_defaults(self) -> Iterator[Leaf]:
         """The files that the next row will name, if it is saved without one."""
@@ -211,7 +220,7 @@ class Auditor:
             for _, name in column.names()
             for leaf in self._leaves_of(column.storage, name, column.label)
         )
-        for each in (leaves, self._of_ledger(), self._of_defaults()):
+        for each in (leaves, self._of_ledger(), self._of_uploads(), self._of_defaults()):
             for leaf in each:
                 if leaf.storage is not None:
                     for number in self.areas.numbers_like(leaf.storage):

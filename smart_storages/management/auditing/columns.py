@@ -10,8 +10,10 @@ from django.db import connections, models, router
 
 from smart_storages.queued import ledger, registry
 from smart_storages.queued.models import QueuedFile
+from smart_storages.uploads import ledger as uploads
+from smart_storages.uploads.models import DirectUpload
 
-__all__ = ["Column", "LedgerColumn", "find_columns", "has_ledger", "still_named"]
+__all__ = ["Column", "LedgerColumn", "find_columns", "has_ledger", "has_uploads", "still_named"]
 
 _PAGE = 2_000
 #: Values in one query; SQLite before 3.32 takes 999, Oracle 1,000.
@@ -103,6 +105,13 @@ def find_columns() -> List[Column]:
 def has_ledger() -> bool:
     """Return whether the project keeps a ledger of queued files."""
     return apps.is_installed("smart_storages.queued") and _has_table(QueuedFile, ledger.database())
+
+
+def has_uploads() -> bool:
+    """Return whether the project keeps a ledger of direct uploads."""
+    return apps.is_installed("smart_storages.uploads") and _has_table(
+        DirectUpload, uploads.database()
+    )
 
 
 def still_named(column: Column, names: Sequence[str]) -> Set[str]:

@@ -15,15 +15,20 @@ from django.core.management.base import CommandError
 from smart_storages.common.names import check_name
 from smart_storages.management.auditing.areas import Area
 from smart_storages.management.auditing.auditor import Auditor, Scope
+from smart_storages.management.auditing.columns import has_uploads
 from smart_storages.management.auditing.store import Store
 from smart_storages.management.auditing.trash import Trash
 from smart_storages.management.auditing.uploads import OpenUploads, look_for_uploads
 from smart_storages.management.output import Context, describe_size
 from smart_storages.management.subcommands import FINE, WRONG
+from smart_storages.uploads.clearing import Cleared, clear
 
 __all__ = ["HELP", "add_arguments", "handle"]
 
-HELP = "Find files that rows name and no bucket has, and objects that no row names."
+HELP = (
+    "Find files that rows name and no bucket has, objects that no row names, and direct uploads "
+    "that were never used."
+)
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _read_duration = re.compile(r"(\d+(?:\.\d+)?)([smhdw]?)").fullmatch
@@ -60,7 +65,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     action.add_argument(
         "--delete",
         action="store_true",
-        help="Move orphans to the trash, and delete what has been there for --days.",
+        help="Move orphans to the trash, and delete what has been there for --days, and direct "
+        "uploads that have expired.",
     )
     action.add_argument(
         "--restore",
@@ -86,6 +92,9 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
 
 
 def _audit(context: Context, options: Dict[str, Any], scope: Scope) -> int:
+    cleared = None
+    if options["restore"] is None and has_uploads():
+        cleared = clear(delete=options["delete"])  # before, so that they are not orphans too
     with Store() as store:
         with context.progress("Auditing", unit="rows and objects") as progress:
             auditor = Auditor(store, scope, progress.advance)
@@ -93,17 +102,24 @@ def _audit(context: Context, options: Dict[str, Any], scope: Scope) -> int:
                 auditor.run()
             else:
                 auditor.find_areas()
-        run = _Run(context, auditor, options)
+        run = _Run(context, auditor, options, cleared)
         return run.audit() if options["restore"] is None else run.restore(options["restore"])
 
 
 class _Run:
     """What is done with the findings."""
 
-    def __init__(self, context: Context, auditor: Auditor, options: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        auditor: Auditor,
+        options: Dict[str, Any],
+        cleared: Optional[Cleared],
+    ) -> None:
         self._context, self._auditor, self._options = context, auditor, options
         self._limit: int = options["limit"]
         self._failed = 0
+        self._cleared = cleared
         now = datetime.now(timezone.utc)
         self._areas: List[Area] = auditor.areas.outermost(options["trash"], ())
         self._trash = [Trash(each, options["trash"], now, self._tell) for each in self._areas]
@@ -197,6 +213,7 @@ class _Run:
                     "oldest_incomplete_upload": uploads.oldest,
                     "aborted_uploads": uploads.aborted,
                     "failed": self._failed,
+                    "direct_uploads": self._cleared and self._cleared._asdict(),
                 }
             )
         else:
@@ -208,8 +225,26 @@ class _Run:
                 self._context.write(f"{thrown:,} moved to the trash, {purged:,} purged from it.")
             if uploads.found:
                 self._context.write(_describe_uploads(uploads))
-        left = found.orphans - thrown
+            self._tell_of_uploads()
+        left = found.orphans - thrown + self._uploads_left()
         return WRONG if found.missing or left or found.problems or self._failed else FINE
+
+    def _tell_of_uploads(self) -> None:
+        cleared = self._cleared
+        if cleared is None or not (cleared.uploads or cleared.rows):
+            return
+        done = "deleted" if self._options["delete"] else "to delete"
+        self._context.write(
+            f"{cleared.uploads:,} direct uploads were never used "
+            f"({describe_size(cleared.bytes)}), {cleared.rows:,} of their rows are old: {done}."
+        )
+        if cleared.failed:
+            self._context.warn(f"{cleared.failed:,} direct uploads could not be deleted.")
+
+    def _uploads_left(self) -> int:
+        if self._cleared is None:
+            return 0
+        return self._cleared.failed if self._options["delete"] else self._cleared.uploads
 
 
 def _describe_uploads(uploads: OpenUploads) -> str:

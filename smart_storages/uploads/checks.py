@@ -1,0 +1,151 @@
+"""System checks of direct uploads; none of them talks to a server.
+
+=====================  ====================================================================
+``smart_storages.U001``  a field takes direct uploads, and the URLconf has no views for them
+``smart_storages.U002``  a field takes direct uploads, and the app is not installed (checked in
+                         ``smart_storages.checks``)
+``smart_storages.U003``  ``DirectUploadMiddleware`` is missing, or stands before what it needs
+``smart_storages.U004``  sessions or the protection against CSRF are missing
+``smart_storages.U005``  the storage of a field cannot take direct uploads
+``smart_storages.U006``  ``SMART_STORAGE_UPLOADS`` is wrong
+``smart_storages.U007``  each process counts the uploads of a user for itself
+=====================  ====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List
+
+from django.apps import apps
+from django.core import checks
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from smart_storages import config
+from smart_storages.exceptions import ConfigurationError, SmartStorageError
+from smart_storages.uploads.targets import can_take, label_of
+
+__all__ = ["check_fields", "check_middleware", "check_settings", "check_urls"]
+
+MIDDLEWARE = "smart_storages.uploads.middleware.DirectUploadMiddleware"
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+
+
+def iter_fields() -> Iterator[Any]:
+    """Yield the fields of models that are made for direct uploads."""
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if getattr(field, "takes_direct_uploads", False):
+                yield field
+
+
+@register("smart_storages")
+def check_urls(**kwargs: Any) -> List[CheckMessage]:
+    """Check that the URLconf has the views."""
+    fields = list(iter_fields())
+    if not fields or not config.has_urlconf():
+        return []
+    try:
+        reverse("smart_storages_uploads:begin")
+    except (NoReverseMatch, ImproperlyConfigured):
+        return [
+            checks.Warning(
+                f"{label_of(fields[0])} takes direct uploads, and the URLconf has no views for "
+                "them: its forms upload through Django.",
+                hint='Add path("uploads/", include("smart_storages.uploads.urls")) to it.',
+                obj=fields[0],
+                id="smart_storages.U001",
+            )
+        ]
+    return []
+
+
+@register("smart_storages")
+def check_middleware(**kwargs: Any) -> List[CheckMessage]:
+    """Check that the forms can know whose request they belong to, and whose upload it is."""
+    if not list(iter_fields()) or not config.has_urlconf():
+        return []
+    used = config.get_middleware()
+    found: List[CheckMessage] = []
+    before = used[: used.index(MIDDLEWARE)] if MIDDLEWARE in used else None
+    late = [each for each in (SESSIONS, USERS) if before is not None and each in used]
+    late = [each for each in late if before is not None and each not in before]
+    if before is None or late:
+        what = f"stands before {late[0]!r}" if late else "is missing"
+        found.append(
+            Error(
+                f"{MIDDLEWARE!r} {what} in MIDDLEWARE: a form cannot know who submits a direct "
+                "upload.",
+                hint="Put it after sessions and authentication.",
+                id="smart_storages.U003",
+            )
+        )
+    if USERS in used and SESSIONS not in used:
+        return found  # Django's own check reports it
+    missing = [each for each in (SESSIONS, CSRF) if each not in used]
+    if missing:
+        found.append(
+            checks.Warning(
+                f"MIDDLEWARE lacks {' and '.join(map(repr, missing))}: nobody can say whose an "
+                "upload is, or a page has no token that tells its requests from those of other "
+                "sites, and every upload is refused.",
+                hint="Add it to MIDDLEWARE, unless a middleware of your own does the same.",
+                id="smart_storages.U004",
+            )
+        )
+    return found
+
+
+@register("smart_storages")
+def check_fields(**kwargs: Any) -> List[CheckMessage]:
+    """Check that the storages of the fields can take direct uploads."""
+    found: List[CheckMessage] = []
+    for field in iter_fields():
+        try:
+            able = can_take(field.storage)
+        except (SmartStorageError, ImproperlyConfigured):
+            continue  # reported by the checks of that storage
+        if not able:
+            found.append(
+                checks.Warning(
+                    f"{label_of(field)} takes direct uploads, and its storage, "
+                    f"{_class_of(field.storage)}, cannot: its forms upload through Django.",
+                    hint="Give the field a storage of this package, or make it a FileField.",
+                    obj=field,
+                    id="smart_storages.U005",
+                )
+            )
+    return found
+
+
+def _class_of(storage: Any) -> str:
+    return type(getattr(storage, "_wrapped", storage)).__name__  # of Django's default_storage
+
+
+@register("smart_storages")
+def check_settings(**kwargs: Any) -> List[CheckMessage]:
+    """Check ``SMART_STORAGE_UPLOADS`` and the cache that counts uploads."""
+    try:
+        settings = config.get_upload_settings()
+    except ConfigurationError as error:
+        hint = "docs/uploads.md lists the keys and what may stand in them."
+        return [Error(str(error), hint=hint, id="smart_storages.U006")]
+    is_limited = settings.uploads_per_hour is not None or settings.bytes_per_hour is not None
+    if config.is_debug() or not is_limited or not list(iter_fields()):
+        return []
+    if not isinstance(caches[settings.cache], LocMemCache):
+        return []
+    return [
+        checks.Warning(
+            f"The cache {settings.cache!r} is in the memory of each process: a user can upload "
+            "in an hour what SMART_STORAGE_UPLOADS allows, times the number of processes.",
+            hint="Use a cache that all processes share, or set uploads_per_hour and "
+            "bytes_per_hour to None.",
+            id="smart_storages.U007",
+        )
+    ]

@@ -1,0 +1,67 @@
+"""How much may be uploaded: the size of a file, and what a user uploads in an hour."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from django.core.cache import caches
+
+from smart_storages.config import UploadSettings
+from smart_storages.uploads import content_types, refusals
+
+__all__ = ["check_announced", "count_upload"]
+
+_HOUR = 3600
+
+
+def check_announced(limits: UploadSettings, name: str, size: int) -> None:
+    """Refuse a file by what is known before it is uploaded.
+
+    Raises:
+        UploadError: it is too large, or files of such a name may not be uploaded.
+    """
+    if size > limits.max_size:
+        raise refusals.too_large(limits.max_size)
+    if not content_types.allows(limits.types, name):
+        raise refusals.wrong_type(limits.types or ())
+
+
+def count_upload(limits: UploadSettings, owner: str, label: str, size: int) -> None:
+    """Count an upload, or refuse it if its owner has begun too many within this hour.
+
+    An hour begins when the clock says so. The counters are in Django's cache: if that loses them,
+    or its backend does not add atomically, a user may upload more.
+
+    Raises:
+        UploadError: with the seconds until the next hour.
+    """
+    counted = (
+        ("uploads", limits.uploads_per_hour, 1),
+        ("bytes", limits.bytes_per_hour, size),
+    )
+    now = time.time()
+    hour = int(now // _HOUR)
+    for kind, most, amount in counted:
+        if most is None:
+            continue
+        key = _key(kind, owner, label, hour)
+        if _add(caches[limits.cache], key, amount) > most:
+            _add(caches[limits.cache], key, -amount)
+            raise refusals.too_many(max(1, int((hour + 1) * _HOUR - now)))
+
+
+def _key(*parts: Any) -> str:
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+    return f"smart_storages:uploads:{digest}"
+
+
+def _add(cache: Any, key: str, amount: int) -> int:
+    # The second hour: a clock that differs between hosts must not lose a counter.
+    cache.add(key, 0, 2 * _HOUR)
+    try:
+        return int(cache.incr(key, amount))
+    except ValueError:  # it was evicted in between
+        cache.set(key, amount, 2 * _HOUR)
+        return amount

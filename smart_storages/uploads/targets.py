@@ -1,0 +1,249 @@
+"""What files can be uploaded for: fields of models, and names that a project registers."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, Mapping, Optional, Union
+
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+from django.core import signing
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import FileField
+from django.utils import timezone
+
+from smart_storages.common.names import check_name
+from smart_storages.config import (
+    UploadSettings,
+    check_upload_options,
+    get_upload_settings,
+)
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.storages.lookup import StorageReference, resolve_storage
+from smart_storages.uploads import refusals
+
+__all__ = [
+    "TEMPORARY",
+    "Target",
+    "can_take",
+    "find_target",
+    "label_of",
+    "read_reference",
+    "reference_to",
+    "register_uploader",
+]
+
+#: Where files are whose final name is only known when their row is saved.
+TEMPORARY = "direct-uploads"
+
+_SALT = "smart_storages.uploads.field"
+
+Permission = Callable[[Any, "Target"], bool]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What files are uploaded for.
+
+    Args:
+        label: ``"app.Model.field"``, or the name that :func:`register_uploader` was given.
+        storage: Where the files go.
+        upload_to: As for a ``FileField``: a folder, or a function of the row and the file name.
+        limits: What may be uploaded, and how much.
+        permission: Who may: a function of the request and this target.
+        field: The field of a model, ``None`` for a registered name.
+        max_length: Most characters of a name.
+    """
+
+    label: str
+    storage: Any
+    upload_to: Any
+    limits: UploadSettings
+    permission: Permission
+    field: Optional[FileField] = None
+    max_length: Optional[int] = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether files are uploaded under the name that they keep."""
+        return not callable(self.upload_to)
+
+    def make_name(self, upload: str, file_name: str) -> str:
+        """Return the name for a file that is about to be uploaded, without its random suffix.
+
+        Args:
+            upload: Id of the upload.
+            file_name: A name without folders.
+
+        Raises:
+            SuspiciousFileOperation: the name cannot be that of a file.
+        """
+        if self.is_final:
+            folder = timezone.now().strftime(str(self.upload_to))
+        else:
+            folder = posixpath.join(TEMPORARY, upload)
+        name = posixpath.join(folder, file_name)
+        check_name(name)
+        made: str = self.storage.generate_filename(name)
+        return made
+
+
+# Registered names
+
+_uploaders: Dict[str, Dict[str, Any]] = {}
+
+
+def register_uploader(
+    name: str,
+    *,
+    storage: StorageReference = "default",
+    upload_to: str = "",
+    permission: Optional[Permission] = None,
+    **limits: Any,
+) -> None:
+    """Let forms without a model upload files, under a name of the project's.
+
+    Call it where Django imports it in every process, such as in ``ready()`` of an app. Widgets and
+    serializer fields are given the same name.
+
+    Args:
+        name: A name without dots.
+        storage: Where the files go: an alias, a module or a storage.
+        upload_to: The folder, which may contain patterns of ``strftime``.
+        permission: Who may upload: a function of the request and the target; staff if ``None``.
+        limits: Keys of ``SMART_STORAGE_UPLOADS`` for this name.
+
+    Raises:
+        ConfigurationError: the name is not valid, or a limit is unknown or has a wrong value.
+
+    Example:
+        >>> register_uploader("attachments", upload_to="attachments/%Y", types=["application/pdf"])
+    """
+    if not isinstance(name, str) or not name or "." in name:
+        raise ConfigurationError(
+            f"register_uploader: a name must be text without dots, not {name!r}."
+        )
+    _uploaders[name] = {
+        "storage": storage,
+        "upload_to": upload_to,
+        "permission": permission,
+        "limits": check_upload_options(f"register_uploader({name!r})", limits),
+    }
+
+
+# References
+
+
+def label_of(field: FileField) -> str:
+    """Return how a field of a model is named here: ``app.Model.field``."""
+    return f"{field.model._meta.label}.{field.name}"
+
+
+def reference_to(label: Union[str, FileField]) -> str:
+    """Return the signed reference that a browser sends to say what it uploads for.
+
+    It is the same each time, and allows nothing by itself: permissions are asked for each upload.
+
+    Args:
+        label: ``"app.Model.field"``, a registered name, or the field.
+
+    Example:
+        >>> read_reference(reference_to("attachments"))
+        'attachments'
+    """
+    label = label if isinstance(label, str) else label_of(label)
+    return signing.Signer(salt=_SALT).sign(label)
+
+
+def read_reference(reference: Any) -> str:
+    """Return the label in a reference.
+
+    A field that is made for direct uploads, and a registered name, need no signature: they are
+    meant to be uploaded to, by programs too.
+
+    Raises:
+        UploadError: it was forged.
+    """
+    if not isinstance(reference, str):
+        raise refusals.unknown_field()
+    try:
+        return str(signing.Signer(salt=_SALT).unsign(reference))
+    except signing.BadSignature:
+        pass
+    if reference in _uploaders:
+        return reference
+    field = find_field(reference)
+    if field is None or not getattr(field, "takes_direct_uploads", False):
+        raise refusals.unknown_field()
+    return label_of(field)
+
+
+def find_field(label: str) -> Optional[FileField]:
+    """Return the file field that a label names, ``None`` if there is none."""
+    model_label, _, name = label.rpartition(".")
+    try:
+        field = apps.get_model(model_label)._meta.get_field(name)
+    except (LookupError, ValueError, FieldDoesNotExist):
+        return None
+    return field if isinstance(field, FileField) else None
+
+
+def find_target(label: str, overrides: Optional[Mapping[str, Any]] = None) -> Target:
+    """Return what a label names.
+
+    Args:
+        label: ``"app.Model.field"`` or a registered name.
+        overrides: Limits that go before those of the settings.
+
+    Raises:
+        UploadError: there is no such field or name.
+        ConfigurationError: a setting is wrong.
+    """
+    limits = replace(get_upload_settings(), **(overrides or {}))
+    if label in _uploaders:
+        given = _uploaders[label]
+        return Target(
+            label,
+            resolve_storage(given["storage"]),
+            given["upload_to"],
+            replace(limits, **given["limits"]),
+            given["permission"] or is_staff,
+        )
+    field = find_field(label)
+    if field is None:
+        raise refusals.unknown_field()
+    return Target(
+        label_of(field),
+        field.storage,
+        field.upload_to,
+        replace(limits, **getattr(field, "upload_limits", {})),
+        getattr(field, "upload_permission", None) or may_edit,
+        field,
+        field.max_length,
+    )
+
+
+def can_take(storage: Any) -> bool:
+    """Return whether a storage can take direct uploads at all."""
+    return hasattr(storage, "create_multipart_upload")
+
+
+# Permissions
+
+
+def is_staff(request: Any, target: Target) -> bool:
+    """Return whether the user may enter the admin; the rule of registered names."""
+    user = getattr(request, "user", None)
+    return bool(user is not None and user.is_active and user.is_staff)
+
+
+def may_edit(request: Any, target: Target) -> bool:
+    """Return whether the user is staff and may add or change rows; the rule of fields."""
+    if not is_staff(request, target):
+        return False
+    opts = target.field.model._meta  # type: ignore[union-attr]
+    return any(
+        request.user.has_perm(f"{opts.app_label}.{get_permission_codename(action, opts)}")
+        for action in ("add", "change")
+    )

@@ -1,0 +1,181 @@
+"""A row and the ledger are saved together, or neither is."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Iterator, List
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import IntegrityError, connections
+
+from smart_storages.exceptions import UploadError
+from smart_storages.uploads.adopting import claim_upload
+from smart_storages.uploads.models import DirectUpload, State
+from tests.conftest import REQUIRE_REAL_S3
+from tests.queued.conftest import _default_database, rolled_back
+from tests.servers.keeper import ask_for
+from tests.servers.queues import Postgres
+from tests.uploads.conftest import film
+from tests.uploads.models import Film, Report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+VIDEO = "uploads_tests.Film.video"
+
+
+@pytest.fixture
+def claim(browser: Any, request_of: Any) -> Any:
+    """Returns the file of a token, as a form would."""
+
+    def make(token: str, label: str = VIDEO) -> Any:
+        return claim_upload(request_of(browser), token, label)
+
+    return make
+
+
+def state() -> str:
+    return str(DirectUpload.objects.get().state)
+
+
+def test_a_rollback_frees_the_token(browser: Any, store: Any, s3_bucket: Any) -> None:
+    token = browser.upload(film())
+    answer = browser.submit("/fail/", title="a", **{"video-upload": token})
+    assert answer.content == b"rolled back"
+    assert not Film.objects.exists()
+    assert state() == State.COMPLETED
+    answer = browser.submit("/page/film/", title="a", **{"video-upload": token})
+    assert s3_bucket.keys() == [answer.json()["video"]]
+    assert state() == State.ADOPTED
+
+
+def test_a_row_that_cannot_be_saved_adopts_nothing(store: Any, browser: Any, claim: Any) -> None:
+    # Nobody began a transaction here: the ledger would be written, and then the row fail.
+    Film.objects.create(title="taken")
+    token = browser.upload(film())
+    with pytest.raises(IntegrityError):
+        Film.objects.create(title="taken", video=claim(token))
+    assert state() == State.COMPLETED
+    Film.objects.create(title="free", video=claim(token))
+    assert state() == State.ADOPTED
+
+
+def test_an_instance_may_be_saved_again_after_a_rollback(
+    store: Any, browser: Any, claim: Any
+) -> None:
+    token = browser.upload(film())
+    saved = Film(title="a", video=claim(token))
+    with rolled_back():
+        saved.save()
+        assert state() == State.ADOPTED
+    assert state() == State.COMPLETED
+    saved.pk = None
+    saved._state.adding = True
+    saved.save()
+    assert state() == State.ADOPTED
+    assert Film.objects.get().video.size == 5000
+    saved.title = "b"
+    saved.save()  # long after
+    with pytest.raises(UploadError, match="submitted already"):
+        claim(token)
+
+
+def test_saving_other_columns_adopts_nothing(store: Any, browser: Any, claim: Any) -> None:
+    saved = Film.objects.create(title="a")
+    saved.video = claim(browser.upload(film()))
+    saved.title = "b"
+    saved.save(update_fields=["title"])
+    assert state() == State.COMPLETED
+    saved.save(update_fields=["video"])
+    assert state() == State.ADOPTED
+
+
+def test_the_second_row_with_a_file_is_refused(store: Any, browser: Any, claim: Any) -> None:
+    token = browser.upload(film())
+    one, other = claim(token), claim(token)  # two forms, both valid
+    Film.objects.create(title="a", video=one)
+    with pytest.raises(UploadError, match="submitted already"):
+        Film.objects.create(title="b", video=other)
+    assert [each.title for each in Film.objects.all()] == ["a"]
+
+
+def test_a_file_stays_until_the_row_with_its_copy_is_committed(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any
+) -> None:
+    label = "uploads_tests.Report.file"
+    token = browser.upload(film(), field=label)
+    with rolled_back():
+        Report.objects.create(title="a", file=claim(token, label))
+    # It was completed in the transaction that was rolled back; the bucket has it all the same.
+    assert state() == State.OPEN
+    saved = Report.objects.create(title="b", file=claim(token, label))
+    keys = s3_bucket.keys()
+    assert saved.file.name in keys
+    assert not [key for key in keys if key.startswith("direct-uploads/")]
+
+
+def test_a_file_for_another_field_is_copied_and_used_up(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any
+) -> None:
+    token = browser.upload(film())
+    saved = Report.objects.create(title="a", file=claim(token))
+    assert saved.file.name.startswith("by-title/a/")
+    assert s3_bucket.keys() == [saved.file.name]
+    assert state() == State.ADOPTED
+
+
+# Two at once, on a database that has them
+
+
+@pytest.fixture(scope="module")
+def postgres_entry(django_db_blocker: Any, django_db_setup: Any) -> Any:
+    missing = Postgres.missing()
+    if missing and not REQUIRE_REAL_S3:
+        pytest.skip(f"PostgreSQL is not installed: {missing}")
+    made = ask_for("postgres").create_database()
+    entry = {**connections["default"].settings_dict, "OPTIONS": {}, **made}
+    with django_db_blocker.unblock(), _default_database(entry):
+        call_command("migrate", verbosity=0, run_syncdb=True)
+    return entry
+
+
+@pytest.fixture
+def on_postgres(postgres_entry: Any, transactional_db: None) -> Iterator[None]:
+    with _default_database(postgres_entry):
+        yield
+        for model in (Film, DirectUpload, User):
+            model.objects.all().delete()
+
+
+def test_of_two_forms_at_once_one_wins(
+    on_postgres: None, store: Any, browser: Any, s3_bucket: Any
+) -> None:
+    for attempt in range(3):
+        token = browser.upload(film())
+        start = threading.Barrier(4)
+        answers: List[Any] = []
+
+        def submit(title: str, token: str = token, start: Any = start, got: Any = answers) -> None:
+            from tests.uploads.browser import Browser
+
+            own = Browser(User.objects.get())
+            own.client.raise_request_exception = False
+            start.wait(20)
+            got.append(own.submit("/page/film/", title=title, **{"video-upload": token}))
+            connections.close_all()
+
+        threads = [
+            threading.Thread(target=submit, args=(f"{attempt}-{number}",)) for number in range(4)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+        assert len(answers) == 4
+        won = [each for each in answers if each["Content-Type"] == "application/json"]
+        assert len(won) == 1
+        # Refused by the form, or where both forms were valid, by the save: never a server error.
+        assert {each.status_code for each in answers} <= {200, 400}
+    assert Film.objects.count() == 3
+    assert sorted(s3_bucket.keys()) == sorted(each.video.name for each in Film.objects.all())

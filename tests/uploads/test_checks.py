@@ -1,0 +1,97 @@
+"""The system checks of direct uploads."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import pytest
+
+from smart_storages.checks.installation import check_uploads_app
+from smart_storages.dispatcher import StorageDispatcher
+from smart_storages.resolvers import ByExtension
+from smart_storages.storages import SmartS3Storage
+from smart_storages.uploads import checks
+
+MIDDLEWARE = "smart_storages.uploads.middleware.DirectUploadMiddleware"
+
+
+def ids(found: Any) -> List[str]:
+    return [each.id.partition(".")[2] for each in found]
+
+
+@pytest.fixture(autouse=True)
+def in_memory(use: Any) -> None:
+    use(SmartS3Storage("media", backend="memory"))
+
+
+def test_a_complete_project_has_nothing_to_mend(settings: Any) -> None:
+    settings.DEBUG = True
+    for check in (
+        checks.check_urls,
+        checks.check_middleware,
+        checks.check_fields,
+        checks.check_settings,
+        check_uploads_app,
+    ):
+        assert check() == []
+
+
+def test_views_that_are_missing(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.queued.no_urls"
+    (found,) = checks.check_urls()
+    assert found.id == "smart_storages.U001"
+    assert "uploads_tests.Film.video" in found.msg
+    settings.ROOT_URLCONF = None
+    assert checks.check_urls() == []
+
+
+def test_an_app_that_is_missing(settings: Any) -> None:
+    settings.INSTALLED_APPS = [
+        each for each in settings.INSTALLED_APPS if each != "smart_storages.uploads"
+    ]
+    found = check_uploads_app()
+    assert set(ids(found)) == {"U002"}
+    assert len(found) == 4  # one for each field
+
+
+def test_a_middleware_that_is_missing_or_too_early(settings: Any) -> None:
+    complete = list(settings.MIDDLEWARE)
+    settings.MIDDLEWARE = [each for each in complete if each != MIDDLEWARE]
+    assert ids(checks.check_middleware()) == ["U003"]
+    settings.MIDDLEWARE = [MIDDLEWARE, *settings.MIDDLEWARE]
+    (found,) = checks.check_middleware()
+    assert "stands before" in found.msg
+
+
+@pytest.mark.parametrize("missing", ["Session", "Csrf"])
+def test_sessions_or_csrf_that_are_missing(missing: str, settings: Any) -> None:
+    settings.MIDDLEWARE = [
+        each for each in settings.MIDDLEWARE if missing not in each and "Authen" not in each
+    ]
+    (found,) = checks.check_middleware()
+    assert found.id == "smart_storages.U004"
+    assert missing in found.msg
+
+
+def test_a_storage_that_cannot(use: Any, disk: Any) -> None:
+    use(disk("plain"))
+    found = checks.check_fields()
+    assert set(ids(found)) == {"U005"}
+    assert "FileSystemStorage" in found[0].msg
+    use(StorageDispatcher(ByExtension({"mp4": "a"}), storages={"a": disk("plain")}))
+    assert checks.check_fields() == []  # what it chooses, nobody knows before
+
+
+def test_a_setting_that_is_wrong(settings: Any) -> None:
+    settings.SMART_STORAGE_UPLOADS = {"max_size": "5 MB"}
+    (found,) = checks.check_settings()
+    assert found.id == "smart_storages.U006"
+
+
+def test_a_cache_of_each_process(settings: Any) -> None:
+    assert ids(checks.check_settings()) == ["U007"]
+    settings.SMART_STORAGE_UPLOADS = {"uploads_per_hour": None}
+    assert checks.check_settings() == []
+    settings.SMART_STORAGE_UPLOADS = {}
+    settings.DEBUG = True
+    assert checks.check_settings() == []
