@@ -3,18 +3,22 @@
 # a browser, the brokers. Debian and Ubuntu; needs root or sudo.  usage: install.sh [PACKAGE ...]
 set -euo pipefail
 
-# Azurite, a server of Azure's blobs, is not in Debian.
+# Azurite, a server of Azure's blobs, is not in Debian; nor is what builds and judges the script of
+# uploads, esbuild, TypeScript and axe-core.
 wants_azurite=
+wants_script=
+script=$(dirname "$0")/../../smart_storages/uploads/js
 packages=("$@")
 if [ ${#packages[@]} -eq 0 ]; then
     packages=(
         radosgw ceph-mon ceph-osd ceph-common # a real S3 server: tests marked real_s3
-        chromium chromium-driver              # the example site in a browser
+        chromium chromium-driver firefox-esr  # the example site, and uploads, in browsers
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
-    [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)
+    [ "$script/node_modules/.package-lock.json" -nt "$script/package-lock.json" ] || wants_script=yes
+    [ -z "$wants_azurite$wants_script" ] || command -v npm > /dev/null || packages+=(nodejs npm)
 fi
 
 missing=()
@@ -23,7 +27,17 @@ for package in "${packages[@]}"; do
         missing+=("$package")
     fi
 done
+if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite$wants_script" ]; then
+    exit 0
+fi
+
+# Where root did not check the files out, they must not become root's.
+install_script() {
+    npm ci --prefix "$script" --no-audit --no-fund < /dev/null
+    touch "$script/node_modules/.package-lock.json"
+}
 if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite" ]; then
+    install_script
     exit 0
 fi
 
@@ -53,4 +67,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 if [ -n "$wants_azurite" ]; then
     "${as_root[@]}" npm install --global --no-audit --no-fund azurite@3 < /dev/null
+fi
+if [ -n "$wants_script" ]; then
+    install_script
 fi
