@@ -13,13 +13,14 @@ unexport DIST_NAME
 
 # Twice as many processes as cores, because many tests wait for servers. To debug: make test JOBS=0
 JOBS ?= auto
+JS := smart_storages/uploads/js
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture table demo docs site test slow soak coverage mutate lint matrix bench build clean
+.PHONY: help architecture table demo docs site test slow soak coverage mutate lint matrix bench build js clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,8 +77,12 @@ build: $(VENV)/.test ## Build sdist and wheel into dist/; DIST_NAME=... gives th
 	rm -rf dist build
 	DIST_NAME='$(DIST_NAME)' $(PY) -m build
 
+js: ## Build the script of smart_storages.uploads from its TypeScript; needs Node.js and npm
+	npm ci --prefix $(JS) --no-fund --no-audit
+	npm run --prefix $(JS) build
+
 clean: ## Remove everything that was generated, including .venv
-	rm -rf $(VENV) build dist docs/_build docs/reference mutants *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run
+	rm -rf $(VENV) build dist docs/_build docs/reference mutants *.egg-info .nox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* example/run $(JS)/node_modules
 
 # A stamp file for each extra of pyproject.toml, so that a second run installs nothing.
 

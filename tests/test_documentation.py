@@ -47,7 +47,8 @@ ELSEWHERE = {
     "nginx": "tests/serving/test_nginx.py runs them in nginx",
     "floors": "tests/test_architecture.py reads them",
     "log": "tests/storages/test_operations.py compares such a line",
-    "js": "tests/s3/test_browser_upload.py runs them in a browser; here they are parsed",
+    "js": "tests/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; here they "
+    "are parsed",
     "yaml": "a recipe for Docker, which the tests have not; the page says so",
 }
 PAGES = documentation.pages()

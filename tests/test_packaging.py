@@ -21,8 +21,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", ".nox", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "run"
-)
+    ".git", ".venv*", ".nox", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "run",
+    "node_modules",
+)  # fmt: skip
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -63,7 +64,11 @@ def source_files() -> List[str]:
     return sorted(
         str(path.relative_to(ROOT))
         for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and path.suffix != ".pyc"
+        # The script's sources; what is built from them is published.
+        and package / "uploads" / "js" not in path.parents
     )
 
 

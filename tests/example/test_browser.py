@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import Any, Iterator
 
 import pytest
 
+from tests import browsers
+from tests.browsers import wait_for
 from tests.example.conftest import RunningSite
-
-NEEDS = "apt-get install chromium chromium-driver, and pip install selenium"
-# No sandbox, because CI runs as root; no calls home, because tests talk to loopback only.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,900",
-)
-
-
-def missing() -> str:
-    try:
-        import selenium  # noqa: F401
-    except ImportError:
-        return "selenium"
-    return ", ".join(name for name in ("chromium", "chromedriver") if not shutil.which(name))
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium with an empty profile; skips where it is missing."""
-    lacks = missing()
-    if lacks:
-        if os.environ.get("REQUIRE_REAL_S3", "") not in ("", "0"):
-            pytest.fail(f"The browser test cannot run without {lacks}: {NEEDS}", pytrace=False)
-        pytest.skip(f"The browser test cannot run without {lacks}: {NEEDS}")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver = browsers.start("chromium", tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
-
-
-def wait_for(browser: Any, script: str) -> Any:
-    """The value of ``script`` in the page, as soon as it is true."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, 60).until(lambda page: page.execute_script(f"return {script}"))
 
 
 def test_a_picture_uploaded_in_a_browser_is_listed_and_really_loads(

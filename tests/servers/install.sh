@@ -4,21 +4,24 @@
 set -euo pipefail
 
 # Azurite, a server of Azure's blobs, and fake-gcs-server, one of Google Cloud Storage, are not in
-# Debian.
+# Debian; nor is what builds and judges the script of uploads, esbuild, TypeScript and axe-core.
 wants_azurite=
 wants_gcs=
+wants_script=
+script=$(dirname "$0")/../../smart_storages/uploads/js
 packages=("$@")
 if [ ${#packages[@]} -eq 0 ]; then
     packages=(
         radosgw ceph-mon ceph-osd ceph-common # a real S3 server: tests marked real_s3
-        chromium chromium-driver              # the example site in a browser
+        chromium chromium-driver firefox-esr  # the example site, and uploads, in browsers
         redis-server rabbitmq-server          # brokers of the queue
         postgresql                            # its ledger under concurrent workers
         nginx-light                           # sends the files that a view names
         openssh-server                        # a server of SFTP
     )
     command -v azurite-blob > /dev/null || wants_azurite=yes
-    [ -z "$wants_azurite" ] || command -v npm > /dev/null || packages+=(nodejs npm)
+    [ "$script/node_modules/.package-lock.json" -nt "$script/package-lock.json" ] || wants_script=yes
+    [ -z "$wants_azurite$wants_script" ] || command -v npm > /dev/null || packages+=(nodejs npm)
     command -v fake-gcs-server > /dev/null || wants_gcs=yes
     [ -z "$wants_gcs" ] || python3 -c 'import ensurepip, venv' 2> /dev/null ||
         packages+=(python3 python3-venv)
@@ -30,7 +33,17 @@ for package in "${packages[@]}"; do
         missing+=("$package")
     fi
 done
+if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite$wants_gcs$wants_script" ]; then
+    exit 0
+fi
+
+# Where root did not check the files out, they must not become root's.
+install_script() {
+    npm ci --prefix "$script" --no-audit --no-fund < /dev/null
+    touch "$script/node_modules/.package-lock.json"
+}
 if [ ${#missing[@]} -eq 0 ] && [ -z "$wants_azurite$wants_gcs" ]; then
+    install_script
     exit 0
 fi
 
@@ -74,4 +87,7 @@ if [ -n "$wants_gcs" ]; then
         "$unpacked"/wheel/*/vendor/fake-gcs-server/bin/fake-gcs-server-* \
         /usr/local/bin/fake-gcs-server
     rm -r "$unpacked"
+fi
+if [ -n "$wants_script" ]; then
+    install_script
 fi

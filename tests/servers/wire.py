@@ -208,6 +208,8 @@ class Connection:
             return
         poll = select.poll()
         for connection in connections:
+            if connection._socket.fileno() < 0:
+                raise WireError("the connection was aborted")
             poll.register(connection._socket, select.POLLIN)
         poll.poll(connections[0]._patience * 1000)
 
