@@ -21,6 +21,7 @@ settings.configure(
         "django.contrib.sessions",
         "smart_storages",
         "smart_storages.queued",
+        "smart_storages.uploads",
     ],
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     MEDIA_ROOT="media",

@@ -13,6 +13,7 @@ from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Sequence, Tup
 
 import option_texts
 from django.core.management import load_command_class
+from django.template import Library
 
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.spelling import OWN_SETTINGS
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERNAL_SETTINGS = frozenset({"SMART_STORAGE_TEST_BACKEND"})
 
 #: Settings of this package whose names say nothing of it.
-NAMED_OTHERWISE = frozenset({"AZURE_CONTAINER", "FALLBACK_STORAGES"})
+NAMED_OTHERWISE = frozenset({"AZURE_CONTAINER", "FALLBACK_STORAGES", "GS_BUCKET_NAME"})
 
 #: Page, its title, and the public modules whose names it describes.
 MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
@@ -52,6 +53,29 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
             "smart_storages.queued.backends",
             "smart_storages.queued.fields",
             "smart_storages.queued.tasks",
+        ],
+    ),
+    (
+        "uploads",
+        "Direct uploads",
+        [
+            "smart_storages.uploads.fields",
+            "smart_storages.uploads.forms",
+            "smart_storages.uploads.admin",
+            "smart_storages.uploads.middleware",
+            "smart_storages.uploads.targets",
+            "smart_storages.uploads.adopting",
+            "smart_storages.uploads.views",
+            "smart_storages.uploads.rest_framework",
+        ],
+    ),
+    (
+        "serving",
+        "Serving files",
+        [
+            "smart_storages.serving",
+            "smart_storages.templatetags.smart_storages",
+            "smart_storages.rest_framework",
         ],
     ),
     ("testing", "Testing", ["smart_storages.testing"]),
@@ -215,7 +239,11 @@ def public_names(path: str) -> Iterator[Tuple[str, str]]:
     module = importlib.import_module(path)
     for name in module.__all__:
         value = getattr(module, name)
-        if isinstance(value, type):
+        if isinstance(value, Library):
+            yield from ((tag, "function") for tag in value.tags)
+        elif isinstance(value, dict):
+            continue  # URLs and the like: their page tells of them
+        elif isinstance(value, type):
             if value.__module__.split(".")[0] != "smart_storages":
                 continue  # S3Boto3Storage, handed on
             if name not in described(path):
