@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
+from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.sftp_connections import Session, SftpServer
 from smart_storages.exceptions import UnreachableError
 
@@ -16,7 +16,7 @@ _FIRST_READ = 1024**2
 _NEXT_READ = 4 * 1024**2
 
 
-class SftpReader(io.RawIOBase):
+class SftpReader(RangeReader):
     """One version of a file; what opened it has its beginning.
 
     A file is open in one session of its server, and can be read with that alone.
@@ -29,13 +29,10 @@ class SftpReader(io.RawIOBase):
     """
 
     def __init__(self, server: SftpServer, session: Session, file: Any, size: int) -> None:
+        super().__init__(self._fetch_in_session, b"", size, _NEXT_READ)
         self._server = server
         self._session = session
         self._file = file
-        self._size = size
-        self._start = 0
-        self._held = b""
-        self._at = 0
 
     def begin(self) -> None:
         """Read its beginning, with the session that the caller has."""
@@ -43,36 +40,9 @@ class SftpReader(io.RawIOBase):
         if len(self._held) == self._size:
             self._give_up()
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._at)
-        if wanted <= 0:
-            return 0
-        skip = self._at - self._start
-        if not 0 <= skip < len(self._held):
-            count = max(wanted, min(_NEXT_READ, self._size - self._at))
-            with self._server.session(self._session):
-                self._held = self._read(self._at, min(count, _NEXT_READ))
-            self._start = self._at
-            skip = 0
-        piece = self._held[skip : skip + wanted]
-        view[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+    def _fetch_in_session(self, start: int, count: int) -> bytes:
+        with self._server.session(self._session):
+            return self._read(start, min(count, _NEXT_READ))
 
     def _read(self, start: int, count: int) -> bytes:
         if not count:

@@ -12,6 +12,8 @@ from typing import IO, Any, Iterator, Optional, Tuple, Union
 from django.core.files.utils import FileProxyMixin
 from storages.utils import ReadBytesWrapper
 
+from smart_storages.common.positions import PositionedReader
+
 __all__ = ["Body", "FileSlice", "find_file", "pieces_of", "send_body", "size_of"]
 
 #: How many bytes of a file are read at once. They stay in the processor's cache while they are
@@ -19,7 +21,7 @@ __all__ = ["Body", "FileSlice", "find_file", "pieces_of", "send_body", "size_of"
 _PIECE = 256 * 1024
 
 
-class FileSlice(io.RawIOBase):
+class FileSlice(PositionedReader):
     """A part of a file on disk, read at a position of its own: threads can share the file.
 
     Args:
@@ -37,28 +39,12 @@ class FileSlice(io.RawIOBase):
     """
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
-        super().__init__()
+        super().__init__(size)
         self._descriptor = descriptor
         self._start = start
-        self._size = size
-        self._at = 0
 
     def __len__(self) -> int:
         return self._size
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
