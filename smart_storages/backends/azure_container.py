@@ -21,7 +21,7 @@ class AzureContainerMixin:
     _bucket: str
     _container: Any
 
-    def needs(self, *, is_public: bool) -> Sequence[Need]:
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Sequence[Need]:
         found: List[Need] = [
             Need(f"the container {self._bucket}", self._has_container, self._create_container)
         ]

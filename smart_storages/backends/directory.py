@@ -19,12 +19,18 @@ import os
 import uuid
 from contextlib import suppress
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from smart_storages.backends.directory_uploads import DirectoryUploads
-from smart_storages.backends.disk import PART, read_json, remove_older, status_of, write_json
+from smart_storages.backends.disk import (
+    PART,
+    needs_directory,
+    read_json,
+    remove_older,
+    status_of,
+    write_json,
+)
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.common.compat import md5
 from smart_storages.s3.stat import Stat
@@ -267,9 +273,8 @@ class DirectoryStore(Store):
     def local_path(self, key: str) -> str:
         return str(self._path_of(key))
 
-    def needs(self, *, is_public: bool) -> Sequence[Need]:
-        what, path = f"the directory {self._bucket}", self._bucket
-        return [Need(what, path.is_dir, partial(path.mkdir, parents=True, exist_ok=True), True)]
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Sequence[Need]:
+        return [needs_directory(str(self._bucket))]
 
     def uploads(self) -> DirectoryUploads:
         return DirectoryUploads(self._root / PRIVATE / "uploads" / self._bucket.name, self)

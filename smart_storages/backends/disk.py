@@ -1,4 +1,4 @@
-"""Small files of a disk: written whole or not at all, looked at, and removed once they are old."""
+"""Directories and small files of a disk: made, written whole, looked at, removed when old."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import stat as kinds
 import time
 import uuid
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
-__all__ = ["PART", "read_json", "remove_older", "status_of", "write_json"]
+from smart_storages.backends.store import Need
+
+__all__ = ["PART", "needs_directory", "read_json", "remove_older", "status_of", "write_json"]
 
 #: How the name of a file ends that is not written to its end.
 PART = ".part"
@@ -60,3 +63,26 @@ def status_of(path: Path) -> Optional[os.stat_result]:
             raise
         return None
     return status if kinds.S_ISREG(status.st_mode) else None
+
+
+def needs_directory(path: str, mode: Optional[int] = None) -> Need:
+    """Return that a store needs a directory, which its first file makes too.
+
+    Args:
+        path: Path of the directory.
+        mode: Permissions that it gets, ``None`` for those that the process gives.
+    """
+    return Need(
+        f"the directory {path}",
+        partial(os.path.isdir, path),
+        partial(_make_directory, path, mode),
+        is_met_by_a_save=True,
+    )
+
+
+def _make_directory(path: str, mode: Optional[int]) -> None:
+    if os.path.isdir(path):
+        return
+    os.makedirs(path, exist_ok=True)
+    if mode is not None:
+        os.chmod(path, mode)

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Callable, ContextManager, Iterator, List,
 from django.core.files.storage import FileSystemStorage, Storage
 
 from smart_storages.backends.directory import CANNOT_LINK
+from smart_storages.backends.disk import needs_directory
 from smart_storages.backends.django_content import OpenedContent, spooled
 from smart_storages.backends.django_errors import describe_error, translating
 from smart_storages.backends.plain import (
@@ -34,11 +35,12 @@ from smart_storages.backends.plain import (
     check_key,
     describe,
     in_order_of_s3,
+    is_name,
     is_temporary,
     refuse_attributes,
     temporary_name,
 )
-from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key, turn_at_storage
 from smart_storages.common.compat import IN_MEMORY_STORAGES
 from smart_storages.exceptions import ConfigurationError, S3Error
@@ -280,15 +282,16 @@ class DjangoStore(Store):
                 return [], []
             raise
         # Of a server without folders, the file of a folder may have no name.
-        return [*filter(_is_name, folders)], [
-            name for name in files if _is_name(name) and not is_temporary(name)
+        return [*filter(is_name, folders)], [
+            name for name in files if is_name(name) and not is_temporary(name)
         ]
 
     def _find(self, name: str, content_type: Optional[str] = None) -> Found:
         size = self._require_file(name)
         with self._asking(), self._turn():
             try:
-                modified = _in_utc(self._storage.get_modified_time(name))
+                # A naive one is in the time of this process, which Django sets to TIME_ZONE.
+                modified = self._storage.get_modified_time(name).astimezone(timezone.utc)
             except NotImplementedError:
                 modified = _LONG_AGO
         return describe(self._identity, name, size, modified, content_type)
@@ -334,6 +337,12 @@ class DjangoStore(Store):
 
     def _asking(self) -> translating:
         return translating(self._path)
+
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Tuple[Need, ...]:
+        # What another class needs, such as a bucket, that class alone knows.
+        path = self._find_path(self._prefix.rstrip("/"))
+        mode = getattr(self._storage, "directory_permissions_mode", None)
+        return () if path is None else (needs_directory(path, mode),)
 
     # Identity and URLs
 
@@ -386,12 +395,3 @@ def _has_methods_of(storage: Any, storage_class: Any) -> bool:
     if flags[0] != flags[1] or getattr(storage, "_allow_overwrite", False):
         return False
     return all(getattr(own, name) is getattr(storage_class, name) for name in _WRITING)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    # A naive one is in the time of this process, which Django sets to TIME_ZONE.
-    return moment.astimezone(timezone.utc)
-
-
-def _is_name(name: str) -> bool:
-    return bool(name) and name not in (".", "..") and "/" not in name

@@ -135,8 +135,8 @@ class FailingStore(Store):
         other = other._store if isinstance(other, FailingStore) else other
         return self._store.is_same(key, other, other_key)
 
-    def needs(self, *, is_public: bool) -> Sequence[Need]:
-        return self._store.needs(is_public=is_public)
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Sequence[Need]:
+        return self._store.needs(is_public=is_public, by_acl=by_acl)
 
     def local_path(self, key: str) -> Optional[str]:
         return self._store.local_path(key)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
+from smart_storages.backends.gcs_bucket import GoogleBucketMixin
 from smart_storages.backends.gcs_errors import DoubtfulConflictError, raise_for
 from smart_storages.backends.gcs_requests import Answer, GoogleConnection, path_of
 from smart_storages.backends.gcs_signing import signed_form, signed_url, signer_of
@@ -56,7 +57,7 @@ _NO_SUCH_RANGE = 416
 _LENGTH_OF_MD5 = 32
 
 
-class GoogleStore(Store):
+class GoogleStore(GoogleBucketMixin, Store):
     """The objects of one bucket.
 
     Args:
@@ -64,6 +65,7 @@ class GoogleStore(Store):
         bucket: Name of the bucket.
         custom_endpoint: URL that leads to the bucket itself, such as that of a CDN, for URLs.
         part: Size of the parts of large uploads in bytes.
+        project: The project in which the bucket is made.
     """
 
     place = "in Google Cloud Storage"
@@ -76,11 +78,13 @@ class GoogleStore(Store):
         bucket: str,
         custom_endpoint: Optional[str] = None,
         part: Optional[int] = None,
+        project: Optional[str] = None,
     ) -> None:
         self._connection = connection
         self._bucket = bucket
         self._custom_endpoint = custom_endpoint
         self._part = part or PART
+        self._project = project
 
     def _path(self, key: str) -> str:
         return path_of(self._bucket, key)

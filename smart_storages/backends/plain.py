@@ -20,6 +20,7 @@ __all__ = [
     "check_key",
     "describe",
     "in_order_of_s3",
+    "is_name",
     "is_temporary",
     "refuse_attributes",
     "temporary_name",
@@ -41,6 +42,11 @@ def is_temporary(name: str) -> bool:
         (True, False)
     """
     return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+
+
+def is_name(name: str) -> bool:
+    """Return whether what a listing has is the name of a file or a folder, and no path."""
+    return bool(name) and name not in (".", "..") and "/" not in name
 
 
 def refuse_attributes(attributes: Attributes, place: str) -> None:

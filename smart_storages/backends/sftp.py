@@ -17,7 +17,7 @@ import posixpath
 import stat as kinds
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urljoin
 
 from smart_storages import config
@@ -37,13 +37,15 @@ from smart_storages.backends.sftp_files import (
     begin,
     find,
     is_file,
+    is_folder,
     is_there,
     list_files,
+    make_folder,
     publish,
     set_modes,
 )
 from smart_storages.backends.sftp_reader import SftpReader
-from smart_storages.backends.store import Attributes, Found, Store
+from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError, S3Error
@@ -272,6 +274,23 @@ class SftpStore(Store):
 
     def _list(self, folder: str) -> List[Tuple[str, Any]]:
         return self._server.run(lambda client: list_files(client, folder))
+
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Sequence[Need]:
+        root = self._root.rstrip("/")
+        if not root:
+            return ()  # the directory of the user, or that of the whole server
+        return [
+            Need(
+                f"the folder {root} of {self._server.host}",
+                lambda: self._server.run(lambda client: is_folder(client, root)),
+                lambda: self._server.run(lambda client: self._make_root(client, root)),
+                is_met_by_a_save=True,
+            )
+        ]
+
+    def _make_root(self, client: Any, root: str) -> None:
+        if not is_folder(client, root):
+            make_folder(client, root, self._modes)
 
     # Identity and URLs
 

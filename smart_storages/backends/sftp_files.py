@@ -19,6 +19,7 @@ __all__ = [
     "is_folder",
     "is_there",
     "list_files",
+    "make_folder",
     "publish",
     "set_modes",
 ]
@@ -59,14 +60,24 @@ def begin(client: Any, path: str, modes: Modes) -> Any:
             return client.open(path, "wx")
         except FileNotFoundError:
             # Or another delete has removed the folder because it was empty.
-            _make_folder(client, posixpath.dirname(path), modes)
+            make_folder(client, posixpath.dirname(path), modes)
     raise OSError(errno.EBUSY, "Others change the folder all the time")
 
 
-def _make_folder(client: Any, folder: str, modes: Modes) -> None:
+def make_folder(client: Any, folder: str, modes: Modes) -> None:
+    """Make a folder, and those above it; fine if another writer does at the same time.
+
+    Args:
+        client: paramiko's client of a session.
+        folder: Path of the folder; there is none.
+        modes: What new folders get.
+
+    Raises:
+        NotADirectoryError: a file has its name.
+    """
     parent = posixpath.dirname(folder)
     if parent not in ("", "/", folder) and not is_folder(client, parent):
-        _make_folder(client, parent, modes)
+        make_folder(client, parent, modes)
     try:
         client.mkdir(folder)
     except OSError:

@@ -163,11 +163,12 @@ class Store(ABC):
         """Return the path of an object that is a file of this host, ``None`` for another."""
         return None
 
-    def needs(self, *, is_public: bool) -> Sequence[Need]:
+    def needs(self, *, is_public: bool, by_acl: bool = False) -> Sequence[Need]:
         """Return what has to be there for the objects, in the order in which it is made.
 
         Args:
             is_public: Whether anybody is to read every object of the bucket.
+            by_acl: Whether objects that are public have an ACL of their own that says so.
         """
         return ()
 

@@ -101,7 +101,8 @@ def _create_elsewhere(places: Sequence[Place], wishes: Wishes) -> Iterator[Chang
     storage: Any = places[0].storage
     are_public = [place.access == PUBLIC for place in places]
     store = storage._store()
-    needs = store.needs(is_public=all(are_public))
+    by_acl = any(place.has_public_acl for place in places)
+    needs = store.needs(is_public=all(are_public), by_acl=by_acl)
     if not needs:
         yield Change(f"files {store.place}", RIGHT, "nothing has to be made for them")
     is_pending = False
@@ -119,7 +120,8 @@ def _create_elsewhere(places: Sequence[Place], wishes: Wishes) -> Iterator[Chang
             return
         is_pending = wishes.dry_run
         yield Change(need.what, PENDING if is_pending else DONE)
-    if any(are_public) and not all(are_public) and len(store.needs(is_public=True)) > len(needs):
+    lacks = len(store.needs(is_public=True, by_acl=by_acl)) > len(needs)
+    if any(are_public) and not all(are_public) and lacks:
         private = ", ".join(place.module for place in places if place.access != PUBLIC)
         yield Change(
             "permission for anybody to read public files",

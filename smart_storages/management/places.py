@@ -90,8 +90,14 @@ class Place:
         storage = self.storage
         if storage.custom_domain:
             return CDN
+        return PUBLIC if self.has_public_acl or not storage.querystring_auth else PRIVATE
+
+    @property
+    def has_public_acl(self) -> bool:
+        """Whether each file has an ACL that lets anybody read it."""
+        storage = self.storage
         acl = storage.get_object_parameters("").get("ACL") or storage.default_acl
-        return PUBLIC if acl in _PUBLIC_ACLS or not storage.querystring_auth else PRIVATE
+        return acl in _PUBLIC_ACLS
 
 
 def starred(value: Any) -> Any:

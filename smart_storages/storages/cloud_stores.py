@@ -52,6 +52,7 @@ def google_store(storage: Any) -> Store:
         storage.bucket_name,
         storage.custom_endpoint,
         storage.blob_chunk_size,
+        storage.project_id,
     )
 
 

@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(told.body)
 
-    do_DELETE = do_POST = do_PUT = do_GET  # noqa: N815 - names of the base class
+    do_DELETE = do_PATCH = do_POST = do_PUT = do_GET  # noqa: N815 - names of the base class
 
     def log_message(self, *args):
         """Say nothing."""

@@ -281,6 +281,50 @@ def test_an_open_file_stays_one_version(store):
         assert reader.read(7) == first[3 * MEBIBYTE : 3 * MEBIBYTE + 7]
 
 
+def test_a_session_is_used_by_one_thread_and_everything_it_asked_for_is_answered(
+    store, monkeypatch
+):
+    content = os.urandom(9 * MEBIBYTE)
+    put(store, "a.bin", content)
+    askers, send = set(), paramiko.SFTPClient._async_request
+
+    def note(client, *args):
+        askers.add(threading.get_ident())
+        return send(client, *args)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "_async_request", note)
+    file, _ = store.open("a.bin")
+    with file:
+        for start in (0, 5 * MEBIBYTE - 3, 8 * MEBIBYTE + 1, 10):
+            file.seek(start)
+            assert file.read(100_000) == content[start : start + 100_000]
+            assert file._session.client._expecting == {}
+    assert askers == {threading.get_ident()}
+
+
+def test_a_server_that_sends_less_than_it_was_asked_for_is_asked_again(store, monkeypatch):
+    content = os.urandom(3 * MEBIBYTE)
+    put(store, "a.bin", content)
+    send = paramiko.SFTPClient._async_request
+
+    def ask_for_less(client, whose, kind, *args):
+        if kind == paramiko.sftp.CMD_READ:
+            args = (*args[:-1], min(args[-1], 20_000))
+        return send(client, whose, kind, *args)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "_async_request", ask_for_less)
+    with StoreReader(*store.open("a.bin")) as reader:
+        assert reader.readall() == content
+
+
+def test_a_file_that_is_shortened_while_it_is_read_is_told(store, root):
+    put(store, "a.bin", bytes(9 * MEBIBYTE))
+    with StoreReader(*store.open("a.bin")) as reader:
+        os.truncate(root / "a.bin", 2 * MEBIBYTE)
+        with pytest.raises(UnreachableError, match="shortened while it was read"):
+            reader.readall()
+
+
 @pytest.fixture(scope="module")
 def poor():
     """A server without OpenSSH's extensions of the protocol."""

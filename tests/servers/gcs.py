@@ -93,6 +93,7 @@ class GoogleStorage(Startable["GoogleStorage"]):
             "backend": "gcs",
             "endpoint_url": self.endpoint_url,
             "credentials": "tests.servers.gcs.service_account",
+            "project_id": "tests",
         }
 
     def create_bucket(self) -> str:

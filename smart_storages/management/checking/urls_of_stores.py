@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import urllib3
@@ -12,6 +13,7 @@ from django.http import Http404
 from django.urls import Resolver404, resolve
 
 from smart_storages.backends import signed_urls
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.management.checking.findings import FaultError, NotApplicableError
 from smart_storages.management.checking.probe import BODY, TIMEOUT, require_writing
 from smart_storages.management.checking.stores import StoreProbe
@@ -19,10 +21,11 @@ from smart_storages.management.places import PRIVATE, PUBLIC
 
 __all__ = ["check_strangers_reading", "check_upload_url", "check_url"]
 
+_ELSEWHERE = "another server than this site serves it"
 _FINE = 200
 _REFUSED, _MISSING = 403, 404
-#: Parameters of URLs that hold the signature: of the view, and of Azure.
-_SIGNATURES = ("signature", "sig")
+#: Parameters of URLs that hold the signature: of the view, of Azure, and of Google.
+_SIGNATURES = ("signature", "sig", "X-Goog-Signature")
 
 
 class _Answer(NamedTuple):
@@ -34,6 +37,8 @@ def _ask(probe: StoreProbe, url: str, method: str = "GET", **more: Any) -> _Answ
     """Ask for a URL without credentials: over the network, or of the view of this site."""
     if urlsplit(url).netloc:
         return _ask_server(url)
+    if not probe.store.signs_urls:
+        raise NotApplicableError(_ELSEWHERE)  # a page of this site may have the same address
     if not signed_urls.has_view():
         raise FaultError(
             "No view serves the files of this module.",
@@ -44,7 +49,7 @@ def _ask(probe: StoreProbe, url: str, method: str = "GET", **more: Any) -> _Answ
     try:
         found = resolve(urlsplit(url).path)
     except Resolver404:
-        raise NotApplicableError("another server than this site serves it") from None
+        raise NotApplicableError(_ELSEWHERE) from None
     from django.test import RequestFactory  # not for the commands that need no request
 
     request = RequestFactory().generic(method, url, **more)
@@ -76,6 +81,17 @@ def _ask_server(url: str) -> _Answer:
     return _Answer(answer.status, bytes(answer.data))
 
 
+@contextmanager
+def _having_url(probe: StoreProbe) -> Iterator[None]:
+    """Pass over a module whose files nobody is to reach by a URL."""
+    try:
+        yield
+    except ConfigurationError:
+        if probe.store.signs_urls:
+            raise
+        raise NotApplicableError("its files have no URL") from None
+
+
 def _name_of(probe: StoreProbe) -> str:
     if not probe.wrote:
         raise NotApplicableError("no file was saved to ask for")
@@ -95,7 +111,8 @@ def _altered(url: str) -> str:
 
 def check_url(probe: StoreProbe) -> str:
     """The URL that the storage gives for a file leads to it, and an altered one does not."""
-    url = probe.storage.url(_name_of(probe))
+    with _having_url(probe):
+        url = probe.storage.url(_name_of(probe))
     answer = _ask(probe, url)
     if (answer.status, answer.body) != (_FINE, BODY):
         if probe.place.access == PUBLIC:
@@ -146,7 +163,8 @@ def check_strangers_reading(probe: StoreProbe) -> str:
             "Anybody may read the files of this private module.",
             "A request without a signature was answered with the content.",
             f"Close what serves {urlsplit(url)._replace(path='', query='').geturl() or 'them'}: "
-            "in Azure, set the access level of the container to private.",
+            "in Azure, set the access level of the container to private; in Google Cloud, take "
+            "the role of allUsers from the bucket, and their ACLs from the files.",
         )
     if access == PUBLIC and not is_open:
         raise FaultError(
@@ -159,7 +177,7 @@ def check_strangers_reading(probe: StoreProbe) -> str:
 
 def _unsigned(probe: StoreProbe, key: str) -> str:
     storage = probe.storage
-    with storage._translating(key):
+    with _having_url(probe), storage._translating(key):
         url = probe.store.url(key, expires=None)
     if url is not None:
         return str(url)

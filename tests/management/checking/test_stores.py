@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
@@ -14,10 +15,12 @@ from smart_storages.management.checking.run import step_names
 from smart_storages.utils import get_storage
 from tests import leaks
 from tests.management.calls import Answer, call
-from tests.management.elsewhere import BACKENDS, settings_for
+from tests.management.elsewhere import BACKENDS, UNSIGNED, settings_for
 
-NO_UPLOADS = {"azure"}
-MADE_BY_A_SAVE = {"filesystem", "local"}
+NO_UPLOADS = {"azure", "class", "gcs", "sftp"}
+MADE_BY_A_SAVE = {"class", "filesystem", "local", "sftp"}
+#: The emulator answers whoever asks, and a check of a private module says so.
+OPEN_TO_ALL = {"gcs"}
 
 
 @pytest.fixture(params=BACKENDS)
@@ -73,10 +76,13 @@ def test_what_was_created_passes_the_check_and_nothing_is_left(
     made = call("create", "docs", "--json")
     assert made.code == 0, made.out
     checked = call("check", "docs", "--json")
-    assert checked.code == 0, checked.out
+    assert checked.code == (backend in OPEN_TO_ALL), checked.out
     expected = dict.fromkeys(step_names(in_s3=False)[1:], "ok")
     if backend in NO_UPLOADS:
         expected["upload url"] = "skipped"
+    if backend in UNSIGNED | OPEN_TO_ALL:
+        told = "skipped" if backend in UNSIGNED else "failed"
+        expected.update(url=told, public=told)
     assert statuses(checked) == expected
     assert list(storage.iter_files()) == []
     assert leaks.find_in(made.out + made.err + checked.out + checked.err) == []
@@ -86,10 +92,12 @@ def test_a_check_says_what_it_proved(project: Project, backend: str) -> None:
     project.use(backend)
     call("create")
     said = call("check").out
-    for proof in ("saved", "66 bytes", "taken name     refused", "forged signature 403", "deleted"):
+    for proof in ("saved", "66 bytes", "taken name     refused", "deleted"):
         assert proof in said
-    assert "Everything is fine." in said
-    assert "The files are in" in said
+    assert ("forged signature 403" in said) == (backend not in UNSIGNED | OPEN_TO_ALL)
+    assert ("A URL with a forged signature leads to the file." in said) == (backend in OPEN_TO_ALL)
+    assert ("Everything is fine." in said) == (backend not in OPEN_TO_ALL)
+    assert "The files are " in said
 
 
 def test_create_makes_what_lacks_once(project: Project, backend: str) -> None:
@@ -106,12 +114,14 @@ def test_create_makes_what_lacks_once(project: Project, backend: str) -> None:
     else:
         assert (made[what], pending[what]) == ("done", "pending")
         assert storage.bucket_name in what
+    if backend in ("class", "sftp", "filesystem"):
+        assert Path(what.split(" ")[2]).is_dir()  # the server of SFTP is on this host
 
 
 def test_a_container_that_is_not_there_is_told_of(project: Project, backend: str) -> None:
     project.use(backend)
     answer = call("check", "--json")
-    if backend == "azure":
+    if backend in ("azure", "gcs"):
         assert answer.code == 1
         assert finding(answer, "bucket")["fix"].startswith("Make it: manage.py buckets create docs")
         assert statuses(answer)["put"] == "skipped"
@@ -122,14 +132,23 @@ def test_a_container_that_is_not_there_is_told_of(project: Project, backend: str
 
 
 def test_a_public_module_can_be_read_by_anybody(project: Project, backend: str) -> None:
-    project.use(backend, querystring_auth=False)
+    # The emulator of Google knows no policies of buckets.
+    how = {"default_acl": "public-read"} if backend == "gcs" else {"querystring_auth": False}
+    project.use(backend, **how)
     made = call("create", "--json")
+    assert made.code == 0, made.out
     if backend == "azure":
         assert changes(made)["permission for anybody to read its blobs"] == "done"
+    if backend == "gcs":
+        assert changes(made)["permission for ACLs of its objects"] == "ok"
     answer = call("check", "--json")
     assert answer.code == 0, answer.out
-    assert finding(answer, "public")["what"] == "answered 200"
-    assert finding(answer, "url")["what"] == "200, without a signature"
+    if backend in UNSIGNED:
+        for step in ("public", "url"):
+            assert finding(answer, step)["what"] == "another server than this site serves it"
+    else:
+        assert finding(answer, "public")["what"] == "answered 200"
+        assert finding(answer, "url")["what"] == "200, without a signature"
 
 
 @pytest.mark.skipif("azure" not in BACKENDS, reason="Azurite is not installed")
@@ -187,6 +206,37 @@ class TestAzure:
             assert "aHVudGVyMg" not in answer.out + answer.err
 
 
+@pytest.mark.skipif("sftp" not in BACKENDS, reason="OpenSSH's server is not installed")
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_files_that_have_no_url_are_not_asked_for(project: Project, is_signed: bool) -> None:
+    project.use("sftp", base_url=None, querystring_auth=is_signed)
+    answer = call("check", "--json")
+    assert answer.code == 0, answer.out
+    for step in ("url", "public"):
+        assert finding(answer, step)["what"] == "its files have no URL"
+
+
+def test_a_page_of_this_site_is_not_taken_for_a_file(project: Project, settings: Any) -> None:
+    # The address of the view of this package, as it is that of any page.
+    project.use("class", options={"base_url": "/buckets/"})
+    answer = call("check", "--json")
+    assert answer.code == 0, answer.out
+    assert statuses(answer)["url"] == statuses(answer)["public"] == "skipped"
+
+
+def test_a_directory_of_a_class_gets_its_permissions(
+    project: Project, settings: Any, tmp_path: Path
+) -> None:
+    settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+    storage = project.use("class")
+    assert call("create").code == 0
+    made = tmp_path / "class" / storage.bucket_name
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    made.chmod(0o750)
+    assert call("create").code == 0
+    assert stat.S_IMODE(made.stat().st_mode) == 0o750
+
+
 def test_files_without_a_view_are_a_warning(project: Project) -> None:
     project.use("filesystem", urls=False)
     answer = call("check", "--json")
@@ -212,15 +262,12 @@ def test_of_a_module_that_is_only_read_nothing_is_written(
         "papers": {"BACKEND": "smart_storages.ReadOnlyStorage", "OPTIONS": {"inner": "docs"}}
     }
     answer = call("check", "docs", "--json")
-    assert answer.code == 0, answer.out
+    assert answer.code == (backend in OPEN_TO_ALL), answer.out
     assert finding(answer, "get")["what"] == "5 bytes"
-    assert {each for each in statuses(answer) if statuses(answer)[each] == "ok"} == {
-        "bucket",
-        "list",
-        "get",
-        "range",
-        "public",
-    }
+    fine = {"bucket", "list", "get", "range"}
+    if backend not in UNSIGNED | OPEN_TO_ALL:
+        fine.add("public")
+    assert {each for each in statuses(answer) if statuses(answer)[each] == "ok"} == fine
     assert [name for name, _ in storage.iter_files()] == ["a.txt"]
 
 
