@@ -81,6 +81,11 @@ def test_an_instance_may_be_saved_again_after_a_rollback(
         claim(token)
 
 
+def test_a_field_may_be_named_as_django_names_models(store: Any, browser: Any, claim: Any) -> None:
+    token = browser.upload(film(), field="uploads_tests.film.video")
+    assert claim(token, "uploads_tests.film.video").size == 5000
+
+
 def test_saving_other_columns_adopts_nothing(store: Any, browser: Any, claim: Any) -> None:
     saved = Film.objects.create(title="a")
     saved.video = claim(browser.upload(film()))
