@@ -15,7 +15,7 @@ from smart_storages.composed.calls import Steps
 from smart_storages.exceptions import ObjectExistsError, UploadError
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import content_types, ledger, limits, refusals, tokens
-from smart_storages.uploads.messages import read_name, read_parts, read_size
+from smart_storages.uploads.messages import read_name, read_parts, read_size, shorten
 from smart_storages.uploads.models import DirectUpload, State, new_id
 from smart_storages.uploads.targets import (
     Target,
@@ -75,6 +75,8 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
     target, owner = yield _HERE, "allow", (request, data.get("field"), name, size), {}
     storage = target.storage
     upload = new_id()
+    if target.max_length is not None:  # the form would refuse a longer one, after all has arrived
+        name = shorten(name, target.max_length)
     # Not the type that the browser names: a bucket would serve the file with it.
     kind = content_types.type_of_name(name)
     # The name gets a random suffix: it is chosen before anybody knows whether the file stays.
