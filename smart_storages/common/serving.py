@@ -221,7 +221,7 @@ def describe(
         >>> describe("a.html", {})
         ('application/octet-stream', 'attachment; filename="a.html"', False)
     """
-    guessed, packed = mimetypes.guess_type(name)
+    guessed, packed = _guess_type(name)
     if packed:
         guessed = _PACKED.get(packed)
     guessed = content_type or guessed
@@ -257,13 +257,19 @@ def may_run(name: str) -> bool:
     """Return whether a browser could run a file with such a name: HTML, SVG, XML, a script.
 
     Example:
-        >>> may_run("a.svg"), may_run("a.html"), may_run("a.png"), may_run("a")
+        >>> may_run("a.svg"), may_run("a.html.gz"), may_run("a.png"), may_run("a")
         (True, True, False, False)
     """
-    kind, packed = mimetypes.guess_type(name)
-    if kind is None or packed:
+    # A compressed one too: with a Content-Encoding, a browser decompresses and runs it.
+    kind = _guess_type(name)[0]
+    if kind is None:
         return False
     return kind == "image/svg+xml" or _ACTIVE.match(kind) is not None
+
+
+def _guess_type(name: str) -> Tuple[Optional[str], Optional[str]]:
+    # As a path: "ab:a.png?b.html" is the URL of an image to mimetypes.
+    return mimetypes.guess_type(f"./{name}")
 
 
 def _filename(name: str) -> str:

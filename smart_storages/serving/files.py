@@ -190,8 +190,8 @@ def _redirect(request: Any, wanted: _Wanted, *, is_asked: bool) -> Optional[Http
     usual = f"private, max-age={left // 2}" if left and left > 1 else "private, no-store"
     response["Cache-Control"] = wanted.cache_control or usual
     response["Referrer-Policy"] = "no-referrer"
-    # Who logs in after somebody else has another cookie, and must not find their redirect.
-    patch_vary_headers(response, ["Cookie"])
+    # Who logs in after somebody else has another cookie or token, and must not find their redirect.
+    patch_vary_headers(response, ["Cookie", "Authorization"])
     return response
 
 

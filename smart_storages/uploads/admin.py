@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
+from django import forms
 from django.contrib import admin
 from django.db.models import FileField
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
-from smart_storages.uploads.forms import direct_widget
+from smart_storages.uploads.forms import DirectFileField, DirectImageField, direct_widget
 from smart_storages.uploads.models import DirectUpload
 from smart_storages.uploads.targets import label_of
 
 __all__ = ["DirectUploadAdmin", "DirectUploadAdminMixin"]
+
+
+#: Which field of a form takes the place of Django's, and of no subclass of it.
+_OURS: Dict[Any, Any] = {forms.FileField: DirectFileField, forms.ImageField: DirectImageField}
 
 
 class DirectUploadAdminMixin:
@@ -37,6 +42,13 @@ class DirectUploadAdminMixin:
         made = super().formfield_for_dbfield(  # type: ignore[misc]
             db_field, request, **kwargs
         )
+        ours = _OURS.get(type(made))
+        if ours is not None:
+            # With Django's, a plain upload has no limits, and an image is read into memory.
+            given = {**kwargs, "form_class": ours, "label_of_upload": label_of(db_field)}
+            made = super().formfield_for_dbfield(  # type: ignore[misc]
+                db_field, request, **given
+            )
         if made is not None and isinstance(db_field, FileField):
             made.widget = direct_widget(made.widget)
             made.widget.upload_label = label_of(db_field)

@@ -144,7 +144,7 @@ def _note(instance: Any, found: _Found, using: str) -> None:
     def forget() -> None:
         if pending.get(attname) is upload:
             del pending[attname]
-        if copied:
+        if copied and not upload.is_held:
             _delete_copied(upload)
 
     transaction.on_commit(forget, using=using)
@@ -152,6 +152,7 @@ def _note(instance: Any, found: _Found, using: str) -> None:
 
 def _delete_copied(upload: DirectUploadFile) -> None:
     """Delete the file that a save has copied to another name."""
+    upload.is_removed = True
     try:
         upload.storage.delete(upload.stored_name)
     except Exception:

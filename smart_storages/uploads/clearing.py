@@ -69,10 +69,9 @@ def clear(*, delete: bool = True, now: Optional[datetime.datetime] = None) -> Cl
 
 
 def iter_live() -> Iterator[Tuple[Any, str]]:
-    """Yield the storage and the name of every file whose form may still be submitted."""
-    rows = ledger.rows().filter(
-        state__in=(State.OPEN, State.COMPLETED), expires_at__gte=timezone.now()
-    )
+    """Yield the storage and the name of every file whose row may still be saved."""
+    since = timezone.now() - datetime.timedelta(seconds=GRACE)
+    rows = ledger.rows().filter(state__in=(State.OPEN, State.COMPLETED), expires_at__gte=since)
     for row in rows.iterator():
         target = _find_target(row)
         if target is not None:

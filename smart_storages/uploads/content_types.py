@@ -188,7 +188,8 @@ def type_of_name(name: str) -> str:
     extension = posixpath.splitext(name)[1].lower()
     if extension in _BY_EXTENSION:
         return _BY_EXTENSION[extension]
-    guessed, encoding = mimetypes.guess_type(name)
+    # As a path: "ab:a.png?b.html" and "data:,b.html" are URLs of another type to mimetypes.
+    guessed, encoding = mimetypes.guess_type(f"./{name}")
     if encoding:
         return {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding, UNKNOWN)
     return guessed or UNKNOWN

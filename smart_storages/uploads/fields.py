@@ -37,7 +37,7 @@ class _DirectFieldFile(FieldFile):
             return
         if not upload.is_being_saved:
             upload.adopt()
-        if _is_in_place(self, upload):
+        if _is_in_place(self, upload) and upload.hold(self.instance, self.field.attname):
             self.name = upload.stored_name
             setattr(self.instance, self.field.attname, self.name)
             self._committed = True

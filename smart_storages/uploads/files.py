@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
@@ -58,6 +58,9 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
         self.adopter = new_id()
         #: Whether a row is being saved that adopts it.
         self.is_being_saved = False
+        #: Whether all that is left of it is a copy.
+        self.is_removed = False
+        self._holder: Optional[Tuple[Any, str]] = None
 
     # Its upload
 
@@ -140,9 +143,30 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
                 Message.objects.create(attachment_name=form.cleaned_data["attachment"].adopt())
         """
         row = self.take().row
-        if not ledger.adopt(row.pk, self.adopter):
+        if ledger.adopt(row.pk, self.adopter):
+            self._holder = None  # what held it was rolled back, if anything did
+        elif self.is_removed or not ledger.is_adopted(row.pk, self.adopter):
             raise refusals.used()
         return row.name
+
+    def hold(self, instance: Any, attname: str) -> bool:
+        """Return whether a field of an instance may name the file itself, as the only one.
+
+        Several rows can be saved with one object, as with any other ``File``. Two that name one
+        file would lose it when either deletes it, so that the others get a copy.
+
+        Args:
+            instance: The instance of a model.
+            attname: Its attribute.
+        """
+        if self._holder is None:
+            self._holder = (instance, attname)
+        return self._holder[0] is instance and self._holder[1] == attname
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a row names the file itself, and not a copy."""
+        return self._holder is not None
 
     # A file
 

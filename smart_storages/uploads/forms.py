@@ -21,6 +21,7 @@ from smart_storages.common.compat import module_script
 from smart_storages.exceptions import ConfigurationError, UploadError
 from smart_storages.uploads.adopting import adopt_at_save
 from smart_storages.uploads.files import DirectUploadFile, find_upload
+from smart_storages.uploads.limits import check_plain
 from smart_storages.uploads.middleware import current_request
 from smart_storages.uploads.targets import (
     Target,
@@ -210,6 +211,7 @@ class DirectFileInput(_DirectWidget, forms.ClearableFileInput):
             class Meta:
                 model = Film
                 fields = ["video"]
+                field_classes = {"video": DirectFileField}
                 widgets = {"video": DirectFileInput("press.Film.video")}
     """
 
@@ -276,7 +278,8 @@ class DirectFileField(forms.FileField):
     ``UploadedFile`` where the browser runs no script.
 
     Args:
-        label_of_upload: What is uploaded for: ``"app.Model.field"``, or a registered name.
+        label_of_upload: What is uploaded for: ``"app.Model.field"``, or a registered name; that of
+            the widget if it is left out.
 
     Example::
 
@@ -287,10 +290,10 @@ class DirectFileField(forms.FileField):
     widget: Any = DirectFileInput
 
     def __init__(self, *, label_of_upload: str = "", **kwargs: Any) -> None:
-        self.label_of_upload = label_of_upload
         super().__init__(**kwargs)
         if label_of_upload:
             self.widget.upload_label = label_of_upload
+        self.label_of_upload = label_of_upload or getattr(self.widget, "upload_label", "")
 
     def to_python(self, data: Any) -> Any:
         """Return the file; a plain upload is held to the same limits as a direct one."""
@@ -352,14 +355,7 @@ class MultipleDirectFileField(DirectFileField):
 
 
 def _check_plain(file: Any, target: Target) -> None:
-    from smart_storages.uploads import content_types, limits, refusals
-
     try:
-        limits.check_announced(target.limits, str(file.name), int(file.size))
-        file.seek(0)
-        head = file.read(content_types.HEAD)
-        file.seek(0)
-        if content_types.is_disguised(content_types.type_of_name(str(file.name)), head):
-            raise refusals.wrong_content()
+        check_plain(target.limits, file)
     except UploadError as error:
         raise ValidationError(error.message, code=error.code) from error

@@ -20,7 +20,17 @@ from django.utils import timezone
 
 from smart_storages.uploads.models import DirectUpload, State
 
-__all__ = ["adopt", "complete", "database", "find", "forget", "give_up", "mark_removed", "record"]
+__all__ = [
+    "adopt",
+    "complete",
+    "database",
+    "find",
+    "forget",
+    "give_up",
+    "is_adopted",
+    "mark_removed",
+    "record",
+]
 
 
 def database() -> str:
@@ -63,11 +73,14 @@ def complete(row: DirectUpload) -> bool:
 
 
 def adopt(id: str, adopter: str) -> bool:  # noqa: A002 - as above
-    """Note that a row names the file; return ``False`` if another one does, or it is gone."""
+    """Note that a row names the file; return ``False`` if one does already, or it is gone."""
     now = timezone.now()
     free = rows().filter(pk=id, state=State.COMPLETED)
-    if free.update(state=State.ADOPTED, adopted_at=now, adopter=adopter):
-        return True
+    return bool(free.update(state=State.ADOPTED, adopted_at=now, adopter=adopter))
+
+
+def is_adopted(id: str, adopter: str) -> bool:  # noqa: A002 - as above
+    """Return whether :func:`adopt` has noted it for this one."""
     return bool(rows().filter(pk=id, state=State.ADOPTED, adopter=adopter).exists())
 
 

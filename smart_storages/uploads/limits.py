@@ -11,7 +11,7 @@ from django.core.cache import caches
 from smart_storages.config import UploadSettings
 from smart_storages.uploads import content_types, refusals
 
-__all__ = ["check_announced", "count_upload"]
+__all__ = ["check_announced", "check_plain", "count_upload"]
 
 _HOUR = 3600
 
@@ -26,6 +26,25 @@ def check_announced(limits: UploadSettings, name: str, size: int) -> None:
         raise refusals.too_large(limits.max_size)
     if not content_types.allows(limits.types, name):
         raise refusals.wrong_type(limits.types or ())
+
+
+def check_plain(limits: UploadSettings, file: Any) -> None:
+    """Refuse a file that came through Django for what a direct upload would be refused for.
+
+    Args:
+        limits: What may be uploaded.
+        file: The file; it is at its beginning afterwards.
+
+    Raises:
+        UploadError: it is too large, or of a type that may not be uploaded, or in disguise.
+    """
+    name = str(file.name)
+    check_announced(limits, name, int(file.size))
+    file.seek(0)
+    head = file.read(content_types.HEAD)
+    file.seek(0)
+    if content_types.is_disguised(content_types.type_of_name(name), head):
+        raise refusals.wrong_content()
 
 
 def count_upload(limits: UploadSettings, owner: str, label: str, size: int) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from smart_storages.common.names import check_name
 from smart_storages.uploads import refusals
 
-__all__ = ["read_name", "read_parts", "read_size"]
+__all__ = ["read_name", "read_parts", "read_size", "shorten"]
 
 #: Most parts that are signed by one request.
 _MOST_PARTS = 100
@@ -39,11 +39,19 @@ def read_name(name: Any) -> str:
         check_name(name)
     except (UnicodeEncodeError, SuspiciousOperation):
         raise refusals.bad_name() from None
-    if len(name) > _MOST_NAME:  # as Django does to the name of an upload
-        root, extension = posixpath.splitext(name)
-        extension = extension[:_MOST_NAME]
-        return str(root[: _MOST_NAME - len(extension)] + extension)
-    return str(name)
+    return shorten(name, _MOST_NAME)  # as Django does to the name of an upload
+
+
+def shorten(name: str, most: int) -> str:
+    """Return a name of at most so many characters, with its extension.
+
+    Example:
+        >>> shorten("Film 1.mp4", 8)
+        'Film.mp4'
+    """
+    root, extension = posixpath.splitext(name)
+    extension = extension[:most]
+    return name if len(name) <= most else root[: most - len(extension)] + extension
 
 
 def read_size(size: Any) -> int:

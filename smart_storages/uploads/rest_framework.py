@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 from smart_storages.exceptions import UploadError
 from smart_storages.uploads import steps
 from smart_storages.uploads.adopting import claim_upload
+from smart_storages.uploads.limits import check_plain
+from smart_storages.uploads.targets import find_target
 from smart_storages.uploads.views import answer
 
 __all__ = ["DirectUploadField", "DirectUploadView", "upload_urls"]
@@ -42,10 +44,12 @@ class DirectUploadField(serializers.FileField):  # type: ignore[misc]
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the file of a token, complete and checked; or the file that was sent."""
-        if not isinstance(data, str):
-            return super().to_internal_value(data)
+        """Return the file of a token, complete and checked; or the file that was sent, checked."""
         try:
+            if not isinstance(data, str):
+                found = super().to_internal_value(data)
+                check_plain(find_target(self.upload_label).limits, found)
+                return found
             return claim_upload(self.context["request"], data, self.upload_label)
         except UploadError as error:
             raise serializers.ValidationError(str(error), code=error.code) from error

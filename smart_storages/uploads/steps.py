@@ -15,9 +15,15 @@ from smart_storages.composed.calls import Steps
 from smart_storages.exceptions import ObjectExistsError, UploadError
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import content_types, ledger, limits, refusals, tokens
-from smart_storages.uploads.messages import read_name, read_parts, read_size
+from smart_storages.uploads.messages import read_name, read_parts, read_size, shorten
 from smart_storages.uploads.models import DirectUpload, State, new_id
-from smart_storages.uploads.targets import Target, can_take, find_target, read_reference
+from smart_storages.uploads.targets import (
+    Target,
+    can_take,
+    canonical_label,
+    find_target,
+    read_reference,
+)
 
 __all__ = ["ACTIONS", "Taken", "begin", "cancel", "finish", "sign", "state", "take"]
 
@@ -69,6 +75,8 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
     target, owner = yield _HERE, "allow", (request, data.get("field"), name, size), {}
     storage = target.storage
     upload = new_id()
+    if target.max_length is not None:  # the form would refuse a longer one, after all has arrived
+        name = shorten(name, target.max_length)
     # Not the type that the browser names: a bucket would serve the file with it.
     kind = content_types.type_of_name(name)
     # The name gets a random suffix: it is chosen before anybody knows whether the file stays.
@@ -128,8 +136,12 @@ def sign(request: Any, data: Dict[str, Any]) -> Steps:
     row, target = yield _HERE, "find", (request, data.get("token")), {}
     if row.state != State.OPEN:
         raise refusals.used() if row.state == State.ADOPTED else refusals.gone()
-    signed = []
-    for number, digest in read_parts(data.get("parts"), row.parts):
+    signed, asked = [], read_parts(data.get("parts"), row.parts)
+    if any(digest is not None for _, digest in asked):
+        bounds = yield target.storage, "upload_limits", (row.name,), {}
+        if not bounds.signs_part_digests:
+            raise refusals.bad_request("No part's digest can be signed here: leave 'sha256' out.")
+    for number, digest in asked:
         try:
             one = yield (
                 target.storage,
@@ -336,7 +348,7 @@ def allow(request: Any, reference: Any, name: str, size: int) -> Tuple[Target, s
 
 def find(request: Any, token: Any, label: Optional[str] = None) -> Found:
     """Return the upload that a token of this request is for."""
-    read = tokens.read_token(token, request, label)
+    read = tokens.read_token(token, request, None if label is None else canonical_label(label))
     row = ledger.find(read.id)
     if row is None:
         raise refusals.gone()

@@ -27,6 +27,7 @@ __all__ = [
     "TEMPORARY",
     "Target",
     "can_take",
+    "canonical_label",
     "find_target",
     "label_of",
     "read_reference",
@@ -169,7 +170,7 @@ def read_reference(reference: Any) -> str:
         raise refusals.unknown_field()
     try:
         return str(signing.Signer(salt=_SALT).unsign(reference))
-    except signing.BadSignature:
+    except (signing.BadSignature, ValueError):  # a lone surrogate cannot be signed
         pass
     if reference in _uploaders:
         return reference
@@ -177,6 +178,15 @@ def read_reference(reference: Any) -> str:
     if field is None or not getattr(field, "takes_direct_uploads", False):
         raise refusals.unknown_field()
     return label_of(field)
+
+
+def canonical_label(label: str) -> str:
+    """Return the one label of a field that can be named by several: ``press.film.video``.
+
+    A field that a model inherits from another with a table has the label of that one.
+    """
+    field = None if label in _uploaders else find_field(label)
+    return label if field is None else label_of(field)
 
 
 def find_field(label: str) -> Optional[FileField]:

@@ -56,6 +56,13 @@ def test_nothing_that_a_user_uploads_runs_at_our_address() -> None:
     assert serving.describe("a.html", asked)[1] == attached
 
 
+def test_what_a_browser_could_run_is_told_by_the_name() -> None:
+    for name in ("a.svg", "a.svgz", "a.html", "a.html.gz", "a.js", "ab:a.png?b.html"):
+        assert serving.may_run(name), name
+    for name in ("a.png", "a.pdf", "a.tar.gz", "a.txt.gz", "a", "a.mp4"):
+        assert not serving.may_run(name), name
+
+
 _numbers = st.none() | st.integers(0, 60)
 
 

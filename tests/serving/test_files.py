@@ -298,7 +298,8 @@ def test_where_urls_are_signed_the_answer_is_a_redirect(
     assert requests == []
     assert response.status_code == 302
     assert response["Cache-Control"] == "private, max-age=150"
-    assert "Cookie" in response["Vary"]
+    # A browser keeps it for one user, whose requests have the same cookie, or the same token.
+    assert response["Vary"] == "Cookie, Authorization"
     answer = urllib3.PoolManager().request("GET", response["Location"])
     assert (answer.status, answer.data) == (200, b"%PDF")
     # S3 refuses the URL of a GET to a HEAD.
@@ -319,6 +320,20 @@ def test_a_redirect_is_kept_no_longer_than_its_url_is_valid(
     assert send(file="a.pdf", storage=storage, expire=60)["Cache-Control"] == "private, max-age=31"
     monkeypatch.setattr("smart_storages.common.signed_urls.time", lambda: began.timestamp() + 3659)
     assert send(file="a.pdf", storage=storage, expire=60)["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("name", ["a.html.gz", "a.svgz"])
+def test_a_compressed_page_is_saved_and_not_shown(
+    s3_bucket: Bucket, s3_settings: Any, send: Any, name: str
+) -> None:
+    # As collectstatic, nginx or awscli would store it: a browser decompresses it, and runs it.
+    kind = "text/html" if name == "a.html.gz" else "image/svg+xml"
+    page = gzip.compress(b"<script>alert(1)</script>")
+    s3_bucket.put(name, page, ContentType=kind, ContentEncoding="gzip")
+    url = send(file=name, storage=SmartS3Storage("media"))["Location"]
+    answer = urllib3.PoolManager().request("GET", url)
+    assert answer.headers["Content-Type"] == kind
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 def test_a_redirect_says_what_the_bucket_is_to_send(

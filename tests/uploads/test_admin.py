@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from smart_storages.uploads.models import DirectUpload, State
 from smart_storages.uploads.targets import reference_to
@@ -66,6 +67,14 @@ def test_djangos_field_with_the_mixin_and_in_an_inline(
     assert saved.plain_set.get().attachment.size == 5000
     assert set(s3_bucket.keys()) == names
     assert len(names) == 3
+
+
+def test_the_mixin_holds_a_file_through_django_to_the_same_limits(root: Any, store: Any) -> None:
+    for name, content in (("a.png", b"<html>"), ("a.mp4", b"<svg>")):
+        page = "/admin/uploads_tests/plain/add/"
+        answer = root.submit(page, title="a", attachment=SimpleUploadedFile(name, content))
+        assert "does not match its name" in answer.content.decode()
+    assert not Plain.objects.exists()
 
 
 def test_a_form_with_a_mistake_keeps_the_uploads_of_its_inlines(root: Any, store: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import Any, Iterator, List
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, connections, transaction
 
 from smart_storages.exceptions import UploadError
 from smart_storages.uploads.adopting import claim_upload
@@ -81,6 +82,11 @@ def test_an_instance_may_be_saved_again_after_a_rollback(
         claim(token)
 
 
+def test_a_field_may_be_named_as_django_names_models(store: Any, browser: Any, claim: Any) -> None:
+    token = browser.upload(film(), field="uploads_tests.film.video")
+    assert claim(token, "uploads_tests.film.video").size == 5000
+
+
 def test_saving_other_columns_adopts_nothing(store: Any, browser: Any, claim: Any) -> None:
     saved = Film.objects.create(title="a")
     saved.video = claim(browser.upload(film()))
@@ -123,6 +129,40 @@ def test_a_file_for_another_field_is_copied_and_used_up(
     assert saved.file.name.startswith("by-title/a/")
     assert s3_bucket.keys() == [saved.file.name]
     assert state() == State.ADOPTED
+
+
+@pytest.mark.parametrize("order", ["at once", "in place first", "copied first"])
+def test_rows_that_are_saved_with_one_file_do_not_share_it(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any, order: str
+) -> None:
+    # As with any other file, of which each row gets a copy.
+    file = claim(browser.upload(film()))
+    if order == "copied first":
+        Report.objects.create(title="a", file=file)
+        # Nothing is left that a row could name.
+        with pytest.raises(UploadError, match="submitted already"):
+            Film.objects.create(title="a", video=file)
+        return
+    with transaction.atomic() if order == "at once" else nullcontext():
+        saved = [
+            Film.objects.create(title="a", video=file).video,
+            Film.objects.create(title="b", video=file).video,
+            Report.objects.create(title="c", file=file).file,
+        ]
+    assert sorted(s3_bucket.keys()) == sorted({each.name for each in saved})
+    for each in saved:
+        assert each.open().read() == film()
+
+
+def test_a_file_that_a_rollback_freed_is_another_rows(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any
+) -> None:
+    file = claim(browser.upload(film()))
+    Film.objects.create(title="before")
+    with rolled_back():
+        Film.objects.create(title="a", video=file)
+    saved = Film.objects.create(title="b", video=file)
+    assert s3_bucket.keys() == [saved.video.name]
 
 
 # Two at once, on a database that has them

@@ -18,7 +18,7 @@ from smart_storages.uploads.models import DirectUpload, State
 from tests.queued.conftest import need
 from tests.uploads import local_urls
 from tests.uploads.browser import put
-from tests.uploads.conftest import film
+from tests.uploads.conftest import film, picture
 from tests.uploads.models import Film
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,6 +140,23 @@ class TestRestFramework:
         answer = Client().post("/api/films/", data, HTTP_AUTHORIZATION="Key phone")
         assert answer.status_code == 201, answer.content
         assert not DirectUpload.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("name", "content"), [("a.html", b"<html>"), ("a.png", b"<html>"), ("a.png", bytes(6000))]
+    )
+    def test_a_file_through_django_is_held_to_the_same_limits(
+        self, settings: Any, name: str, content: bytes
+    ) -> None:
+        from rest_framework.exceptions import ValidationError
+
+        from smart_storages.uploads.rest_framework import DirectUploadField
+
+        settings.SMART_STORAGE_UPLOADS = {"max_size": 5000, "types": ["image/*"]}
+        field = DirectUploadField("uploads_tests.Plain.attachment")
+        with pytest.raises(ValidationError):
+            field.run_validation(SimpleUploadedFile(name, content))
+        good = SimpleUploadedFile("a.png", picture())
+        assert field.run_validation(good).read() == picture()
 
     def test_another_action_is_not_found(self) -> None:
         assert self.ask("destroy", {}).status_code == 404

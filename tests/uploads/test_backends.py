@@ -82,6 +82,13 @@ class TestABackend:
         goes(storage, film(LARGE))
         refuses_disguise(browser, storage)
 
+    def test_signs_no_digest_where_none_can_be(self, browser: Any, use: Any, storage: Any) -> None:
+        use(storage)
+        begun = browser.begin(film()).json()
+        part = {"number": 1, "sha256": "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="}
+        answer = browser.ask("sign", {"token": begun["token"], "parts": [part]})
+        assert answer.status_code == (200 if begun["sha256"] else 400)
+
     def test_is_cleared_as_s3_is(self, browser: Any, use: Any, storage: Any) -> None:
         use(storage)
         token = browser.upload(film())

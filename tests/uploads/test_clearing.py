@@ -11,6 +11,7 @@ from botocore.config import Config
 from django.utils import timezone
 
 from smart_storages.tenancy import use_tenant
+from smart_storages.uploads.adopting import claim_upload
 from smart_storages.uploads.clearing import clear
 from smart_storages.uploads.models import DirectUpload, State
 from tests.management.calls import call
@@ -18,6 +19,9 @@ from tests.uploads.conftest import film
 from tests.uploads.models import Film, Plain
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+VIDEO = "uploads_tests.Film.video"
 
 
 def later(hours: float = 26) -> datetime.datetime:
@@ -122,3 +126,11 @@ class TestTheAudit:
         call("audit", "--age", "0", "--delete")
         assert browser.submit("/page/film/", title="a", **{"video-upload": token}).json()["pk"]
         assert Film.objects.get().video.size == 5000
+
+    def test_takes_no_file_whose_row_is_just_being_saved(
+        self, browser: Any, store: Any, request_of: Any
+    ) -> None:
+        file = claim_upload(request_of(browser), browser.upload(film()), VIDEO)
+        pass_time(24.01)  # it expires while its form is being saved
+        assert call("audit", "--age", "0", "--delete").code == 0
+        assert Film.objects.create(title="a", video=file).video.open().read() == film()

@@ -189,6 +189,13 @@ def test_which_names_are_allowed() -> None:
     assert allows(None, "a")
 
 
+@pytest.mark.parametrize("name", ["data:,a.html", "ab:a.png?b.html", "ab:a.png#b.html", "?.html"])
+def test_a_name_is_no_url(name: str) -> None:
+    # What `mimetypes` takes for one is text/plain or image/png to it.
+    assert type_of_name(name) == "text/html"
+    assert not allows(["image/*", "text/plain"], name)
+
+
 def test_the_types_do_not_depend_on_the_host() -> None:
     # Python reads the operating system's table too, which may be missing.
     assert type_of_name("a.webp") == "image/webp"

@@ -17,14 +17,15 @@ from django.utils.datastructures import MultiValueDict
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.uploads.files import DirectUploadFile
 from smart_storages.uploads.forms import (
+    DirectFileField,
     DirectFileInput,
     MultipleDirectFileInput,
     direct_widget,
 )
 from smart_storages.uploads.middleware import current_request, use_request
 from smart_storages.uploads.models import DirectUpload
-from tests.uploads.conftest import film
-from tests.uploads.models import Film
+from tests.uploads.conftest import film, picture
+from tests.uploads.models import Film, Plain
 from tests.uploads.urls import AlbumForm, AttachmentForm
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +117,17 @@ class TestTheWidget:
         script = '<script src="/static/smart_storages/uploads/smart-upload.js" type="module">'
         assert html.count("<script") == html.count(script) == 1
         assert html.count("smart-upload.css") == 1
+
+    def test_says_to_its_field_what_is_uploaded_for(self, store: Any) -> None:
+        class PlainForm(forms.ModelForm):
+            class Meta:
+                model = Plain
+                fields = ["attachment"]
+                field_classes = {"attachment": DirectFileField}
+                widgets = {"attachment": DirectFileInput("uploads_tests.Plain.attachment")}
+
+        form = PlainForm({}, {"attachment": SimpleUploadedFile("a.png", picture("JPEG"))})
+        assert form.has_error("attachment", "wrong_content")
 
     def test_takes_the_place_of_djangos(self) -> None:
         class Own(forms.ClearableFileInput):

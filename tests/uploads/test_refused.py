@@ -235,6 +235,12 @@ class TestAFile:
         data = {"field": "uploads_tests.Film.video", "name": name, "size": 10}
         assert code(browser.ask("begin", data)) == (400, "bad_name")
 
+    @pytest.mark.parametrize("name", ["ab:evil.png?x.html", "ab:evil.png#x.html"])
+    def test_whose_name_is_the_url_of_another_type(self, browser: Any, name: str) -> None:
+        # It would be stored under a name that ends with ".html".
+        data = {"field": "uploads_tests.Portrait.image", "name": name, "size": 10}
+        assert code(browser.ask("begin", data)) == (415, "wrong_type")
+
     @pytest.mark.parametrize("size", [-1, 1.5, "10", None, True, 10**30])
     def test_whose_size_is_none(self, browser: Any, size: Any) -> None:
         data = {"field": "uploads_tests.Film.video", "name": "a.mp4", "size": size}
@@ -267,6 +273,9 @@ class TestAFile:
             "x",
             good[:-1] + ("A" if good[-1] != "A" else "B"),
             reference_to("uploads_tests.Film.title"),
+            "uploads_tests.Film.\ud800",
+            "\ud800:signature",
+            "x:\ud800",
             None,
             ["uploads_tests.Film.video"],
         ):

@@ -185,6 +185,20 @@ class TestAForm:
         assert "does not match its name" in answer.content.decode()
         assert s3_bucket.keys() == []
 
+    def test_takes_a_file_whose_name_is_longer_than_its_column(
+        self, browser: Any, store: Any
+    ) -> None:
+        # Nobody uploads a gigabyte to be told afterwards that its name is too long.
+        content = film()
+        begun = browser.begin(content, "a" * 200 + ".mp4").json()
+        browser.send(begun["token"], content, begun)
+        finished = browser.ask("finish", {"token": begun["token"]}).json()
+        assert finished["name"] == "a" * 96 + ".mp4"
+        answer = browser.submit("/page/film/", title="a", **{"video-upload": begun["token"]})
+        name = answer.json()["video"]
+        assert len(name) == 100
+        assert name.endswith(".mp4")
+
     def test_keeps_replaces_and_clears_the_file_of_a_row(self, browser: Any, store: Any) -> None:
         first = browser.upload(film(mark=b"1"))
         pk = browser.submit("/page/film/", title="a", **{"video-upload": first}).json()["pk"]
