@@ -4,7 +4,8 @@ import io
 
 from django.forms import modelform_factory
 from django.http import QueryDict
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from smart_storages.uploads.forms import DirectFileInput
 from smart_storages.uploads.middleware import use_request
@@ -40,6 +41,17 @@ def direct_form(model, field):
     return modelform_factory(model, fields=[field], widgets=widgets)
 
 
+def check_page(name, *args):
+    """Look whether a page of Wagtail's admin has the widget and its script."""
+    client = Client()
+    client.force_login(uses.editor())
+    answer = client.get(reverse(name, args=args))
+    assert answer.status_code == 200, answer
+    html = answer.content.decode()
+    assert "data-smart-upload" in html
+    assert "smart-upload.js" in html
+
+
 def wagtail_documents_directly():
     from wagtail.documents.forms import get_document_form
     from wagtail.documents.models import Document
@@ -52,6 +64,7 @@ def wagtail_documents_directly():
 
     document = send(Document(), "one")
     assert document.file.read() == b"one"
+    check_page("wagtaildocs:edit", document.pk)
     assert document.file_size == 3
     assert document.file_hash == "fe05bcdcdc4928012781a5f1a2a77cbb5398e106"
     document = send(Document.objects.get(pk=document.pk), "two")
@@ -72,6 +85,7 @@ def wagtail_images_directly():
     image = send(Image(), RED)
     assert (image.width, image.height) == (32, 32)
     check_picture(image.get_rendition("fill-8x8").file, RED)
+    check_page("wagtailimages:edit", image.pk)
     image = send(Image.objects.get(pk=image.pk), BLUE)
     check_picture(Image.objects.get(pk=image.pk).get_rendition("fill-8x8").file, BLUE)
     image.delete()
