@@ -59,7 +59,7 @@ STARTPROJECT: Dict[str, Any] = {
 }
 
 #: Where a block goes that names one of these.
-_PLACES = {
+PLACES = {
     "admin.py": "myapp/admin.py",
     "models.py": "myapp/models.py",
     "urls.py": "myproject/urls.py",
@@ -164,7 +164,7 @@ class Project:
             exec(compile(block.text, block.place, "exec"), self.settings)  # noqa: S102
             self._put_in_force()
         elif block.file:
-            self._write(_PLACES.get(block.file, block.file), block.text)
+            self._write(PLACES.get(block.file, block.file), block.text)
         else:
             exec(compile(block.text, block.place, "exec"), self.names)  # noqa: S102
 

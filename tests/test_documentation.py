@@ -52,8 +52,10 @@ ELSEWHERE = {
     "yaml": "a recipe for Docker, which the tests have not; the page says so",
 }
 PAGES = documentation.pages()
+#: Pages whose blocks run in a project with other packages: tests/packages/test_page.py.
+WITH_PACKAGES = {"docs/packages.md"}
 #: The others are followed, by tests/test_walkthroughs.py.
-RUN = [page for page in PAGES if page not in walkthrough.PAGES]
+RUN = [page for page in PAGES if page not in {*walkthrough.PAGES, *WITH_PACKAGES}]
 
 
 # What is looked at when the blocks of a page have run

@@ -54,6 +54,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
         self._taken: Optional[Taken] = None
         self._refusal: Optional[UploadError] = None
         self._opened: Any = None
+        self._is_open = False
         #: What distinguishes this object from another with the same token.
         self.adopter = new_id()
         #: Whether a row is being saved that adopts it.
@@ -189,6 +190,10 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
         """Its type by its name, which its content was checked against."""
         return self._take_for_form().row.content_type
 
+    @content_type.setter
+    def content_type(self, content_type: Any) -> None:
+        """Ignore another type: Django's ``ImageField`` sets what Pillow found."""
+
     charset = None
     content_type_extra = None
 
@@ -206,14 +211,15 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
     @property
     def closed(self) -> bool:
         """Whether it is not open now; reading opens it."""
-        return self._opened is None or bool(self._opened.closed)
+        return not self._is_open if self._opened is None else bool(self._opened.closed)
 
     def open(self, mode: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Open it anew, to be read from the beginning."""
-        if not self.closed:
+        """Open it anew, to be read from the beginning; no request is sent before that."""
+        if self._opened is not None and not self._opened.closed:
             self.seek(0)
         else:
             self._opened = None
+        self._is_open = True
         return self
 
     def close(self) -> None:
@@ -221,6 +227,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+        self._is_open = False
 
     def chunks(self, chunk_size: Optional[int] = None) -> Any:
         """Yield the content in pieces."""

@@ -37,7 +37,23 @@ APPS = {
     "imagekit": ["imagekit"],
     "filer": ["filer"],
     "import_export": ["import_export"],
+    "django_ckeditor_5": ["django_ckeditor_5"],
 }
+
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 
 
 class NoMigrations:
@@ -56,6 +72,7 @@ def configure(order):
         SECRET_KEY="tests",
         USE_TZ=True,
         INSTALLED_APPS=[
+            "django.contrib.admin",
             "django.contrib.contenttypes",
             "django.contrib.auth",
             "django.contrib.sessions",
@@ -63,13 +80,25 @@ def configure(order):
             *apps,
             "smart_storages",
             "smart_storages.queued",
+            "smart_storages.uploads",
             "tests.packages",
+        ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "smart_storages.uploads.middleware.DirectUploadMiddleware",
         ],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
         MIGRATION_MODULES=NoMigrations(),
-        ROOT_URLCONF="tests.packages.project",
+        ROOT_URLCONF="tests.packages.urls",
+        ALLOWED_HOSTS=["testserver"],
+        STATIC_URL="/static/",
+        TEMPLATES=TEMPLATES,
         WAGTAIL_SITE_NAME="tests",
+        WAGTAILDOCS_DOCUMENT_FORM_BASE="tests.packages.wagtail_forms.DocumentForm",
+        WAGTAILIMAGES_IMAGE_FORM_BASE="tests.packages.wagtail_forms.ImageForm",
         WAGTAILADMIN_BASE_URL="http://localhost",
         MEDIA_ROOT=order["folder"],
         STORAGES=storages_of("plain", "AWS_*", order)[0],
@@ -78,9 +107,6 @@ def configure(order):
         LOGGING_CONFIG=None,
     )
     django.setup()
-
-
-urlpatterns = []
 
 
 # Which storage, and where its keys are
@@ -231,7 +257,7 @@ def main():
     configure(order)
     from django.core.management import call_command
 
-    from tests.packages.uses import USES
+    from tests.packages.direct import USES
 
     call_command("migrate", verbosity=0, run_syncdb=True)
     client = boto3.client(

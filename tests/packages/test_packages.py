@@ -16,7 +16,7 @@ import django
 import pytest
 
 from tests.conftest import REQUIRE_REAL_S3
-from tests.packages.uses import USES
+from tests.packages.direct import USES
 from tests.servers.azurite import azurite_program
 from tests.servers.ceph import missing_programs
 

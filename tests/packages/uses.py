@@ -34,17 +34,17 @@ def wagtail_images():
     from wagtail.images.forms import get_image_form
     from wagtail.images.models import Image
 
-    _root_collection()
+    root_collection()
     form_class = get_image_form(Image)
 
     def send(image, color):
         upload = SimpleUploadedFile(f"{color}.jpg", picture(color), "image/jpeg")
-        data = {"title": color, "collection": _root_collection().pk, "tags": ""}
-        form = form_class(data, {"file": upload}, instance=image, user=_editor())
+        data = {"title": color, "collection": root_collection().pk, "tags": ""}
+        form = form_class(data, {"file": upload}, instance=image, user=editor())
         assert form.is_valid(), form.errors
         return form.save()
 
-    image = send(Image(uploaded_by_user=_editor()), RED)
+    image = send(Image(uploaded_by_user=editor()), RED)
     rendition = image.get_rendition("fill-8x8")
     assert "8x8" in rendition.url
     check_picture(rendition.file, RED)
@@ -59,33 +59,33 @@ def wagtail_documents():
     from wagtail.documents.forms import get_document_form
     from wagtail.documents.models import Document
 
-    _root_collection()
+    root_collection()
     form_class = get_document_form(Document)
 
     def send(document, text):
         upload = SimpleUploadedFile(f"{text}.pdf", text.encode(), "application/pdf")
-        data = {"title": text, "collection": _root_collection().pk, "tags": ""}
-        form = form_class(data, {"file": upload}, instance=document, user=_editor())
+        data = {"title": text, "collection": root_collection().pk, "tags": ""}
+        form = form_class(data, {"file": upload}, instance=document, user=editor())
         assert form.is_valid(), form.errors
         return form.save()
 
-    document = send(Document(uploaded_by_user=_editor()), "one")
+    document = send(Document(uploaded_by_user=editor()), "one")
     assert document.file.read() == b"one"
     document = send(Document.objects.get(pk=document.pk), "two")
     assert Document.objects.get(pk=document.pk).file.read() == b"two"
     document.delete()
 
 
-def _root_collection():
+def root_collection():
     from wagtail.models import Collection
 
     return Collection.get_first_root_node() or Collection.add_root(name="Root")
 
 
-def _editor():
+def editor():
     from django.contrib.auth.models import User
 
-    return User.objects.get_or_create(username="editor", is_superuser=True)[0]
+    return User.objects.get_or_create(username="editor", is_staff=True, is_superuser=True)[0]
 
 
 def easy_thumbnails():
@@ -149,7 +149,7 @@ def django_imagekit():
 def django_filer():
     from filer.models import File, Image
 
-    owner = _editor()
+    owner = editor()
     image = Image.objects.create(
         owner=owner, original_filename="red.jpg", file=ContentFile(picture(RED), "red.jpg")
     )
@@ -192,11 +192,42 @@ def django_import_export():
     Entry.objects.all().delete()
 
 
-USES = {
+def ckeditor():
+    from urllib.request import urlopen
+
+    from django.test import Client
+
+    client = Client()
+    client.force_login(editor())
+    names = []
+    for color in (RED, BLUE):
+        upload = SimpleUploadedFile(f"{color}.jpg", picture(color), "image/jpeg")
+        answer = client.post("/ckeditor5/image_upload/", {"upload": upload})
+        assert answer.status_code == 200, answer.content
+        url = answer.json()["url"]
+        names.append(f"{color}.jpg")
+        check_picture(default_storage.open(names[-1]), color)
+        if url.startswith("http"):
+            with urlopen(url) as response:
+                assert response.headers["Content-Type"] == "image/jpeg"
+                check_picture(io.BytesIO(response.read()), color)
+    assert client.post("/ckeditor5/image_upload/", {"upload": _page()}).status_code == 400
+    assert Client().post("/ckeditor5/image_upload/", {"upload": _page()}).status_code == 403
+    # Nothing but the text names these files, so the package never deletes one.
+    for name in names:
+        default_storage.delete(name)
+
+
+def _page():
+    return SimpleUploadedFile("page.jpg", b"<html>", "image/jpeg")
+
+
+PLAIN = {
     "wagtail": (wagtail_images, wagtail_documents),
     "easy_thumbnails": (easy_thumbnails,),
     "sorl": (sorl_thumbnail,),
     "imagekit": (django_imagekit,),
     "filer": (django_filer,),
     "import_export": (django_import_export,),
+    "django_ckeditor_5": (ckeditor,),
 }

@@ -189,10 +189,24 @@ class TestTheFile:
         assert not file.closed
         assert b"".join(file.chunks()) == content
         with file.open() as again:
+            assert not file.closed  # as those who look before they read expect
             assert again.read() == content
         assert file.closed
         assert bool(file)
         assert token not in repr(file)
+
+    def test_passes_djangos_own_field_of_images(
+        self, browser: Any, store: Any, request_of: Any
+    ) -> None:
+        class Form(forms.Form):
+            image = forms.ImageField(widget=DirectFileInput("attachments"))
+
+        token = browser.upload(picture(), "a.png", "attachments")
+        with use_request(request_of(browser)):
+            form = Form(posted(**{"image-upload": token}))
+            assert form.is_valid(), form.errors
+        file = form.cleaned_data["image"]
+        assert (file.content_type, file.image.size) == ("image/png", (40, 30))
 
     def test_can_be_saved_elsewhere(
         self,
