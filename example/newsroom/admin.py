@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from newsroom.forms import BulletinForm, ReportForm
-from newsroom.models import Article, Attachment, Bulletin, Person, Report, Tenant
+from newsroom.models import Article, Attachment, Bulletin, Person, Report, Tenant, Video
 
 
 @admin.register(Article)
@@ -15,6 +15,11 @@ class ArticleAdmin(admin.ModelAdmin):
 @admin.register(Attachment)
 class AttachmentAdmin(admin.ModelAdmin):
     list_display = ("file", "article", "reason")
+
+
+@admin.register(Video)
+class VideoAdmin(admin.ModelAdmin):
+    list_display = ("file", "article")
 
 
 @admin.register(Person)

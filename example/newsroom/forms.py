@@ -5,8 +5,9 @@ from __future__ import annotations
 from django import forms
 from django.db import transaction
 
-from newsroom.models import Article, Attachment, Bulletin, Person, Report
+from newsroom.models import Article, Attachment, Bulletin, Person, Report, Video
 from newsroom.validators import validate_attachment
+from smart_storages.uploads.forms import DirectFileField, DirectFileInput
 from smart_storages.utils import storages
 
 
@@ -19,7 +20,9 @@ class DescribedFields:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
-            if isinstance(field.widget, forms.ClearableFileInput):
+            # One of direct uploads has no current file here, and names the types by itself.
+            is_direct = isinstance(field.widget, DirectFileInput)
+            if isinstance(field.widget, forms.ClearableFileInput) and not is_direct:
                 # The page lists the current file with its link; "Currently: ..." would repeat it.
                 field.widget = forms.FileInput()
                 field.widget.is_required = field.required
@@ -63,6 +66,12 @@ class ArticleFilesForm(PressForm):
         validators=[validate_attachment],
         help_text="Any of these types, up to 5 MB. Its size decides where it goes.",
     )
+    # Without JavaScript its file comes through Django, as those of the other fields.
+    video = DirectFileField(
+        label_of_upload="newsroom.Video.file",
+        required=False,
+        help_text="Up to 4 GB. It goes straight to the bucket, past this site.",
+    )
 
     class Meta:
         model = Article
@@ -78,6 +87,9 @@ class ArticleFilesForm(PressForm):
         upload = self.cleaned_data.get("attachment")
         if upload:
             Attachment(article=self.instance, file=upload).save()
+        video = self.cleaned_data.get("video")
+        if video:
+            Video(article=self.instance, file=video).save()
         return super().save(commit)
 
 

@@ -12,6 +12,7 @@ comes from the environment, so the same file works on a laptop, a test server an
 ``PRESS_ENV``                           ``dev``, ``staging``, ``prod``: each has its own buckets
 ``PRESS_BUCKET_PREFIX``                 start of every bucket's name (``harbour-<PRESS_ENV>``)
 ``PRESS_REGION_EU``, ``PRESS_REGION_US``  regions of the two wires
+``PRESS_ORIGINS``                       where browsers see the site, for CORS; commas between them
 ``PII_ACCESS_KEY_ID``, ``PII_SECRET_ACCESS_KEY``  separate credentials for personal data
 ``PRESS_TASKS``, ``PRESS_DARKROOM_PAUSE``  engine that transfers scans, and seconds to wait (3)
 ``PRESS_RUN_DIR``                       the SQLite file, new scans, the workbench (``example/run``)
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "smart_storages",
     "smart_storages.queued",
     "smart_storages.monitoring",
+    "smart_storages.uploads",
     "newsroom",
     "darkroom",
 ]
@@ -160,6 +162,17 @@ SMART_STORAGE_BUCKETS["attachments-large"] = {
 }
 ATTACHMENT_LIMIT = 256 * 1024  # the largest attachment that counts as small, in bytes
 
+# Videos of a story go from the browser to this bucket, in parts; Django sees none of their bytes.
+SMART_STORAGE_BUCKETS["videos"] = {
+    "bucket_name": f"{PREFIX}-videos",
+    "default_acl": "private",
+    "file_overwrite": False,
+    "querystring_expire": 3600,
+}
+# A browser may send them from pages of these origins, and no others; create_buckets tells the
+# buckets. The demo's port is a free one, so all ports of this machine are meant.
+ORIGINS = os.environ.get("PRESS_ORIGINS", "http://127.0.0.1:*,http://localhost:*").split(",")
+
 # The page "Development" reads this bucket and never changes it. A real project gives it read-only
 # credentials; here both buckets are on the same server.
 SMART_STORAGE_BUCKETS["production"] = {
@@ -250,6 +263,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "smart_storages.uploads.middleware.DirectUploadMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "pressoffice.urls"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.shortcuts import get_object_or_404
 from django.views.generic import CreateView, UpdateView
 
 from newsroom.forms import ArticleFilesForm, ArticleForm
-from newsroom.models import Article
+from newsroom.models import Article, Video
 from newsroom.views.pages import UploadMixin
+from smart_storages.serving import serve_file
 
 
 class HomePage(UploadMixin, CreateView):
@@ -34,6 +36,14 @@ class ArticlePage(UploadMixin, UpdateView):
         return super().get_context_data(
             article=self.object,
             attachments=self.object.attachments.all(),
+            videos=self.object.videos.all(),
             attachment_limit=settings.ATTACHMENT_LIMIT // 1024,
             **kwargs,
         )
+
+
+def download_video(request, pk):
+    """Answer with a redirect to the bucket, under which a browser saves the file."""
+    # A real site checks here whether this visitor may have it.
+    video = get_object_or_404(Video, pk=pk)
+    return serve_file(request, video.file, download=True, expire=300)

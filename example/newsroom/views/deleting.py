@@ -10,7 +10,7 @@ from django.urls import reverse, reverse_lazy
 from django.views.generic import TemplateView
 from django.views.generic.detail import SingleObjectMixin
 
-from newsroom.models import Article, Attachment, Bulletin, Person, Report, RowStoredFile
+from newsroom.models import Article, Attachment, Bulletin, Person, Report, RowStoredFile, Video
 from newsroom.views.pages import STORAGE_ERRORS
 from smart_storages.utils import storages
 
@@ -89,6 +89,7 @@ class DeleteNewsPage(DeleteRowPage):
     pages = {
         "article": (Article, "home"),
         "attachment": (Attachment, "article"),
+        "video": (Video, "article"),
         "person": (Person, "people"),
         "report": (Report, "reports"),
         "bulletin": (Bulletin, "wires"),
@@ -100,7 +101,7 @@ class DeleteNewsPage(DeleteRowPage):
         except KeyError:
             raise Http404("This kind of object does not exist.") from None
         what = super().get_what()
-        self.back = reverse(page, args=[what.article_id] if self.model is Attachment else [])
+        self.back = reverse(page, args=[what.article_id] if page == "article" else [])
         return what
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
+from smart_storages.management.policies import cors_rules
 from smart_storages.utils import get_storage
 
 # Error codes of servers that have only one region, whatever its name.
@@ -116,4 +117,6 @@ def ensure_bucket(client, bucket, region):
         client.create_bucket(**arguments)
     if not settings.AWS_S3_ENDPOINT_URL:
         client.delete_public_access_block(Bucket=bucket)
+    # Else browsers send no video from a page of the site, and run no module of the static bucket.
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors_rules(settings.ORIGINS))
     return True

@@ -3,7 +3,7 @@ const forms = document.querySelectorAll("form[data-upload]");
 
 function show(form, uploading) {
   form.setAttribute("aria-busy", String(uploading));
-  form.querySelector("button").disabled = uploading;
+  form.querySelector("button[type=submit]").disabled = uploading;
   form.querySelector(".progress").hidden = !uploading;
 }
 
