@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
 import urllib3
@@ -23,13 +23,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 
 from smart_storages.backends.memory import isolated
-from smart_storages.exceptions import ConfigurationError, SmartStorageError
+from smart_storages.exceptions import ConfigurationError, S3Error, SmartStorageError
 from smart_storages.signals import storage_operation
 from smart_storages.storages import SmartS3Storage
+from tests.parts import send_part
 
 __all__ = ["CAPABILITIES", "COLUMNS", "Column", "Place", "measure", "place_of"]
 
-YES, NO, UNCHECKED = "yes", "no", "not checked"
+YES, NO, UNCHECKED, ERROR = "yes", "no", "not checked", "error"
+#: Of a backend whose URLs lead to a server that is not ours and knows no signatures.
+NOT_OURS = "another server decides"
 _LARGE = 9 * 1024**2  # more than one request or block
 _FINE = (200, 201, 204)
 #: How the names of the parameters end that hold a signature.
@@ -44,12 +47,14 @@ class Column(NamedTuple):
         kind: The server of the tests, as `keeper.KINDS` names it; empty for none.
         options: Given the server and a directory, returns options of the module.
         settings: As ``options``, returns settings.
+        lacking: Rows of which the server of the tests knows nothing, though the service does it.
     """
 
     title: str
     kind: str
     options: Callable[[Any, Path], Dict[str, Any]]
     settings: Callable[[Any, Path], Dict[str, Any]] = lambda server, directory: {}
+    lacking: Tuple[str, ...] = ()
 
 
 def _of_s3(server: Any, directory: Path) -> Dict[str, Any]:
@@ -72,6 +77,21 @@ COLUMNS = (
         "`azure` (Azurite)",
         "azurite",
         lambda server, _: {"backend": "azure", "connection_string": server.connection_string},
+    ),
+    Column(
+        "`gcs` (fake-gcs-server)",
+        "gcs",
+        lambda server, _: dict(server.options),
+        lacking=("a URL that gives the download a name of its own",),
+    ),
+    Column("`sftp` (OpenSSH)", "sshd", lambda server, _: dict(server.options())),
+    Column(
+        "`django.core.files.storage.FileSystemStorage`",
+        "",
+        lambda _, path: {
+            "backend": "django.core.files.storage.FileSystemStorage",
+            "options": {"location": str(path / "class"), "base_url": "/elsewhere/"},
+        },
     ),
     Column("`filesystem`", "", lambda _, path: {"backend": "filesystem", "root": str(path)}),
     Column(
@@ -104,7 +124,7 @@ class Place:
         if storage.is_in_s3:
             storage.client.create_bucket(Bucket=name)
         else:
-            for need in storage._store().needs(is_public=is_public):
+            for need in storage._store().needs(is_public=is_public, by_acl=is_public):
                 need.meet()
         return name
 
@@ -118,6 +138,12 @@ class Place:
             **options,
         }
         return SmartS3Storage("able", **given)
+
+    @property
+    def signs_urls(self) -> bool:
+        """Whether its URLs are signed, by this package or for the service."""
+        storage = self.storage()
+        return bool(storage.is_in_s3 or storage._store().signs_urls)
 
     def fetch(self, method: str, url: str, body: bytes = b"", **headers: str) -> Answer:
         if urlsplit(url).netloc:
@@ -170,7 +196,16 @@ def place_of(column: Column, server: Any, directory: Path) -> Iterator[Place]:
 def measure(column: Column, server: Any, directory: Path) -> Dict[str, str]:
     """Try every row on a column, and return what each says."""
     with place_of(column, server, directory) as place:
-        return {label: row(place) for label, row in CAPABILITIES.items()}
+        found = {label: _try(row, place) for label, row in CAPABILITIES.items()}
+    found.update({label: UNCHECKED for label in column.lacking if found[label] == NO})
+    return found
+
+
+def _try(row: Row, place: Place) -> str:
+    try:
+        return row(place)
+    except (ConfigurationError, S3Error, ValueError):
+        return ERROR
 
 
 def _read(storage: Any, name: str) -> bytes:
@@ -335,6 +370,8 @@ def _ranges(place: Place) -> str:
     with storage.open("a.bin") as file:
         file.seek(-7, io.SEEK_END)
         end = file.read()
+    if not place.signs_urls:
+        return "by `seek()`" if end == b"the end" else NO
     answer = place.fetch("GET", storage.url("a.bin"), Range=f"bytes={_LARGE}-")
     return _says(end == b"the end" and (answer.status, answer.body) == (206, b"the end"))
 
@@ -392,6 +429,8 @@ def _download(place: Place) -> str:
 
 @capability("private files are refused without a signature")
 def _private(place: Place) -> str:
+    if not place.signs_urls:
+        return NOT_OURS
     storage = place.storage()
     storage.save("a.txt", ContentFile(b"x"))
     unsigned = storage.url("a.txt").partition("?")[0]
@@ -400,16 +439,21 @@ def _private(place: Place) -> str:
 
 @capability("public files")
 def _public(place: Place) -> str:
+    if not place.signs_urls:
+        return NOT_OURS
     bucket = place.make_bucket(is_public=True)
     storage = place.storage(bucket_name=bucket, default_acl="public-read", querystring_auth=False)
     storage.save("a.txt", ContentFile(b"x"))
-    return _says(_is_open(place, storage.url("a.txt")))
+    if not _is_open(place, storage.url("a.txt")):
+        return NO
+    return YES if _private(place) == YES else UNCHECKED  # a server may be open to all
 
 
 @capability("public and private files in one bucket")
 def _public_and_private(place: Place) -> str:
-    if _private(place) != YES:
-        return UNCHECKED
+    private_alone = _private(place)
+    if private_alone != YES:
+        return private_alone
     bucket = place.make_bucket(is_public=True)
     public = place.storage(bucket_name=bucket, default_acl="public-read", querystring_auth=False)
     private = place.storage(bucket_name=bucket)
@@ -445,6 +489,29 @@ def _post(place: Place) -> str:
     taken = place.post(form, b"hello") in _FINE
     if not taken or _read(storage, "a.txt") != b"hello":
         return NO
+    return YES if refused else UNCHECKED
+
+
+@capability("uploads in parts, each of the size that was signed only")
+def _parts(place: Place) -> str:
+    storage = place.storage()
+    try:
+        upload_id = storage.create_multipart_upload("a.bin", content_type="text/plain")
+    except ConfigurationError:
+        return NO
+    bodies = [bytes(5 * 1024**2), b"the end"]
+    signed = storage.presigned_part("a.bin", upload_id, 2, size=len(bodies[1]))
+    refused = send_part(signed, b"longer than the end") not in _FINE
+    for number, body in enumerate(bodies, 1):
+        signed = storage.presigned_part("a.bin", upload_id, number, size=len(body))
+        if send_part(signed, body) not in _FINE:
+            return NO
+    parts = storage.list_parts("a.bin", upload_id)
+    storage.complete_multipart_upload("a.bin", upload_id, parts)
+    if _read(storage, "a.bin") != b"".join(bodies):
+        return NO
+    if not refused and not storage.signs_part_digests:
+        return "yes, of any size"
     return YES if refused else UNCHECKED
 
 

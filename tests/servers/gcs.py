@@ -1,9 +1,10 @@
 """fake-gcs-server, a server of Google Cloud Storage for tests, and before it what it lacks.
 
-Of what Google documents, three things that these tests need are missing in its release of February
+Of what Google documents, four things that these tests need are missing in its release of February
 2026: the condition of a resumable upload is forgotten before its end, two writers at once may both
-find a name free, and a bucket that is missing looks like an object that is missing. So a front
-takes every request, passes it on, and does these three. Signatures, tokens and sizes of signed
+find a name free, a bucket that is missing looks like an object that is missing, and a form is not
+taken at the address that Google gives. So a front takes every request, passes it on, and does these
+four. Signatures, tokens and sizes of signed
 uploads are checked by neither.
 
 - https://github.com/fsouza/fake-gcs-server/pull/2260
@@ -205,6 +206,8 @@ class _Front(BaseHTTPRequestHandler):
     do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = do_GET  # noqa: N815 - names of the base class
 
     def do_POST(self) -> None:
+        if self.path.endswith("/"):
+            self.path = self.path[:-1]  # it takes a form without the slash alone, Google with it
         with self.deciding:
             self._pass_on()
 
