@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.cache import patch_vary_headers
 
+from smart_storages.common.names import check_name
 from smart_storages.common.serving import attachment, describe, has_version, may_run, respond
 from smart_storages.common.signed_urls import is_signed, seconds_left, sets_headers
 from smart_storages.serving.sources import find_content, find_path, holder_of
@@ -149,6 +150,8 @@ def _check(method: Optional[str], expire: Any, location: str) -> None:
 def _take(file: Any, storage: Any) -> Any:
     if storage is not None:
         name = file
+        if name:
+            check_name(str(name))  # also where a redirect asks no storage for the file
     else:
         if isinstance(file, str):
             raise ValueError(f"serve_file: {file!r} is a name; pass its storage=... as well.")

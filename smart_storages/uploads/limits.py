@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
+from typing import Any, List, Tuple
 
 from django.core.cache import caches
 
@@ -56,18 +56,19 @@ def count_upload(limits: UploadSettings, owner: str, label: str, size: int) -> N
     Raises:
         UploadError: with the seconds until the next hour.
     """
-    counted = (
+    cache, now = caches[limits.cache], time.time()
+    hour = int(now // _HOUR)
+    counted: List[Tuple[str, int]] = []
+    for kind, most, amount in (
         ("uploads", limits.uploads_per_hour, 1),
         ("bytes", limits.bytes_per_hour, size),
-    )
-    now = time.time()
-    hour = int(now // _HOUR)
-    for kind, most, amount in counted:
+    ):
         if most is None:
             continue
-        key = _key(kind, owner, label, hour)
-        if _add(caches[limits.cache], key, amount) > most:
-            _add(caches[limits.cache], key, -amount)
+        counted.append((_key(kind, owner, label, hour), amount))
+        if _add(cache, *counted[-1]) > most:
+            for key, added in counted:  # what is refused does not count
+                _add(cache, key, -added)
             raise refusals.too_many(max(1, int((hour + 1) * _HOUR - now)))
 
 
@@ -82,5 +83,5 @@ def _add(cache: Any, key: str, amount: int) -> int:
     try:
         return int(cache.incr(key, amount))
     except ValueError:  # it was evicted in between
-        cache.set(key, amount, 2 * _HOUR)
+        cache.set(key, max(amount, 0), 2 * _HOUR)
         return amount

@@ -77,12 +77,14 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
     upload = new_id()
     if target.max_length is not None:  # the form would refuse a longer one, after all has arrived
         name = shorten(name, target.max_length)
-    # Not the type that the browser names: a bucket would serve the file with it.
-    kind = content_types.type_of_name(name)
     # The name gets a random suffix: it is chosen before anybody knows whether the file stays.
     most = target.max_length if target.is_final else None
     try:
         made = yield target, "make_name", (upload, name), {}
+        # Storages drop what a name must not have: "a.html?" becomes "a.html".
+        limits.check_announced(target.limits, made, size)
+        # Not the type that the browser names: a bucket would serve the file with it.
+        kind = content_types.type_of_name(made)
         about = {"content_type": kind, "size": size, "max_length": most}
         stored = yield storage, "get_upload_name", (made,), about
     except SuspiciousOperation:
@@ -304,9 +306,9 @@ def _find_problem(
         return refusals.wrong_size()
     if size > target.limits.max_size:
         return refusals.too_large(target.limits.max_size)
-    if not content_types.allows(target.limits.types, row.file_name):
+    if not content_types.allows(target.limits.types, row.name):
         return refusals.wrong_type(target.limits.types or ())
-    if content_types.is_disguised(content_types.type_of_name(row.file_name), head):
+    if content_types.is_disguised(content_types.type_of_name(row.name), head):
         return refusals.wrong_content()
     return None
 

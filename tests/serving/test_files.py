@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import urllib3
 from asgiref.sync import async_to_sync
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db import models
@@ -192,6 +193,16 @@ def test_an_argument_that_cannot_be_is_refused(s3_settings: Any, send: Any) -> N
     ):
         with pytest.raises(ValueError, match=message):
             send(file="a.pdf", storage=storage, **options)
+
+
+@pytest.mark.parametrize("method", [None, "redirect", "stream", "x-accel-redirect", "x-sendfile"])
+@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "..", "."])
+def test_a_name_that_leads_elsewhere_is_refused(
+    tmp_path: Any, send: Any, method: Any, name: str
+) -> None:
+    disk = FileSystemStorage(tmp_path / "media", base_url="/media/")
+    with pytest.raises(SuspiciousFileOperation):
+        send(file=name, storage=disk, method=method)
 
 
 def test_what_a_browser_would_run_is_saved(storage: Any, send: Any) -> None:

@@ -235,6 +235,12 @@ class TestAFile:
         data = {"field": "uploads_tests.Film.video", "name": name, "size": 10}
         assert code(browser.ask("begin", data)) == (400, "bad_name")
 
+    @pytest.mark.parametrize("name", ["a.png?", "a.p*ng", "a.png:"])
+    def test_is_what_it_will_be_called(self, browser: Any, name: str) -> None:
+        # Storages drop the character: these are stored as "a_x3v0q1d2.png".
+        token = browser.upload(b"<html>", name)
+        assert "does not match its name" in submit(browser, token)
+
     @pytest.mark.parametrize("name", ["ab:evil.png?x.html", "ab:evil.png#x.html"])
     def test_whose_name_is_the_url_of_another_type(self, browser: Any, name: str) -> None:
         # It would be stored under a name that ends with ".html".
@@ -322,6 +328,14 @@ class TestAUser:
         # What was refused does not count.
         assert browser.begin(film(7000)).status_code == 201
         assert code(browser.begin(film(1000))) == (429, "too_many")
+
+    def test_who_was_refused_for_the_bytes_has_begun_nothing(
+        self, browser: Any, store: Any, site: Any
+    ) -> None:
+        site.SMART_STORAGE_UPLOADS = {"bytes_per_hour": 12_000, "uploads_per_hour": 2}
+        for _ in range(3):
+            assert code(browser.begin(film(13_000))) == (429, "too_many")
+        assert browser.begin(film(5000)).status_code == 201
 
 
 class TestARequest:
