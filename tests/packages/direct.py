@@ -59,7 +59,7 @@ def wagtail_documents_directly():
     form_class, label = get_document_form(Document), "wagtaildocs.Document.file"
 
     def send(document, text):
-        options = {"data": _titled(text), "instance": document, "user": uses.editor()}
+        options = {"data": titled(text), "instance": document, "user": uses.editor()}
         return submit(form_class, label, f"{text}.txt", text.encode(), **options)
 
     document = send(Document(), "one")
@@ -79,7 +79,7 @@ def wagtail_images_directly():
     form_class, label = get_image_form(Image), "wagtailimages.Image.file"
 
     def send(image, color):
-        options = {"data": _titled(color), "instance": image, "user": uses.editor()}
+        options = {"data": titled(color), "instance": image, "user": uses.editor()}
         return submit(form_class, label, f"{color}.jpg", picture(color), **options)
 
     image = send(Image(), RED)
@@ -91,7 +91,7 @@ def wagtail_images_directly():
     image.delete()
 
 
-def _titled(title):
+def titled(title):
     return {"title": title, "collection": uses.root_collection().pk, "tags": ""}
 
 

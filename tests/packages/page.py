@@ -14,6 +14,7 @@ import django
 from django.conf import settings
 
 from tests.documentation import PLACES, STARTPROJECT, blocks
+from tests.packages import uses
 from tests.packages.project import APPS, TEMPLATES, NoMigrations
 
 
@@ -67,47 +68,111 @@ def configure(names, given):
 
 def look():
     """Look at what the blocks have made."""
-    from django.core.files.storage import storages
-    from django.core.files.uploadedfile import SimpleUploadedFile
     from django.core.management import call_command
-    from django.test import Client
-    from django.utils.module_loading import import_string
-    from easy_thumbnails.storage import thumbnail_default_storage
-    from filer.models import File
-    from imagekit.utils import get_storage as get_imagekit_storage
-    from import_export.tmp_storages import MediaStorage
-    from sorl.thumbnail import default as sorl
-    from wagtail.documents import get_document_model
-    from wagtail.documents.forms import get_document_form
+
+    call_command("migrate", verbosity=0, run_syncdb=True)
+    look_at_wagtail()
+    look_at_wagtails_documents()
+    look_at_thumbnails()
+    look_at_filer()
+    look_at_import_export()
+    look_at_ckeditor()
+
+
+def look_at_wagtail():
+    from django.core.files.storage import storages
     from wagtail.hooks import get_hooks
     from wagtail.images import get_image_model
     from wagtail.images.forms import get_image_form
     from wagtail.images.models import get_rendition_storage
 
-    from smart_storages import PublicStorage
-    from tests.packages import uses
-
-    call_command("migrate", verbosity=0, run_syncdb=True)
-    forms = (get_document_form(get_document_model()), get_image_form(get_image_model()))
-    labels = [form.base_fields["file"].widget.upload_label for form in forms]
-    assert labels == ["myapp.PrivateDocument.file", "wagtailimages.Image.file"], labels
-    for form in forms:
-        assert form.base_fields["file"].widget.attrs["data-controller"] == "w-sync"
-    assert get_document_model()._meta.get_field("file").storage.bucket_name == "acme-docs"
+    widget = get_image_form(get_image_model()).base_fields["file"].widget
+    assert widget.upload_label == "wagtailimages.Image.file"
+    assert widget.attrs["data-controller"] == "w-sync"
     assert get_rendition_storage() is storages["thumbnails"]
     hooks = [each.__module__ for each in get_hooks("before_serve_document")]
     assert hooks == ["wagtail.documents.wagtail_hooks", "myapp.wagtail_hooks"], hooks
+
+
+def look_at_wagtails_documents():
+    from django.test import Client
+    from wagtail.documents import get_document_model
+    from wagtail.documents.forms import get_document_form
+
+    from tests.packages.direct import submit, titled
+
+    model = get_document_model()
+    document = submit(
+        get_document_form(model),
+        "myapp.PrivateDocument.file",
+        "one.txt",
+        b"one",
+        data=titled("one"),
+        instance=model(),
+        user=uses.editor(),
+    )
+    name, storage = document.file.name, document.file.storage
+    assert re.fullmatch(r"documents/one_\w+\.txt", name), name
+    assert storage.bucket_name == "acme-docs"
+    answer = Client().get(document.url)
+    assert answer["X-Accel-Redirect"] == "/smart-storages/object"
+    assert "/acme-docs/" in answer["X-Object-URL"]
+    restriction = model.objects.get().collection.view_restrictions.create(restriction_type="login")
+    answer = Client().get(document.url)
+    assert (answer.status_code, "X-Accel-Redirect" in answer) == (302, False)
+    restriction.delete()
+    document.delete()
+    assert not storage.exists(name)
+
+
+def look_at_thumbnails():
+    from easy_thumbnails.storage import thumbnail_default_storage
+    from imagekit.utils import get_storage as get_imagekit_storage
+    from sorl.thumbnail import default as sorl
+
+    assert thumbnail_default_storage.location == "thumbnails"
+    assert sorl.storage.location == "thumbnails"
+    assert get_imagekit_storage().location == "thumbnails"
+
+
+def look_at_filer():
+    from django.core.files.base import ContentFile
+    from django.http import Http404
+    from django.test import RequestFactory
+    from filer.models import File
+    from myapp.views import private_file
 
     public, private = (File(is_public=each).file for each in (True, False))
     assert public.storage.bucket_name == "acme-media"
     assert private.storage.bucket_name == "acme-docs"
     assert public.thumbnail_storage.location == "thumbnails"
-    assert thumbnail_default_storage.location == "thumbnails"
-    assert sorl.storage.location == "thumbnails"
-    assert get_imagekit_storage().location == "thumbnails"
+    stored = File(is_public=False, owner=uses.editor(), original_filename="a.pdf")
+    stored.file.save("a.pdf", ContentFile(b"pdf"))
+    request = RequestFactory().get("/")
+    request.user = stored.owner
+    assert "/acme-docs/" in private_file(request, stored.pk)["Location"]
+    try:
+        private_file(request, stored.pk + 1)
+    except Http404:
+        stored.delete()
+    else:
+        raise AssertionError("There is no such file.")
+
+
+def look_at_import_export():
+    from django.utils.module_loading import import_string
+    from import_export.tmp_storages import MediaStorage
+
     kept = import_string(settings.IMPORT_EXPORT_TMP_STORAGE_CLASS)()
     assert type(kept) is MediaStorage
     assert kept._storage.location == "imports"
+
+
+def look_at_ckeditor():
+    from django.core.files.uploadedfile import SimpleUploadedFile
+    from django.test import Client
+
+    from smart_storages import PublicStorage
 
     assert "?" not in PublicStorage().url("red.jpg")
     client = Client()
