@@ -27,7 +27,7 @@ help: ## List the commands
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
-demo: $(DEMO) ## Upload files to twelve buckets through the example site; BACKEND=local, memory, azure, gcs
+demo: $(DEMO) ## Upload files to thirteen buckets through the example site; BACKEND=local, memory, azure, gcs
 	PRESS_BACKEND='$(BACKEND)' $(PY) example/demo.py $(ARGS)
 
 site: $(DEMO) ## The same as demo, but keep the site running and print its address

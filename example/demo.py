@@ -218,6 +218,22 @@ def start_azurite(stack: contextlib.ExitStack, run_dir: Path) -> None:
         f"BlobEndpoint={endpoint};"
     )
     wait_for(process, endpoint, "Azurite")
+    allow_browsers()
+
+
+def allow_browsers() -> None:
+    """Let pages of any origin upload to Azurite, which knows no pattern for a free port."""
+    from azure.storage.blob import BlobServiceClient, CorsRule
+
+    rule = CorsRule(
+        ["*"],
+        ["GET", "HEAD", "PUT"],
+        allowed_headers=["*"],
+        exposed_headers=["ETag"],
+        max_age_in_seconds=3600,
+    )
+    account = BlobServiceClient.from_connection_string(os.environ["AZURE_CONNECTION_STRING"])
+    account.set_service_properties(cors=[rule])
 
 
 def wait_for(process: subprocess.Popen, url: str, name: str) -> None:

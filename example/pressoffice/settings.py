@@ -290,6 +290,13 @@ DATABASES = {
         "OPTIONS": {"timeout": 20},
     }
 }
+# What a visitor has uploaded in this hour is counted here, for all processes of the site.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": RUN_DIR / "cache",
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,6 +1,7 @@
 """What the demo uploads: stories, people, reports and bulletins of a fictional harbour.
 
-The pictures in ``pictures/`` were drawn for this example; the papers are generated here.
+The pictures in ``pictures/`` and the film in ``films/`` were drawn for this example; the papers are
+generated here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 PICTURES = Path(__file__).parent / "pictures"
+FILMS = Path(__file__).parent / "films"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Upload:
 
 def uploads() -> List[Upload]:
     """Return all uploads, in the order in which a visitor would make them."""
-    return [*stories(), *attachments(), *reports(), *bulletins(), *people()]
+    return [*stories(), *attachments(), *videos(), *reports(), *bulletins(), *people()]
 
 
 def stories() -> List[Upload]:
@@ -109,6 +111,11 @@ def attachments() -> List[Upload]:
     ]
 
 
+def videos() -> List[Upload]:
+    """One, of the same story; a form without JavaScript takes it too."""
+    return [Upload("/stories/3/", {}, {"video": film("gull-point-light")})]
+
+
 def production_papers() -> Dict[str, bytes]:
     """What production holds before anybody develops."""
     return {
@@ -173,6 +180,11 @@ def person(name: str, role: str, portrait: str, card: str = "") -> Upload:
 
 def picture(name: str) -> Tuple[str, bytes]:
     path = PICTURES / f"{name}.jpg"
+    return path.name, path.read_bytes()
+
+
+def film(name: str) -> Tuple[str, bytes]:
+    path = FILMS / f"{name}.webm"
     return path.name, path.read_bytes()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
-from smart_storages import backends, common, s3
+from smart_storages import backends, common, config, s3
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class BackendUploadsMixin:
     """What :class:`.multipart_uploads.MultipartUploadsMixin` leaves to the backend."""
 
     if TYPE_CHECKING:
+        backend: str
         base_url: Optional[str]
         module_name: str
 
@@ -28,6 +29,12 @@ class BackendUploadsMixin:
         _store: Any
         _translating: Any
         s3_target: Any
+
+    @property
+    def takes_multipart_uploads(self) -> bool:
+        # Asked by pages and checks, so no store is made: that of Google looks for credentials.
+        is_without = self.backend == "gcs" or config.plain_backends.is_plain(self.backend)
+        return self.base_url is None and not is_without
 
     @property
     def signs_part_digests(self) -> bool:

@@ -30,6 +30,8 @@ __all__ = ["MultipartUploadsMixin"]
 class MultipartUploadsMixin(_Base):  # type: ignore[misc]
     """The part of a storage that begins, signs, lists and ends uploads in parts."""
 
+    #: Whether there is anything that can take them: Google Cloud Storage, for one, does not.
+    takes_multipart_uploads = True
     #: Fewest bytes of a part that is not the last.
     min_part_size = MIN_PART_SIZE
     #: Most bytes of a part.

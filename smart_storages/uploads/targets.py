@@ -236,7 +236,9 @@ def find_target(label: str, overrides: Optional[Mapping[str, Any]] = None) -> Ta
 
 def can_take(storage: Any) -> bool:
     """Return whether a storage can take direct uploads at all."""
-    return hasattr(storage, "create_multipart_upload")
+    return hasattr(storage, "create_multipart_upload") and bool(
+        getattr(storage, "takes_multipart_uploads", True)
+    )
 
 
 # Permissions

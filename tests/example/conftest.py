@@ -81,10 +81,10 @@ class RunningSite:
     process: subprocess.Popen
 
 
-def start_site(run_dir: Path) -> RunningSite:
+def start_site(run_dir: Path, **env: str) -> RunningSite:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", str(EXAMPLE / "demo.py"), "--serve"],
-        env=site_environment(run_dir),
+        env=site_environment(run_dir, **env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

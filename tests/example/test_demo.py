@@ -136,7 +136,7 @@ def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server
     wrong = [row for row in read_table(demo.stdout) if "bytes match" not in row["Result"]]
     assert len(wrong) == 1
     assert wrong[0]["File"].startswith("berth-nine-interview")
-    assert "1 of 24 files failed" in demo.stdout
+    assert "1 of 25 files failed" in demo.stdout
 
 
 def test_a_server_that_is_not_there_is_named_without_a_traceback(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, List
 
 import pytest
@@ -73,11 +74,17 @@ def test_sessions_or_csrf_that_are_missing(missing: str, settings: Any) -> None:
     assert missing in found.msg
 
 
-def test_a_storage_that_cannot(use: Any, disk: Any) -> None:
+def test_a_storage_that_cannot(use: Any, disk: Any, tmp_path: Path) -> None:
     use(disk("plain"))
     found = checks.check_fields()
     assert set(ids(found)) == {"U005"}
     assert "FileSystemStorage" in found[0].msg
+    for options in (
+        {"backend": "gcs"},
+        {"backend": "filesystem", "root": tmp_path, "base_url": "/media/"},
+    ):
+        use(SmartS3Storage("media", bucket_name="acme", **options))
+        assert set(ids(checks.check_fields())) == {"U005"}
     use(StorageDispatcher(ByExtension({"mp4": "a"}), storages={"a": disk("plain")}))
     assert checks.check_fields() == []  # what it chooses, nobody knows before
 
