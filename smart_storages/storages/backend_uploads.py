@@ -52,6 +52,10 @@ class BackendUploadsMixin:
     def max_parts(self) -> int:
         return self._uploads().max_parts
 
+    def get_upload_name(self, name: str, **options: Any) -> str:
+        self._uploads()  # raises if there are none
+        return str(super().get_upload_name(name, **options))  # type: ignore[misc]
+
     def _uploads(self) -> Uploads:
         store = self._store()
         found: Optional[Uploads] = store.uploads()

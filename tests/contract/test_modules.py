@@ -29,6 +29,8 @@ CLASSES = {
     "service": "tests.backends.projects_storages.Overwriting",
 }
 BACKENDS += CLASSES
+#: The others say that they take none.
+TAKE_UPLOADS = {"azure", "filesystem", "memory"}
 #: A bucket knows one time of a file, and a module is a bucket wherever it is.
 BUCKET_TIMES = ("get_modified_time",)
 
@@ -66,13 +68,30 @@ def make(request, tmp_path):
         yield make_module
 
 
-class TestPlain(StorageContract):
+class _Plain(StorageContract):
     times = BUCKET_TIMES
     test_a_hostile_name_is_refused = None  # as in S3, "/etc/passwd" is a name like any other
 
-    @pytest.fixture(params=BACKENDS)
+
+class TestPlain(_Plain):
+    @pytest.fixture(params=[each for each in BACKENDS if each in TAKE_UPLOADS])
     def storage(self, request, make):
         return make(request.param)
+
+
+class TestPlainWithoutUploads(_Plain):
+    takes_uploads = False
+
+    @pytest.fixture(params=[each for each in BACKENDS if each not in TAKE_UPLOADS])
+    def storage(self, request, make):
+        return make(request.param)
+
+
+def composed(make, backends):
+    return {
+        f"{backend}-{name}": partial(compose, partial(make, backend))
+        for backend, (name, compose) in itertools.product(backends, COMPOSITIONS.items())
+    }
 
 
 class TestComposed(ContractOverMany):
@@ -80,7 +99,13 @@ class TestComposed(ContractOverMany):
 
     @pytest.fixture
     def storages(self, make):
-        return {
-            f"{backend}-{name}": partial(compose, partial(make, backend))
-            for backend, (name, compose) in itertools.product(BACKENDS, COMPOSITIONS.items())
-        }
+        return composed(make, [each for each in BACKENDS if each in TAKE_UPLOADS])
+
+
+class TestComposedWithoutUploads(ContractOverMany):
+    times = BUCKET_TIMES
+    takes_uploads = False
+
+    @pytest.fixture
+    def storages(self, make):
+        return composed(make, [each for each in BACKENDS if each not in TAKE_UPLOADS])

@@ -304,7 +304,7 @@ class TestAnImage:
         assert (saved.width, saved.height) == (40, 30)
         # The parts are listed, put together, and the beginning is read; the object twice at most.
         assert methods(requests).count("GET") <= 3
-        assert sum(each.body_down for each in requests) < 500_000
+        assert sum(each.body_down for each in requests) < 1_000_000
 
     @pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP", "BMP", "TIFF"])
     def test_of_each_kind(self, browser: Any, store: Any, kind: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.db import models
+from django.test.utils import isolate_apps
 
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.backends import DelayedStorage
@@ -70,6 +71,7 @@ def test_an_exception_or_no_close_saves_nothing(queue: Any, messages: list) -> N
     assert (messages, local_files(queue)) == ([], [])
 
 
+@isolate_apps("tests.queued")
 def test_an_exception_in_the_block_of_a_field_saves_nothing(make_queue: Any) -> None:
     queue = make_queue(overwrite=True)
 
