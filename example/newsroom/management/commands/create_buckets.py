@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+import io
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.utils.module_loading import import_string
+from django.core.management import BaseCommand, CommandError, call_command
 
 from smart_storages.management.policies import cors_rules
 from smart_storages.utils import get_storage
@@ -21,20 +19,17 @@ class Command(BaseCommand):
     help = "Creates the buckets of SMART_STORAGE_BUCKETS; those that exist are left alone."
 
     def handle(self, *args, **options):
-        done = set()
+        done, elsewhere = set(), []
         for module in settings.SMART_STORAGE_BUCKETS:
             # A pattern's bucket is the same for all names, so any name gives it.
             storage = get_storage(module.replace("*", "any"))
+            if not storage.is_in_s3:
+                elsewhere.append(module)
+                continue
             bucket = storage.bucket_name
             if bucket in done:
                 continue
             done.add(bucket)
-            if not storage.is_in_s3:
-                if storage.backend == "azure":
-                    ensure_container(bucket, public=storage.default_acl == "public-read")
-                elif storage.backend == "gcs":
-                    ensure_bucket_of_google(bucket)
-                continue  # a folder is made with its first file
             try:
                 made = ensure_bucket(storage.client, bucket, storage.region_name)
             except (BotoCoreError, ClientError) as error:
@@ -43,6 +38,8 @@ class Command(BaseCommand):
                 ) from error
             if options["verbosity"]:
                 self.stdout.write(f"{bucket}: {'created' if made else 'exists'}")
+        if elsewhere:
+            create_elsewhere(elsewhere, self.stdout if options["verbosity"] else io.StringIO())
 
 
 def explain(error):
@@ -56,39 +53,14 @@ def explain(error):
     )
 
 
-def ensure_container(name, *, public):
-    """Create a container of Azure unless it exists."""
-    from azure.core.exceptions import ResourceExistsError
-    from azure.storage.blob import BlobServiceClient
-
-    service = BlobServiceClient.from_connection_string(settings.AZURE_CONNECTION_STRING)
-    with suppress(ResourceExistsError):
-        service.create_container(name, public_access="blob" if public else None)
-
-
-def ensure_bucket_of_google(name):
-    """Create a bucket of Google Cloud Storage unless it exists."""
-    import google.auth
-    from google.auth.transport.requests import AuthorizedSession
-
-    if hasattr(settings, "GS_CREDENTIALS"):
-        credentials = import_string(settings.GS_CREDENTIALS)()
-    else:
-        credentials, _ = google.auth.default(
-            scopes=["https://www.googleapis.com/auth/devstorage.full_control"]
-        )
-    endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
-    answer = AuthorizedSession(credentials).post(
-        f"{endpoint}/storage/v1/b",
-        params={"project": settings.GS_PROJECT_ID},
-        # This site's public files are public by ACL.
-        json={
-            "name": name,
-            "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": False}},
-        },
-    )
-    if answer.status_code not in {200, 409}:  # 409: it exists
-        raise CommandError(f"Cannot create the bucket {name!r}: status {answer.status_code}.")
+def create_elsewhere(modules, stdout):
+    """Make what modules outside of S3 need: containers, buckets of Google, folders."""
+    said = io.StringIO()
+    try:
+        call_command("buckets", "create", *modules, stdout=said, stderr=said)
+    except SystemExit as error:
+        raise CommandError(f"Cannot create the buckets.\n{said.getvalue()}") from error
+    stdout.write(said.getvalue())
 
 
 def ensure_bucket(client, bucket, region):
