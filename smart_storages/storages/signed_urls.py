@@ -147,6 +147,12 @@ class SignedUrlsMixin:
                 f"The prefix {prefix!r} must end with a slash, and have neither * nor ?: these "
                 "stand for any text in a policy. Give a folder, such as 'albums/7/'."
             )
+        if prefix and ("\\" in prefix or {"", ".", ".."} & {*prefix[:-1].split("/")}):
+            # Of "7/../" the rest is all files: a part of it may be a name that a user chose.
+            raise ValueError(
+                f"The prefix {prefix!r} must be a folder without empty parts, dots alone or "
+                "backslashes. Give a folder, such as 'albums/7/'."
+            )
         if not self.custom_domain:
             raise ConfigurationError(
                 f"The module {self.module_name!r} has no 'custom_domain', the address of its "

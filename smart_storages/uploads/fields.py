@@ -117,6 +117,20 @@ class _DirectField(FileField):
         super().contribute_to_class(cls, name, **kwargs)
         adopt_at_save(cls)
 
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the name of the file.
+
+        Raises:
+            ValueError: it is an upload that no row has taken over: the name would be that of no
+                file.
+        """
+        if not getattr(value, "_committed", False) and find_upload(value) is not None:
+            raise ValueError(
+                f"{label_of(self)}: update() and bulk_update() do not save files. Assign the "
+                "upload to a row, and call its save()."
+            )
+        return super().get_prep_value(value)
+
     def formfield(self, **kwargs: Any) -> Any:
         """Return the field of a form, with the widget that uploads; the admin's looks the same.
 

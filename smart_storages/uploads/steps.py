@@ -256,7 +256,13 @@ def take(request: Any, token: Any, label: str) -> Steps:
         raise problem
     if not (yield ledger, "complete", (row,), {}):
         now = yield ledger, "find", (row.pk,), {}
-        raise refusals.used() if now and now.state == State.ADOPTED else refusals.gone()
+        if now is not None and now.state == State.ADOPTED:
+            raise refusals.used()
+        if now is not None and now.state == State.GONE:
+            # It was cancelled while it was being completed, and no row will ever name the file.
+            yield target.storage, "delete", (row.name,), {}
+            yield ledger, "mark_removed", (row,), {}
+        raise refusals.gone()
     return Taken(row, target, head)
 
 

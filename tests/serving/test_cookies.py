@@ -109,6 +109,9 @@ def test_a_prefix_that_would_open_more_is_refused() -> None:
     for prefix in ("films/7", "films/*/", "films/?/", "*/", "films/7/a*/"):
         with pytest.raises(ValueError, match="must end with a slash"):
             make().signed_cookies(prefix)
+    for prefix in ("./", "acme/../", "acme/../globex/", "acme/./", "a//b/", "acme\\..\\globex/"):
+        with pytest.raises(ValueError, match="must be a folder without empty parts"):
+            make(location="media").signed_cookies(prefix)
     for prefix in ("../", "films/../../", "/etc/../../"):
         with pytest.raises(SuspiciousFileOperation):
             make(location="media").signed_cookies(prefix)

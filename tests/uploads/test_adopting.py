@@ -154,6 +154,27 @@ def test_rows_that_are_saved_with_one_file_do_not_share_it(
         assert each.open().read() == film()
 
 
+def test_many_rows_with_one_file_do_not_share_it(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any
+) -> None:
+    file = claim(browser.upload(film()))
+    Film.objects.bulk_create([Film(title="a", video=file), Film(title="b", video=file)])
+    assert sorted(s3_bucket.keys()) == sorted({each.video.name for each in Film.objects.all()})
+    assert len(s3_bucket.keys()) == 2
+
+
+def test_an_update_that_saves_no_file_is_refused(store: Any, browser: Any, claim: Any) -> None:
+    saved = Film.objects.create(title="a")
+    saved.video = claim(browser.upload(film()))
+    with pytest.raises(ValueError, match=r"Film\.video: update\(\) and bulk_update\(\)"):
+        Film.objects.bulk_update([saved], ["video"])
+    with pytest.raises(ValueError, match="do not save files"):
+        Film.objects.update(video=saved.video)
+    assert Film.objects.get().video.name == ""
+    saved.save()
+    assert Film.objects.get().video.size == 5000
+
+
 def test_a_file_that_a_rollback_freed_is_another_rows(
     store: Any, browser: Any, claim: Any, s3_bucket: Any
 ) -> None:

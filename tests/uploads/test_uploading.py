@@ -123,6 +123,24 @@ class TestAFile:
         answer = browser.submit("/page/film/", title="a", **{"video-upload": token})
         assert "no longer exists" in answer.content.decode()
 
+    def test_that_is_cancelled_while_its_form_is_being_sent_is_gone(
+        self, browser: Any, store: Any, s3_bucket: Any, monkeypatch: Any
+    ) -> None:
+        token = browser.upload(film())
+        complete = type(store).complete_multipart_upload
+
+        def slowly(self: Any, *args: Any, **kwargs: Any) -> Any:
+            made = complete(self, *args, **kwargs)
+            assert browser.ask("cancel", {"token": token}).status_code == 204
+            return made
+
+        monkeypatch.setattr(type(store), "complete_multipart_upload", slowly)
+        answer = browser.submit("/page/film/", title="a", **{"video-upload": token})
+        assert "no longer exists" in answer.content.decode()
+        assert s3_bucket.keys() == []
+        row = DirectUpload.objects.get()
+        assert (row.state, row.is_removed) == (State.GONE, True)
+
     def test_whose_parts_a_lifecycle_rule_removed_is_gone(
         self, browser: Any, store: Any, s3_bucket: Any
     ) -> None:
