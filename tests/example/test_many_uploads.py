@@ -23,7 +23,7 @@ from tests.example.test_darkroom import picture
 from tests.example.test_demo import environment_of
 from tests.servers import S3Server, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_s3]
+pytestmark = [pytest.mark.soak, pytest.mark.real_s3]
 
 VISITORS = 200
 THREADS = 8

@@ -34,7 +34,7 @@ from tests.servers import free_port
 from tests.servers.keeper import ask_for
 from tests.servers.queues import Redis
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_s3]
+pytestmark = [pytest.mark.soak, pytest.mark.real_s3]
 
 EDITORS = 3
 WORKERS = 2

@@ -153,6 +153,14 @@ class Page:
         ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Leave what takes long in Firefox to ``make soak``; CI has the same tests in Chromium."""
+    for item in items:
+        if "firefox" in item.name and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.soak)
+
+
 @pytest.fixture(params=[pytest.param("ceph", marks=pytest.mark.real_s3)])
 def s3_server(request: pytest.FixtureRequest) -> Any:
     """Ceph alone: it checks signatures and the origins of browsers."""

@@ -34,7 +34,7 @@ def memory_of(site: Site) -> int:
     return int(psutil.Process(site.process.pid).memory_info().rss)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_gigabyte_takes_no_memory_of_django_and_no_long_request(
     page: Page,
     running_site: Site,
