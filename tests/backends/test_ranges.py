@@ -7,7 +7,6 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_storages.backends import ranges
 from smart_storages.backends.ranges import RangeReader
 
 STEPS = st.lists(
@@ -48,8 +47,7 @@ def test_it_reads_as_a_file_does(content, held, most, steps):
         assert reader.tell() == plain.tell()
 
 
-def test_small_reads_share_a_request(monkeypatch):
-    monkeypatch.setattr(ranges, "_NEXT_READ", 10)
+def test_small_reads_share_a_request():
     asked = []
     content = bytes(range(100))
 
@@ -57,6 +55,6 @@ def test_small_reads_share_a_request(monkeypatch):
         asked.append((start, count))
         return content[start : start + count]
 
-    reader = RangeReader(fetch, content[:4], 100)
+    reader = RangeReader(fetch, content[:4], 100, 10)
     assert b"".join(reader.read(3) for _ in range(8)) == content[:20]
     assert asked == [(4, 10), (14, 10)]

@@ -89,10 +89,11 @@ def test_a_module_that_is_not_in_s3_needs_no_bucket(settings, tmp_path):
 def test_what_is_asked_of_s3_is_not_asked_of_others(settings, monkeypatch):
     monkeypatch.setattr("smart_storages.checks.connections._may_have_credentials", lambda: False)
     settings.SMART_STORAGE_BUCKETS = {"media": {"bucket_name": "Not_For_AWS"}}
-    assert "smart_storages.W012" in ids(check_credentials())
+    # Storages of other tests may be told of as well, as long as they live.
+    assert any("'media'" in message.msg for message in check_credentials())
     assert any("Not_For_AWS" in message.msg for message in check_s3_names())
     settings.SMART_STORAGE_BACKEND = "memory"
-    assert "smart_storages.W012" not in ids(check_credentials())
+    assert not any("'media'" in message.msg for message in check_credentials())
     assert not any("Not_For_AWS" in message.msg for message in check_s3_names())
 
 

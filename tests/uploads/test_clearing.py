@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.config import Config
+from django.apps import apps
 from django.utils import timezone
 
+from smart_storages.management.auditing import columns
 from smart_storages.tenancy import use_tenant
 from smart_storages.uploads.adopting import claim_upload
 from smart_storages.uploads.clearing import clear
@@ -104,6 +107,15 @@ def test_on_behalf_of_the_tenant(browser: Any, store: Any, s3_bucket: Any) -> No
     assert s3_bucket.open_uploads() == []
 
 
+@pytest.fixture
+def only_these_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of other tests have no tables in this database."""
+    models = list(apps.get_app_config("uploads_tests").get_models())
+    found = SimpleNamespace(get_models=lambda **_: models, is_installed=apps.is_installed)
+    monkeypatch.setattr(columns, "apps", found)
+
+
+@pytest.mark.usefixtures("only_these_models")
 class TestTheAudit:
     def test_tells_and_deletes(self, uploads: Any, s3_bucket: Any) -> None:
         assert "direct uploads" not in call("audit").out
