@@ -73,7 +73,7 @@ def read(storage, name="a.bin"):
 # Answers that do not arrive
 
 
-@pytest.mark.parametrize("content", [b"small", CONTENT])
+@pytest.mark.parametrize("content", [b"small", CONTENT], ids=["small", "large"])
 def test_a_file_is_saved_once_though_the_answer_is_lost(storage, proxy, content):
     # Of the large one, that to the second block, and that to the list of blocks.
     for skip in (0,) if content == b"small" else (1, 2):
@@ -84,7 +84,7 @@ def test_a_file_is_saved_once_though_the_answer_is_lost(storage, proxy, content)
     assert len(storage.listdir("")[1]) == (1 if content == b"small" else 2)
 
 
-@pytest.mark.parametrize("content", [b"small", CONTENT])
+@pytest.mark.parametrize("content", [b"small", CONTENT], ids=["small", "large"])
 def test_a_name_that_is_taken_stays_so_though_the_answer_is_lost(storage, proxy, content):
     save(storage, b"of another")
     proxy.inject(method="PUT", skip=0 if content == b"small" else 2, lose_answer=True)
