@@ -70,15 +70,13 @@ class Plan:
 
     Args:
         buckets: Entries of ``SMART_STORAGE_BUCKETS``, by module.
-        storages: Aliases of ``STORAGES`` that change.
+        storages: ``STORAGES``, with the aliases that stay; empty if none changes.
         notes: What is to be changed by hand, a sentence each.
-        keeps_aliases: Whether other aliases stay as they are.
     """
 
     buckets: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     storages: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     notes: List[str] = field(default_factory=list)
-    keeps_aliases: bool = False
 
     def as_settings(self) -> str:
         """Return lines for the end of the settings."""
@@ -89,7 +87,6 @@ class Plan:
         ):
             if entries:
                 lines += [f"{name} = {{"]
-                lines += ["    **STORAGES,"] if name == "STORAGES" and self.keeps_aliases else []
                 lines += [f"    {_source(key)}: {_source(each)}," for key, each in entries.items()]
                 lines += ["}", ""]
         source = "\n".join(lines)
@@ -111,7 +108,8 @@ def make_plan() -> Plan:
     plan = Plan()
     for alias, params in sound_aliases().items():
         _adopt_alias(plan, alias, params)
-    plan.keeps_aliases = len(plan.storages) < len(sound_aliases())
+    if plan.storages:
+        _keep_other_aliases(plan)
     for label, storage in iter_fields():
         _adopt_field(plan, label, storage)
     for module, entry in plan.buckets.items():
@@ -121,6 +119,14 @@ def make_plan() -> Plan:
     ):
         plan.notes.append("Add 'smart_storages.queued' to INSTALLED_APPS, and run migrate.")
     return plan
+
+
+def _keep_other_aliases(plan: Plan) -> None:
+    # In full: the settings may have no STORAGES, but what older versions of Django use.
+    for alias, params in sound_aliases().items():
+        if alias not in plan.storages:
+            options = _literals(plan, alias, params.get("OPTIONS") or {})
+            plan.storages[alias] = _alias(str(params.get("BACKEND")), options)
 
 
 def _adopt_alias(plan: Plan, alias: str, params: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from tests.browsers import wait_for
 from tests.example.conftest import RunningSite, start_site, stop_site
 from tests.example.test_deleting import confirm
 from tests.example.test_demo import environment_of
+from tests.old_releases import needs_newer_moto
 
 STORY = "stories/3/"
 MB = 1 << 20
@@ -111,6 +112,7 @@ def test_a_video_that_is_none_is_refused_in_the_form(browser: Any, video_site: R
     assert visitor.read(STORY).files.keys() == known.keys()
 
 
+@needs_newer_moto
 def test_a_video_is_downloaded_from_the_bucket_under_its_name(visitor: Any) -> None:
     from samples import FILMS
 

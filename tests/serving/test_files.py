@@ -25,6 +25,7 @@ from smart_storages.queued.backends import QueuedStorage
 from smart_storages.serving import aserve_file, serve_file
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket, methods
+from tests.old_releases import needs_newer_moto
 from tests.queued import broker
 from tests.serving.storages import KINDS, body_of, make_request
 
@@ -334,6 +335,7 @@ def test_a_redirect_is_kept_no_longer_than_its_url_is_valid(
 
 
 @pytest.mark.parametrize("name", ["a.html.gz", "a.svgz"])
+@needs_newer_moto
 def test_a_compressed_page_is_saved_and_not_shown(
     s3_bucket: Bucket, s3_settings: Any, send: Any, name: str
 ) -> None:
@@ -347,6 +349,7 @@ def test_a_compressed_page_is_saved_and_not_shown(
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
+@needs_newer_moto
 def test_a_redirect_says_what_the_bucket_is_to_send(
     s3_bucket: Bucket, s3_settings: Any, send: Any
 ) -> None:

@@ -17,6 +17,7 @@ from django.urls import path
 from smart_storages.serving import serve_file
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import REQUIRE_REAL_S3
+from tests.old_releases import needs_newer_moto
 from tests.servers.nginx import INSTALL, Nginx, nginx_program
 
 pytestmark = pytest.mark.one_server
@@ -76,6 +77,7 @@ def ask(nginx: Any, path: str, method: str = "GET", **headers: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["s3", "disk", "folder", "memory"])
+@needs_newer_moto
 def test_nginx_sends_the_file(nginx: Any, kind: str) -> None:
     for name in ("films/a.mp4", "films/a b é+%2F#?.mp4"):
         STORAGES[kind].save(name, ContentFile(BODY))
@@ -123,6 +125,7 @@ def test_nobody_else_gets_it(nginx: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["s3", "disk"])
+@needs_newer_moto
 def test_what_a_browser_would_run_is_not_run(nginx: Any, kind: str) -> None:
     for name, expected in (
         ("a.html", "application/octet-stream"),
@@ -143,6 +146,7 @@ def test_what_a_browser_would_run_is_not_run(nginx: Any, kind: str) -> None:
         assert policy == (None if is_shown else "default-src 'none'; sandbox")
 
 
+@needs_newer_moto
 def test_a_name_of_ones_own_reaches_the_browser(nginx: Any) -> None:
     for kind in ("s3", "disk"):
         STORAGES[kind].save("7f3a.pdf", ContentFile(b"%PDF"))

@@ -20,6 +20,7 @@ from smart_storages.serving import file_url
 from smart_storages.serving.urls import url_of
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
+from tests.old_releases import needs_newer_moto
 
 KEYS = {"access_key": "key", "secret_key": "secret", "region_name": "eu-central-1"}
 
@@ -51,6 +52,7 @@ def test_a_row_without_a_file_has_no_url() -> None:
     assert file_url(None) == ""
 
 
+@needs_newer_moto
 def test_the_bucket_sends_what_the_url_says(s3_bucket: Bucket, s3_settings: Any) -> None:
     s3_bucket.put("a.pdf", b"%PDF")
     storage = StorageDispatcher(ByPathPrefix({}, default="a"), storages={"a": SmartS3Storage("m")})

@@ -22,6 +22,7 @@ from smart_storages.exceptions import (
 )
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
+from tests.old_releases import needs_newer_moto
 from tests.parts import digest_of, send_part, upload_parts
 
 MIB = 1024 * 1024
@@ -93,6 +94,7 @@ def test_a_taken_name_is_refused_and_the_file_stays(storage, s3_bucket):
 
 
 @pytest.mark.parametrize("seed", range(3))
+@needs_newer_moto
 def test_of_eight_uploads_of_one_name_one_becomes_the_file(storage, s3_bucket, seed):
     contents = [b"%d %d" % (seed, number) for number in range(8)]
     uploads = [upload_parts(storage, "a.txt", content) for content in contents]
@@ -272,6 +274,7 @@ class TestLostAnswers:
         assert s3_bucket.keys() == []
         assert storage.save("a.txt", ContentFile(b"y")) == "a.txt"
 
+    @needs_newer_moto
     def test_another_upload_of_the_same_content_is_not_taken_for_this_one(
         self, storage, s3_proxy, begun
     ):
