@@ -46,6 +46,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "benchmarks"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = project
 html_copy_source = False
 smartquotes = False  # or --help has a dash

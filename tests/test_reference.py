@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -12,6 +13,7 @@ import smart_storages
 from smart_storages import exceptions, signals
 from smart_storages.config.options import OPTIONS
 from smart_storages.config.spelling import OWN_SETTINGS
+from smart_storages.config.uploads import UploadSettings
 from smart_storages.management import subcommands
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -23,20 +25,34 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import reference
 
     yield reference
-    for name in ("reference", "option_texts"):
+    for name in ("reference", "option_texts", "setting_texts"):
         sys.modules.pop(name, None)
 
 
 def test_each_option_and_each_setting_has_a_line_and_no_line_is_left_over(reference: Any) -> None:
-    texts = reference.option_texts
-    assert set(texts.OPTIONS) == set(OPTIONS)
-    assert set(texts.SETTINGS) == reference.own_settings()
+    assert set(reference.option_texts.OPTIONS) == set(OPTIONS)
+    assert set(reference.setting_texts.SETTINGS) == reference.own_settings()
 
 
 def test_each_setting_of_the_package_or_of_an_option_is_on_the_page(reference: Any) -> None:
     page = reference.settings_page()
     for name in {*OWN_SETTINGS, *reference.settings_of_options()} - reference.INTERNAL_SETTINGS:
         assert f"``{name}``" in page
+
+
+def test_each_setting_has_a_type_a_default_and_a_page(reference: Any) -> None:
+    page = reference.settings_page()
+    for name, setting in reference.setting_texts.SETTINGS.items():
+        section = page.split(f".. _setting-{name}:")[1].split(".. _setting-")[0]
+        assert f":Type: {setting.expected}\n" in section
+        assert f":Default: ``{setting.default!r}``\n" in section
+        assert (DOCS / f"{setting.page}.md").exists()
+
+
+def test_each_limit_of_uploads_is_on_the_page_with_its_default(reference: Any) -> None:
+    page = reference.settings_page()
+    assert "``'uploads_per_hour'``: Most uploads of a user in an hour;" in page
+    assert page.count(" Default: ``") == len(fields(UploadSettings))
 
 
 def test_no_default_of_a_secret_is_shown(reference: Any) -> None:

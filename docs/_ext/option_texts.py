@@ -1,4 +1,4 @@
-"""What each option and each setting does, in a line; a test compares the names with the code's."""
+"""What each option does, in a line; a test compares the names with the code's."""
 
 from __future__ import annotations
 
@@ -69,27 +69,4 @@ OPTIONS: Dict[str, str] = {
     "use_threads": "Whether parts of a large file are sent in parallel.",
     "transfer_config": "A `TransferConfig` of boto3: sizes of parts and how many at once.",
     "client_config": "A `Config` of botocore.",
-}
-
-SETTINGS: Dict[str, str] = {
-    "AZURE_CONTAINER": "The container of modules of the backend `azure` that name no bucket.",
-    "GS_BUCKET_NAME": "The bucket of modules of the backend `gcs` that name none.",
-    "FALLBACK_STORAGES": "The storages of a `FallbackStorage` that is made without any.",
-    "QUEUED_STORAGE_CACHE_KEY": "The prefix of keys under which answers of the ledger are cached.",
-    "QUEUED_STORAGE_CACHE_PER_PROCESS": "One process does everything: a `LocMemCache` may be used.",
-    "QUEUED_STORAGE_LEASE": "Seconds without a sign of life after which a worker counts as dead.",
-    "QUEUED_STORAGE_ORPHAN_AGE": "Seconds for which a local copy without a row is kept.",
-    "QUEUED_STORAGE_RETRIES": "Attempts at a transfer after the first one failed.",
-    "QUEUED_STORAGE_RETRY_DELAY": "Seconds before the first retry; doubles each time.",
-    "SMART_STORAGE_BUCKETS": "The modules: a dict of names or patterns, and options.",
-    "SMART_STORAGE_LOCAL": "The directory that keeps all buckets, for development.",
-    "SMART_STORAGE_LOCK_CACHE": "The cache for locks; `None` for no locks.",
-    "SMART_STORAGE_MAX_CLIENTS": "How many clients are kept.",
-    "SMART_STORAGE_METADATA_CACHE": "The cache of `metadata_cache_seconds`.",
-    "SMART_STORAGE_SLOW_SECONDS": "From how many seconds on an operation is logged as slow.",
-    "SMART_STORAGE_STRICT": "Whether a module without an entry is refused.",
-    "SMART_STORAGE_TASKS": "The engine of the queue: the dotted path of a class, or a short name.",
-    "SMART_STORAGE_TASKS_QUEUE": "The name of the queue to which transfers are sent.",
-    "SMART_STORAGE_TENANT": "The function that returns the tenant of a request.",
-    "SMART_STORAGE_UPLOADS": "The limits of direct uploads, for fields that set none.",
 }

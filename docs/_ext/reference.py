@@ -8,15 +8,18 @@ from __future__ import annotations
 import importlib
 import re
 from argparse import SUPPRESS, ArgumentParser, _SubParsersAction
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 import option_texts
+import setting_texts
 from django.core.management import load_command_class
 from django.template import Library
 
 from smart_storages.config.options import OPTIONS, SECRET_OPTIONS
 from smart_storages.config.spelling import OWN_SETTINGS
+from smart_storages.config.uploads import UPLOADS_SETTING, UploadSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +87,8 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
     ("debug", "Debug pages", ["smart_storages.debug"]),
 )
 
+_UPLOADS = str(UploadSettings.__doc__).split("Args:")[1]
+
 #: Commands, and the app that has each.
 COMMANDS = {"buckets": "smart_storages", "transfers": "smart_storages.queued"}
 
@@ -109,7 +114,6 @@ def write(folder: Path) -> List[str]:
 
 def settings_page() -> str:
     """The settings of the package, and those of the options."""
-    own = [(f"``{name}``", _rst(option_texts.SETTINGS[name])) for name in sorted(own_settings())]
     of_options = sorted(
         (f"``{option.setting}``", f":ref:`{name} <option-{name}>`")
         for name, option in OPTIONS.items()
@@ -119,8 +123,7 @@ def settings_page() -> str:
         [
             *_title("Settings"),
             "",
-            *_table(("setting", "what it is"), own),
-            "",
+            *_own_settings(),
             "Defaults of options",
             "-------------------",
             "",
@@ -130,6 +133,26 @@ def settings_page() -> str:
             "",
         ]
     )
+
+
+def _own_settings() -> Iterator[str]:
+    for name, setting in sorted(setting_texts.SETTINGS.items()):
+        yield from (f".. _setting-{name}:", "", f"``{name}``", "-" * (len(name) + 4), "")
+        yield from (_rst(setting.text), "")
+        yield f":Type: {setting.expected}"
+        yield f":Default: ``{setting.default!r}``"
+        yield f":More: :doc:`/{setting.page}`"
+        yield ""
+        if name == UPLOADS_SETTING:
+            yield from (_key(each) for each in fields(UploadSettings))
+            yield ""
+
+
+def _key(field: Field[Any]) -> str:
+    text = re.search(rf"{field.name}: (.*?)(?=\n\s+\w+: |\n\n|\Z)", _UPLOADS, re.DOTALL)
+    if not text:
+        raise ValueError(f"UploadSettings does not describe {field.name}.")
+    return f"- ``{field.name!r}``: {' '.join(text[1].split())} Default: ``{field.default!r}``."
 
 
 def own_settings() -> FrozenSet[str]:
