@@ -87,28 +87,21 @@ def require_writing(probe: Any) -> None:
         raise NotApplicableError("the module is only read", blocks=True)
 
 
-class Probe:
-    """One check of one place.
+class TemporaryFiles:
+    """The names of the temporary files of one check.
 
     Args:
-        place: The module; its configuration is sound and it has a bucket.
+        place: The module; its configuration is sound.
         origins: Origins of web pages that upload straight to the bucket.
     """
 
     def __init__(self, place: Place, origins: Tuple[str, ...] = ()) -> None:
         self.place, self.origins = place, origins
         self.storage: Any = place.storage
-        self.bucket: str = self.storage.bucket_name
-        #: Features that were seen, by their name in the table of providers.
-        self.seen: Dict[str, bool] = {}
-        #: What a step leaves for a later one.
-        self.put_answer: Dict[str, Any] = {}
-        self.uploads: List[Tuple[str, str]] = []
+        #: The keys that could not be removed.
         self.left: List[str] = []
         self._name = f"{_NAME}-{uuid.uuid4().hex[:12]}"
         self._keys: List[str] = []
-
-    # Names
 
     def name(self, suffix: str = "") -> str:
         """Return the name of a temporary file; it is removed at the end."""
@@ -119,7 +112,7 @@ class Probe:
         return name
 
     def key(self, suffix: str = "") -> str:
-        """Return the key of a temporary object; it is removed at the end."""
+        """Return the key of a temporary file; it is removed at the end."""
         key: str = self.storage.get_key(self.name(suffix))
         return key
 
@@ -127,6 +120,24 @@ class Probe:
     def keys(self) -> List[str]:
         """The keys that may have been written."""
         return list(self._keys)
+
+
+class Probe(TemporaryFiles):
+    """One check of one place.
+
+    Args:
+        place: The module; its configuration is sound and it has a bucket.
+        origins: Origins of web pages that upload straight to the bucket.
+    """
+
+    def __init__(self, place: Place, origins: Tuple[str, ...] = ()) -> None:
+        super().__init__(place, origins)
+        self.bucket: str = self.storage.bucket_name
+        #: Features that were seen, by their name in the table of providers.
+        self.seen: Dict[str, bool] = {}
+        #: What a step leaves for a later one.
+        self.put_answer: Dict[str, Any] = {}
+        self.uploads: List[Tuple[str, str]] = []
 
     @property
     def may_have_written(self) -> bool:

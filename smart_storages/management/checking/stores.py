@@ -6,13 +6,12 @@ They use nothing but what every store has, so that a new backend is checked like
 from __future__ import annotations
 
 import io
-import uuid
 from functools import cached_property
 from typing import Any, Dict, List, Optional, Tuple
 
 from smart_storages.exceptions import AccessDeniedError, ObjectExistsError, ObjectNotFoundError
 from smart_storages.management.checking.findings import FaultError, NotApplicableError
-from smart_storages.management.checking.probe import BODY, require_writing
+from smart_storages.management.checking.probe import BODY, TemporaryFiles, require_writing
 from smart_storages.management.places import Place
 
 __all__ = [
@@ -32,7 +31,7 @@ _TYPE = "text/plain"
 _OTHER = b"Another temporary file; it may be deleted.\n"
 
 
-class StoreProbe:
+class StoreProbe(TemporaryFiles):
     """One check of one place outside of S3.
 
     Args:
@@ -41,36 +40,14 @@ class StoreProbe:
     """
 
     def __init__(self, place: Place, origins: Tuple[str, ...] = ()) -> None:
-        self.place, self.origins = place, origins
-        self.storage: Any = place.storage
+        super().__init__(place, origins)
         #: Whether the temporary file is there.
         self.wrote = False
-        self.left: List[str] = []
-        self._name = f"smart-storages-check-{uuid.uuid4().hex[:12]}"
-        self._keys: List[str] = []
 
     @cached_property
     def store(self) -> Any:
         """What keeps the files."""
         return self.storage._store()
-
-    def name(self, suffix: str = "") -> str:
-        """Return the name of a temporary file; it is removed at the end."""
-        name = f"{self._name}{suffix}.txt"
-        key = self.storage.get_key(name)
-        if key not in self._keys:
-            self._keys.append(key)
-        return name
-
-    def key(self, suffix: str = "") -> str:
-        """Return the key of a temporary file; it is removed at the end."""
-        key: str = self.storage.get_key(self.name(suffix))
-        return key
-
-    @property
-    def keys(self) -> List[str]:
-        """The keys that may have been written."""
-        return list(self._keys)
 
     @property
     def may_have_written(self) -> bool:
