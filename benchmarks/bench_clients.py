@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import gc
+import importlib
 import sys
 import threading
 import time
 from functools import lru_cache, partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Callable, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Set, Tuple
 
 from benchmarks import BOTO3, OURS, THEIRS
 from benchmarks.bench_reading import describe, make_storage
@@ -245,51 +246,18 @@ def first_use_of_azure(who: str, tenants: int) -> Row:
 
     The import of Azure's SDK counts: one imports it with the class, the other with its first use.
     """
-    from psutil import Process
-
-    options: Dict[str, Any] = {"backend": "azure", "bucket_name": "acme-tenants"}
     key = base64.b64encode(b"a key of an account").decode()
-    configure(
-        {"tenant_*": {**options, "location": "{module}/"}},
+    return first_use_of_cloud(
+        who,
+        tenants,
+        backend="azure",
+        theirs="storages.backends.azure_storage.AzureStorage",
+        attributes={"azure_container": "acme-tenants", "expiration_secs": 3600},
+        signature="sig=",
+        clients={("azure.storage.blob._blob_service_client", "BlobServiceClient")},
         AZURE_ACCOUNT_NAME="acme",
         AZURE_ACCOUNT_KEY=key,
     )
-    process = Process()
-    gc.collect()
-    memory = process.memory_info().rss
-    processor, started = time.process_time(), time.perf_counter()
-    if who == OURS:
-        classes = storage_classes(OURS, [options] * tenants)
-    else:
-        from storages.backends.azure_storage import AzureStorage
-
-        classes = [
-            type(
-                f"Tenant{number}Storage",
-                (AzureStorage,),
-                {
-                    "azure_container": "acme-tenants",
-                    "location": f"tenant_{number}/",
-                    "expiration_secs": 3600,
-                },
-            )
-            for number in range(tenants)
-        ]
-    storages = [each() for each in classes]
-    for storage in storages:
-        if "sig=" not in storage.url("report.txt"):
-            raise RuntimeError(f"{storage!r} did not sign")
-    took, used = time.perf_counter() - started, time.process_time() - processor
-    grown = process.memory_info().rss - memory
-    from azure.storage.blob import BlobServiceClient
-
-    return {
-        "first_use_ms": took * 1000,
-        "first_use_cpu_ms": used * 1000,
-        "memory_mb": grown / MEGABYTE,
-        # Each of them opens connections of its own.
-        "clients": sum(1 for each in gc.get_objects() if type(each) is BlobServiceClient),
-    }
 
 
 def first_use_of_google(who: str, tenants: int) -> Row:
@@ -297,16 +265,51 @@ def first_use_of_google(who: str, tenants: int) -> Row:
 
     As for Azure: the import of what signs counts, that of the credentials does not.
     """
-    from psutil import Process
-
     from tests.servers.gcs import service_account
 
-    options: Dict[str, Any] = {"backend": "gcs", "bucket_name": "acme-tenants"}
-    configure(
-        {"tenant_*": {**options, "location": "{module}/"}},
+    return first_use_of_cloud(
+        who,
+        tenants,
+        backend="gcs",
+        theirs="storages.backends.gcloud.GoogleCloudStorage",
+        attributes={"bucket_name": "acme-tenants", "expiration": 3600},
+        signature="X-Goog-Signature=",
+        clients={
+            ("google.cloud.storage.client", "Client"),
+            ("smart_storages.backends.gcs_requests", "GoogleConnection"),
+        },
         GS_CREDENTIALS=service_account(),
         GS_PROJECT_ID="acme",
     )
+
+
+def first_use_of_cloud(
+    who: str,
+    tenants: int,
+    *,
+    backend: str,
+    theirs: str,
+    attributes: Dict[str, Any],
+    signature: str,
+    clients: Set[Tuple[str, str]],
+    **settings: Any,
+) -> Row:
+    """Sign a URL for each tenant of one account of another cloud.
+
+    Args:
+        who: Who does it.
+        tenants: How many.
+        backend: Our name of the backend.
+        theirs: The dotted path of django-storages' class.
+        attributes: What each tenant's subclass of it sets, beside its location.
+        signature: What a signed URL holds.
+        clients: Module and name of the classes that open connections of their own.
+        settings: The account.
+    """
+    from psutil import Process
+
+    options: Dict[str, Any] = {"backend": backend, "bucket_name": "acme-tenants"}
+    configure({"tenant_*": {**options, "location": "{module}/"}}, **settings)
     process = Process()
     gc.collect()
     memory = process.memory_info().rss
@@ -314,29 +317,22 @@ def first_use_of_google(who: str, tenants: int) -> Row:
     if who == OURS:
         classes = storage_classes(OURS, [options] * tenants)
     else:
-        from storages.backends.gcloud import GoogleCloudStorage
-
+        module, _, name = theirs.rpartition(".")
+        base = getattr(importlib.import_module(module), name)
         classes = [
             type(
                 f"Tenant{number}Storage",
-                (GoogleCloudStorage,),
-                {
-                    "bucket_name": "acme-tenants",
-                    "location": f"tenant_{number}/",
-                    "expiration": 3600,
-                },
+                (base,),
+                {**attributes, "location": f"tenant_{number}/"},
             )
             for number in range(tenants)
         ]
     storages = [each() for each in classes]
     for storage in storages:
-        if "X-Goog-Signature=" not in storage.url("report.txt"):
+        if signature not in storage.url("report.txt"):
             raise RuntimeError(f"{storage!r} did not sign")
     took, used = time.perf_counter() - started, time.process_time() - processor
     grown = process.memory_info().rss - memory
-    # Each of them opens connections of its own.
-    kinds = {("google.cloud.storage.client", "Client")}
-    kinds.add(("smart_storages.backends.gcs_requests", "GoogleConnection"))
     return {
         "first_use_ms": took * 1000,
         "first_use_cpu_ms": used * 1000,
@@ -344,7 +340,7 @@ def first_use_of_google(who: str, tenants: int) -> Row:
         "clients": sum(
             1
             for each in gc.get_objects()
-            if (type(each).__module__, type(each).__qualname__) in kinds
+            if (type(each).__module__, type(each).__name__) in clients
         ),
     }
 
@@ -411,7 +407,6 @@ def import_it(who: str, turn: int = 0) -> Row:
     memory, and a regular expression that is compiled where one piece ends takes three times as
     long: 35 ms that would meet one contender, and not another, by chance.
     """
-    import importlib
 
     from django.conf import settings
     from psutil import Process
