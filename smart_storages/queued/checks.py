@@ -22,13 +22,11 @@ A remote without a bucket is reported as ``smart_storages.W003``, as for any oth
 from __future__ import annotations
 
 import difflib
-import os
 from contextlib import suppress
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
-from django.core.files.storage import FileSystemStorage
 
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
@@ -41,6 +39,7 @@ from smart_storages.queued.tasks import get_task
 from smart_storages.queued.transfer.local_copies import path_on_disk
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import read_aliases, storages
+from smart_storages.storages.places import is_same_place
 
 __all__ = ["check_cache", "check_engine", "check_storages"]
 
@@ -220,18 +219,9 @@ def _find_problem(each: _Usable) -> Optional[CheckMessage]:
 
 
 def _same_place(one: Any, other: Any) -> bool:
-    mine, theirs = _place_of(one), _place_of(other)
-    return mine is not None and mine == theirs
-
-
-def _place_of(storage: Any) -> Any:
-    if isinstance(storage, FileSystemStorage) and storage.location:
-        return "disk", os.path.abspath(storage.location)
-    if isinstance(storage, SmartS3Storage) and storage.bucket_name:
-        location = str(storage.location or "").strip("/")
-        with suppress(ConfigurationError):  # wrong credentials, which its own checks report
-            return "bucket", storage.identify_server(), storage.bucket_name, location
-    return None
+    with suppress(ConfigurationError):  # wrong credentials, which their own checks report
+        return is_same_place(one, other)
+    return False
 
 
 def _check_bucket(each: _Usable) -> Iterator[CheckMessage]:

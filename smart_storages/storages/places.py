@@ -1,4 +1,4 @@
-"""Whether a name in one storage and a name in another are the same file."""
+"""Whether two storages, or a name in each of them, are the same place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.functional import LazyObject
 
 from smart_storages.storages.connecting import ConnectingMixin
 
-__all__ = ["name_in", "unwrap"]
+__all__ = ["is_same_place", "name_in", "unwrap"]
 
 
 class _Place(NamedTuple):
@@ -40,6 +40,28 @@ def _find_place(storage: Any) -> Optional[_Place]:
         folder = os.path.realpath(storage.location).replace(os.sep, "/").rstrip("/")
         return _Place(("disk",), f"{folder}/")
     return None
+
+
+def is_same_place(one: Any, other: Any) -> bool:
+    """Return whether two storages keep their files in the same bucket or folder, and location.
+
+    ``False`` too where it is not known: for storages without a bucket, and for those of other
+    packages.
+
+    Args:
+        one: A storage.
+        other: Another one; it may be made with other options or by another class.
+
+    Raises:
+        ConfigurationError: the options for the credentials of one are wrong.
+
+    Example:
+        >>> from django.core.files.storage import FileSystemStorage
+        >>> is_same_place(FileSystemStorage("/srv/a"), FileSystemStorage("/srv/b/../a/"))
+        True
+    """
+    here, there = _find_place(unwrap(one)), _find_place(unwrap(other))
+    return here is not None and here == there and here.root[-1] != ""
 
 
 def name_in(storage: Any, name: str, other: Any) -> Optional[str]:

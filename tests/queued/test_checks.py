@@ -207,6 +207,16 @@ def test_a_local_and_a_remote_in_one_place_are_an_error(settings: Any) -> None:
     assert ids(check_storages()) == ["Q009"]
 
 
+def test_a_folder_that_is_given_in_two_ways_is_one_place(settings: Any, tmp_path: Path) -> None:
+    settings.SMART_STORAGE_TASKS = "inline"
+    (tmp_path / "link").symlink_to(tmp_path)
+    settings.SMART_STORAGE_BUCKETS = {
+        "scans": {"backend": "filesystem", "root": str(tmp_path), "bucket_name": "acme"}
+    }
+    QueuedStorage({"BACKEND": DISK, "OPTIONS": {"location": f"{tmp_path}/link/acme"}}, "scans")
+    assert ids(check_storages()) == ["Q009"]
+
+
 def test_a_default_bucket_that_is_missing_is_warned_of(settings: Any) -> None:
     (warning,) = with_alias(settings, "scans", local="scratch")
     assert ids([warning]) == ["W003"]
