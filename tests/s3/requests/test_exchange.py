@@ -171,7 +171,7 @@ def test_what_follows_an_answer_is_never_taken_for_the_next_one(
     make_peer: Any, tls_certificate: str
 ) -> None:
     # More than http.client reads at once: over TLS the rest lies where no poll() sees it.
-    stale = OK.replace(b"abc", b"stale") + bytes(12_000)
+    stale = OK.replace(b"abc", b"stale") + bytes(io.DEFAULT_BUFFER_SIZE + 4_000)
     for options in ({}, {"certificate": tls_certificate}):
         peer, pool = make_peer(OK + stale, OK, OK, **options)
         found = []
