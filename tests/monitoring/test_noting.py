@@ -36,8 +36,10 @@ def module(s3_bucket: Bucket, s3_settings: Any) -> Any:
 
 
 @pytest.mark.django_db
-@pytest.mark.real_s3
-@pytest.mark.one_server  # moto keeps nothing private
+# moto keeps nothing private
+@pytest.mark.parametrize(
+    "s3_server", [pytest.param("ceph", marks=pytest.mark.real_s3)], indirect=True
+)
 def test_a_check_is_noted_with_what_is_wrong(module: Any, s3_settings: Any) -> None:
     assert call("check", "media").code == 0
     module["bucket_name"] = "no-such-bucket-anywhere"
