@@ -64,8 +64,9 @@ matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newes
 architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.md
 	$(PY) -m tests.architecture
 
-docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning is an error
+docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning or a dead link is an error
 	$(PY) -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
+	$(PY) -m tests.site docs/_build/html
 
 table: $(VENV)/.test ## Measure what each backend can do; write the table into docs/backends.md
 	$(PY) -m tests.contract.table

@@ -30,7 +30,7 @@ from django.utils.module_loading import import_string
 from smart_storages.checks import names as check_names
 from smart_storages.checks.buckets import check_buckets
 from smart_storages.checks.connections import check_credentials
-from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.exceptions import RoutingRefusedError, link_to
 from smart_storages.monitoring import opentelemetry, prometheus
 from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
@@ -428,11 +428,9 @@ def _spans(page: str) -> List[str]:
 
 
 def _anchors(path: Path) -> List[str]:
-    titles = re.findall(r"^#+ (.+)$", _FENCED.sub("", path.read_text("utf-8")), re.MULTILINE)
-    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    return documentation.anchors(path.resolve().relative_to(ROOT).as_posix())
 
 
-_FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?:make|pip install|(?:python )?manage\.py|[\w./]*python -m) \S")
 #: Paths that are made by a command, or examples of a file's name.
 _NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/", "staticfiles.json"}
@@ -514,15 +512,12 @@ def test_check_tells_of_what_a_module_lacks_as_the_page_says(settings: Any) -> N
 
 
 def test_every_id_of_a_check_has_a_paragraph() -> None:
-    page = documentation.read("docs/checks.md")
-    ids = {
-        found
-        for path in (ROOT / "smart_storages").rglob("*.py")
-        if "check" in path.relative_to(ROOT).as_posix()
-        for found in re.findall(r'"(?:smart_storages\.)?([EWQU]0\d\d)"', path.read_text("utf-8"))
-    }
+    ids = documentation.check_ids()
     assert {"E001", "W012", "Q001"} <= ids
-    assert {each for each in ids if f"## smart_storages.{each}\n" not in page} == set()
+    anchors = documentation.anchors("docs/checks.md")
+    for each in ids:
+        link = link_to("checks", f"smart_storages.{each}")
+        assert link.partition("#")[2] in anchors, link
 
 
 # The test tests: what it must see

@@ -219,7 +219,7 @@ def test_a_refusal_for_want_of_a_tenant_names_the_setting(settings):
     with pytest.raises(RoutingRefusedError, match="SMART_STORAGE_TENANT, which is not set"):
         ByTenant().resolve({}, "open", "a.txt", {})
     settings.SMART_STORAGE_TENANT = "tests.test_tenancy.of_path"
-    with pytest.raises(RoutingRefusedError, match=r"set SMART_STORAGE_TENANT\.$"):
+    with pytest.raises(RoutingRefusedError, match=r"set SMART_STORAGE_TENANT\. See docs/\S+$"):
         ByTenant().resolve({}, "open", "a.txt", {})
 
 
