@@ -132,6 +132,7 @@ def test_nothing_is_recorded_unless_asked_for(capsys: pytest.CaptureFixture[str]
 RECORDS = page.read_records()
 
 
+@pytest.mark.documentation
 def test_the_page_of_figures_says_what_the_records_say() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     assert sorted(page.subjects_of(text)) == sorted(RECORDS) == sorted(program.find_subjects())
@@ -151,6 +152,7 @@ def test_a_figure_that_changes_changes_the_page() -> None:
     assert page.fill(text, changed) != text
 
 
+@pytest.mark.documentation
 def test_the_page_begins_with_what_another_library_does_better() -> None:
     rows = [
         {"case": "read", "who": OURS, "time_ms": 2.0, "mb_per_s": 7.0, "queries": 9},
@@ -193,6 +195,7 @@ def _ratio(subject: str, case: str, measure: str) -> float:
     return ours / theirs
 
 
+@pytest.mark.documentation
 def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     def text_of(name: str) -> str:
         return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())

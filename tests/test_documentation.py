@@ -41,6 +41,8 @@ from tests.documentation import ROOT, Block, Project
 from tests.parts import digest_of, send_part
 from tests.servers.keeper import exclusive
 
+pytestmark = pytest.mark.documentation
+
 #: Where the blocks of this language run instead.
 ELSEWHERE = {
     "html": "what is looked at afterwards compiles them",
@@ -518,6 +520,38 @@ def test_every_id_of_a_check_has_a_paragraph() -> None:
     for each in ids:
         link = link_to("checks", f"smart_storages.{each}")
         assert link.partition("#")[2] in anchors, link
+
+
+#: Tests that read a file which ends in .md and is no page of the documentation.
+_NO_PAGES = {"uploads/test_content_types.py"}
+
+
+def test_every_test_that_reads_a_page_is_marked() -> None:
+    tests = {
+        path.relative_to(ROOT / "tests").as_posix(): path for path in ROOT.glob("tests/**/*.py")
+    }
+    reading = {
+        name
+        for name, path in tests.items()
+        if name.rpartition("/")[2].startswith("test_")
+        and re.search(
+            r'\.md"|documentation\.(read|blocks|pages|anchors)\(|walkthrough\.|PAGE\.read_text'
+            r"|from tests\.servers\.nginx",
+            path.read_text("utf-8"),
+        )
+    }
+    marked = {name for name in reading if "mark.documentation" in tests[name].read_text("utf-8")}
+    assert reading - marked == _NO_PAGES
+    assert len(marked) > 10
+
+
+def test_every_command_of_the_makefile_is_listed() -> None:
+    listed = subprocess.run(
+        ["make", "help"], cwd=str(ROOT), capture_output=True, check=True, text=True
+    )
+    described = re.findall(r"^([a-z-]+):.*## ", documentation.read("Makefile"), re.MULTILINE)
+    assert "docs-test" in described
+    assert re.findall(r"^  make ([a-z-]+) ", listed.stdout, re.MULTILINE) == described
 
 
 # The test tests: what it must see

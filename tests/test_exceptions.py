@@ -60,6 +60,7 @@ def _made(kind):
     return kind("It broke.")
 
 
+@pytest.mark.documentation
 def test_the_text_of_every_error_ends_with_a_link_to_its_heading():
     anchors = documentation.anchors("docs/troubleshooting.md")
     for kind in CLASSES:

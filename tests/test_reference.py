@@ -14,6 +14,8 @@ from smart_storages.config.options import OPTIONS
 from smart_storages.config.spelling import OWN_SETTINGS
 from smart_storages.management import subcommands
 
+pytestmark = pytest.mark.documentation
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 

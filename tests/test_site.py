@@ -12,6 +12,8 @@ from smart_storages import exceptions
 from tests import site
 from tests.documentation import ROOT, check_ids
 
+pytestmark = pytest.mark.documentation
+
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:

@@ -252,6 +252,7 @@ def test_django_runs_the_check(settings):
     assert "smart_storages.E018" in [message.id for message in run_checks()]
 
 
+@pytest.mark.documentation
 def test_every_id_is_documented():
     page = Path(__file__).parents[1].joinpath("docs", "checks.md").read_text("utf-8")
     for number in tenants._IDS.values():

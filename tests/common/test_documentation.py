@@ -23,6 +23,8 @@ from smart_storages.queued.ledger.texts import describe_error
 from smart_storages.tenancy import TenantMiddleware
 from tests.architecture import MODULES
 
+pytestmark = pytest.mark.documentation
+
 # Errors
 
 

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 from smart_storages.config.providers import CAUTIOUS, PROVIDERS, get_provider
 
 
+@pytest.mark.documentation
 def test_every_provider_of_the_documentation_has_a_row():
     assert set(PROVIDERS) == {
         "aws", "b2", "ceph", "gcs", "minio", "moto", "r2", "spaces", "wasabi",
@@ -48,6 +49,7 @@ def test_an_unknown_provider_is_an_error():
         get_provider("azure", None)
 
 
+@pytest.mark.documentation
 def test_the_documentation_holds_the_table_as_it_is():
     page = Path(__file__).parents[2] / "docs" / "providers.md"
     written = [line for line in page.read_text(encoding="utf-8").splitlines() if "| `" in line]
