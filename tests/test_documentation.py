@@ -487,6 +487,21 @@ def test_every_path_within_the_text_exists() -> None:
     assert seen > 50
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    wrong, seen = [], 0
+    for page in PAGES:
+        for span in _spans(page):
+            path, *names = span.split("::")
+            if not re.fullmatch(r"tests/[\w/]+\.py", path):
+                continue
+            source = (ROOT / path).read_text("utf-8") if (ROOT / path).exists() else ""
+            seen += len(names)
+            if not all(re.search(rf"^ *(class|def) {name}\b", source, re.M) for name in names):
+                wrong.append((page, span))
+    assert wrong == []
+    assert seen > 5
+
+
 def test_every_dotted_path_of_the_package_within_the_text_exists() -> None:
     wrong, seen = [], 0
     for page in PAGES:

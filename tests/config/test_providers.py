@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,28 @@ def test_the_documentation_holds_the_table_as_it_is():
         ]
         assert f"| {' | '.join(cells)} |" in written
     assert len(written) == len(PROVIDERS)
+
+
+@pytest.mark.documentation
+def test_the_page_on_never_overwriting_says_the_means_of_each_row():
+    page = Path(__file__).parents[2] / "docs" / "never-overwrite.md"
+    rows = re.findall(
+        r"^\| (`\w+`|none named, not AWS) \| (\w+) \| (\w+) \| (\w+) \|$",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    expected = []
+    for row in (*PROVIDERS.values(), CAUTIOUS):
+        otherwise = "claim" if row.conditional_put else "suffix"
+        expected.append(
+            (
+                "none named, not AWS" if row is CAUTIOUS else f"`{row.name}`",
+                "condition" if row.conditional_put else "suffix",
+                "condition" if row.conditional_complete else otherwise,
+                "condition" if row.name == "aws" else otherwise,
+            )
+        )
+    assert rows == expected
 
 
 class TestRowsOnTheirServers:
