@@ -66,7 +66,7 @@ architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.m
 
 docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning or a dead link is an error
 	$(PY) -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
-	$(PY) -m tests.site docs/_build/html
+	$(PY) -m tests.dead_links docs/_build/html
 
 docs-test: docs $(VENV)/.test ## Build the site, and run the tests that read or run the documentation
 	$(PYTEST) -m 'documentation and not soak' $(ARGS)

@@ -1,4 +1,4 @@
-"""``python -m tests.site DIRECTORY``: every link within the built site leads somewhere.
+"""``python -m tests.dead_links DIRECTORY``: every link within the built site leads somewhere.
 
 So do those that stand in the text of errors and in the hints of system checks. It needs no pytest:
 ``make docs`` runs it on what it has built.
