@@ -20,10 +20,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture table demo docs site test slow soak coverage mutate lint matrix bench build js clean
+.PHONY: help architecture table demo docs docs-test site test slow soak coverage mutate lint matrix bench build js clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  ARGS are passed on: make test ARGS='-k proxy', make bench ARGS='clients urls'"
 
@@ -64,8 +64,12 @@ matrix: $(VENV)/.matrix ## Run the suite on the oldest, the middle and the newes
 architecture: $(VENV)/.made ## Write the table of rooms into docs/architecture.md
 	$(PY) -m tests.architecture
 
-docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning is an error
+docs: $(VENV)/.docs ## Write the site of the documentation to docs/_build/html; a warning or a dead link is an error
 	$(PY) -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html $(ARGS)
+	$(PY) -m tests.dead_links docs/_build/html
+
+docs-test: docs $(VENV)/.test ## Build the site, and run the tests that read or run the documentation
+	$(PYTEST) -m 'documentation and not soak' $(ARGS)
 
 table: $(VENV)/.test ## Measure what each backend can do; write the table into docs/backends.md
 	$(PY) -m tests.contract.table

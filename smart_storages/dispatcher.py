@@ -9,6 +9,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import Storage
 
 from smart_storages.common.content import LentContent, make_rewindable
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
 from smart_storages.composed.announced import AnnouncedFile
 from smart_storages.composed.calls import Steps, run, run_async
@@ -114,7 +115,9 @@ class StorageDispatcher(ResolvingStorage):
         try:
             choice, inner_name = self._locate(method, name, params)
         except RoutingRefusedError as error:
-            return Explanation(name, method, None, None, repr(self._resolver), str(error), name)
+            return Explanation(
+                name, method, None, None, repr(self._resolver), plain_text(error), name
+            )
         resolver = self._resolver
         if inner_name != name:
             rule, reason = "recorded alias", f"The name begins with {choice.alias!r}."

@@ -32,10 +32,13 @@
 An error of S3 names the module, the bucket and the key, says what to do, and keeps the original
 exception as ``__cause__``. If that is an exception of botocore, the error can also be caught as
 that class: a 403 is an ``AccessDeniedError``, and also a ``ClientError`` with a ``response``.
+
+The text of each ends with a link to what to do about it. ``error.text`` is the text without it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 from django.core.exceptions import (
@@ -73,9 +76,58 @@ __all__ = [
     "UploadError",
 ]
 
+#: The address of the site of the documentation, with a slash at its end:
+#: ``"https://storages.example.com/en/stable/"``. Empty while there is none: links are then paths in
+#: the source tree. PUBLISHING.md says when to set it.
+DOCUMENTATION = ""
+
+_PAGE = "troubleshooting"
+
+
+def link_to(page: str, heading: str) -> str:
+    """Return where the documentation says something.
+
+    Args:
+        page: Name of the page, without its ending.
+        heading: The heading on it, as it is written.
+
+    Example:
+        >>> link_to("troubleshooting", "BucketNotFoundError")
+        'docs/troubleshooting.md#bucketnotfounderror'
+    """
+    if not DOCUMENTATION:  # the anchors of GitHub, GitLab and editors
+        return f"docs/{page}.md#{re.sub(r'[^a-z0-9_-]', '', heading.lower().replace(' ', '-'))}"
+    anchor = re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")  # those of Sphinx
+    return f"{DOCUMENTATION}{page}.html#{anchor}"
+
 
 class SmartStorageError(Exception):
-    """Base class of every error of this package; catch it to catch them all."""
+    """Base class of every error of this package; catch it to catch them all.
+
+    Its text ends with a link to the paragraph of docs/troubleshooting.md about its class, or about
+    the nearest base class that has one.
+
+    Example:
+        >>> str(UnknownModuleError("The module 'fotos' has no entry."))
+        "The module 'fotos' has no entry. See docs/troubleshooting.md#unknownmoduleerror"
+    """
+
+    def __str__(self) -> str:
+        text = self.text
+        if f"{_PAGE}.md#" in text or f"{_PAGE}.html#" in text:
+            return text  # of an error that this one quotes, and nearer to the cause
+        ours = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"{text} See {link_to(_PAGE, ours.__name__)}".lstrip()
+
+    @property
+    def text(self) -> str:
+        """The text without the link, for a sentence of your own or for the users of a site.
+
+        Example:
+            >>> UnknownModuleError("The module 'fotos' has no entry.").text
+            "The module 'fotos' has no entry."
+        """
+        return super().__str__()
 
 
 class ConfigurationError(SmartStorageError, ImproperlyConfigured):
@@ -111,7 +163,7 @@ class S3Error(SmartStorageError, OSError):
 
     Example:
         >>> error = S3Error("The disk is full.", module="media", bucket="acme", key="media/a.txt")
-        >>> str(error)
+        >>> error.text
         "The disk is full. (module 'media', bucket 'acme', key 'media/a.txt')"
     """
 
@@ -133,7 +185,8 @@ class S3Error(SmartStorageError, OSError):
         self.status = status
         self.code = code
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
         places = [("module", self.module), ("bucket", self.bucket), ("key", self.key)]
         where = ", ".join(f"{label} {value!r}" for label, value in places if value is not None)
         return f"{self.what} ({where})" if where else self.what
@@ -200,7 +253,7 @@ class BackendsFailedError(SmartStorageError):
         errors: Pairs of a backend's label and its error, in the order in which they were tried.
 
     Example:
-        >>> str(BackendsFailedError("No backend could open 'a'.", [("disk", KeyError("a"))]))
+        >>> BackendsFailedError("No backend could open 'a'.", [("disk", KeyError("a"))]).text
         "No backend could open 'a'. disk: KeyError('a')"
     """
 
@@ -209,7 +262,8 @@ class BackendsFailedError(SmartStorageError):
         self.what = what
         self.errors = tuple(errors)
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> str:
         each = "; ".join(f"{label}: {error!r}" for label, error in self.errors)
         return f"{self.what} {each}".rstrip()
 
@@ -254,6 +308,8 @@ class TransferError(SmartStorageError):
 class UploadError(SmartStorageError, SuspiciousOperation):
     """A direct upload was refused; Django answers a request that this error ends with 400.
 
+    Its text is for the user who uploads, so that it has no link.
+
     Args:
         code: What is wrong, for programs: ``"too_large"``.
         message: The same for the user, translated.
@@ -283,4 +339,8 @@ class UploadError(SmartStorageError, SuspiciousOperation):
         self.details = details or {}
 
     def __str__(self) -> str:
+        return self.text  # forms and answers show it to users: no link
+
+    @property
+    def text(self) -> str:
         return str(self.message)

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from smart_storages import config
 from smart_storages.common.compat import iscoroutinefunction, markcoroutinefunction
 from smart_storages.common.context_blocks import Block, plain
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.names import CARRIED
 from smart_storages.exceptions import (
     ConfigurationError,
@@ -196,4 +197,4 @@ class TenantMiddleware:
         """Make the response 403 if a view was refused a file; override it for another response."""
         is_bad_request = isinstance(exception, SuspiciousOperation)
         if isinstance(exception, RoutingRefusedError) and not is_bad_request:
-            raise PermissionDenied(str(exception)) from exception
+            raise PermissionDenied(plain_text(exception)) from exception

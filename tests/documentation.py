@@ -15,7 +15,7 @@ import textwrap
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Set
 
 from django.apps import apps
 from django.conf import settings
@@ -66,6 +66,8 @@ PLACES = {
     "views.py": "myapp/views.py",
 }
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+#: A block, also one within a list or of another fence's content.
+_FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"# ([\w/]+\.py)\n")
 
 
@@ -116,6 +118,26 @@ def blocks(page: str) -> List[Block]:
 def without_blocks(page: str) -> str:
     """The prose of a page."""
     return _FENCE.sub("", read(page))
+
+
+def headings(page: str) -> List[str]:
+    """The headings of a page, of every level."""
+    return re.findall(r"^#+ (.+)$", _FENCED.sub("", read(page)), re.MULTILINE)
+
+
+def anchors(page: str) -> List[str]:
+    """The anchors of the headings of a page, as GitHub and editors make them."""
+    return [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings(page)]
+
+
+def check_ids() -> Set[str]:
+    """The ids of all system checks, without the name of the package."""
+    return {
+        found
+        for path in (ROOT / PACKAGE).rglob("*.py")
+        if "check" in path.relative_to(ROOT).as_posix()
+        for found in re.findall(r'"(?:smart_storages\.)?([EWQU]0\d\d)"', path.read_text("utf-8"))
+    }
 
 
 class Project:
@@ -245,7 +267,7 @@ def check_command(words: List[str]) -> None:
 
 
 def _check_make(arguments: List[str]) -> None:
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     for word in arguments:
         variable = re.match(r"([A-Z_]+)=", word)
         if variable:

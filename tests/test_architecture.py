@@ -139,6 +139,7 @@ def plans() -> Dict[str, Dict[str, int]]:
 # The plan
 
 
+@pytest.mark.documentation
 def test_imports_go_down_as_the_page_says(plans: Any) -> None:
     wrong = []
     for module, path in MODULES.items():
@@ -156,6 +157,7 @@ def test_imports_go_down_as_the_page_says(plans: Any) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.documentation
 def test_every_module_stands_on_a_floor(plans: Any) -> None:
     for room, plan in plans.items():
         units = {
@@ -266,6 +268,7 @@ def test_the_package_root_imports_nothing_heavy() -> None:
 # The page
 
 
+@pytest.mark.documentation
 def test_the_table_of_rooms_is_what_the_source_says() -> None:
     page = PAGE.read_text("utf-8")
     assert page == architecture.with_rooms(page), "run `make architecture`"
@@ -289,6 +292,7 @@ def test_every_room_says_what_comes_in_and_what_it_may_not_know() -> None:
         assert re.search(r"may\s+not", doc), room
 
 
+@pytest.mark.documentation
 def test_every_file_that_the_page_names_exists() -> None:
     page = PAGE.read_text("utf-8")
     for name in re.findall(r"`([\w./]+(?:\.py|\.md|/))`", page):
@@ -320,6 +324,7 @@ def test_a_climbing_import_is_seen(line: str, plans: Any) -> None:
     assert architecture.why_wrong(plans[""], "config", "storages") == "config climbs to storages"
 
 
+@pytest.mark.documentation
 def test_the_rules_are_those_of_the_page(plans: Any) -> None:
     for importer, imported, reason in [
         ("storages", "config", None),
@@ -395,6 +400,7 @@ def test_public_names_are_sorted_and_exist(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
+@pytest.mark.documentation
 def test_public_names_have_docstrings(module: str) -> None:
     loaded = load(module)
     assert inspect.getdoc(loaded), f"{module} has no docstring"
@@ -413,6 +419,7 @@ WITH_EXAMPLES = [name for name, path in MODULES.items() if ">>>" in path.read_te
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
+@pytest.mark.documentation
 def test_examples_in_docstrings_run(module: str) -> None:
     loaded = load(module)
     report: List[str] = []

@@ -130,12 +130,14 @@ def test_nothing_is_recorded_unless_asked_for(capsys: pytest.CaptureFixture[str]
 
 
 RECORDS = page.read_records()
+RUN = "run python -m benchmarks.page"
 
 
+@pytest.mark.documentation
 def test_the_page_of_figures_says_what_the_records_say() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     assert sorted(page.subjects_of(text)) == sorted(RECORDS) == sorted(program.find_subjects())
-    assert page.fill(text, RECORDS) == text, "run python -m benchmarks.page"
+    assert page.fill(text, RECORDS) == text, RUN
     for subject, record in RECORDS.items():
         assert f"(benchmarks/{subject}.svg)" in text
         assert str(record["machine"]["load_at_start"]) in page.describe(record)
@@ -151,6 +153,7 @@ def test_a_figure_that_changes_changes_the_page() -> None:
     assert page.fill(text, changed) != text
 
 
+@pytest.mark.documentation
 def test_the_page_begins_with_what_another_library_does_better() -> None:
     rows = [
         {"case": "read", "who": OURS, "time_ms": 2.0, "mb_per_s": 7.0, "queries": 9},
@@ -193,6 +196,7 @@ def _ratio(subject: str, case: str, measure: str) -> float:
     return ours / theirs
 
 
+@pytest.mark.documentation
 def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     def text_of(name: str) -> str:
         return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
@@ -230,6 +234,21 @@ def test_title_legend_and_panels_of_a_plot_lie_beside_each_other() -> None:
         titles = [panel.get_title(loc="left") for panel in figure.axes]
         assert not any("_" in title or title.endswith((" us", " ms")) for title in titles)
         pyplot.close(figure)
+
+
+@pytest.mark.documentation
+@pytest.mark.parametrize("subject", sorted(RECORDS))
+def test_a_plot_shows_the_figures_of_its_record(subject: str) -> None:
+    # Text is text in the file; its lines differ from one matplotlib to the next.
+    drawn = (page.RECORDS / f"{subject}.svg").read_text(encoding="utf-8")
+    shown = [each.strip() for each in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
+    rows = RECORDS[subject]["rows"]
+    measured = [each for each in measures.measures_of(rows) if measures.MEASURES[each].better]
+    bars = [row[each] for each in measured for row in rows if row.get(each) is not None]
+    origins = ["0"] * len(measured)  # the only mark of an axis
+    numbers = [each for each in shown if re.fullmatch(r"\d[\d.,]*", each)]
+    assert sorted(numbers) == sorted([*map(format_number, bars), *origins]), RUN
+    assert set(measures.contenders_of(rows)) <= set(shown), RUN
 
 
 def test_an_unknown_subject_lists_the_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ from django.utils.module_loading import import_string
 from smart_storages.checks import names as check_names
 from smart_storages.checks.buckets import check_buckets
 from smart_storages.checks.connections import check_credentials
-from smart_storages.exceptions import RoutingRefusedError
+from smart_storages.exceptions import RoutingRefusedError, link_to
 from smart_storages.monitoring import opentelemetry, prometheus
 from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
@@ -40,6 +40,8 @@ from tests import documentation, walkthrough
 from tests.documentation import ROOT, Block, Project
 from tests.parts import digest_of, send_part
 from tests.servers.keeper import exclusive
+
+pytestmark = pytest.mark.documentation
 
 #: Where the blocks of this language run instead.
 ELSEWHERE = {
@@ -428,11 +430,9 @@ def _spans(page: str) -> List[str]:
 
 
 def _anchors(path: Path) -> List[str]:
-    titles = re.findall(r"^#+ (.+)$", _FENCED.sub("", path.read_text("utf-8")), re.MULTILINE)
-    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    return documentation.anchors(path.resolve().relative_to(ROOT).as_posix())
 
 
-_FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?:make|pip install|(?:python )?manage\.py|[\w./]*python -m) \S")
 #: Paths that are made by a command, or examples of a file's name.
 _NO_FILES = {"a.txt", "a_x7Gk2pQ.txt", "bench/", "dist/", "staticfiles.json"}
@@ -487,6 +487,21 @@ def test_every_path_within_the_text_exists() -> None:
     assert seen > 50
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    wrong, seen = [], 0
+    for page in PAGES:
+        for span in _spans(page):
+            path, *names = span.split("::")
+            if not re.fullmatch(r"tests/[\w/]+\.py", path):
+                continue
+            source = (ROOT / path).read_text("utf-8") if (ROOT / path).exists() else ""
+            seen += len(names)
+            if not all(re.search(rf"^ *(class|def) {name}\b", source, re.M) for name in names):
+                wrong.append((page, span))
+    assert wrong == []
+    assert seen > 5
+
+
 def test_every_dotted_path_of_the_package_within_the_text_exists() -> None:
     wrong, seen = [], 0
     for page in PAGES:
@@ -514,15 +529,44 @@ def test_check_tells_of_what_a_module_lacks_as_the_page_says(settings: Any) -> N
 
 
 def test_every_id_of_a_check_has_a_paragraph() -> None:
-    page = documentation.read("docs/checks.md")
-    ids = {
-        found
-        for path in (ROOT / "smart_storages").rglob("*.py")
-        if "check" in path.relative_to(ROOT).as_posix()
-        for found in re.findall(r'"(?:smart_storages\.)?([EWQU]0\d\d)"', path.read_text("utf-8"))
-    }
+    ids = documentation.check_ids()
     assert {"E001", "W012", "Q001"} <= ids
-    assert {each for each in ids if f"## smart_storages.{each}\n" not in page} == set()
+    anchors = documentation.anchors("docs/checks.md")
+    for each in ids:
+        link = link_to("checks", f"smart_storages.{each}")
+        assert link.partition("#")[2] in anchors, link
+
+
+#: Tests that read a file which ends in .md and is no page of the documentation.
+_NO_PAGES = {"uploads/test_content_types.py"}
+
+
+def test_every_test_that_reads_a_page_is_marked() -> None:
+    tests = {
+        path.relative_to(ROOT / "tests").as_posix(): path for path in ROOT.glob("tests/**/*.py")
+    }
+    reading = {
+        name
+        for name, path in tests.items()
+        if name.rpartition("/")[2].startswith("test_")
+        and re.search(
+            r'\.md"|documentation\.(read|blocks|pages|anchors)\(|walkthrough\.|PAGE\.read_text'
+            r"|from tests\.servers\.nginx",
+            path.read_text("utf-8"),
+        )
+    }
+    marked = {name for name in reading if "mark.documentation" in tests[name].read_text("utf-8")}
+    assert reading - marked == _NO_PAGES
+    assert len(marked) > 10
+
+
+def test_every_command_of_the_makefile_is_listed() -> None:
+    listed = subprocess.run(
+        ["make", "help"], cwd=str(ROOT), capture_output=True, check=True, text=True
+    )
+    described = re.findall(r"^([a-z-]+):.*## ", documentation.read("Makefile"), re.MULTILINE)
+    assert "docs-test" in described
+    assert re.findall(r"^  make ([a-z-]+) ", listed.stdout, re.MULTILINE) == described
 
 
 # The test tests: what it must see

@@ -16,6 +16,8 @@ from smart_storages.config.spelling import OWN_SETTINGS
 from smart_storages.config.uploads import UploadSettings
 from smart_storages.management import subcommands
 
+pytestmark = pytest.mark.documentation
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 

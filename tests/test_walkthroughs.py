@@ -11,7 +11,7 @@ from smart_storages.testing.s3_server import running
 from tests import walkthrough, walkthrough_projects
 from tests.test_packaging import NOT_COPIED, ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.documentation]
 
 
 def test_a_reader_who_follows_the_tutorial_sees_what_it_says(tmp_path: Path) -> None:

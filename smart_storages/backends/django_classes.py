@@ -22,6 +22,7 @@ from storages.base import BaseStorage
 
 from smart_storages import config
 from smart_storages.backends.django_errors import describe_error
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import SecretBytes, reveal, reveal_all
 from smart_storages.exceptions import ConfigurationError
 
@@ -54,7 +55,7 @@ def _look_up(path: str) -> Tuple[Any, str]:
     try:
         found = import_string(path)
     except (ImportError, ImproperlyConfigured) as error:
-        return None, f"The backend {path!r} cannot be imported: {error}. {hint}"
+        return None, f"The backend {path!r} cannot be imported: {plain_text(error)}. {hint}"
     except Exception as error:  # its text may contain a secret
         return None, f"The backend {path!r} cannot be imported: {describe_error(error)}. {hint}"
     if not (isinstance(found, type) and issubclass(found, Storage)):
@@ -148,7 +149,7 @@ def _make(storage_class: Any, options: Any) -> Tuple[Optional[Storage], str]:
     try:
         return storage_class(**reveal_all(dict(options or {}))), ""
     except (ImproperlyConfigured, TypeError) as error:
-        return None, f"{type(error).__name__}: {_without(options, str(error))}"
+        return None, f"{type(error).__name__}: {_without(options, plain_text(error))}"
     except Exception as error:
         return None, describe_error(error)
 

@@ -43,6 +43,7 @@ from smart_storages.backends.plain import (
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key, turn_at_storage
 from smart_storages.common.compat import IN_MEMORY_STORAGES
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError, S3Error
 from smart_storages.s3.stat import Stat
 
@@ -144,7 +145,7 @@ class DjangoStore(Store):
             if isinstance(error, _FOLDER):
                 self._delete(saved)
                 raise
-            reason = str(error) if isinstance(error, S3Error) else describe_error(error)
+            reason = plain_text(error) if isinstance(error, S3Error) else describe_error(error)
             what = f"The file was not replaced; the new one is whole under {saved!r}. {reason}"
             raise S3Error(what) from None
         self._delete(saved)

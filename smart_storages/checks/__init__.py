@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, List
 from django.core.checks import CheckMessage, register
 
 from smart_storages.common.compat import FILES_TAG, cache
+from smart_storages.common.documentation import with_links
 from smart_storages.common.on_demand import importing_on_demand
 
 # A server that starts runs no check: only who runs them pays for their import.
@@ -89,4 +90,4 @@ def _check_on_demand(module: str, name: str) -> Callable[..., List[CheckMessage]
         return found
 
     check.__name__ = name
-    return check
+    return with_links(check)

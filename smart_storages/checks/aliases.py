@@ -12,6 +12,7 @@ from typing import Any, Iterator, List, Mapping, Optional
 from django.core import checks
 from django.utils.module_loading import import_string
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
@@ -34,7 +35,7 @@ def check_aliases(**kwargs: Any) -> List[checks.CheckMessage]:
     try:
         aliases = read_aliases()
     except ConfigurationError as error:
-        return [_message("bad-setting", str(error), _HINT_SETTING)]
+        return [_message("bad-setting", plain_text(error), _HINT_SETTING)]
     return [message for alias in aliases for message in _check_alias(alias, aliases[alias])]
 
 

@@ -10,6 +10,7 @@ from smart_storages import config
 from smart_storages.backends import signed_urls
 from smart_storages.checks.buckets import look_at_buckets
 from smart_storages.checks.names import list_users
+from smart_storages.common.documentation import plain_text
 from smart_storages.config.azure_account import find_account_problems
 from smart_storages.config.options import AZURE_CREDENTIALS, OPTIONS
 from smart_storages.config.settings import LOCAL_SETTING
@@ -29,7 +30,7 @@ def check_local(**kwargs: Any) -> List[checks.CheckMessage]:
         root = config.get_local_root()
     except ConfigurationError as error:
         hint = f"Write {LOCAL_SETTING} = BASE_DIR / 'buckets', or remove it."
-        return [checks.Error(str(error), hint=hint, id="smart_storages.E001")]
+        return [checks.Error(plain_text(error), hint=hint, id="smart_storages.E001")]
     if root is None or config.is_debug() or _is_test_run():
         return []
     return [
@@ -76,7 +77,7 @@ def check_accounts(**kwargs: Any) -> List[checks.CheckMessage]:
         of_settings = config.get_azure_options() if modules else {}
     except ConfigurationError as error:
         hint = "Correct the setting."
-        return [checks.Error(str(error), hint=hint, id="smart_storages.E001")]
+        return [checks.Error(plain_text(error), hint=hint, id="smart_storages.E001")]
     messages: Dict[str, checks.CheckMessage] = {}
     for module in modules:
         own = {name for name in AZURE_CREDENTIALS if module.options.get(name) is not None}

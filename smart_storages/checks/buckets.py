@@ -12,6 +12,7 @@ from smart_storages import config
 from smart_storages.backends.django_classes import find_class_problem
 from smart_storages.checks.in_use import build_alias, iter_field_storages, sound_aliases
 from smart_storages.checks.overlaps import Place, find_overlaps
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import reveal, reveal_all
 from smart_storages.config.errors import BUCKETS_SETTING, find_setting
 from smart_storages.config.modules import find_hidden_problem, find_key_problems, sample_name
@@ -82,7 +83,7 @@ def look_at_buckets() -> Tuple[List[_Module], List[checks.CheckMessage]]:
         config.get_lock_cache_alias()
         config.is_strict()
     except ConfigurationError as error:
-        return [], [_message("bad-setting", str(error), "Correct the setting.")]
+        return [], [_message("bad-setting", plain_text(error), "Correct the setting.")]
     messages: List[checks.CheckMessage] = [
         _message(problem.code, f"{OPTIONS[problem.key].setting} {problem.message}.", problem.hint)
         for problem in find_problems(upstream)
@@ -119,7 +120,9 @@ def check_storages(**kwargs: Any) -> List[checks.CheckMessage]:
         try:
             storage = build_alias(params)
         except (ImproperlyConfigured, ImportError, TypeError) as error:
-            messages.append(_message("bad-setting", f"{label}: {error}", "Correct the alias."))
+            messages.append(
+                _message("bad-setting", f"{label}: {plain_text(error)}", "Correct the alias.")
+            )
             continue
         if storage is not None:
             messages += _check_storage(label, storage, seen, static=alias == "staticfiles")
@@ -138,7 +141,7 @@ def _check_storage(
     if isinstance(problem, UnknownModuleError):
         return []  # reported by check_module_names
     if problem is not None:
-        return [_message("bad-setting", f"{label}: {problem}", "Correct the options.")]
+        return [_message("bad-setting", f"{label}: {plain_text(problem)}", "Correct the options.")]
     names = ("bucket_name", "default_acl", "object_parameters", "querystring_auth")
     options = {name: getattr(storage, name, None) for name in ("backend", "options", *names)}
     label = f"{label} (module {storage.module_name!r})"

@@ -12,6 +12,7 @@ from django.utils.functional import LazyObject
 from django.utils.module_loading import import_string
 
 from smart_storages import config
+from smart_storages.common.documentation import plain_text
 from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.storages.lookup import ready_made_class, storages
 
@@ -119,7 +120,7 @@ def _refuse_unknown(backend: Any, options: Mapping[str, Any]) -> None:
 def text_of(error: Exception) -> str:
     """Return the text of an error, or only its class if the text may contain a secret."""
     known = (ImproperlyConfigured, SuspiciousOperation, TypeError, ImportError)
-    return str(error) if isinstance(error, known) else f"it raises {type(error).__name__}"
+    return plain_text(error) if isinstance(error, known) else f"it raises {type(error).__name__}"
 
 
 def place_of(reference: Any) -> Any:

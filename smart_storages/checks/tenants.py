@@ -7,6 +7,7 @@ from typing import Any, List
 from django.core import checks
 
 from smart_storages import config
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.tenancy import TenantMiddleware, find_tenant_function
 
@@ -23,7 +24,7 @@ def check_tenant(**kwargs: Any) -> List[checks.CheckMessage]:
     try:
         function = find_tenant_function()
     except ConfigurationError as error:
-        return [_message("bad-tenant", str(error))]
+        return [_message("bad-tenant", plain_text(error))]
     middleware = config.get_middleware()
     own = f"{TenantMiddleware.__module__}.{TenantMiddleware.__qualname__}"
     if function is not None or own not in middleware:

@@ -60,7 +60,7 @@ def require_flags(owner: Union[str, Type[Any]], **flags: Any) -> None:
         Traceback (most recent call last):
             ...
         smart_storages.exceptions.ConfigurationError: FallbackStorage: signals must be True or \
-False, not 'no'.
+False, not 'no'. See docs/troubleshooting.md#configurationerror
     """
     for name, value in flags.items():
         _require(owner, name, isinstance(value, bool), "True or False", value)

@@ -8,6 +8,7 @@ from logging import DEBUG, WARNING, getLogger
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.signals import storage_operation
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _send(record: Record, error: Optional[BaseException]) -> None:
 
 def _log(record: Record, error: Optional[BaseException], level: int, line: str) -> None:
     # Written as Python writes it: a name with a line break must not make a line of its own.
-    said = None if error is None else f"{type(error).__name__}: {error}"
+    said = None if error is None else f"{type(error).__name__}: {plain_text(error)}"
     place = record.place
     counted = (record.bytes, record.requests, record.retries)
     values = (place.module, place.bucket, record.operation, record.name, *counted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Tuple
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.failures import Failures
 from smart_storages.composed.health import UNREACHABLE, Breaker, kind_of
@@ -68,9 +69,9 @@ class Backend:
             failures.append((self.label, error))
             return NOTHING
         except Exception as error:
-            if isinstance(error, AttributeError) and str(error).endswith(f"'{method}'"):
+            if isinstance(error, AttributeError) and plain_text(error).endswith(f"'{method}'"):
                 # A composed backend has every method; the storage it chose may lack this one.
-                failures.append((self.label, NotImplementedError(str(error))))
+                failures.append((self.label, NotImplementedError(plain_text(error))))
                 return NOTHING
             kind = kind_of(error)
             if kind == UNREACHABLE:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Pattern, Tuple
 
 from smart_storages.common.compat import cache
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import Secret
 from smart_storages.config.errors import BUCKETS_SETTING
 from smart_storages.config.options import SECRET_OPTIONS
@@ -137,7 +138,9 @@ def find_key_problems(key: str, entry: Mapping[str, Any]) -> Iterator[Problem]:
         try:
             fill_in(key, entry)
         except InvalidModuleNameError as error:
-            yield Problem("bad-setting", "", f"cannot fill in {{module}}: {error}", _HINT)
+            yield Problem(
+                "bad-setting", "", f"cannot fill in {{module}}: {plain_text(error)}", _HINT
+            )
         return
     try:
         validate_module_name(sample_name(key), key)
@@ -159,7 +162,10 @@ def find_hidden_problem(key: str, reached: Optional[str], error: ConfigurationEr
     """
     if reached == key:
         return Problem(
-            "bad-setting", "", f"cannot be used: {str(error).rstrip('.')}", "Correct its options."
+            "bad-setting",
+            "",
+            f"cannot be used: {plain_text(error).rstrip('.')}",
+            "Correct its options.",
         )
     what = (
         f"is never used: every name that matches it also matches the longer {reached!r}, and is "

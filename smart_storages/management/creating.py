@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.checking.probe import code_of
 from smart_storages.management.places import PUBLIC, Place
@@ -116,7 +117,7 @@ def _create_elsewhere(places: Sequence[Place], wishes: Wishes) -> Iterator[Chang
                 if not wishes.dry_run:
                     need.meet()
         except SmartStorageError as error:
-            yield Change(need.what, FAILED, str(error))
+            yield Change(need.what, FAILED, plain_text(error))
             return
         is_pending = wishes.dry_run
         yield Change(need.what, PENDING if is_pending else DONE)

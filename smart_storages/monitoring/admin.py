@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.management.places import Place, find_places
 from smart_storages.monitoring.models import BucketCheck, BucketUsage
@@ -107,7 +108,7 @@ class BucketsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             places = find_places()
         except ConfigurationError as error:
-            return [], str(error)
+            return [], plain_text(error)
         return [
             Row(
                 place,

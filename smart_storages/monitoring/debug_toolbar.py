@@ -23,6 +23,7 @@ from debug_toolbar.utils import get_stack_trace, render_stacktrace
 from django.template import Context, Engine
 
 import smart_storages
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.reporting import flush
 from smart_storages.signals import storage_operation
 
@@ -127,7 +128,7 @@ def _add(*, seconds: float, error: Optional[BaseException], **said: Any) -> None
         {
             **{name: said[name] for name in _SHOWN},
             "milliseconds": seconds * 1000,
-            "error": None if error is None else f"{type(error).__name__}: {error}",
+            "error": None if error is None else f"{type(error).__name__}: {plain_text(error)}",
             "stack": str(render_stacktrace(_find_stack())),
         }
     )

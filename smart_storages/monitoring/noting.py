@@ -10,6 +10,7 @@ from django.core.cache.backends.db import DatabaseCache
 from django.db import connections, router
 from django.utils import timezone
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ObjectExistsError, ObjectNotFoundError, SmartStorageError
 from smart_storages.monitoring.models import BucketCheck, BucketUsage
 from smart_storages.signals import bucket_checked, bucket_measured, storage_operation
@@ -93,7 +94,7 @@ def note_error(
     if error is None or isinstance(error, _EXPECTED):
         return
     # The text of another error may hold anything.
-    text = f": {error}"[:_LONGEST_ERROR] if isinstance(error, SmartStorageError) else ""
+    text = f": {plain_text(error)}"[:_LONGEST_ERROR] if isinstance(error, SmartStorageError) else ""
     entry = {
         "at": timezone.now(),
         "module": module,

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional
 
 from smart_storages import __version__
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.recording import Observer, Record, observers
 from smart_storages.exceptions import ConfigurationError
 
@@ -97,7 +98,7 @@ class _Spans(Observer):
         if error is not None:
             # The message alone: the attributes of an exception would have its whole traceback.
             span.set_attribute("error.type", type(error).__name__)
-            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, str(error)))
+            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR, plain_text(error)))
         span.end()
 
 

@@ -26,8 +26,9 @@ from contextlib import suppress
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core import checks
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 
+from smart_storages.common.documentation import plain_text, register_check
 from smart_storages.config import find_key, get_queue_settings
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.queued import engines, registry
@@ -53,7 +54,7 @@ _PACKAGES = {
 _CONTEXT_HINT = "docs/queued.md shows how, under 'Tenants and regions'."
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_engine(**kwargs: Any) -> List[CheckMessage]:
     """Check the settings of the queue and its engine."""
     name = ""
@@ -62,7 +63,7 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
         engines.require()
         inline = engines.get_engine().runs_inline
     except (ConfigurationError, ImportError) as error:
-        return [Error(str(error), hint=_hint_for(name), id="smart_storages.Q001")]
+        return [Error(plain_text(error), hint=_hint_for(name), id="smart_storages.Q001")]
     if not name:
         return [
             checks.Warning(
@@ -82,7 +83,7 @@ def check_engine(**kwargs: Any) -> List[CheckMessage]:
     return []
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_cache(**kwargs: Any) -> List[CheckMessage]:
     """Check that all processes share the cache, if it is to be used."""
     try:
@@ -126,7 +127,7 @@ class _Usable(NamedTuple):
     remote: Any
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_storages(**kwargs: Any) -> List[CheckMessage]:
     """Check every queued storage that the models and the settings make."""
     try:
@@ -144,7 +145,7 @@ def check_storages(**kwargs: Any) -> List[CheckMessage]:
             found.append(_circle(storage))
             continue
         except ContextDependentError as error:
-            found.append(Error(str(error), hint=_CONTEXT_HINT, id="smart_storages.Q011"))
+            found.append(Error(plain_text(error), hint=_CONTEXT_HINT, id="smart_storages.Q011"))
             continue
         except Exception as error:
             found.append(_unusable(f"The queued storage {storage.key!r}", error))
@@ -186,7 +187,7 @@ def _check_aliases() -> Iterator[CheckMessage]:
 
 def _unusable(label: str, error: Exception) -> CheckMessage:
     return Error(
-        f"{label} cannot be used: {error}",
+        f"{label} cannot be used: {plain_text(error)}",
         hint="Correct its local, remote, task or other options.",
         id="smart_storages.Q002",
     )

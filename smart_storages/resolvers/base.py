@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from smart_storages.common.arguments import import_path
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.names import path_of
 from smart_storages.exceptions import ConfigurationError, ResolutionError
 
@@ -198,7 +199,7 @@ def explain_answer(resolver: Any, label: str, *call: Any) -> str:
     try:
         answer = resolver(*call)
     except ResolutionError as error:
-        return f"{label} raised ResolutionError: {str(error).rstrip('.')}."
+        return f"{label} raised ResolutionError: {plain_text(error).rstrip('.')}."
     return f"{label} returned {'None' if answer is None else 'it'}."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smart_storages import backends, config
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def azure_store(storage: Any) -> Store:
         # Not its text: it may show the connection string.
         reason = "its connection_string cannot be read. Copy it from the portal of Azure."
         if isinstance(error, ConfigurationError):
-            reason = str(error)
+            reason = plain_text(error)
         raise ConfigurationError(f"The module {storage.module_name!r}: {reason}") from None
     return backends.azure.AzureStore(account, storage.bucket_name, storage.custom_domain)
 

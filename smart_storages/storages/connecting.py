@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config, s3
 from smart_storages.common.compat import cache
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError, UnreachableError
 
@@ -171,7 +172,7 @@ class ConnectingMixin:
             raise
 
     def _named(self, error: ConfigurationError) -> ConfigurationError:
-        named = ConfigurationError(f"The module {self.module_name!r}: {error}")
+        named = ConfigurationError(f"The module {self.module_name!r}: {plain_text(error)}")
         also: ConfigurationError = s3.errors.botocore_kinds.also_of_botocore(named, error)
         return also
 

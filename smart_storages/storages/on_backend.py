@@ -30,6 +30,7 @@ from storages.utils import clean_name
 
 from smart_storages import backends, config, s3
 from smart_storages.common.compat import cache
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import (
     ConfigurationError,
     ObjectExistsError,
@@ -173,9 +174,9 @@ class BackendMixin(BackendUploadsMixin, BackendUrlsMixin, _Base):  # type: ignor
             raise
         except ConfigurationError as error:
             module = f"The module {self.module_name!r}"
-            if str(error).startswith(module):
+            if plain_text(error).startswith(module):
                 raise
-            raise ConfigurationError(f"{module}: {error}") from None
+            raise ConfigurationError(f"{module}: {plain_text(error)}") from None
         except OSError as error:
             if getattr(error, "is_on_order", False):  # of a test
                 raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 from smart_storages import backends, config
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def make_store(storage: Any) -> Store:
         make = _make_sftp_store if storage.backend == "sftp" else _make_django_store
         return make(storage, folder)
     except ConfigurationError as error:
-        reason = str(error)
+        reason = plain_text(error)
     # Past the frames of a constructor.
     raise ConfigurationError(f"The module {storage.module_name!r}: {reason}")
 

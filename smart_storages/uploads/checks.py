@@ -20,11 +20,12 @@ from django.apps import apps
 from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
 from smart_storages import config
+from smart_storages.common.documentation import plain_text, register_check
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.uploads.targets import can_take, label_of
 
@@ -44,7 +45,7 @@ def iter_fields() -> Iterator[Any]:
                 yield field
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_urls(**kwargs: Any) -> List[CheckMessage]:
     """Check that the URLconf has the views."""
     fields = list(iter_fields())
@@ -65,7 +66,7 @@ def check_urls(**kwargs: Any) -> List[CheckMessage]:
     return []
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_middleware(**kwargs: Any) -> List[CheckMessage]:
     """Check that the forms can know whose request they belong to, and whose upload it is."""
     if not list(iter_fields()) or not config.has_urlconf():
@@ -101,7 +102,7 @@ def check_middleware(**kwargs: Any) -> List[CheckMessage]:
     return found
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_fields(**kwargs: Any) -> List[CheckMessage]:
     """Check that the storages of the fields can take direct uploads."""
     found: List[CheckMessage] = []
@@ -127,14 +128,14 @@ def _class_of(storage: Any) -> str:
     return type(getattr(storage, "_wrapped", storage)).__name__  # of Django's default_storage
 
 
-@register("smart_storages")
+@register_check("smart_storages")
 def check_settings(**kwargs: Any) -> List[CheckMessage]:
     """Check ``SMART_STORAGE_UPLOADS`` and the cache that counts uploads."""
     try:
         settings = config.get_upload_settings()
     except ConfigurationError as error:
         hint = "docs/uploads.md lists the keys and what may stand in them."
-        return [Error(str(error), hint=hint, id="smart_storages.U006")]
+        return [Error(plain_text(error), hint=hint, id="smart_storages.U006")]
     is_limited = settings.uploads_per_hour is not None or settings.bytes_per_hour is not None
     if config.is_debug() or not is_limited or not list(iter_fields()):
         return []

@@ -15,6 +15,7 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.http import require_POST
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.composed.calls import call_async, call_now, run, run_async
 from smart_storages.exceptions import (
     BackendsFailedError,
@@ -73,7 +74,7 @@ def _refuse(error: Exception, action: str) -> Tuple[int, Any, Dict[str, str]]:
     if isinstance(error, RoutingRefusedError):  # no tenant
         error = refusals.forbidden()
     elif not isinstance(error, UploadError):
-        logger.error("A direct upload failed (%s): %s", action, error, exc_info=error)
+        logger.error("A direct upload failed (%s): %s", action, plain_text(error), exc_info=error)
         error = refusals.failed()
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

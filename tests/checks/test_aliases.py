@@ -165,6 +165,7 @@ def test_django_runs_the_check(settings):
     assert "smart_storages.E020" in [message.id for message in run_checks(tags=[FILES_TAG])]
 
 
+@pytest.mark.documentation
 def test_every_id_is_documented():
     page = Path(__file__).parents[2].joinpath("docs", "checks.md").read_text("utf-8")
     for number in aliases._IDS.values():

@@ -445,6 +445,7 @@ class TestSafety:
         settings.SMART_STORAGE_BUCKETS = {"m": {"nonsense": 1}}
         assert "smart_storages.E002" in [message.id for message in run_checks()]
 
+    @pytest.mark.documentation
     def test_every_id_is_given_once_and_documented(self):
         from pathlib import Path
 

@@ -328,6 +328,7 @@ def test_django_runs_them(check):
     assert "smart_storages.E016" in [message.id for message in run_checks()]
 
 
+@pytest.mark.documentation
 def test_every_id_is_documented():
     page = Path(__file__).parents[2].joinpath("docs", "checks.md").read_text("utf-8")
     numbers = [number for number, _ in routing._IDS.values()]

@@ -21,6 +21,7 @@ DECLARING = {
     "smart_storages.common",
     "smart_storages.common.aio",
     "smart_storages.common.compat",
+    "smart_storages.common.documentation",
     "smart_storages.common.on_demand",
     "smart_storages.common.parts",
     "smart_storages.common.recording",

@@ -83,7 +83,7 @@ def test_the_settings_of_azure_are_read_by_the_names_of_the_options(settings: An
     assert read["account_key"] == "hunter2"
     assert type(read["account_key"]) is Secret
     settings.AZURE_SSL = "no"
-    with pytest.raises(ConfigurationError, match=r"^AZURE_SSL must be bool, not str\.$"):
+    with pytest.raises(ConfigurationError, match=r"^AZURE_SSL must be bool, not str\. See"):
         config.get_azure_options()
 
 

@@ -54,11 +54,11 @@ def test_a_missing_bucket_is_told_with_both_places_to_name_it():
 
 def test_a_missing_bucket_hints_at_the_module_that_was_meant():
     ending = "or AWS_STORAGE_BUCKET_NAME."
-    assert str(missing_bucket_error("mediaa")).endswith(ending)
-    assert str(missing_bucket_error("mediaa", ["media"])).endswith(
+    assert missing_bucket_error("mediaa").text.endswith(ending)
+    assert missing_bucket_error("mediaa", ["media"]).text.endswith(
         f"{ending} Did you mean 'media'?"
     )
-    assert str(missing_bucket_error("x", ["b", "a"])).endswith(f"{ending} Known are: 'a', 'b'.")
+    assert missing_bucket_error("x", ["b", "a"]).text.endswith(f"{ending} Known are: 'a', 'b'.")
 
 
 def test_a_missing_entry_is_told_with_what_happens_instead():
@@ -71,7 +71,7 @@ def test_a_missing_entry_is_told_with_what_happens_instead():
     )
     assert describe_missing_entry("mediaa", None, [])[0] == told + "it has no bucket."
     error = unknown_module_error("mediaa", "acme", ["media"])
-    assert str(error) == f"{text} SMART_STORAGE_STRICT does not allow that. {hint}"
+    assert error.text == f"{text} SMART_STORAGE_STRICT does not allow that. {hint}"
 
 
 BAD = {"location": "/a"}

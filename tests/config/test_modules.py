@@ -176,7 +176,7 @@ def test_a_pattern_needs_something_in_each_place():
     for name, pattern in (("a_", "a_*"), ("a_-b", "a_*-*")):
         with pytest.raises(InvalidModuleNameError) as caught:
             validate_module_name(name, pattern)
-        assert str(caught.value) == (
+        assert caught.value.text == (
             f"The module name {name!r} has nothing in the place of '*'; it was used for "
             f"SMART_STORAGE_BUCKETS[{pattern!r}]. Use letters, digits, '-' and '_'."
         )

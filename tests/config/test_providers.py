@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from botocore.exceptions import ClientError
 from smart_storages.config.providers import CAUTIOUS, PROVIDERS, get_provider
 
 
+@pytest.mark.documentation
 def test_every_provider_of_the_documentation_has_a_row():
     assert set(PROVIDERS) == {
         "aws", "b2", "ceph", "gcs", "minio", "moto", "r2", "spaces", "wasabi",
@@ -48,6 +50,7 @@ def test_an_unknown_provider_is_an_error():
         get_provider("azure", None)
 
 
+@pytest.mark.documentation
 def test_the_documentation_holds_the_table_as_it_is():
     page = Path(__file__).parents[2] / "docs" / "providers.md"
     written = [line for line in page.read_text(encoding="utf-8").splitlines() if "| `" in line]
@@ -70,6 +73,28 @@ def test_the_documentation_holds_the_table_as_it_is():
         ]
         assert f"| {' | '.join(cells)} |" in written
     assert len(written) == len(PROVIDERS)
+
+
+@pytest.mark.documentation
+def test_the_page_on_never_overwriting_says_the_means_of_each_row():
+    page = Path(__file__).parents[2] / "docs" / "never-overwrite.md"
+    rows = re.findall(
+        r"^\| (`\w+`|none named, not AWS) \| (\w+) \| (\w+) \| (\w+) \|$",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    expected = []
+    for row in (*PROVIDERS.values(), CAUTIOUS):
+        otherwise = "claim" if row.conditional_put else "suffix"
+        expected.append(
+            (
+                "none named, not AWS" if row is CAUTIOUS else f"`{row.name}`",
+                "condition" if row.conditional_put else "suffix",
+                "condition" if row.conditional_complete else otherwise,
+                "condition" if row.name == "aws" else otherwise,
+            )
+        )
+    assert rows == expected
 
 
 class TestRowsOnTheirServers:

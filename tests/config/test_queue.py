@@ -48,7 +48,7 @@ def test_each_setting_has_its_default_and_its_field() -> None:
 )
 def test_a_wrong_value_is_told_with_its_setting(setting: str, value: Any, told: str) -> None:
     with override_settings(**{setting: value}):
-        with pytest.raises(ConfigurationError, match=rf"^{setting} must be {told}\.$"):
+        with pytest.raises(ConfigurationError, match=rf"^{setting} must be {told}\. See docs/\S+$"):
             get_queue_settings()
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.contract.capabilities import CAPABILITIES, COLUMNS, Column, measure, place_of
 from tests.contract.table import PAGE, read_table, with_table
 
+pytestmark = pytest.mark.documentation
+
 FIXTURES = {"ceph": "ceph", "moto": "moto_server", "azurite": "azurite"}
 RUN = "run `make table`"
 

@@ -256,7 +256,7 @@ def test_a_remote_chosen_by_who_asks_is_an_error(settings: Any) -> None:
     assert ids([error]) == ["Q011"]
     with pytest.raises(ConfigurationError) as caught:
         queue.remote  # noqa: B018
-    assert str(caught.value) == error.msg
+    assert caught.value.text == error.msg
 
 
 def test_a_queue_inside_a_fallback_is_checked_too(settings: Any) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import REQUIRE_REAL_S3
 from tests.old_releases import needs_newer_moto
 from tests.servers.nginx import INSTALL, Nginx, nginx_program
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.documentation]
 
 BODY = bytes(range(256)) * 3_000
 STORAGES = {}

@@ -11,7 +11,7 @@ from django.views.generic import TemplateView
 from django.views.generic.detail import SingleObjectMixin
 
 from newsroom.models import Article, Attachment, Bulletin, Person, Report, RowStoredFile, Video
-from newsroom.views.pages import STORAGE_ERRORS
+from newsroom.views.pages import STORAGE_ERRORS, told
 from smart_storages.utils import storages
 
 
@@ -40,7 +40,7 @@ def delete(row):
         try:
             deletion()
         except STORAGE_ERRORS as error:
-            problems.append(str(error))
+            problems.append(told(error))
     return problems
 
 

@@ -10,7 +10,7 @@ from django.views.generic import FormView
 
 from newsroom.files import StoredFile
 from newsroom.forms import DevelopmentForm
-from newsroom.views.pages import STORAGE_ERRORS, UploadMixin
+from newsroom.views.pages import STORAGE_ERRORS, UploadMixin, told
 from smart_storages.serving import serve_file
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage, storages
@@ -61,7 +61,7 @@ class DevelopmentPage(UploadMixin, SavingForm, FormView):
         try:
             files = describe(storages["development"])
         except STORAGE_ERRORS as error:
-            problem = str(error)
+            problem = told(error)
         return super().get_context_data(
             disk_files=[file for file in files if file.module == DISK],
             production_files=[file for file in files if file.module == PRODUCTION],

@@ -10,6 +10,11 @@ from smart_storages.exceptions import SmartStorageError
 STORAGE_ERRORS = (SmartStorageError, BotoCoreError, ClientError)
 
 
+def told(error):
+    """Return the text of a storage's error for an editor: without the link to the documentation."""
+    return error.text if isinstance(error, SmartStorageError) else str(error)
+
+
 class UploadMixin:
     """A page whose form stores files; to be mixed into a ``CreateView`` or ``UpdateView``."""
 
@@ -20,7 +25,7 @@ class UploadMixin:
             response = super().form_valid(form)
         except STORAGE_ERRORS as error:
             # Nothing was written to the database, because the file is stored before the row.
-            form.add_error(None, f"The storage did not take the file. {error}")
+            form.add_error(None, f"The storage did not take the file. {told(error)}")
             return self.form_invalid(form)
         messages.success(self.request, self.stored_message.format(self.object))
         return response

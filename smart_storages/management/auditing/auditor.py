@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 from django.core.exceptions import SuspiciousOperation
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.auditing.areas import Area, Areas
 from smart_storages.management.auditing.columns import (
@@ -160,7 +161,7 @@ class Auditor:
         try:
             return find_leaves(storage, name)
         except (SmartStorageError, SuspiciousOperation) as error:
-            reason = f"{label}: {type(error).__name__}: {error}"
+            reason = f"{label}: {type(error).__name__}: {plain_text(error)}"
             problems = self.findings.problems
             problems[reason if len(problems) < _PAGE else "others"] = (
                 problems.get(reason if len(problems) < _PAGE else "others", 0) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.checking import (
     network,
@@ -136,7 +137,7 @@ def check_place(
     try:
         _ = probe.base_url if storage.is_in_s3 else probe.store
     except SmartStorageError as error:
-        add(Finding("configuration", FAILED, "The module cannot be used.", str(error)))
+        add(Finding("configuration", FAILED, "The module cannot be used.", plain_text(error)))
         return Report(place, findings)
     try:
         _run_steps(probe, _STEPS if storage.is_in_s3 else _STEPS_ELSEWHERE, add)
@@ -191,7 +192,7 @@ def _run(step: _Step, probe: Any) -> Tuple[Finding, bool]:
         status = FAILED if fault.serious else WARNING
         return Finding(step.name, status, fault.what, fault.why, fault.fix), fault.serious
     except SmartStorageError as error:
-        return Finding(step.name, FAILED, str(error)), True
+        return Finding(step.name, FAILED, plain_text(error)), True
 
 
 def _clean_up(probe: Any) -> Optional[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core.management.base import CommandError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ObjectNotFoundError, PreconditionFailedError
 from smart_storages.management.moving.checkpoints import Checkpoint
 from smart_storages.management.moving.comparing import is_same
@@ -119,7 +120,7 @@ class Report:
         """Count a failure."""
         self.failed += 1
         if len(self.failures) < _MOST_FAILURES_KEPT:
-            self.failures[name] = f"{type(error).__name__}: {error}"
+            self.failures[name] = f"{type(error).__name__}: {plain_text(error)}"
 
 
 def refuse_overlap(plan: Plan) -> None:

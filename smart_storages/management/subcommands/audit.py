@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional
 
 from django.core.management.base import CommandError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.names import check_name
 from smart_storages.management.auditing.areas import Area
 from smart_storages.management.auditing.auditor import Auditor, Scope
@@ -196,7 +197,7 @@ class _Run:
     def _tell(self, what: str, key: str, error: Optional[Exception]) -> None:
         if error is not None:
             self._failed += 1
-            self._context.warn(f"{key}: {error}")
+            self._context.warn(f"{key}: {plain_text(error)}")
         elif what.startswith("not "):
             self._context.warn(f"{key}: {what}")
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional
 
 from django.core.management.base import CommandError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.management.moving.arguments import add_ends, count, read_plan
 from smart_storages.management.moving.checkpoints import Checkpoint, default_path
 from smart_storages.management.moving.copying import COPIED, Copier, Plan, Report
@@ -100,7 +101,7 @@ def _copy(context: Context, options: Dict[str, Any]) -> int:
             if manifest is not None and what == COPIED:
                 manifest.add(name)
             if error is not None:
-                context.warn(f"{name}: {error}")
+                context.warn(f"{name}: {plain_text(error)}")
             elif context.verbosity >= _LOUD:
                 context.write(f"{what}: {name}")
 

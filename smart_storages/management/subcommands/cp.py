@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from django.core.management.base import CommandError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import S3Error
 from smart_storages.management.files import Named, copy_file, find_files, parse, parse_local
 from smart_storages.management.output import Context
@@ -40,7 +41,7 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
                 try:
                     name = copy_file(source, target)
                 except (S3Error, OSError) as error:
-                    failed.append(f"{_label(source)}: {error}")
+                    failed.append(f"{_label(source)}: {plain_text(error)}")
                 else:
                     copied.append({"source": _label(source), "target": _label((target[0], name))})
                 progress.advance()

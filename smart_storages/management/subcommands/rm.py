@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Tuple
 
 from django.core.management.base import CommandError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.management.files import Named, find_files, parse
 from smart_storages.management.output import Context
 from smart_storages.management.subcommands import FINE, USAGE, WRONG
@@ -79,7 +80,9 @@ def _delete(
             for start in range(0, len(names), _PAGE):
                 page = names[start : start + _PAGE]
                 refused = named.storage.delete_many(page)
-                failed.update({f"{named.module}:{name}": str(e) for name, e in refused.items()})
+                failed.update(
+                    {f"{named.module}:{name}": plain_text(e) for name, e in refused.items()}
+                )
                 deleted.append((named, [name for name in page if name not in refused]))
                 progress.advance(len(page))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any, Dict, List
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.output import Context, describe_size
 from smart_storages.management.places import Place, find_sound_places
@@ -39,7 +40,7 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
             with context.progress(f"Listing {place.module}") as progress:
                 usage = measure(place, progress.advance)
         except SmartStorageError as error:
-            context.warn(f"{place.module}: {error}")
+            context.warn(f"{place.module}: {plain_text(error)}")
             failed = True
             continue
         described.append(_describe(usage))

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any, Dict, Optional
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.management.moving.arguments import add_ends, count, read_plan
 from smart_storages.management.moving.verifying import verify
 from smart_storages.management.output import Context
@@ -27,7 +28,7 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     plan = read_plan(options)
 
     def tell(what: str, name: str, error: Optional[Exception]) -> None:
-        context.warn(f"{what}: {name}" + (f": {error}" if error is not None else ""))
+        context.warn(f"{what}: {name}" + (f": {plain_text(error)}" if error is not None else ""))
 
     with context.progress("Comparing") as progress:
         found = verify(plan, tell, progress.advance)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.queued import engines, ledger
 from smart_storages.queued.actions import paging
 from smart_storages.queued.ledger.crash_points import reached
@@ -133,7 +134,7 @@ def _repair(row: QueuedFile) -> str:
         if not (row.local_name and storage.local.exists(row.local_name)):
             return "It cannot be repaired, because no local copy is left."
     except Exception as error:
-        return f"It was not repaired: {error}"
+        return f"It was not repaired: {plain_text(error)}"
     if not ledger.requeue(row, reset=True):
         return "It was not repaired, because it has just changed."
     storage.moved(row.name)
@@ -148,7 +149,7 @@ def _find_problem(row: QueuedFile) -> str:
         if local_copies.holds(remote, row.remote_name or row.name, row):
             return ""
     except Exception as error:
-        return f"{row.storage}: {row.name}: could not be verified: {error}"
+        return f"{row.storage}: {row.name}: could not be verified: {plain_text(error)}"
     if not ledger.rows().filter(pk=row.pk, generation=row.generation, state=row.state).exists():
         return ""  # it was replaced or deleted in the meantime
     return f"{row.storage}: {row.name}: the remote file is missing or different."

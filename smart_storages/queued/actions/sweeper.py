@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from django.db import transaction
 from django.utils import timezone
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.config import get_queue_settings
 from smart_storages.queued import engines, ledger, registry
 from smart_storages.queued.actions import paging
@@ -180,7 +181,7 @@ def _delete_finished(report: Report, progress: Any) -> None:
                 continue
             local = registry.find_storage(row.storage).local
         except Exception as error:
-            report.errors.append(f"{row.name}: {error}")
+            report.errors.append(f"{row.name}: {plain_text(error)}")
             continue
         if ledger.forget_local(row):
             reached("sweep:local-forgotten")
@@ -214,7 +215,7 @@ def _delete_orphans(report: Report, age: Optional[float], progress: Any) -> None
         try:
             found = list(_walk(storage.local, orphan_prefix(storage.key)))
         except Exception as error:
-            report.errors.append(f"{storage.key}: {error}")
+            report.errors.append(f"{storage.key}: {plain_text(error)}")
             continue
         for start in range(0, len(found), _BATCH):
             batch = found[start : start + _BATCH]

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.queued.models import QueuedFile
 
 __all__ = ["check_fits", "describe_error", "longest", "storable"]
@@ -58,7 +59,7 @@ def describe_error(error: BaseException) -> str:
         "KeyError: 'a'"
     """
     try:
-        text = str(error)
+        text = plain_text(error)
     except Exception as another:  # its __str__ may raise
         text = f"(its text raised {type(another).__name__})"
     return storable(f"{type(error).__name__}: {text}")

@@ -14,6 +14,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from smart_storages import tenancy
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.serving import Content, respond
 from smart_storages.exceptions import TransferError
 from smart_storages.queued import ledger, listing, registry
@@ -60,7 +61,7 @@ def _answer(request: Any, link: urls_of_copies.Link) -> Any:
     try:
         storage = registry.find_storage(link.storage)
     except TransferError as error:
-        raise Http404(str(error)) from error
+        raise Http404(plain_text(error)) from error
     seen: Any = None
     for _ in range(_MAX_LOOKUPS):
         row = ledger.find(link.storage, listing.clean(link.name))

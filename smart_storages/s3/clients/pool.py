@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from smart_storages.common import on_loop
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.s3.clients.counting import count_requests_of
@@ -284,7 +285,9 @@ class ClientPool:
             raise
         except (BotoCoreError, OSError, TypeError, ValueError) as error:
             clean(error)
-            refused = ConfigurationError(f"botocore refuses its options: {redact(str(error))}")
+            refused = ConfigurationError(
+                f"botocore refuses its options: {redact(plain_text(error))}"
+            )
             raise also_of_botocore(refused, error) from error
         require_results(client)
         close_idle_sockets_of(client)
