@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help architecture table demo docs docs-test site test slow soak coverage mutate lint matrix bench build js clean
+.PHONY: help architecture table pictures demo docs docs-test site test slow soak coverage mutate lint matrix bench build js clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ docs-test: docs $(VENV)/.test ## Build the site, and run the tests that read or 
 
 table: $(VENV)/.test ## Measure what each backend can do; write the table into docs/backends.md
 	$(PY) -m tests.contract.table
+
+pictures: $(VENV)/.test ## Draw and photograph the pictures of README and docs; needs Chromium and Ceph
+	$(PY) -m pictures $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with django-storages and boto3; write figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)

@@ -1,7 +1,8 @@
-"""``python -m benchmarks.page``: docs/measured.md and its plots, from docs/benchmarks/*.json.
+"""``python -m benchmarks.page``: docs/measured.md, its plots and the README's table.
 
-The page has a place for each subject, between ``<!-- figures: SUBJECT -->`` and ``<!-- end -->``.
-This module generates what is there; no figure is written by hand.
+All are made from docs/benchmarks/*.json. The page has a place for each subject, between
+``<!-- figures: SUBJECT -->`` and ``<!-- end -->``. This module generates what is there; no figure
+is written by hand.
 """
 
 from __future__ import annotations
@@ -25,12 +26,26 @@ from benchmarks.measures import (
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 RECORDS = DOCS / "benchmarks"
 PAGE = DOCS / "measured.md"
+README = DOCS.parent / "README.md"
 
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 _SLOWER = re.compile(r"(<!-- slower -->\n).*?(<!-- end slower -->\n)", re.DOTALL)
+_BESIDE = re.compile(r"(<!-- beside -->\n).*?(<!-- end beside -->\n)", re.DOTALL)
 _MISSING = "-"
 
 LIBRARIES = (THEIRS, BOTO3, OBSTORE)
+_ONE_CHANGED = "plain: one file changed, 5,000 files, 20 ms away"
+#: The lines of the README's table: what is measured, and where it is found. The last is a loss.
+LINES = (
+    ("first use of 50 tenants' storages", "clients", "50 tenants, 1 thread", "first_use_ms"),
+    ("their memory", "clients", "50 tenants, 1 thread", "memory_mb"),
+    ("read a small file", "reading", "open(name).read() of 4 KB", "requests"),
+    ("save, never overwriting", "writing", "save, name free, 20 ms away", "requests"),
+    ("memory while 1 GiB goes up", "writing", "file of 1,024 MiB up", "grown_mib"),
+    ("a signed `url()`", "urls", "url() of a plain name", "time_us"),
+    ("`collectstatic`, 1 of 5,000 files is new", "static", _ONE_CHANGED, "requests"),
+    ("make one more storage", "clients", "construct one storage", "construct_us"),
+)
 #: Up to this factor, two figures are the same: they differ by as much from run to run.
 TOLERANCE = 1.05
 
@@ -46,6 +61,30 @@ def fill(page: str, records: Dict[str, Dict[str, Any]]) -> str:
     worse = "\n".join(["", *slower(records), "", ""])
     page = _SLOWER.sub(lambda place: f"{place[1]}{worse}{place[2]}", page)
     return _PLACE.sub(lambda place: f"{place[1]}{_section(place[2], records)}{place[3]}", page)
+
+
+def fill_readme(readme: str, records: Dict[str, Dict[str, Any]]) -> str:
+    """Return the README with the figures of the records in its table."""
+    lines = "\n".join(["", *beside(records), "", ""])
+    return _BESIDE.sub(lambda place: f"{place[1]}{lines}{place[2]}", readme)
+
+
+def beside(records: Dict[str, Dict[str, Any]]) -> List[str]:
+    """Return the README's table: django-storages, this package, how many times less it takes."""
+    lines = ["| | django-storages | this package | |", "|---|---:|---:|---:|"]
+    for told, subject, case, measure in LINES:
+        rows = records[subject]["rows"]
+        theirs, ours = (find_row(rows, case, who)[measure] for who in (THEIRS, OURS))
+        unit = MEASURES[measure].unit or "requests"
+        texts = [f"{format_number(value)} {_singular(unit, value)}" for value in (theirs, ours)]
+        ratio = theirs / ours
+        factor = f"**{ratio:,.0f}x less**" if ratio > 1 else f"{1 / ratio:.1f}x more"
+        lines.append(f"| {told} | {texts[0]} | {texts[1]} | {factor} |")
+    return lines
+
+
+def _singular(unit: str, value: float) -> str:
+    return "request" if unit == "requests" and value == 1 else unit
 
 
 def slower(records: Dict[str, Dict[str, Any]]) -> List[str]:
@@ -155,6 +194,7 @@ def main() -> None:
     for subject, record in records.items():
         draw(record["title"], record["rows"], RECORDS / f"{subject}.svg")
     PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), records), encoding="utf-8")
+    README.write_text(fill_readme(README.read_text(encoding="utf-8"), records), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, List
 
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "DocumentStorage": "smart_storages.storages",

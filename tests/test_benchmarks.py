@@ -169,6 +169,20 @@ def test_the_page_begins_with_what_another_library_does_better() -> None:
     assert "\n".join(page.slower(RECORDS)) in text
 
 
+def test_the_table_of_the_readme_says_what_the_records_say_and_a_loss_too() -> None:
+    text = page.README.read_text(encoding="utf-8")
+    assert "<!-- beside -->" in text
+    assert page.fill_readme(text, RECORDS) == text, "run python -m benchmarks.page"
+    changed = json.loads(json.dumps(RECORDS))
+    for record in changed.values():
+        for row in record["rows"]:
+            if row["who"] == THEIRS:
+                row.update({name: 0.1 for name in row if name in measures.MEASURES})
+    assert page.fill_readme(text, changed) != text
+    assert [line for line in page.beside(RECORDS) if "more |" in line], "what costs more is told"
+    assert len([line for line in page.beside(changed) if "more |" in line]) == len(page.LINES)
+
+
 def test_boto3_has_a_column_and_the_best_is_bold_whoever_it_is() -> None:
     rows = [
         {"case": "read", "who": OURS, "time_ms": 2.0, "mb_per_s": 7.0},

@@ -247,7 +247,6 @@ TABLE = {
     "README.md": Page(
         # What `buckets create` made.
         buckets=("acme-docs", "acme-media", "acme-static", "acme-tenants"),
-        warnings=(_NO_PROFILE,),
         afterwards=_readme,
     ),
     "docs/commands.md": Page(buckets=("acme-media", "acme-docs")),

@@ -4,22 +4,57 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smart_storages.testing.s3_server import running
-from tests import walkthrough, walkthrough_projects
+from tests import documentation, walkthrough, walkthrough_projects
 from tests.test_packaging import NOT_COPIED, ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.documentation]
+pytestmark = pytest.mark.documentation
+
+#: The first and the last command of the tutorial's first upload.
+FIRST_UPLOAD = ("pip install", "< first_story.py")
 
 
-def test_a_reader_who_follows_the_tutorial_sees_what_it_says(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_reader_who_follows_the_tutorial_sees_what_it_says(tmp_path: Path, capsys: Any) -> None:
     shutil.copytree(str(ROOT), str(tmp_path / "django-smart-storages"), ignore=NOT_COPIED)
     walk = walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment())
     walk.follow(walkthrough.TUTORIAL)
+    effort = walkthrough.effort(walkthrough.TUTORIAL, *FIRST_UPLOAD)
+    seconds = sum(seconds for block, seconds in walk.took if block in effort.blocks)
+    with capsys.disabled():
+        told = f"To the first upload: {effort.minutes:.1f} minutes to read, type and paste"
+        print(f"\n{told}, {seconds:.0f} s for the commands.")  # noqa: T201 - the figure of the page
 
 
+def test_the_first_upload_of_the_tutorial_asks_for_what_the_page_says() -> None:
+    effort = walkthrough.effort(walkthrough.TUTORIAL, *FIRST_UPLOAD)
+    assert "first_story.py" in effort.blocks[-2].text
+    text = documentation.read(walkthrough.TUTORIAL)
+    counted = f"it is {len(effort.commands)} commands, {effort.files} files to paste"
+    assert f"{counted} and {effort.words} words: about {effort.minutes:.0f} minutes" in text
+    assert f"at {walkthrough.WORDS_READ_A_MINUTE} words a minute to read" in text
+    # Two of the five minutes are left to the commands.
+    assert effort.minutes <= 3
+
+
+def test_what_a_page_asks_for_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walkthrough.documentation, "ROOT", tmp_path)
+    (tmp_path / "page.md").write_text(
+        "Not counted.\n\n```sh\ncd a\npip install b\n```\n\nThree words here.\n\n"
+        "```python\n# c.py\n```\n\n```sh\nrun c.py\n```\n\nNor these words.\n"
+    )
+    effort = walkthrough.effort("page.md", "pip", "c.py")
+    assert (effort.words, effort.files) == (3, 1)
+    assert effort.commands == ("pip install b", "run c.py")
+    typed = (len("pip install b") + len("run c.py")) / 5 / 40
+    assert effort.minutes == pytest.approx(3 / 200 + typed + 20 / 60)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", walkthrough_projects.PREPARE)
 def test_a_project_that_moves_in_as_the_page_says_ends_where_it_says(
     page: str, tmp_path: Path

@@ -11,8 +11,10 @@ import os
 import re
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Tuple
 
 from tests import documentation
 from tests.documentation import Block
@@ -23,6 +25,12 @@ TUTORIAL = "docs/tutorial.md"
 PAGES = (TUTORIAL, *PREPARE)
 
 _SECONDS = 300
+
+#: What is taken for granted of a reader.
+WORDS_READ_A_MINUTE = 200
+WORDS_TYPED_A_MINUTE = 40
+_LETTERS_OF_A_WORD = 5
+SECONDS_TO_PASTE_A_FILE = 20
 
 
 class Walkthrough:
@@ -37,6 +45,8 @@ class Walkthrough:
         self._state = folder / ".walkthrough"
         self._environment = environment
         self._folder = folder
+        #: The blocks for the shell that have run, and how many seconds each took.
+        self.took: List[Tuple[Block, float]] = []
         self._printed: str = ""
         self._code = 0
 
@@ -69,6 +79,7 @@ class Walkthrough:
             f"set -e\n{block.text}\nset +e\n"
             f'{{ export -p; printf "cd %q\\n" "$PWD"; }} > "{self._state}"\n'
         )
+        begin = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self._folder,
@@ -80,6 +91,7 @@ class Walkthrough:
             timeout=_SECONDS,
             check=False,
         )
+        self.took.append((block, time.monotonic() - begin))
         self._printed, self._code, self._block = done.stdout, done.returncode, block
         if self._state.exists():
             last = self._state.read_text("utf-8").splitlines()[-1]
@@ -97,6 +109,52 @@ class Walkthrough:
         assert self._code == 0 or is_shown, (
             f"{self._block.place}: ended with {self._code} and printed\n{self._printed}"
         )
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a part of a page asks of its reader."""
+
+    blocks: Tuple[Block, ...]
+    words: int
+    commands: Tuple[str, ...]
+    files: int
+
+    @property
+    def minutes(self) -> float:
+        """Minutes to read the prose, to type the commands and to copy the files."""
+        typed = sum(map(len, self.commands)) / _LETTERS_OF_A_WORD
+        reading = self.words / WORDS_READ_A_MINUTE + typed / WORDS_TYPED_A_MINUTE
+        return reading + self.files * SECONDS_TO_PASTE_A_FILE / 60
+
+
+def effort(page: str, first: str, last: str) -> Effort:
+    """Count what a page asks for, from a command to a later one, both included.
+
+    Args:
+        page: The page.
+        first: How the first command begins.
+        last: What the last command has in it.
+    """
+    every = documentation.blocks(page)
+    begin = next(number for number, block in enumerate(every) if first in block.text)
+    end = next(
+        number
+        for number, block in enumerate(every)
+        if number >= begin and block.language == "sh" and last in block.text
+    )
+    blocks = every[begin : end + 1]
+    lines = documentation.read(page).splitlines()
+    # From fence to fence; the first block's lines before the command are not prose either.
+    part = lines[blocks[0].line - 2 : blocks[-1].line + blocks[-1].text.count("\n")]
+    prose = re.sub(r"^```.*?^```$", "", "\n".join(part), flags=re.DOTALL | re.MULTILINE)
+    commands = [
+        line for block in blocks if block.language == "sh" for line in block.text.splitlines()
+    ]
+    while not commands[0].startswith(first):
+        del commands[0]
+    files = sum(block.language == "python" for block in blocks)
+    return Effort(tuple(blocks), len(prose.split()), tuple(commands), files)
 
 
 def plain_environment() -> Dict[str, str]:

@@ -12,7 +12,7 @@ from smart_storages.checks import installation
 from smart_storages.checks.installation import check_installation
 from smart_storages.common.distribution import describe_conflicts, find_claims
 
-OURS = "1.0.0.dev0"
+OURS = smart_storages.__version__
 
 
 class Site:
@@ -107,7 +107,7 @@ def test_two_projects_in_one_directory_are_told(site):
     site.install("django-smart-storages", "0.1.0")
     site.install("acme-storages", OURS)
     (text,) = problems(site.package, site)
-    assert "acme-storages 1.0.0.dev0" in text
+    assert f"acme-storages {OURS}" in text
     assert "django-smart-storages 0.1.0" in text
     assert "one has overwritten files of the other" in text
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
@@ -139,3 +141,14 @@ def test_settings_that_cannot_be_read_at_all_are_told(client: Any, settings: Any
     answer = page(client, "view_bucketcheck")
     assert answer.status_code == 200
     assert "SMART_STORAGE_BUCKETS must be" in answer.content.decode()
+
+
+def test_the_path_above_the_page_has_a_style_with_every_django(client: Any, buckets: None) -> None:
+    shown = page(client, "view_bucketcheck").content.decode()
+    (element,) = re.findall(r'<(\w+) class="breadcrumbs">', shown)
+    ours = Path(apps.get_app_config("smart_storages_monitoring").path) / "static/smart_storages"
+    styles = [
+        (Path(admin.__file__).parent / "static/admin/css/base.css").read_text("utf-8"),
+        (ours / "buckets.css").read_text("utf-8"),
+    ]
+    assert re.search(rf"^{element}\.breadcrumbs {{", "\n".join(styles), re.MULTILINE)
