@@ -13,7 +13,7 @@ from smart_storages.config import check_upload_options
 from smart_storages.uploads import forms
 from smart_storages.uploads.adopting import adopt_at_save, note_adopted
 from smart_storages.uploads.files import find_upload
-from smart_storages.uploads.targets import Permission, label_of
+from smart_storages.uploads.targets import Permission, check_permission, label_of
 
 __all__ = ["DirectFieldFile", "DirectFileField", "DirectImageField", "DirectImageFieldFile"]
 
@@ -104,6 +104,7 @@ class _DirectField(FileField):
             "bytes_per_hour": bytes_per_hour,
             "expiry": expiry,
         }
+        check_permission(type(self).__name__, permission)
         self.upload_permission: Optional[Permission] = permission
         self.upload_limits: Dict[str, Any] = check_upload_options(
             type(self).__name__,
@@ -158,7 +159,7 @@ class DirectFileField(_DirectField):
     ``SMART_STORAGE_UPLOADS``. None of these arguments is written into migrations.
 
     Raises:
-        ConfigurationError: a limit has a wrong value.
+        ConfigurationError: a limit has a wrong value, or the permission is no function.
 
     Example::
 

@@ -256,7 +256,7 @@ def _may_upload(target: Target) -> bool:
     Who may not can still use the form: its file goes through Django.
     """
     request = current_request()
-    return request is None or target.permission(request, target)
+    return request is None or target.may_upload(request)
 
 
 def _describe(uploads: List[DirectUploadFile]) -> str:

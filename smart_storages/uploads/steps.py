@@ -344,7 +344,7 @@ def discard(row: DirectUpload, target: Target, reason: str, *, is_whole: bool) -
 def allow(request: Any, reference: Any, name: str, size: int) -> Tuple[Target, str]:
     """Return what a reference names and who uploads, if they may upload this."""
     target = find_target(read_reference(reference))
-    if not target.permission(request, target):
+    if not target.may_upload(request):
         raise refusals.forbidden()
     limits.check_announced(target.limits, name, size)
     if not can_take(target.storage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import posixpath
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Mapping, Optional, Union
@@ -9,7 +10,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Union
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
 from django.core import signing
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import FileField
 from django.utils import timezone
 
@@ -28,6 +29,7 @@ __all__ = [
     "Target",
     "can_take",
     "canonical_label",
+    "check_permission",
     "find_target",
     "label_of",
     "read_reference",
@@ -70,6 +72,25 @@ class Target:
         """Whether files are uploaded under the name that they keep."""
         return not callable(self.upload_to)
 
+    def may_upload(self, request: Any) -> bool:
+        """Return whether the user of a request may upload.
+
+        Args:
+            request: The request.
+
+        Raises:
+            ConfigurationError: the project's function is async, and its answer is not known here.
+        """
+        try:
+            allowed: Any = self.permission(request, self)
+        except PermissionDenied:
+            return False
+        if inspect.isawaitable(allowed):
+            if inspect.iscoroutine(allowed):
+                allowed.close()  # nobody will await it
+            raise _not_sync(self.label)
+        return bool(allowed)
+
     def make_name(self, upload: str, file_name: str) -> str:
         """Return the name for a file that is about to be uploaded, without its random suffix.
 
@@ -88,6 +109,35 @@ class Target:
         check_name(name)
         made: str = self.storage.generate_filename(name)
         return made
+
+
+def check_permission(owner: str, permission: Any) -> None:
+    """Refuse what cannot say who may upload.
+
+    Args:
+        owner: What it was given to, for messages.
+        permission: What a project passed as ``permission``.
+
+    Raises:
+        ConfigurationError: it is no function, or an async one.
+    """
+    if permission is None:
+        return
+    if not callable(permission):
+        raise ConfigurationError(
+            f"{owner}: permission must be a function of the request and the target, such as "
+            f"lambda request, target: request.user.is_staff, not {permission!r}."
+        )
+    if inspect.iscoroutinefunction(permission):
+        raise _not_sync(owner)
+
+
+def _not_sync(owner: str) -> ConfigurationError:
+    # An awaitable is true, whatever it would say: everybody could upload.
+    return ConfigurationError(
+        f"{owner}: permission is an async function. Make it a plain function: the async views call "
+        "it in a thread, where it may use the database."
+    )
 
 
 # Registered names
@@ -116,7 +166,8 @@ def register_uploader(
         limits: Keys of ``SMART_STORAGE_UPLOADS`` for this name.
 
     Raises:
-        ConfigurationError: the name is not valid, or a limit is unknown or has a wrong value.
+        ConfigurationError: the name is not valid, a limit is unknown or has a wrong value, or the
+            permission is no function.
 
     Example:
         >>> register_uploader("attachments", upload_to="attachments/%Y", types=["application/pdf"])
@@ -125,6 +176,7 @@ def register_uploader(
         raise ConfigurationError(
             f"register_uploader: a name must be text without dots, not {name!r}."
         )
+    check_permission(f"register_uploader({name!r})", permission)
     _uploaders[name] = {
         "storage": storage,
         "upload_to": upload_to,
