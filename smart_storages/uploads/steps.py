@@ -87,9 +87,9 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
         kind = content_types.type_of_name(made)
         about = {"content_type": kind, "size": size, "max_length": most}
         stored = yield storage, "get_upload_name", (made,), about
+        bounds = yield storage, "upload_limits", (stored,), {}
     except SuspiciousOperation:
         raise refusals.bad_name() from None
-    bounds = yield storage, "upload_limits", (stored,), {}
     try:
         part_size = bounds.part_size_for(size)
     except ValueError:

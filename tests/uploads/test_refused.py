@@ -228,7 +228,8 @@ class TestAFile:
         "name",
         [
             "../a.mp4", "/etc/passwd", "..", ".", "", "  ", "a/b.mp4", "a\\b.mp4", "..\\a.mp4",
-            "a\0.mp4", "a\n.mp4", "a\u202e4pm.exe", "a\ud800.mp4", "...", None, 5, ["a"],
+            "a\0.mp4", "a\n.mp4", "a\x85.mp4", "a\u202e4pm.exe", "a\ud800.mp4", "...", None, 5,
+            ["a"],
         ],
     )  # fmt: skip
     def test_whose_name_is_a_trick(self, browser: Any, name: Any) -> None:
