@@ -44,7 +44,6 @@ __all__ = [
 
 #: What follows the name of the field in the name of the hidden input that has the token.
 SUFFIX = "-upload"
-_MOST_FILES = 1000
 
 
 def endpoint() -> str:
@@ -125,7 +124,8 @@ class _DirectWidget:
         except ValueError:
             return [given]
         is_list = isinstance(tokens, list) and all(isinstance(each, str) for each in tokens)
-        return tokens[:_MOST_FILES] if is_list else [given]
+        # Each once: how many a user can have is limited where they are begun.
+        return list(dict.fromkeys(tokens)) if is_list else [given]
 
     # What is shown
 
@@ -170,10 +170,11 @@ class _DirectWidget:
             return inner
         uploads = self._left_uploads(name)
         tokens = [each.token for each in uploads]
+        form = {**self.attrs, **(attrs or {})}.get("form")  # type: ignore[attr-defined]
         return format_html(
             '<div class="smart-upload" data-smart-upload data-endpoint="{}" data-field="{}"'
             ' data-max-size="{}" data-accept="{}" data-texts="{}"{}{}>{}'
-            '<input type="hidden" name="{}" value="{}"></div>',
+            '<input type="hidden" name="{}" value="{}"{}></div>',
             address,
             reference_to(self.upload_label),
             target.limits.max_size,
@@ -184,6 +185,8 @@ class _DirectWidget:
             inner,
             name + SUFFIX,
             (json.dumps(tokens) if self.is_multiple else tokens[0]) if tokens else "",
+            # An input that stands outside of its form names it.
+            format_html(' form="{}"', form) if form else "",
         )
 
     def _find_target(self) -> Target:

@@ -50,6 +50,12 @@ class TestSeveralFiles:
         hidden = re.search('name="photos-upload" value="([^"]*)"', html).group(1)
         assert json.loads(unescape(hidden)) == tokens
 
+    def test_are_all_there_and_each_once(self, browser: Any, store: Any, request_of: Any) -> None:
+        tokens = [f"token-{each}" for each in range(1500)]
+        data = posted(**{"photos-upload": json.dumps([*tokens, "token-7"])})
+        found = AlbumForm().fields["photos"].widget.value_from_datadict(data, {}, "photos")
+        assert [each.token for each in found] == tokens
+
     def test_of_which_one_is_refused(
         self,
         browser: Any,
@@ -128,6 +134,15 @@ class TestTheWidget:
 
         form = PlainForm({}, {"attachment": SimpleUploadedFile("a.png", picture("JPEG"))})
         assert form.has_error("attachment", "wrong_content")
+
+    def test_names_the_form_that_it_stands_outside_of(self, store: Any) -> None:
+        for html in (
+            DirectFileInput("uploads_tests.Film.video", {"form": "films"}).render("a", None),
+            DirectFileInput("uploads_tests.Film.video").render("a", None, {"form": "films"}),
+        ):
+            assert '<input type="hidden" name="a-upload" value="" form="films">' in html
+        html = DirectFileInput("uploads_tests.Film.video").render("a", None)
+        assert '<input type="hidden" name="a-upload" value="">' in html
 
     def test_takes_the_place_of_djangos(self) -> None:
         class Own(forms.ClearableFileInput):
