@@ -12,12 +12,13 @@ from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Type
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SynchronousOnlyOperation, ValidationError
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from smart_storages.common.compat import module_script
+from smart_storages.config import keyed_digest
 from smart_storages.exceptions import ConfigurationError, UploadError
 from smart_storages.uploads.adopting import adopt_at_save
 from smart_storages.uploads.files import DirectUploadFile, find_upload
@@ -176,7 +177,7 @@ class _DirectWidget:
             ' data-max-size="{}" data-accept="{}" data-texts="{}"{}{}>{}'
             '<input type="hidden" name="{}" value="{}"{}></div>',
             address,
-            reference_to(self.upload_label),
+            reference_to(self.upload_label, _mark_of_user()),
             target.limits.max_size,
             ",".join(target.limits.types or ()),
             texts_as_json(),
@@ -260,6 +261,14 @@ def _may_upload(target: Target) -> bool:
     """
     request = current_request()
     return request is None or target.may_upload(request)
+
+
+def _mark_of_user() -> str:
+    user = getattr(current_request(), "user", None)
+    with suppress(SynchronousOnlyOperation):  # an async view that has not asked for the user
+        if user is not None and user.is_authenticated:
+            return keyed_digest("interrupted uploads", str(user.pk))[:8]
+    return ""
 
 
 def _describe(uploads: List[DirectUploadFile]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import posixpath
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
@@ -31,6 +31,7 @@ __all__ = [
     "canonical_label",
     "check_permission",
     "find_target",
+    "iter_registered",
     "label_of",
     "read_reference",
     "reference_to",
@@ -185,6 +186,11 @@ def register_uploader(
     }
 
 
+def iter_registered() -> Iterator[str]:
+    """Yield the names that were registered."""
+    yield from _uploaders
+
+
 # References
 
 
@@ -193,20 +199,22 @@ def label_of(field: FileField) -> str:
     return f"{field.model._meta.label}.{field.name}"
 
 
-def reference_to(label: Union[str, FileField]) -> str:
+def reference_to(label: Union[str, FileField], user: str = "") -> str:
     """Return the signed reference that a browser sends to say what it uploads for.
 
     It is the same each time, and allows nothing by itself: permissions are asked for each upload.
 
     Args:
         label: ``"app.Model.field"``, a registered name, or the field.
+        user: What distinguishes the user from others of the same browser, without spaces. Under
+            the reference, a browser keeps what was interrupted, and it is nobody else's concern.
 
     Example:
         >>> read_reference(reference_to("attachments"))
         'attachments'
     """
     label = label if isinstance(label, str) else label_of(label)
-    return signing.Signer(salt=_SALT).sign(label)
+    return signing.Signer(salt=_SALT).sign(f"{label} {user}")
 
 
 def read_reference(reference: Any) -> str:
@@ -221,7 +229,7 @@ def read_reference(reference: Any) -> str:
     if not isinstance(reference, str):
         raise refusals.unknown_field()
     try:
-        return str(signing.Signer(salt=_SALT).unsign(reference))
+        return str(signing.Signer(salt=_SALT).unsign(reference)).rpartition(" ")[0]
     except (signing.BadSignature, ValueError):  # a lone surrogate cannot be signed
         pass
     if reference in _uploaders:
