@@ -15,5 +15,6 @@ if TYPE_CHECKING:
     from . import brotli_streams as brotli_streams
     from . import on_loop as on_loop
     from . import parts as parts
+    from . import serving as serving
 else:
     __getattr__ = importing_on_demand(__name__)

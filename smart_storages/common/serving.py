@@ -18,7 +18,15 @@ from django.utils.http import http_date
 
 from smart_storages.common.streaming import stream
 
-__all__ = ["Content", "attachment", "describe", "has_version", "may_run", "respond"]
+__all__ = [
+    "Content",
+    "attachment",
+    "describe",
+    "has_version",
+    "may_run",
+    "respond",
+    "type_of_upload",
+]
 
 #: Types that a browser may display: it runs no scripts in them.
 _INLINE = frozenset(
@@ -31,6 +39,8 @@ _INLINE = frozenset(
 )  # fmt: skip
 #: Types that a browser could run, or that a page could use as a script or style sheet.
 _ACTIVE = re.compile(r"text/(?!csv$|plain$)|.*(script|html|wasm|flash)|(?!image/).*[/+]xml$")
+#: Types that a browser runs by themselves, whatever a file is called.
+_RUN = re.compile(r".*(html|script|wasm|flash|mixed-replace)|.*[/+](xml|xsl)")
 _UNKNOWN = "application/octet-stream"
 #: With its parameters; a comma would begin another type.
 _WHOLE_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=([\w.+-]+|\"[\w .+-]*\"))*", re.ASCII)
@@ -265,6 +275,23 @@ def may_run(name: str) -> bool:
     if kind is None:
         return False
     return kind == "image/svg+xml" or _ACTIVE.match(kind) is not None
+
+
+def type_of_upload(name: str, claimed: str) -> str:
+    """Return the type with which an upload is stored: the claimed one, unless it is another's.
+
+    Args:
+        name: Its name.
+        claimed: The type that a browser claims. Of one that a browser runs, the name must say the
+            same.
+
+    Example:
+        >>> type_of_upload("a.png", "text/html"), type_of_upload("a", "image/png")
+        ('image/png', 'image/png')
+    """
+    kind = claimed.partition(";")[0].strip().lower()
+    guessed = _guess_type(name)[0] or _UNKNOWN
+    return claimed if kind == guessed or not _RUN.fullmatch(kind) else guessed
 
 
 def _guess_type(name: str) -> Tuple[Optional[str], Optional[str]]:

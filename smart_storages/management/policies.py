@@ -168,7 +168,7 @@ def cors_rules(origins: Sequence[str]) -> Dict[str, Any]:
                 "AllowedOrigins": list(origins),
                 "AllowedMethods": ["GET", "HEAD", "POST", "PUT"],
                 "AllowedHeaders": list(_UPLOAD_HEADERS),
-                "ExposeHeaders": ["ETag"],
+                "ExposeHeaders": ["ETag", "Retry-After"],
                 "MaxAgeSeconds": _CORS_SECONDS,
             }
         ]

@@ -176,6 +176,11 @@ class WritingMixin(_Base):  # type: ignore[misc]
         cleaned: str = clean_name(name)
         key = self._normalize_name(cleaned)
         params = self._get_write_parameters(key, content)
+        # What only Django's UploadedFile has: its type is what a browser claims, which would run a
+        # page at the address of the bucket.
+        is_claimed = hasattr(content, "content_type_extra")
+        if is_claimed and "ContentType" not in self.get_object_parameters(key):
+            params["ContentType"] = common.serving.type_of_upload(key, params["ContentType"])
         saving = _saving.get()
         is_named = saving is not None and saving.storage is self and saving.is_named
         uploaded = getattr(content, "uploaded_object", None)

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import functools
 import logging
-from contextlib import ExitStack
-from typing import Any, Dict, List, NamedTuple, Optional, Type
+from contextlib import ExitStack, contextmanager
+from typing import Any, ContextManager, Dict, Iterator, List, NamedTuple, Optional, Tuple, Type
 
 from django.db import router, transaction
 from django.db.models import FileField, Model
 
 from smart_storages.storages.places import name_in
-from smart_storages.uploads import ledger
+from smart_storages.uploads import ledger, refusals
 from smart_storages.uploads.files import DirectUploadFile, find_upload
 
-__all__ = ["adopt_at_save", "claim_upload", "is_copied", "note_adopted"]
+__all__ = [
+    "adopt_at_save",
+    "adopt_now",
+    "adopt_with_row",
+    "claim_upload",
+    "find_unsaved",
+    "is_copied",
+]
 
 logger = logging.getLogger("smart_storages.uploads")
 
 #: In the ``__dict__`` of an instance: uploads of its files whose transaction has not ended.
 _PENDING = "_smart_storages_uploads"
+#: In the same: uploads that ``save(..., save=False)`` of a field took, and the names they have.
+_WAITING = "_smart_storages_uploads_waiting"
 _MARK = "_adopts_direct_uploads"
 
 
@@ -74,35 +83,84 @@ def adopt_at_save(model: Type[Model]) -> None:
         if not found:
             return original(self, *args, **kwargs)
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with ExitStack() as stack:
-            for alias in dict.fromkeys([using, ledger.database()]):
-                stack.enter_context(transaction.atomic(using=alias))
-            for each in found:
-                each.upload.adopt()
-                each.upload.is_being_saved = True
-            try:
-                original(self, *args, **kwargs)
-            finally:
-                for each in found:
-                    each.upload.is_being_saved = False
-            for each in found:
-                _note(self, each, using)
-        return None
+        with _adopting(self, found, using):
+            return original(self, *args, **kwargs)
 
     setattr(save_base, _MARK, True)
     model.save_base = save_base  # type: ignore[method-assign]
 
 
-def note_adopted(instance: Any, field: FileField, upload: DirectUploadFile, using: str) -> None:
-    """Note that an instance has taken a file over, where its row is not saved by ``save()``.
+@contextmanager
+def _adopting(instance: Any, found: List[_Found], using: str) -> Iterator[None]:
+    """Adopt uploads around a block that saves their row, in one transaction."""
+    with ExitStack() as stack:
+        for alias in dict.fromkeys([using, ledger.database()]):
+            stack.enter_context(transaction.atomic(using=alias))
+        for each in found:
+            _adopt(instance, each)
+            each.upload.is_being_saved = True
+        try:
+            yield
+        except BaseException:
+            # The instance may name the files by now, and be saved again.
+            pending = instance.__dict__.setdefault(_PENDING, {})
+            pending.update({each.field.attname: each.upload for each in found})
+            raise
+        finally:
+            for each in found:
+                each.upload.is_being_saved = False
+        for each in found:
+            _note(instance, each, using)
+
+
+def _adopt(instance: Any, found: _Found) -> None:
+    found.upload.adopt()
+    attname = found.field.attname
+    is_named = not _uncommitted(instance.__dict__.get(attname))
+    is_itself = is_named and not is_copied(instance, found.field, found.upload)
+    # After a rollback, another row may have taken the file.
+    if is_itself and not found.upload.hold(instance, attname):
+        raise refusals.used()
+
+
+def adopt_now(instance: Any, field: FileField, upload: DirectUploadFile) -> ContextManager[None]:
+    """Adopt an upload around a block that saves the row, in one transaction.
+
+    Args:
+        instance: The instance of a model.
+        field: Its field.
+        upload: The file.
+    """
+    using = instance._state.db or router.db_for_write(type(instance), instance=instance)
+    return _adopting(instance, [_Found(field, upload)], using)
+
+
+def adopt_with_row(instance: Any, field: FileField, upload: DirectUploadFile) -> None:
+    """Have ``save()`` of an instance adopt an upload that its field has taken over already.
 
     Args:
         instance: The instance of a model.
         field: Its field, which has the name of the file now.
         upload: The file.
-        using: Alias of the database of the row.
     """
-    _note(instance, _Found(field, upload), using)
+    waiting = instance.__dict__.setdefault(_WAITING, {})
+    waiting[field.attname] = (upload, str(instance.__dict__[field.attname]))
+
+
+def find_unsaved(instance: Any, field: FileField) -> Optional[DirectUploadFile]:
+    """Return the upload in a field of an instance that no row has adopted, ``None`` if it has none.
+
+    Args:
+        instance: The instance of a model.
+        field: Its field.
+    """
+    value = instance.__dict__.get(field.attname)
+    found = _uncommitted(value)
+    if found is None:
+        waiting: Dict[str, Tuple[DirectUploadFile, str]] = instance.__dict__.get(_WAITING, {})
+        upload, name = waiting.get(field.attname, (None, ""))
+        found = upload if name == str(value or "") else None
+    return found
 
 
 def _find_uploads(instance: Any, update_fields: Any) -> List[_Found]:
@@ -113,8 +171,7 @@ def _find_uploads(instance: Any, update_fields: Any) -> List[_Found]:
             continue
         if update_fields is not None and not {field.name, field.attname} & {*update_fields}:
             continue
-        value = instance.__dict__.get(field.attname)
-        upload = _uncommitted(value)
+        upload = find_unsaved(instance, field)
         # After a rollback the instance still names the file, and may be saved again.
         known = pending.get(field.attname)
         if upload is None and known is not None and not is_copied(instance, field, known):
@@ -139,6 +196,7 @@ def _note(instance: Any, found: _Found, using: str) -> None:
     upload, attname = found.upload, found.field.attname
     pending = instance.__dict__.setdefault(_PENDING, {})
     pending[attname] = upload
+    instance.__dict__.get(_WAITING, {}).pop(attname, None)
     copied = is_copied(instance, found.field, upload)
 
     def forget() -> None:

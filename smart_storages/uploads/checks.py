@@ -1,14 +1,14 @@
 """System checks of direct uploads; none of them talks to a server.
 
 =====================  ====================================================================
-``smart_storages.U001``  a field takes direct uploads, and the URLconf has no views for them
+``smart_storages.U001``  something takes direct uploads, and the URLconf has no views for them
 ``smart_storages.U002``  a field takes direct uploads, and the app is not installed (checked in
                          ``smart_storages.checks``)
 ``smart_storages.U003``  ``DirectUploadMiddleware`` is missing, or stands before what it needs
 ``smart_storages.U004``  sessions or the protection against CSRF are missing
-``smart_storages.U005``  the storage of a field cannot take direct uploads
+``smart_storages.U005``  the storage of a field or of a name cannot take direct uploads
 ``smart_storages.U006``  ``SMART_STORAGE_UPLOADS`` is wrong
-``smart_storages.U007``  each process counts the uploads of a user for itself
+``smart_storages.U007``  each process counts the uploads of a user for itself, or nothing does
 =====================  ====================================================================
 """
 
@@ -19,6 +19,7 @@ from typing import Any, Iterator, List
 from django.apps import apps
 from django.core import checks
 from django.core.cache import caches
+from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +28,12 @@ from django.urls import NoReverseMatch, reverse
 from smart_storages import config
 from smart_storages.common.documentation import plain_text, register_check
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
-from smart_storages.uploads.targets import can_take, label_of
+from smart_storages.uploads.targets import (
+    can_take,
+    find_target,
+    iter_registered,
+    label_of,
+)
 
 __all__ = ["check_fields", "check_middleware", "check_settings", "check_urls"]
 
@@ -35,6 +41,11 @@ MIDDLEWARE = "smart_storages.uploads.middleware.DirectUploadMiddleware"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+
+
+def _labels() -> List[str]:
+    """Return what takes direct uploads: fields of models, then registered names."""
+    return [*map(label_of, iter_fields()), *iter_registered()]
 
 
 def iter_fields() -> Iterator[Any]:
@@ -48,18 +59,17 @@ def iter_fields() -> Iterator[Any]:
 @register_check("smart_storages")
 def check_urls(**kwargs: Any) -> List[CheckMessage]:
     """Check that the URLconf has the views."""
-    fields = list(iter_fields())
-    if not fields or not config.has_urlconf():
+    labels = _labels()
+    if not labels or not config.has_urlconf():
         return []
     try:
         reverse("smart_storages_uploads:begin")
     except (NoReverseMatch, ImproperlyConfigured):
         return [
             checks.Warning(
-                f"{label_of(fields[0])} takes direct uploads, and the URLconf has no views for "
+                f"{labels[0]} takes direct uploads, and the URLconf has no views for "
                 "them: its forms upload through Django.",
                 hint='Add path("uploads/", include("smart_storages.uploads.urls")) to it.',
-                obj=fields[0],
                 id="smart_storages.U001",
             )
         ]
@@ -69,7 +79,7 @@ def check_urls(**kwargs: Any) -> List[CheckMessage]:
 @register_check("smart_storages")
 def check_middleware(**kwargs: Any) -> List[CheckMessage]:
     """Check that the forms can know whose request they belong to, and whose upload it is."""
-    if not list(iter_fields()) or not config.has_urlconf():
+    if not _labels() or not config.has_urlconf():
         return []
     used = config.get_middleware()
     found: List[CheckMessage] = []
@@ -106,18 +116,18 @@ def check_middleware(**kwargs: Any) -> List[CheckMessage]:
 def check_fields(**kwargs: Any) -> List[CheckMessage]:
     """Check that the storages of the fields can take direct uploads."""
     found: List[CheckMessage] = []
-    for field in iter_fields():
+    for label in _labels():
         try:
-            able = can_take(field.storage)
+            storage = find_target(label).storage
+            able = can_take(storage)
         except (SmartStorageError, ImproperlyConfigured):
-            continue  # reported by the checks of that storage
+            continue  # reported by the checks of that storage, or of the settings
         if not able:
             found.append(
                 checks.Warning(
-                    f"{label_of(field)} takes direct uploads, and its storage, "
-                    f"{_class_of(field.storage)}, cannot: its forms upload through Django.",
-                    hint="Give the field a storage of this package, or make it a FileField.",
-                    obj=field,
+                    f"{label} takes direct uploads, and its storage, {_class_of(storage)}, "
+                    "cannot: its forms upload through Django.",
+                    hint="Give it a storage of this package; a field can be a FileField as well.",
                     id="smart_storages.U005",
                 )
             )
@@ -137,14 +147,21 @@ def check_settings(**kwargs: Any) -> List[CheckMessage]:
         hint = "docs/uploads.md lists the keys and what may stand in them."
         return [Error(plain_text(error), hint=hint, id="smart_storages.U006")]
     is_limited = settings.uploads_per_hour is not None or settings.bytes_per_hour is not None
-    if config.is_debug() or not is_limited or not list(iter_fields()):
+    if config.is_debug() or not is_limited or not _labels():
         return []
-    if not isinstance(caches[settings.cache], LocMemCache):
+    cache = caches[settings.cache]
+    if isinstance(cache, LocMemCache):
+        what = (
+            "is in the memory of each process: a user can upload in an hour what "
+            "SMART_STORAGE_UPLOADS allows, times the number of processes."
+        )
+    elif isinstance(cache, DummyCache):
+        what = "keeps nothing: a user can upload more in an hour than SMART_STORAGE_UPLOADS allows."
+    else:
         return []
     return [
         checks.Warning(
-            f"The cache {settings.cache!r} is in the memory of each process: a user can upload "
-            "in an hour what SMART_STORAGE_UPLOADS allows, times the number of processes.",
+            f"The cache {settings.cache!r} {what}",
             hint="Use a cache that all processes share, or set uploads_per_hour and "
             "bytes_per_hour to None.",
             id="smart_storages.U007",

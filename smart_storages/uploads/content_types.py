@@ -161,6 +161,9 @@ _FAMILIES: Dict[str, Sequence[str]] = {
 }
 #: What a browser could run if it took a file for it, and programs.
 _ACTIVE = ("html", "svg", "xml", "program")
+_MARKUP_FAMILIES = ("html", "svg", "xml")
+#: Characters that no text has.
+_CONTROLS = bytes(each for each in range(32) if each not in b"\t\n\r\f\x1b")
 #: Types that are text; of these, some may be markup.
 _TEXTS = re.compile(
     r"text/.*|application/(json|javascript|x-javascript|xml|yaml|x-yaml|x-ndjson|sql|x-sh)"
@@ -217,7 +220,9 @@ def detect(head: bytes) -> Optional[str]:
         return _IMAGE_BRANDS.get(head[8:12], "isobmff")
     if b"%PDF-" in head[:1024]:  # readers accept something before it
         return "pdf"
-    return _detect_frames(head[:2])
+    # A browser drops these characters where it takes a content for HTML.
+    markup = _detect_text(head.translate(None, _CONTROLS))
+    return markup if markup in _MARKUP_FAMILIES else _detect_frames(head[:2])
 
 
 def _detect_frames(start: bytes) -> Optional[str]:
@@ -249,8 +254,7 @@ def _as_ascii(head: bytes) -> Optional[bytes]:
         return None
     if head.startswith(b"\xef\xbb\xbf"):
         return head[3:]
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head[:4096])  # noqa: PLR2004
-    return None if controls else head
+    return None if any(byte in _CONTROLS for byte in head[:4096]) else head
 
 
 def is_disguised(name_type: str, head: bytes) -> bool:

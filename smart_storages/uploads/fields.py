@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Type, cast
 
 from django.core.files.images import get_image_dimensions
-from django.db import router
+from django.db import connections, router
 from django.db.models import FileField, ImageField, Model
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from smart_storages.config import check_upload_options
-from smart_storages.uploads import forms
-from smart_storages.uploads.adopting import adopt_at_save, note_adopted
+from smart_storages.uploads import forms, ledger
+from smart_storages.uploads.adopting import (
+    adopt_at_save,
+    adopt_now,
+    adopt_with_row,
+    find_unsaved,
+)
 from smart_storages.uploads.files import find_upload
-from smart_storages.uploads.targets import Permission, label_of
+from smart_storages.uploads.targets import Permission, check_permission, label_of
 
 __all__ = ["DirectFieldFile", "DirectFileField", "DirectImageField", "DirectImageFieldFile"]
 
@@ -22,7 +27,8 @@ class _DirectFieldFile(FieldFile):
     def save(self, name: Optional[str], content: Any, save: bool = True) -> None:
         """Take a direct upload over, or save any other content.
 
-        A file that was uploaded under its final name stays where it is, and no request is sent.
+        A file that was uploaded under its final name stays where it is, and no request is sent. The
+        upload is used up together with the row: here, or with ``save=False`` when it is saved.
 
         Args:
             name: Name of the file.
@@ -35,21 +41,23 @@ class _DirectFieldFile(FieldFile):
         if upload is None:
             super().save(cast(str, name), content, save)
             return
-        if not upload.is_being_saved:
-            upload.adopt()
+        if upload.is_being_saved:
+            self._take_over(name, upload)
+        elif save:
+            with adopt_now(self.instance, self.field, upload):
+                self._take_over(name, upload)
+                self.instance.save()
+        else:
+            self._take_over(name, upload)
+            adopt_with_row(self.instance, self.field, upload)
+
+    def _take_over(self, name: Optional[str], upload: Any) -> None:
         if _is_in_place(self, upload) and upload.hold(self.instance, self.field.attname):
             self.name = upload.stored_name
             setattr(self.instance, self.field.attname, self.name)
             self._committed = True
         else:
             super().save(cast(str, name), upload, save=False)
-        if not upload.is_being_saved:
-            using = self.instance._state.db or router.db_for_write(
-                type(self.instance), instance=self.instance
-            )
-            note_adopted(self.instance, self.field, upload, using)
-        if save:
-            self.instance.save()
 
     save.alters_data = True  # type: ignore[attr-defined]
 
@@ -104,6 +112,7 @@ class _DirectField(FileField):
             "bytes_per_hour": bytes_per_hour,
             "expiry": expiry,
         }
+        check_permission(type(self).__name__, permission)
         self.upload_permission: Optional[Permission] = permission
         self.upload_limits: Dict[str, Any] = check_upload_options(
             type(self).__name__,
@@ -116,6 +125,25 @@ class _DirectField(FileField):
     ) -> None:
         super().contribute_to_class(cls, name, **kwargs)
         adopt_at_save(cls)
+
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
+        """Return the file, saved.
+
+        Raises:
+            ValueError: ``bulk_create()`` has it saved outside of a transaction.
+        """
+        upload = find_unsaved(model_instance, self)
+        if upload is None or upload.is_being_saved:
+            return super().pre_save(model_instance, add)
+        # Django 6.1 begins no transaction for what it inserts with one statement.
+        used = {ledger.database(), router.db_for_write(type(model_instance))}
+        if not any(connections[alias].in_atomic_block for alias in used):
+            raise ValueError(
+                f"{label_of(self)}: bulk_create() of a direct upload needs a transaction, or a row "
+                "that cannot be saved would lose its file. Call it within transaction.atomic()."
+            )
+        with adopt_now(model_instance, self, upload):
+            return super().pre_save(model_instance, add)
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the name of the file.
@@ -158,7 +186,7 @@ class DirectFileField(_DirectField):
     ``SMART_STORAGE_UPLOADS``. None of these arguments is written into migrations.
 
     Raises:
-        ConfigurationError: a limit has a wrong value.
+        ConfigurationError: a limit has a wrong value, or the permission is no function.
 
     Example::
 

@@ -66,7 +66,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
     # Its upload
 
     def take(self) -> Taken:
-        """Complete the upload and check the file, once.
+        """Complete the upload and check the file, once; a failure is the answer of this object.
 
         Raises:
             UploadError: it is refused.
@@ -88,7 +88,9 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
                 raise
             except (S3Error, BackendsFailedError) as error:
                 logger.exception("A direct upload for %s could not be completed", self.label)
-                raise refusals.failed() from error
+                # Kept too: a form that is shown again asks several times, each of which may wait.
+                self._refusal = refusals.failed()
+                raise self._refusal from error
         return self._taken
 
     def _take_for_form(self) -> Taken:
@@ -100,7 +102,7 @@ class DirectUploadFile(File):  # type: ignore[type-arg]
     @property
     def is_refused(self) -> bool:
         """Whether the upload was refused for good, so that its token is of no more use."""
-        return self._refusal is not None and self._refusal.code != "incomplete"
+        return self._refusal is not None and self._refusal.code not in ("incomplete", "failed")
 
     @property
     def stored_name(self) -> str:

@@ -12,12 +12,13 @@ from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Type
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SynchronousOnlyOperation, ValidationError
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from smart_storages.common.compat import module_script
+from smart_storages.config import keyed_digest
 from smart_storages.exceptions import ConfigurationError, UploadError
 from smart_storages.uploads.adopting import adopt_at_save
 from smart_storages.uploads.files import DirectUploadFile, find_upload
@@ -44,7 +45,6 @@ __all__ = [
 
 #: What follows the name of the field in the name of the hidden input that has the token.
 SUFFIX = "-upload"
-_MOST_FILES = 1000
 
 
 def endpoint() -> str:
@@ -125,7 +125,8 @@ class _DirectWidget:
         except ValueError:
             return [given]
         is_list = isinstance(tokens, list) and all(isinstance(each, str) for each in tokens)
-        return tokens[:_MOST_FILES] if is_list else [given]
+        # Each once: how many a user can have is limited where they are begun.
+        return list(dict.fromkeys(tokens)) if is_list else [given]
 
     # What is shown
 
@@ -170,12 +171,13 @@ class _DirectWidget:
             return inner
         uploads = self._left_uploads(name)
         tokens = [each.token for each in uploads]
+        form = {**self.attrs, **(attrs or {})}.get("form")  # type: ignore[attr-defined]
         return format_html(
             '<div class="smart-upload" data-smart-upload data-endpoint="{}" data-field="{}"'
             ' data-max-size="{}" data-accept="{}" data-texts="{}"{}{}>{}'
-            '<input type="hidden" name="{}" value="{}"></div>',
+            '<input type="hidden" name="{}" value="{}"{}></div>',
             address,
-            reference_to(self.upload_label),
+            reference_to(self.upload_label, _mark_of_user()),
             target.limits.max_size,
             ",".join(target.limits.types or ()),
             texts_as_json(),
@@ -184,6 +186,8 @@ class _DirectWidget:
             inner,
             name + SUFFIX,
             (json.dumps(tokens) if self.is_multiple else tokens[0]) if tokens else "",
+            # An input that stands outside of its form names it.
+            format_html(' form="{}"', form) if form else "",
         )
 
     def _find_target(self) -> Target:
@@ -256,7 +260,15 @@ def _may_upload(target: Target) -> bool:
     Who may not can still use the form: its file goes through Django.
     """
     request = current_request()
-    return request is None or target.permission(request, target)
+    return request is None or target.may_upload(request)
+
+
+def _mark_of_user() -> str:
+    user = getattr(current_request(), "user", None)
+    with suppress(SynchronousOnlyOperation):  # an async view that has not asked for the user
+        if user is not None and user.is_authenticated:
+            return keyed_digest("interrupted uploads", str(user.pk))[:8]
+    return ""
 
 
 def _describe(uploads: List[DirectUploadFile]) -> str:

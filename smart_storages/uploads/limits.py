@@ -33,7 +33,7 @@ def check_plain(limits: UploadSettings, file: Any) -> None:
 
     Args:
         limits: What may be uploaded.
-        file: The file; it is at its beginning afterwards.
+        file: The file; it is at its beginning afterwards, and of the type that its name says.
 
     Raises:
         UploadError: it is too large, or of a type that may not be uploaded, or in disguise.
@@ -43,8 +43,11 @@ def check_plain(limits: UploadSettings, file: Any) -> None:
     file.seek(0)
     head = file.read(content_types.HEAD)
     file.seek(0)
-    if content_types.is_disguised(content_types.type_of_name(name), head):
+    kind = content_types.type_of_name(name)
+    if content_types.is_disguised(kind, head):
         raise refusals.wrong_content()
+    if hasattr(file, "content_type"):
+        file.content_type = kind  # a bucket would serve it with the type that the browser names
 
 
 def count_upload(limits: UploadSettings, owner: str, label: str, size: int) -> None:

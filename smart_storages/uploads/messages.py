@@ -15,9 +15,10 @@ __all__ = ["read_name", "read_parts", "read_size", "shorten"]
 
 #: Most parts that are signed by one request.
 _MOST_PARTS = 100
-_MOST_NAME = 255
+#: Most bytes of a name: a disk takes 255, and 17 are for the random suffix.
+_MOST_NAME = 238
 #: Control characters, and those that turn the direction of text: ``a\u202e4pm.exe``.
-_is_control = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]").search
+_is_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]").search
 
 
 def read_name(name: Any) -> str:
@@ -39,7 +40,10 @@ def read_name(name: Any) -> str:
         check_name(name)
     except (UnicodeEncodeError, SuspiciousOperation):
         raise refusals.bad_name() from None
-    return shorten(name, _MOST_NAME)  # as Django does to the name of an upload
+    short = shorten(name, _MOST_NAME)  # as Django does to the name of an upload
+    while len(short.encode()) > _MOST_NAME:
+        short = shorten(short, len(short) - 1)
+    return short
 
 
 def shorten(name: str, most: int) -> str:

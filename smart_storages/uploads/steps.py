@@ -87,9 +87,9 @@ def begin(request: Any, data: Dict[str, Any]) -> Steps:
         kind = content_types.type_of_name(made)
         about = {"content_type": kind, "size": size, "max_length": most}
         stored = yield storage, "get_upload_name", (made,), about
+        bounds = yield storage, "upload_limits", (stored,), {}
     except SuspiciousOperation:
         raise refusals.bad_name() from None
-    bounds = yield storage, "upload_limits", (stored,), {}
     try:
         part_size = bounds.part_size_for(size)
     except ValueError:
@@ -344,7 +344,7 @@ def discard(row: DirectUpload, target: Target, reason: str, *, is_whole: bool) -
 def allow(request: Any, reference: Any, name: str, size: int) -> Tuple[Target, str]:
     """Return what a reference names and who uploads, if they may upload this."""
     target = find_target(read_reference(reference))
-    if not target.permission(request, target):
+    if not target.may_upload(request):
         raise refusals.forbidden()
     limits.check_announced(target.limits, name, size)
     if not can_take(target.storage):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import posixpath
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 from django.apps import apps
 from django.contrib.auth import get_permission_codename
 from django.core import signing
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import FileField
 from django.utils import timezone
 
@@ -28,7 +29,9 @@ __all__ = [
     "Target",
     "can_take",
     "canonical_label",
+    "check_permission",
     "find_target",
+    "iter_registered",
     "label_of",
     "read_reference",
     "reference_to",
@@ -70,6 +73,25 @@ class Target:
         """Whether files are uploaded under the name that they keep."""
         return not callable(self.upload_to)
 
+    def may_upload(self, request: Any) -> bool:
+        """Return whether the user of a request may upload.
+
+        Args:
+            request: The request.
+
+        Raises:
+            ConfigurationError: the project's function is async, and its answer is not known here.
+        """
+        try:
+            allowed: Any = self.permission(request, self)
+        except PermissionDenied:
+            return False
+        if inspect.isawaitable(allowed):
+            if inspect.iscoroutine(allowed):
+                allowed.close()  # nobody will await it
+            raise _not_sync(self.label)
+        return bool(allowed)
+
     def make_name(self, upload: str, file_name: str) -> str:
         """Return the name for a file that is about to be uploaded, without its random suffix.
 
@@ -88,6 +110,35 @@ class Target:
         check_name(name)
         made: str = self.storage.generate_filename(name)
         return made
+
+
+def check_permission(owner: str, permission: Any) -> None:
+    """Refuse what cannot say who may upload.
+
+    Args:
+        owner: What it was given to, for messages.
+        permission: What a project passed as ``permission``.
+
+    Raises:
+        ConfigurationError: it is no function, or an async one.
+    """
+    if permission is None:
+        return
+    if not callable(permission):
+        raise ConfigurationError(
+            f"{owner}: permission must be a function of the request and the target, such as "
+            f"lambda request, target: request.user.is_staff, not {permission!r}."
+        )
+    if inspect.iscoroutinefunction(permission):
+        raise _not_sync(owner)
+
+
+def _not_sync(owner: str) -> ConfigurationError:
+    # An awaitable is true, whatever it would say: everybody could upload.
+    return ConfigurationError(
+        f"{owner}: permission is an async function. Make it a plain function: the async views call "
+        "it in a thread, where it may use the database."
+    )
 
 
 # Registered names
@@ -116,7 +167,8 @@ def register_uploader(
         limits: Keys of ``SMART_STORAGE_UPLOADS`` for this name.
 
     Raises:
-        ConfigurationError: the name is not valid, or a limit is unknown or has a wrong value.
+        ConfigurationError: the name is not valid, a limit is unknown or has a wrong value, or the
+            permission is no function.
 
     Example:
         >>> register_uploader("attachments", upload_to="attachments/%Y", types=["application/pdf"])
@@ -125,12 +177,18 @@ def register_uploader(
         raise ConfigurationError(
             f"register_uploader: a name must be text without dots, not {name!r}."
         )
+    check_permission(f"register_uploader({name!r})", permission)
     _uploaders[name] = {
         "storage": storage,
         "upload_to": upload_to,
         "permission": permission,
         "limits": check_upload_options(f"register_uploader({name!r})", limits),
     }
+
+
+def iter_registered() -> Iterator[str]:
+    """Yield the names that were registered."""
+    yield from _uploaders
 
 
 # References
@@ -141,20 +199,22 @@ def label_of(field: FileField) -> str:
     return f"{field.model._meta.label}.{field.name}"
 
 
-def reference_to(label: Union[str, FileField]) -> str:
+def reference_to(label: Union[str, FileField], user: str = "") -> str:
     """Return the signed reference that a browser sends to say what it uploads for.
 
     It is the same each time, and allows nothing by itself: permissions are asked for each upload.
 
     Args:
         label: ``"app.Model.field"``, a registered name, or the field.
+        user: What distinguishes the user from others of the same browser, without spaces. Under
+            the reference, a browser keeps what was interrupted, and it is nobody else's concern.
 
     Example:
         >>> read_reference(reference_to("attachments"))
         'attachments'
     """
     label = label if isinstance(label, str) else label_of(label)
-    return signing.Signer(salt=_SALT).sign(label)
+    return signing.Signer(salt=_SALT).sign(f"{label} {user}")
 
 
 def read_reference(reference: Any) -> str:
@@ -169,7 +229,7 @@ def read_reference(reference: Any) -> str:
     if not isinstance(reference, str):
         raise refusals.unknown_field()
     try:
-        return str(signing.Signer(salt=_SALT).unsign(reference))
+        return str(signing.Signer(salt=_SALT).unsign(reference)).rpartition(" ")[0]
     except (signing.BadSignature, ValueError):  # a lone surrogate cannot be signed
         pass
     if reference in _uploaders:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Dict, NamedTuple, Optional, Set
 
 from django.core import signing
 from django.utils.crypto import get_random_string
 
-from smart_storages.config import keyed_digest
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import refusals
 from smart_storages.uploads.models import DirectUpload
@@ -85,7 +85,10 @@ def find_owner(request: Any) -> str:
     session = getattr(request, "session", None)
     if session is None:
         raise refusals.forbidden()
-    session[_SESSION_KEY] = get_random_string(32)
+    # Of two uploads that begin at once, each writes the session that it has read: the mark of both
+    # must be the same, and stays when a login gives the session another key.
+    key = getattr(session, "session_key", None)
+    session[_SESSION_KEY] = _digest("key", key) if key else get_random_string(32)
     return _owner_by_session(session)
 
 
@@ -94,12 +97,19 @@ def _owners(request: Any) -> Set[str]:
     user = getattr(request, "user", None)
     session = getattr(request, "session", None)
     found: Dict[str, None] = {}
-    if user is not None and user.is_authenticated:
-        found[f"user:{user.pk}"] = None
+    # What an API authenticates may be no row, and have no key: they must not all be one owner.
+    key = getattr(user, "pk", None)
+    if user is not None and user.is_authenticated and key is not None:
+        found[f"user:{key}"] = None
     if session is not None and session.get(_SESSION_KEY):
         found[_owner_by_session(session)] = None
     return set(found)
 
 
 def _owner_by_session(session: Any) -> str:
-    return f"session:{keyed_digest('upload', str(session[_SESSION_KEY]))}"
+    return f"session:{_digest('owner', str(session[_SESSION_KEY]))}"
+
+
+def _digest(what: str, secret: str) -> str:
+    # Without SECRET_KEY, which may change while a file is on its way.
+    return hashlib.sha256(f"smart_storages.uploads {what} {secret}".encode()).hexdigest()

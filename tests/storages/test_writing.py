@@ -20,7 +20,7 @@ from django.apps.registry import Apps
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import models
 from django.db.models.fields.files import FieldFile
 
@@ -184,6 +184,35 @@ class TestContent:
         assert s3_bucket.get("a.bin") == bytes(size)
         head = s3_bucket.client.head_object(Bucket=s3_bucket.name, Key="a.bin")
         assert head["ContentType"] == "image/png"
+
+    @pytest.mark.parametrize(
+        ("name", "claimed", "stored"),
+        [
+            ("a.png", "text/html", "image/png"),
+            ("a.png", "IMAGE/SVG+XML; charset=utf-8", "image/png"),
+            ("a.txt", "application/xhtml+xml", "text/plain"),
+            ("a", "text/html", "application/octet-stream"),
+            ("a.html", "text/html", "text/html"),
+            ("a", "image/jpeg", "image/jpeg"),
+            ("a.csv", "text/plain", "text/plain"),
+        ],
+    )
+    def test_a_page_is_none_because_a_browser_claims_it(
+        self, s3_bucket, make_storage, name, claimed, stored
+    ):
+        make_storage().save(name, SimpleUploadedFile(name, b"<html>", content_type=claimed))
+        head = s3_bucket.client.head_object(Bucket=s3_bucket.name, Key=name)
+        assert head["ContentType"] == stored
+
+    def test_the_project_says_what_a_page_is(self, s3_bucket, make_storage):
+        content = ContentFile(b"<html>")
+        content.content_type = "text/html"
+        make_storage().save("page", content)
+        given = make_storage(object_parameters={"ContentType": "text/html"})
+        given.save("other", SimpleUploadedFile("other", b"<html>", content_type="text/html"))
+        for key in ("page", "other"):
+            head = s3_bucket.client.head_object(Bucket=s3_bucket.name, Key=key)
+            assert head["ContentType"] == "text/html"
 
     def test_text_becomes_bytes(self, s3_bucket, make_storage):
         make_storage().save("a.txt", ContentFile("Grüße"))

@@ -6,6 +6,7 @@ import threading
 from contextlib import nullcontext
 from typing import Any, Iterator, List
 
+import django
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -158,9 +159,98 @@ def test_many_rows_with_one_file_do_not_share_it(
     store: Any, browser: Any, claim: Any, s3_bucket: Any
 ) -> None:
     file = claim(browser.upload(film()))
-    Film.objects.bulk_create([Film(title="a", video=file), Film(title="b", video=file)])
+    with transaction.atomic():
+        Film.objects.bulk_create([Film(title="a", video=file), Film(title="b", video=file)])
     assert sorted(s3_bucket.keys()) == sorted({each.video.name for each in Film.objects.all()})
     assert len(s3_bucket.keys()) == 2
+
+
+def test_many_rows_at_once_of_which_one_cannot_be_saved_adopt_nothing(
+    store: Any, browser: Any, claim: Any
+) -> None:
+    Film.objects.create(title="a")
+    file = claim(browser.upload(film()))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Film.objects.bulk_create([Film(title="a", video=file)])
+    assert state() == State.COMPLETED
+    if django.VERSION >= (6, 1):  # older ones begin a transaction for each bulk_create()
+        with pytest.raises(ValueError, match=r"bulk_create\(\) .* transaction\.atomic\(\)"):
+            Film.objects.bulk_create([Film(title="b", video=file)])
+        assert state() == State.COMPLETED
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_a_file_that_is_saved_by_itself_is_adopted_with_its_row(
+    store: Any, browser: Any, claim: Any, s3_bucket: Any, save: bool
+) -> None:
+    saved, other = Film(title="a"), Film(title="b")
+    file = claim(browser.upload(film()))
+    saved.video.save("another.mp4", file, save=save)
+    if not save:
+        assert state() == State.COMPLETED
+        saved.save()
+    assert state() == State.ADOPTED
+    other.video = file
+    other.save()
+    assert len({saved.video.name, other.video.name, *s3_bucket.keys()}) == 2
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_a_row_that_cannot_be_saved_leaves_a_file_that_was_saved_by_itself(
+    store: Any, browser: Any, claim: Any, save: bool
+) -> None:
+    Film.objects.create(title="a")
+    token = browser.upload(film())
+    saved = Film(title="a")
+    if save:
+        with pytest.raises(IntegrityError):
+            saved.video.save("another.mp4", claim(token))
+    else:
+        saved.video.save("another.mp4", claim(token), save=False)
+        with pytest.raises(IntegrityError):
+            saved.save()
+    assert state() == State.COMPLETED
+    saved.title = "b"
+    saved.save()
+    assert state() == State.ADOPTED
+    with pytest.raises(UploadError):
+        Film.objects.create(title="c", video=claim(token))
+
+
+def test_a_copy_whose_row_cannot_be_saved_leaves_the_upload(
+    store: Any, browser: Any, claim: Any
+) -> None:
+    label = "uploads_tests.Report.file"
+    token = browser.upload(film(), field=label)
+    with pytest.raises(IntegrityError):
+        Report(title=None).file.save("a.mp4", claim(token, label))
+    assert state() == State.COMPLETED
+    report = Report(title="a")
+    report.file.save("a.mp4", claim(token, label), save=False)
+    assert store.exists(DirectUpload.objects.get().name)
+    report.save()
+    assert state() == State.ADOPTED
+    assert report.file.size == 5000
+    assert not store.exists(DirectUpload.objects.get().name)
+
+
+def test_a_row_that_failed_is_saved_again_as_the_only_one(
+    store: Any, browser: Any, claim: Any
+) -> None:
+    Film.objects.create(title="a")
+    token = browser.upload(film())
+    file = claim(token)
+    failed, other = Film(title="a", video=file), Film(title="b", video=file)
+    with pytest.raises(IntegrityError):
+        failed.save()
+    failed.title = "c"
+    other.save()
+    with pytest.raises(UploadError):  # it names the file that the other row has by now
+        failed.save()
+    other_token = browser.upload(film())
+    failed.video = claim(other_token)
+    failed.save()
+    assert failed.video.name != other.video.name
 
 
 def test_an_update_that_saves_no_file_is_refused(store: Any, browser: Any, claim: Any) -> None:

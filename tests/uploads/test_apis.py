@@ -11,6 +11,7 @@ import django
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import AsyncClient, Client
 from django.urls import include, path
 
@@ -210,6 +211,17 @@ class TestAsync:
     @pytest.fixture(autouse=True)
     def async_site(self, settings: Any, store: Any) -> None:
         settings.ROOT_URLCONF = "tests.uploads.async_urls"
+
+    @pytest.mark.one_server
+    def test_views_run_where_every_request_is_a_transaction(self, monkeypatch: Any) -> None:
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+
+        async def begin() -> Any:
+            data = {"field": VIDEO, "name": "a.mp4", "size": 10}
+            client = AsyncClient()
+            return await client.post("/uploads/begin", data, content_type="application/json")
+
+        assert asyncio.run(begin()).status_code == 201
 
     def test_views_answer_as_the_sync_ones(self, browser: Any, s3_bucket: Any) -> None:
         content = film()

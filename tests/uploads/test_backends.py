@@ -89,6 +89,18 @@ class TestABackend:
         answer = browser.ask("sign", {"token": begun["token"], "parts": [part]})
         assert answer.status_code == (200 if begun["sha256"] else 400)
 
+    @pytest.mark.parametrize("letter", ["a", "é", "电", "\U00020000"])
+    def test_takes_the_longest_name_that_a_computer_has(
+        self, browser: Any, use: Any, storage: Any, letter: str
+    ) -> None:
+        use(storage)
+        content = film()
+        begun = browser.begin(content, letter * 251 + ".mp4", "attachments").json()
+        assert set(browser.send(begun["token"], content, begun)) <= {200, 201}
+        answer = browser.submit("/attach/", **{"attachment-upload": begun["token"]})
+        assert answer.status_code == 200, answer.content
+        assert answer.json()["name"].endswith(f"{letter}.mp4")
+
     def test_is_cleared_as_s3_is(self, browser: Any, use: Any, storage: Any) -> None:
         use(storage)
         token = browser.upload(film())

@@ -89,6 +89,30 @@ def test_a_storage_that_cannot(use: Any, disk: Any, tmp_path: Path) -> None:
     assert checks.check_fields() == []  # what it chooses, nobody knows before
 
 
+def test_a_project_with_registered_names_alone(
+    settings: Any, monkeypatch: Any, use: Any, disk: Any
+) -> None:
+    monkeypatch.setattr(checks, "iter_fields", lambda: iter(()))
+    assert ids(checks.check_settings()) == ["U007"]
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != MIDDLEWARE]
+    assert ids(checks.check_middleware()) == ["U003"]
+    settings.ROOT_URLCONF = "tests.queued.no_urls"
+    (found,) = checks.check_urls()
+    assert found.msg.startswith("attachments takes direct uploads")
+    use(disk("plain"))
+    (found,) = checks.check_fields()
+    assert found.msg.startswith("attachments takes direct uploads, and its storage, FileSystem")
+    monkeypatch.setattr("smart_storages.uploads.targets._uploaders", {})
+    assert checks.check_urls() == checks.check_fields() == checks.check_middleware() == []
+
+
+def test_a_cache_that_keeps_nothing(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    (found,) = checks.check_settings()
+    assert found.id == "smart_storages.U007"
+    assert "'default' keeps nothing" in found.msg
+
+
 def test_a_setting_that_is_wrong(settings: Any) -> None:
     settings.SMART_STORAGE_UPLOADS = {"max_size": "5 MB"}
     (found,) = checks.check_settings()

@@ -146,7 +146,8 @@ ATTACKS = [
     b"<html>", b"<HTML>", b"<!DOCTYPE html>", b" \n\t<script>alert(1)</script>", b"<svg/>",
     b"\xef\xbb\xbf<svg onload=alert(1)>", b"<x:svg xmlns:x='http://www.w3.org/2000/svg'/>",
     "<html><script>".encode("utf-16"), "\ufeff<svg onload='x'/>".encode("utf-16-be"),
-    b"<?xml version='1.0'?><svg/>", b"<!-- comment --><html>", b"GIF89a/*<script>*/=1",
+    b"<?xml version='1.0'?><svg/>", b"<!-- comment --><html>", b"<html>\0<script>",
+    b"\0\1<svg/>\x7f", "<script>".encode("utf-16-le"), b"GIF89a/*<script>*/=1",
     b"\xff\xd8<html>", b"#!/bin/sh", b"MZ" + bytes(60), b"", b"text",
 ]  # fmt: skip
 
@@ -159,7 +160,7 @@ def test_what_a_browser_could_run_is_no_image(kind: str, content: bytes) -> None
     assert is_disguised(kind, content)
 
 
-@pytest.mark.parametrize("content", ATTACKS[:11], ids=repr)
+@pytest.mark.parametrize("content", ATTACKS[:14], ids=repr)
 def test_a_type_without_a_signature_is_not_html(content: bytes) -> None:
     assert is_disguised("image/x-unknown", content)
 

@@ -24,6 +24,7 @@ from smart_storages.uploads.forms import (
 )
 from smart_storages.uploads.middleware import current_request, use_request
 from smart_storages.uploads.models import DirectUpload
+from tests.uploads.browser import Browser
 from tests.uploads.conftest import film, picture
 from tests.uploads.models import Film, Plain
 from tests.uploads.urls import AlbumForm, AttachmentForm
@@ -49,6 +50,12 @@ class TestSeveralFiles:
         assert re.search('<input type="file"[^>]* multiple', html)
         hidden = re.search('name="photos-upload" value="([^"]*)"', html).group(1)
         assert json.loads(unescape(hidden)) == tokens
+
+    def test_are_all_there_and_each_once(self, browser: Any, store: Any, request_of: Any) -> None:
+        tokens = [f"token-{each}" for each in range(1500)]
+        data = posted(**{"photos-upload": json.dumps([*tokens, "token-7"])})
+        found = AlbumForm().fields["photos"].widget.value_from_datadict(data, {}, "photos")
+        assert [each.token for each in found] == tokens
 
     def test_of_which_one_is_refused(
         self,
@@ -128,6 +135,28 @@ class TestTheWidget:
 
         form = PlainForm({}, {"attachment": SimpleUploadedFile("a.png", picture("JPEG"))})
         assert form.has_error("attachment", "wrong_content")
+
+    def test_names_the_form_that_it_stands_outside_of(self, store: Any) -> None:
+        for html in (
+            DirectFileInput("uploads_tests.Film.video", {"form": "films"}).render("a", None),
+            DirectFileInput("uploads_tests.Film.video").render("a", None, {"form": "films"}),
+        ):
+            assert '<input type="hidden" name="a-upload" value="" form="films">' in html
+        html = DirectFileInput("uploads_tests.Film.video").render("a", None)
+        assert '<input type="hidden" name="a-upload" value="">' in html
+
+    def test_names_its_field_differently_to_each_user_of_one_browser(
+        self, browser: Any, stranger: Any, store: Any
+    ) -> None:
+        # Under that name a browser keeps which files somebody was uploading.
+        def field_shown_to(each: Any) -> str:
+            html = each.client.get("/page/film/").content.decode()
+            return str(re.search('data-field="([^"]*)"', html).group(1))
+
+        ann = field_shown_to(browser)
+        assert ann == field_shown_to(browser)
+        assert len({ann, field_shown_to(stranger), field_shown_to(Browser())}) == 3
+        assert stranger.begin(film(), field=unescape(ann)).status_code == 201
 
     def test_takes_the_place_of_djangos(self) -> None:
         class Own(forms.ClearableFileInput):

@@ -139,6 +139,8 @@ def test_cors_needs_an_origin() -> None:
     (rule,) = json.loads(answer.out)["CORSRules"]
     assert rule["AllowedOrigins"] == ["https://www.example.com"]
     assert {"PUT", "POST"} <= {*rule["AllowedMethods"]}
+    # A script waits as long as a bucket says, which it can read if the rule lets it.
+    assert "Retry-After" in rule["ExposeHeaders"]
 
 
 def test_lifecycle_removes_uploads_that_were_never_finished() -> None:

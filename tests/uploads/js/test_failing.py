@@ -80,6 +80,14 @@ def test_a_refusal_of_the_server_is_shown_in_its_words_at_once(
     assert len(page.save()["saved"]) == 1
 
 
+def test_a_page_whose_session_has_ended_says_so_at_once(page: Page, make_file: Any) -> None:
+    page.open()
+    page.run("document.querySelector('[name=csrfmiddlewaretoken]').value = 'a'.repeat(32)")
+    page.choose(make_file("film.mp4", 1000))
+    page.wait_for("failed", 5)
+    assert page.status() == "Your session has expired. Reload the page."
+
+
 def test_a_form_waits_for_its_uploads_and_is_sent_with_the_button_that_was_pressed(
     page: Page, make_file: Any
 ) -> None:

@@ -102,3 +102,40 @@ def test_the_same_file_in_two_rows_is_uploaded_twice(page: Page, make_file: Any)
     one, other = page.save()["saved"]
     assert one != other
     assert page.bucket.get(one) == page.bucket.get(other) == film.read_bytes()
+
+
+def test_what_runs_in_another_tab_was_not_interrupted(page: Page, make_file: Any) -> None:
+    held = page.proxy.inject(method="PUT", skip=3, times=None, hold_request_at=MB)
+    page.open()
+    page.choose(make_file("film.mp4", 40 * MB))
+    page.wait("document.querySelector('.su-bar').value > 0.2")
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    try:
+        page.open()
+        # After the question which uploads run, the page has asked the same.
+        page.run("window.asked = false; navigator.locks.query().then(() => { asked = true })")
+        page.wait("asked")
+        assert not page.find_all(".su-interrupted")
+    finally:
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    held.resume.set()
+    page.wait_for("done")
+
+
+def test_a_part_of_the_page_that_comes_back_has_what_was_uploaded(
+    page: Page, make_file: Any
+) -> None:
+    film = make_file("film.mp4", 9 * MB)
+    page.open()
+    page.choose(film)
+    page.wait_for("done")
+    page.run(
+        "const root = document.querySelector('.smart-upload'); window.back = false;"
+        "window.place = root.parentNode; root.remove();"
+        "setTimeout(() => { place.append(root); setTimeout(() => { back = true }) })"
+    )
+    page.wait("back && document.querySelector('.su-item[data-state=done]')")
+    assert len(page.find_all(".su-zone")) == 1
+    assert page.bucket.get(page.save()["saved"][0]) == film.read_bytes()

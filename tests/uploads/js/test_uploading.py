@@ -35,6 +35,16 @@ def test_several_files_go_at_once_each_in_its_place(page: Page, make_file: Any) 
     assert [page.bucket.get(name) for name in saved] == [file.read_bytes() for file in files]
 
 
+def test_several_files_of_a_visitor_without_a_session_are_all_of_one(
+    page: Page, make_file: Any
+) -> None:
+    page.driver.delete_cookie("sessionid")
+    page.open()
+    page.choose(*(make_file(f"{each}.mp4", MB) for each in "abc"))
+    page.wait("document.querySelectorAll('[data-state=done]').length == 3")
+    assert len(page.save()["saved"]) == 3
+
+
 def test_a_dropped_file_is_uploaded_as_a_chosen_one(page: Page) -> None:
     page.open()
     page.run(

@@ -3,6 +3,8 @@ import { Widget } from "./widget";
 const SELECTOR = "[data-smart-upload]";
 
 const attached = new Map<Element, Widget>();
+/** Also those that are not in the page now: what they have uploaded is not lost if they come back. */
+const known = new WeakMap<Element, Widget>();
 
 /**
  * Let the file inputs inside `data-smart-upload` upload what is chosen. Called for the page and
@@ -15,7 +17,11 @@ export function attach(root: ParentNode = document): void {
     const input = element.querySelector<HTMLInputElement>("input[type=file]");
     // The empty form of a formset is a template: its copies are attached.
     if (!input || input.name.includes("__prefix__") || attached.has(element)) continue;
-    attached.set(element, new Widget(element, leaving));
+    const old = known.get(element);
+    const widget = old || new Widget(element, leaving);
+    known.set(element, widget);
+    attached.set(element, widget);
+    old?.back();
   }
 }
 

@@ -24,11 +24,9 @@ export class UploadError extends Error {
   get passes(): boolean {
     // Nobody waits before a page until the next hour.
     if (this.retryAfter > LONGEST) return false;
-    return (
-      ["network", "server"].includes(this.code) ||
-      [408, 429].includes(this.status) ||
-      this.status >= 500
-    );
+    // Without a status there was no answer, or a page of a proxy.
+    if (!this.status) return ["network", "server"].includes(this.code);
+    return [408, 429].includes(this.status) || this.status >= 500;
   }
 }
 

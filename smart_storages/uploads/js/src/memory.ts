@@ -65,17 +65,25 @@ export async function recall(key: string, file: File): Promise<Remembered | unde
   return found;
 }
 
-/** Uploads of a field that were interrupted: pairs of their keys and what is remembered. */
-export function interrupted(endpoint: string, field: string): [string, Remembered][] {
+const held = new Set<string>();
+
+/**
+ * Uploads of a field that were interrupted: pairs of their keys and what is remembered. Those that
+ * run, in another tab perhaps, were not.
+ */
+export async function interrupted(
+  endpoint: string,
+  field: string,
+): Promise<[string, Remembered][]> {
   const prefix = fieldKey(endpoint, field);
+  const locks = await navigator.locks?.query().catch(() => null);
+  const running = new Set(locks?.held?.map(({ name }) => name));
   const keys = attempt(() => Object.keys(localStorage)) || [];
   return keys
-    .filter((key) => key.startsWith(prefix))
+    .filter((key) => key.startsWith(prefix) && !held.has(key) && !running.has(key))
     .map((key): [string, Remembered | undefined] => [key, read(key)])
     .filter((pair): pair is [string, Remembered] => !!pair[1]);
 }
-
-const held = new Set<string>();
 
 /**
  * Hold `key` for this upload until the function that comes back is called; null when another one,

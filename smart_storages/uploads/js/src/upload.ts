@@ -15,6 +15,12 @@ const SUSPICIOUS = 3;
 /** How often the server may find parts missing at the end, or the whole upload gone. */
 const ROUNDS = 3;
 
+/**
+ * Uploads of a page begin one after the other until the first has: with it a visitor gets a session,
+ * and two at once would get two, of which the browser keeps one.
+ */
+let turn: Promise<unknown> | null = Promise.resolve();
+
 /** A part that waits for its URL. */
 interface Wanted {
   part: { number: number; sha256?: string };
@@ -123,7 +129,14 @@ export class Transfer {
   private async _begin(): Promise<void> {
     const { name, size, type } = this._file;
     const { field } = this._options;
-    this._begun = await this._persist(() => this._post("begin", { field, name, size, type }));
+    const begin = (): Promise<Begun> => this._post("begin", { field, name, size, type });
+    this._begun = await this._persist(() => {
+      if (!turn) return begin();
+      const begun = turn.then(begin, begin);
+      turn = begun;
+      return begun;
+    });
+    turn = null;
     // Cancelled while the answer was on its way.
     if (this.state === "cancelled") await this._post("cancel");
     this._ended.signal.throwIfAborted();

@@ -70,7 +70,7 @@ export class Widget implements ItemOwner {
     this._listen();
     guard(this);
     this._restore();
-    this._offerInterrupted();
+    void this._offerInterrupted();
     this._render();
     // Chosen before this script was there, or kept by the browser over a reload.
     if (this.input.files!.length) this.add([...this.input.files!]);
@@ -117,6 +117,12 @@ export class Widget implements ItemOwner {
   /** Stop what is under way without cancelling it: the page has thrown the widget away. */
   leave(): void {
     this._items.forEach((item) => item.upload?.pause());
+  }
+
+  /** The page has put it back, perhaps into another form. */
+  back(): void {
+    guard(this);
+    this.resume();
   }
 
   note(text: Text | ""): void {
@@ -222,9 +228,9 @@ export class Widget implements ItemOwner {
     }
   }
 
-  private _offerInterrupted(): void {
+  private async _offerInterrupted(): Promise<void> {
     const { endpoint, field } = this.root.dataset;
-    for (const [key, { name, token }] of interrupted(endpoint!, field!)) {
+    for (const [key, { name, token }] of await interrupted(endpoint!, field!)) {
       const discard = make("button", "su-text", { type: "button" }, this.language.say("discard"));
       const text = this.language.say("interrupted", { name });
       const line = make("p", "su-interrupted", {}, text, " ", discard);

@@ -1,4 +1,4 @@
-/* smart_storages.uploads; "make js" built it from sources ccfc6decec8a1faf */
+/* smart_storages.uploads; "make js" built it from sources c10aa5b023e7d3c8 */
 /** How far an upload is. */
 export interface UploadProgress {
     /** Bytes that are in the bucket or on their way. */
