@@ -1,11 +1,14 @@
 """Each S3 option of django-storages does here what it does there, however it is given.
 
-What differs on purpose is in ``DIFFERENT`` with the reason, and in ``docs/differences.md``.
+What differs on purpose is in ``DIFFERENT``, and with the reason in ``docs/differences.md``.
 """
 
 from __future__ import annotations
 
+import ast
 import gzip
+import inspect
+import textwrap
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +28,7 @@ from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS
 from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import storages as django_storages
+from tests import documentation
 
 BODY = b"body { color: red }\n" * 50
 
@@ -98,17 +102,20 @@ NO_REQUEST = {
     "use_ssl",
 }
 
-#: What differs on purpose, each by row and aspect.
+#: What differs on purpose, by row and aspect: how its row begins in ``docs/differences.md``.
 DIFFERENT = {
-    ("default_acl: private", "put"): "no header: a bucket with ACLs disabled refuses it",
-    ("default_acl: public", "url"): "unsigned: a signature on a public file defeats caches",
-    ("use_ssl", "url"): "the host of the bucket's region, not the one that redirects",
-    ("client_config: beside", "url"): "addressing_style is not forgotten beside a client_config",
-    ("client_config: beside", "client"): "addressing_style is not forgotten beside a client_config",
-    ("file_overwrite", "name"): "a random suffix where no provider says that a name can be kept",
-    ("file_overwrite", "put"): "a random suffix where no provider says that a name can be kept",
-    ("use_ssl", "client"): "virtual hosts on AWS, so that URLs have the region's",
+    ("default_acl: private", "put"): '| `default_acl="private"` |',
+    ("default_acl: public", "url"): '| `default_acl="public-read"` |',
+    ("use_ssl", "url"): "| the host in signed URLs of AWS |",
+    ("use_ssl", "client"): "| the host in signed URLs of AWS |",
+    ("client_config: beside", "url"): "| `client_config` beside `addressing_style`,",
+    ("client_config: beside", "client"): "| `client_config` beside `addressing_style`,",
+    ("file_overwrite", "name"): "| `file_overwrite=False` |",
+    ("file_overwrite", "put"): "| `file_overwrite=False` |",
 }
+
+#: Options that do nothing here: how the row begins that says so.
+WITHOUT_EFFECT = {"max_memory_size": "| `max_memory_size` |"}
 
 WAYS = ("setting", "OPTIONS", "entry", "attribute")
 
@@ -336,7 +343,68 @@ def test_it_does_what_it_does_in_django_storages(row, server, monkeypatch, tmp_p
     assert same == [], "listed in DIFFERENT, and the same"
 
 
-def test_every_option_has_a_row():
+#: The second names that django-storages documents for a setting, and the variables of the
+#: environment, by option.
+OTHER_NAMES = [
+    ("access_key", "setting", "AWS_ACCESS_KEY_ID"),
+    ("access_key", "variable", "AWS_S3_ACCESS_KEY_ID"),
+    ("access_key", "variable", "AWS_ACCESS_KEY_ID"),
+    ("secret_key", "setting", "AWS_SECRET_ACCESS_KEY"),
+    ("secret_key", "variable", "AWS_S3_SECRET_ACCESS_KEY"),
+    ("secret_key", "variable", "AWS_SECRET_ACCESS_KEY"),
+    ("security_token", "setting", "AWS_SECURITY_TOKEN"),
+    ("security_token", "variable", "AWS_SESSION_TOKEN"),
+    ("security_token", "variable", "AWS_SECURITY_TOKEN"),
+    ("session_profile", "variable", "AWS_S3_SESSION_PROFILE"),
+]
+
+
+@pytest.mark.parametrize(("option", "kind", "name"), OTHER_NAMES)
+def test_the_other_names_of_a_setting_are_read_as_well(option, kind, name, settings, monkeypatch):
+    pair = {"access_key": "secret_key", "secret_key": "access_key"}.get(option)
+    if option == "security_token":
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    if pair:  # half of a pair of keys is an error
+        setattr(settings, OPTIONS[pair].setting, "other half")
+    if kind == "setting":
+        setattr(settings, name, "given")
+    else:
+        monkeypatch.setenv(name, "given")
+    settings.AWS_STORAGE_BUCKET_NAME = "acme"
+    theirs, ours = Plain(), Smart()
+    assert ours.configuration_problem is None
+    assert reveal(getattr(ours, option)) == getattr(theirs, option) == "given"
+
+
+def test_the_setting_outranks_its_other_name(settings, monkeypatch):
+    settings.AWS_STORAGE_BUCKET_NAME = "acme"
+    settings.AWS_ACCESS_KEY_ID = settings.AWS_SECRET_ACCESS_KEY = "second"
+    monkeypatch.setenv("AWS_S3_ACCESS_KEY_ID", "variable")
+    for expected in ("second", "first"):
+        storages = Plain(), Smart()
+        assert [reveal(each.access_key) for each in storages] == [expected] * 2
+        settings.AWS_S3_ACCESS_KEY_ID = settings.AWS_S3_SECRET_ACCESS_KEY = "first"
+
+
+def test_every_option_of_this_django_storages_has_a_row():
     rows = {row.split(":")[0] for row in ROWS}
-    assert rows == {*S3Storage().get_default_settings(), "cloudfront_signer"}
-    assert {row for row, _ in DIFFERENT} <= set(ROWS)
+    documented = _documented_in_the_constructor()
+    assert rows == {*S3Storage().get_default_settings(), *documented}
+    assert {row for row, _ in DIFFERENT} | set(WITHOUT_EFFECT) <= set(ROWS)
+
+
+def _documented_in_the_constructor():
+    """Options that are no defaults: those that the constructor takes out of its arguments."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(S3Storage.__init__))))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("pop", "get")
+    ]
+    return {call.args[0].value for call in calls}
+
+
+def test_what_differs_stands_in_the_page():
+    page = documentation.read("docs/differences.md")
+    rows = {*DIFFERENT.values(), *WITHOUT_EFFECT.values()}
+    assert [row for row in rows if page.count(row) != 1] == []

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from smart_storages.composed.calls import Steps
 from smart_storages.composed.storage_api import is_in_parts, upload_steps
@@ -24,33 +24,28 @@ from smart_storages.storages.lookup import resolve_storage
 __all__ = [
     "DelayedStorage",
     "DoubleFilesystemStorage",
+    "QueuedFileSystemStorage",
     "QueuedRemoteStorage",
+    "QueuedS3BotoStorage",
     "QueuedStorage",
     "S3Storage",
 ]
 
-_FILESYSTEM = "django.core.files.storage.FileSystemStorage"
-_DEFAULT_BUCKET = "smart_storages.storages.SmartS3Storage"
 _MAX_LOOKUPS = 5
-
-
-class Place(NamedTuple):
-    """Where a file is: its storage and its name there; ``gone`` is true if it was deleted."""
-
-    storage: Any
-    name: str
-    gone: bool = False
 
 
 class QueuedStorage(WritingStorage):
     """Saves to ``local`` at once; a queued task transfers the file to ``remote``.
 
-    Until the remote copy is verified, every read comes from the local copy.
+    Until the remote copy is verified, every read comes from the local copy. A subclass may have
+    ``local``, ``remote``, their options, ``delayed`` and ``task`` as attributes.
 
     Args:
         local: A dotted path, an alias of ``STORAGES``, a module of ``SMART_STORAGE_BUCKETS``, or
-            a storage. Use a bucket if workers run on hosts that do not share a disk.
-        remote: The same, for the storage that files are transferred to.
+            a storage; by default, Django's ``FileSystemStorage``. Use a bucket if workers run on
+            hosts that do not share a disk.
+        remote: The same, for the storage that files are transferred to; by default, the bucket of
+            ``AWS_STORAGE_BUCKET_NAME``.
         local_options: Options of ``local``, if it is a dotted path.
         remote_options: Options of ``remote``, if it is a dotted path.
         delayed: Whether a file waits until ``transfer(name)`` is called.
@@ -74,16 +69,23 @@ class QueuedStorage(WritingStorage):
         'scratch>media'
     """
 
+    #: Arguments that the class gives itself, by attributes of these names.
+    declared: Mapping[str, Any] = {}
+
     #: Tells the registry that this class is a queued storage, before one is created.
     enters_registry = True
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        storage_options.take_attributes(cls)
+
     def __init__(  # noqa: PLR0917 - the order that django-queued-storage had
         self,
-        local: Any = _FILESYSTEM,
-        remote: Any = _DEFAULT_BUCKET,
+        local: Any = None,
+        remote: Any = None,
         local_options: Optional[Mapping[str, Any]] = None,
         remote_options: Optional[Mapping[str, Any]] = None,
-        delayed: bool = False,
+        delayed: Optional[bool] = None,
         task: Union[str, Type[Transfer]] = Transfer,
         *,
         overwrite: Optional[bool] = None,
@@ -97,21 +99,18 @@ class QueuedStorage(WritingStorage):
         if cache_prefix is None:  # a subclass written for django-queued-storage may have it
             cache_prefix = getattr(type(self), "cache_prefix", None)
         storage_options.refuse_cache_prefix(type(self).__name__, cache_prefix, delayed)
-        given: Dict[str, Any] = {"delayed": delayed, "overwrite": overwrite, "key": key}
-        given.update(ask_remote=ask_remote, durable=durable, max_local_bytes=max_local_bytes)
-        given.update(signed_urls=signed_urls)
-        storage_options.check_types(type(self).__name__, given)
-        storage_options.check_places(
-            type(self).__name__, (local, local_options), (remote, remote_options)
-        )
-        storage_options.check_task(type(self).__name__, task)
-        storage_options.check_key(type(self).__name__, key)
-        self._local = self._refer(
-            storage_options.with_options(local, local_options), resolve_storage
-        )
-        self._remote = self._refer(
-            storage_options.with_options(remote, remote_options), resolve_storage
-        )
+        local, remote, local_options, remote_options, delayed, task = storage_options.choose(
+            self.declared, local=local, remote=remote, local_options=local_options,
+            remote_options=remote_options, delayed=delayed, task=task,
+        )  # fmt: skip
+        storage_options.check(
+            type(self).__name__, (local, local_options), (remote, remote_options), task,
+            delayed=delayed, overwrite=overwrite, key=key, ask_remote=ask_remote,
+            durable=durable, max_local_bytes=max_local_bytes, signed_urls=signed_urls,
+        )  # fmt: skip
+        with_options = storage_options.with_options
+        self._local = self._refer(with_options(local, local_options), resolve_storage)
+        self._remote = self._refer(with_options(remote, remote_options), resolve_storage)
         self.delayed = delayed
         self.task = storage_options.path_of_task(task)
         self._overwrite = overwrite
@@ -162,22 +161,22 @@ class QueuedStorage(WritingStorage):
 
     # Where a file is
 
-    def locate(self, name: str) -> Place:
+    def locate(self, name: str) -> listing.Place:
         """Return where a file is, according to the ledger."""
         name = listing.clean(name)
         hinted = location_cache.get(self.key, name)
         if hinted is not None:
-            return Place(self.remote, hinted)
+            return listing.Place(self.remote, hinted)
         with explained():
             row = ledger.find(self.key, name)
         if row is None:
-            return Place(self.remote, name)
+            return listing.Place(self.remote, name)
         if not row.is_live:
-            return Place(self.remote, row.remote_name or name, gone=True)
+            return listing.Place(self.remote, row.remote_name or name, gone=True)
         if row.is_local:
-            return Place(self.local, row.local_name)
+            return listing.Place(self.local, row.local_name)
         location_cache.remember(self.key, name, row.remote_name or name)
-        return Place(self.remote, row.remote_name or name)
+        return listing.Place(self.remote, row.remote_name or name)
 
     def using_local(self, name: str) -> bool:
         """Whether reads of a file come from the local storage."""
@@ -217,7 +216,7 @@ class QueuedStorage(WritingStorage):
     def _read_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
     ) -> Steps:
-        seen: Optional[Place] = None
+        seen: Optional[listing.Place] = None
         for _ in range(_MAX_LOOKUPS):
             place = yield self, "locate", (name,), {}
             if place.gone or place == seen:
@@ -240,7 +239,7 @@ class QueuedStorage(WritingStorage):
             return (yield place.storage, "url", (place.name, *args), kwargs)
         return (yield self, "_url_of_copy", (name, place, args, kwargs), {})
 
-    def _url_of_copy(self, name: str, place: Place, args: Any, kwargs: Any) -> str:
+    def _url_of_copy(self, name: str, place: listing.Place, args: Any, kwargs: Any) -> str:
         # A call of its own, so that its query for the ledger's identity runs in a thread if the
         # caller is async.
         return urls_of_copies.url_of_copy(self, listing.clean(name), place, args, kwargs)
@@ -346,7 +345,7 @@ class DelayedStorage(QueuedStorage):
         True
     """
 
-    def __init__(self, local: Any = _FILESYSTEM, remote: Any = _DEFAULT_BUCKET, **options: Any):
+    def __init__(self, local: Any = None, remote: Any = None, **options: Any) -> None:
         super().__init__(local, remote, **{"delayed": True, **options})
 
 
@@ -369,7 +368,8 @@ class DoubleFilesystemStorage(QueuedStorage):
         remote_kwargs: Optional[Mapping[str, Any]] = None,
         **options: Any,
     ) -> None:
-        super().__init__(_FILESYSTEM, _FILESYSTEM, local_kwargs, remote_kwargs, **options)
+        files = storage_options.FILESYSTEM
+        super().__init__(files, files, local_kwargs, remote_kwargs, **options)
 
 
 class S3Storage(QueuedStorage):
@@ -391,8 +391,9 @@ class S3Storage(QueuedStorage):
         remote_options: Optional[Mapping[str, Any]] = None,
         **options: Any,
     ) -> None:
-        super().__init__(_FILESYSTEM, _DEFAULT_BUCKET, local_options, remote_options, **options)
+        places = storage_options.FILESYSTEM, storage_options.DEFAULT_BUCKET
+        super().__init__(*places, local_options, remote_options, **options)
 
 
-#: The name of this class in django-queued-storage.
-QueuedRemoteStorage = QueuedStorage
+#: Names of this class in django-queued-storage, the first before its version 0.3.
+QueuedRemoteStorage = QueuedFileSystemStorage = QueuedS3BotoStorage = QueuedStorage

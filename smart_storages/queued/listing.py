@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import Any, Iterable, List, Optional, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
 
 from django.core.exceptions import SuspiciousFileOperation
 
@@ -12,7 +12,15 @@ from smart_storages.common.names import check_name
 from smart_storages.queued.ledger.texts import check_fits, longest
 from smart_storages.queued.models import QueuedFile
 
-__all__ = ["clean", "directory", "limit", "make_unique", "merge_listing", "overwrites"]
+__all__ = ["Place", "clean", "directory", "limit", "make_unique", "merge_listing", "overwrites"]
+
+
+class Place(NamedTuple):
+    """Where a file is: its storage and its name there; ``gone`` is true if it was deleted."""
+
+    storage: Any
+    name: str
+    gone: bool = False
 
 
 def clean(name: Any) -> str:

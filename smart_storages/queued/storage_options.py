@@ -10,15 +10,30 @@ from smart_storages.queued.ledger.texts import longest, storable
 from smart_storages.queued.tasks import Transfer, how_to_write
 
 __all__ = [
-    "check_key",
-    "check_places",
-    "check_task",
-    "check_types",
+    "DEFAULT_BUCKET",
+    "FILESYSTEM",
+    "check",
+    "choose",
     "known_options",
     "path_of_task",
     "refuse_cache_prefix",
+    "take_attributes",
     "with_options",
 ]
+
+FILESYSTEM = "django.core.files.storage.FileSystemStorage"
+DEFAULT_BUCKET = "smart_storages.storages.SmartS3Storage"
+
+#: What a class may have as an attribute, as in django-queued-storage, and what holds if neither the
+#: class nor the call says so.
+_DEFAULTS: Dict[str, Any] = {
+    "local": FILESYSTEM,
+    "remote": DEFAULT_BUCKET,
+    "local_options": None,
+    "remote_options": None,
+    "delayed": False,
+    "task": Transfer,
+}
 
 #: For each argument, what it must be in words, and the types that are accepted.
 _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
@@ -34,7 +49,51 @@ _TYPES: Dict[str, Tuple[str, Tuple[type, ...]]] = {
 Place = Tuple[Any, Optional[Mapping[str, Any]]]
 
 
-def check_types(cls: str, given: Mapping[str, Any]) -> None:
+def take_attributes(cls: Any) -> None:
+    """Make the attributes of a class the defaults of its arguments.
+
+    ``local`` and ``remote`` are removed from the class, where they would hide the properties.
+    """
+    found = {
+        name: value
+        for name, value in vars(cls).items()
+        if name in _DEFAULTS and not isinstance(value, property)
+    }
+    for name in found:
+        delattr(cls, name)
+    cls.declared = {**cls.declared, **found}
+
+
+def choose(declared: Mapping[str, Any], **given: Any) -> List[Any]:
+    """Return each argument that was given, else the attribute of the class, else the default."""
+    return [
+        declared.get(name, _DEFAULTS[name])
+        if value is (Transfer if name == "task" else None)
+        else value
+        for name, value in given.items()
+    ]
+
+
+def check(cls: str, local: Place, remote: Place, task: Any, **given: Any) -> None:
+    """Refuse arguments that cannot be meant.
+
+    Args:
+        cls: The name of the class.
+        local: The reference to the local storage, and its options.
+        remote: The same of the remote.
+        task: The task, or its path.
+        **given: The other arguments.
+
+    Raises:
+        ConfigurationError: Names the class, the argument and the fix.
+    """
+    _check_types(cls, given)
+    _check_places(cls, local, remote)
+    _check_task(cls, task)
+    _check_key(cls, given["key"])
+
+
+def _check_types(cls: str, given: Mapping[str, Any]) -> None:
     """Refuse arguments of the wrong type, such as the text ``"no"`` for ``False``.
 
     Raises:
@@ -65,7 +124,7 @@ def refuse_cache_prefix(cls: str, cache_prefix: Any, delayed: Any) -> None:
     )
 
 
-def check_places(cls: str, local: Place, remote: Place) -> None:
+def _check_places(cls: str, local: Place, remote: Place) -> None:
     """Refuse a class as local or remote, and one reference for both; builds no storage.
 
     Raises:
@@ -95,7 +154,7 @@ def path_of_task(task: Union[str, Type[Transfer]]) -> str:
     return task if isinstance(task, str) else f"{task.__module__}.{task.__qualname__}"
 
 
-def check_task(cls: str, task: Any) -> None:
+def _check_task(cls: str, task: Any) -> None:
     """Refuse what is neither a task nor a dotted path; a path is imported when a file is saved.
 
     Raises:
@@ -116,7 +175,7 @@ def check_task(cls: str, task: Any) -> None:
     )
 
 
-def check_key(cls: str, key: Optional[str]) -> None:
+def _check_key(cls: str, key: Optional[str]) -> None:
     """Refuse a key that the ledger cannot hold.
 
     Raises:

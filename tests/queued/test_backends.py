@@ -15,12 +15,15 @@ from smart_storages.queued import backends, registry
 from smart_storages.queued.backends import (
     DelayedStorage,
     DoubleFilesystemStorage,
+    QueuedFileSystemStorage,
     QueuedRemoteStorage,
+    QueuedS3BotoStorage,
     QueuedStorage,
     S3Storage,
 )
 from smart_storages.queued.fields import QueuedFileField, RemoteFileField
 from smart_storages.queued.models import QueuedFile
+from smart_storages.queued.storage_options import DEFAULT_BUCKET
 from smart_storages.queued.tasks import Transfer, TransferAndDelete, get_task
 from tests.queued import broker
 from tests.queued.conftest import DISK, row_of
@@ -123,8 +126,37 @@ def test_a_field_file_has_transfer(make_queue: Any) -> None:
 
 
 def test_the_old_names_are_kept() -> None:
-    assert QueuedRemoteStorage is QueuedStorage
+    assert QueuedRemoteStorage is QueuedFileSystemStorage is QueuedS3BotoStorage is QueuedStorage
     assert RemoteFileField is QueuedFileField
+
+
+class ToTheShare(QueuedStorage):
+    local = remote = DISK
+    local_options = {"location": "/fast"}
+    remote_options = {"location": "/share"}
+    task = "smart_storages.queued.tasks.TransferAndDelete"
+    delayed = True
+
+
+class Soon(ToTheShare):
+    delayed = False
+    local_options = {"location": "/faster"}
+
+
+def test_attributes_of_a_class_are_the_defaults_of_its_arguments() -> None:
+    def seen(queue: QueuedStorage) -> Any:
+        name = queue.task.rpartition(".")[2]
+        return queue.local.location, queue.remote.location, name, queue.delayed
+
+    assert seen(ToTheShare()) == ("/fast", "/share", "TransferAndDelete", True)
+    assert seen(ToTheShare(delayed=False, task="a.B")) == ("/fast", "/share", "B", False)
+    given = ToTheShare(local_options={"location": "/given"})
+    assert seen(given) == ("/given", "/share", "TransferAndDelete", True)
+    assert seen(Soon()) == ("/faster", "/share", "TransferAndDelete", False)
+    assert ToTheShare().deconstruct()[2] == {}
+    for options in ("local_options", "remote_options"):
+        with pytest.raises(ConfigurationError, match=options):
+            type("Wrong", (ToTheShare,), {options: "text"})()
 
 
 def test_ready_made_pairs(tmp_path: Any) -> None:
@@ -168,8 +200,8 @@ SECRETS = {
 @pytest.mark.parametrize(
     "storage",
     [
-        lambda: QueuedStorage(DISK, backends._DEFAULT_BUCKET, None, SECRETS),
-        lambda: QueuedStorage(remote={"BACKEND": backends._DEFAULT_BUCKET, "OPTIONS": SECRETS}),
+        lambda: QueuedStorage(DISK, DEFAULT_BUCKET, None, SECRETS),
+        lambda: QueuedStorage(remote={"BACKEND": DEFAULT_BUCKET, "OPTIONS": SECRETS}),
         lambda: S3Storage(remote_options=SECRETS),
     ],
     ids=["options", "dict", "s3"],
