@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.exceptions import SmartStorageError
+from smart_storages.management.checking.advice import role_denied
 from smart_storages.management.checking.probe import code_of
 from smart_storages.management.places import PUBLIC, Place
 from smart_storages.management.policies import (
@@ -257,6 +258,9 @@ def _read(need: _Need) -> Any:
 
 
 def _failed(what: str, error: ClientError, place: Place, *actions: str) -> Change:
+    said = role_denied(error)
+    if said:
+        return Change(what, FAILED, said)
     status, code = code_of(error)
     allowed = one_line(statement(actions, bucket_arn(place)))
     denied = status == 403  # noqa: PLR2004 - Forbidden
