@@ -231,15 +231,18 @@ OUTSIDE = {
     "aws": "Amazon's command line client, which asks Amazon",
     "gh": "asks the repository's host",
     "git": "changes the repository",
+    "openssl": "makes a key; tests make theirs with Python",
     "tar": "lists a file that was just built",
     "unzip": "as above",
 }
 
 
 def commands(text: str) -> Iterator[List[str]]:
-    """The commands of a block for the shell, without comments and variables."""
+    """The commands of a block for the shell, without comments, variables and files of output."""
     for line in text.splitlines():
-        split = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+        split = shlex.shlex(
+            re.sub(r" >>? ?[\w./-]+", "", line), posix=True, punctuation_chars=";&|"
+        )
         split.whitespace_split = True
         words: List[str] = []
         for word in [*split, ";"]:

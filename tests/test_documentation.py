@@ -36,7 +36,7 @@ from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
 from smart_storages.signals import storage_operation
 from smart_storages.utils import get_storage
-from tests import documentation, walkthrough
+from tests import documentation, howto_pages, walkthrough
 from tests.documentation import ROOT, Block, Project
 from tests.parts import digest_of, send_part
 from tests.servers.keeper import exclusive
@@ -237,10 +237,14 @@ class Page:
     #: Warnings of ``manage.py check`` that are right, with the reason.
     warnings: Tuple[Tuple[str, str], ...] = ()
     has_database: bool = False
+    #: Makes variables of the environment.
+    environment: Callable[[], Dict[str, str]] = dict
     afterwards: Callable[[Project, str], None] = lambda _project, _printed: None
 
 
 _NO_PROFILE = ("smart_storages.W010", "~/.aws of the tests' machine has no profile")
+#: An unknown server gives each name that is not to be overwritten a random suffix; AWS does not.
+_NEVER_OVERWRITES = (("SMART_STORAGE_PROVIDER", "moto"),)
 _KEYS = '{"key": "k", "secret": "s", "expires": "2100-01-01T00:00:00+00:00"}'
 
 TABLE = {
@@ -248,6 +252,12 @@ TABLE = {
         # What `buckets create` made.
         buckets=("acme-docs", "acme-media", "acme-static", "acme-tenants"),
         afterwards=_readme,
+    ),
+    "docs/cdn.md": Page(
+        buckets=("acme-media", "acme-static"),
+        environment=lambda: {"CLOUDFRONT_KEY": howto_pages.cloudfront_key()[0]},
+        given=_NEVER_OVERWRITES,
+        afterwards=howto_pages.cdn,
     ),
     "docs/commands.md": Page(buckets=("acme-media", "acme-docs")),
     "docs/bulk.md": Page(
@@ -272,7 +282,19 @@ TABLE = {
         has_database=True,
         afterwards=_queued,
     ),
+    "docs/public-and-private.md": Page(
+        buckets=("acme-photos", "acme-invoices", "acme-shop"),
+        given=_NEVER_OVERWRITES,
+        has_database=True,
+        afterwards=howto_pages.public_and_private,
+    ),
     "docs/reading.md": Page(buckets=("acme-docs",), afterwards=_reading),
+    "docs/regions.md": Page(
+        buckets=("acme-files-eu", "acme-files-us"),
+        given=_NEVER_OVERWRITES,
+        afterwards=howto_pages.regions,
+    ),
+    "docs/roles.md": Page(buckets=("acme-tenants",), afterwards=howto_pages.roles),
     "docs/routing.md": Page(afterwards=_routing),
     "docs/serving.md": Page(buckets=("acme-reports",), has_database=True, afterwards=_serving),
     "docs/static.md": Page(buckets=("acme-static",)),
@@ -304,6 +326,8 @@ def project(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto_server.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto_server.secret_key)
+    for name, value in page.environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(registry, "_storages", {})
     for name, text in page.files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -407,6 +431,8 @@ def test_every_block_of_a_page_runs_as_it_is_printed(
                 _check_text(block)
             elif block.language == "js":
                 _check_js(block)
+            elif block.language == "json":
+                json.loads(block.text)
             else:
                 assert block.language in ELSEWHERE, f"what is ```{block.language}?"
         except (Exception, SystemExit) as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
+from smart_storages.management.checking.advice import role_denied
 from smart_storages.management.checking.probe import code_of
 from smart_storages.management.places import PUBLIC, Place
 from smart_storages.management.policies import (
@@ -18,12 +19,21 @@ from smart_storages.management.policies import (
     lifecycle_rules,
     public_access_block,
     public_statements,
-    uses_public_acl,
+    sends_acl,
 )
 from smart_storages.management.statements import bucket_arn, one_line, statement
 from smart_storages.s3.errors.translation import translate_error
 
-__all__ = ["DONE", "FAILED", "PENDING", "UNSUPPORTED", "Change", "Wishes", "create"]
+__all__ = [
+    "DONE",
+    "FAILED",
+    "PENDING",
+    "UNSUPPORTED",
+    "Change",
+    "Wishes",
+    "create",
+    "needed_actions",
+]
 
 DONE, PENDING, FAILED, UNSUPPORTED, RIGHT = "done", "pending", "failed", "not supported", "ok"
 
@@ -65,14 +75,14 @@ class _Need(NamedTuple):
 
     Args:
         what: As a person reads it.
-        action: The action of IAM that changes it.
+        actions: Those of IAM that read it and change it.
         read: Returns what is there; ``None`` if nothing is.
         wanted: Returns what is to be there instead, ``None`` to leave it.
         write: Puts that in force.
     """
 
     what: str
-    action: str
+    actions: Tuple[str, str]
     read: Callable[[], Any]
     wanted: Callable[[Any], Any]
     write: Callable[[Any], Any]
@@ -95,6 +105,15 @@ def create(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
     except (BotoCoreError, SmartStorageError) as error:
         ours = translate_error(error, module=places[0].module, bucket=bucket)
         yield Change(f"the bucket {bucket}", FAILED, str(ours))
+
+
+def needed_actions(places: Sequence[Place], wishes: Wishes) -> List[str]:
+    """Return the actions of IAM that :func:`create` needs, of which the arguments are."""
+    found = ["s3:ListBucket", *_creating_actions(places)]
+    # No request is sent: the client is only used to read and to change.
+    for need in _needs_of(None, str(places[0].bucket), places, wishes):
+        found += need.actions
+    return found
 
 
 def _create_elsewhere(places: Sequence[Place], wishes: Wishes) -> Iterator[Change]:
@@ -159,17 +178,28 @@ def _create_bucket(client: Any, bucket: str, places: Sequence[Place], wishes: Wi
     try:
         _make(client, bucket, places)
     except ClientError as error:
-        yield _failed(what, error, places[0], "s3:CreateBucket")
+        yield _failed(what, error, places[0], *_creating_actions(places))
         return None
     yield Change(what, DONE)
     return True
+
+
+def _allows_acls(places: Sequence[Place]) -> bool:
+    """Whether a new bucket is told to allow ACLs, which those of AWS do not."""
+    is_aws: bool = places[0].storage.s3_provider.name == "aws"
+    return is_aws and any(sends_acl(place) for place in places)
+
+
+def _creating_actions(places: Sequence[Place]) -> List[str]:
+    owned = ["s3:PutBucketOwnershipControls"] if _allows_acls(places) else []
+    return ["s3:CreateBucket", *owned]
 
 
 def _make(client: Any, bucket: str, places: Sequence[Place]) -> None:
     is_aws = places[0].storage.s3_provider.name == "aws"
     region = client.meta.region_name
     more: Dict[str, Any] = {}
-    if is_aws and any(uses_public_acl(place) for place in places):
+    if _allows_acls(places):
         more["ObjectOwnership"] = "BucketOwnerPreferred"
     located = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     # Most other servers accept no constraint, and a few ask for one.
@@ -185,8 +215,10 @@ def _make(client: Any, bucket: str, places: Sequence[Place]) -> None:
 
 
 def _satisfy(need: _Need, place: Place, wishes: Wishes, *, is_new: bool) -> Change:
+    action, changing = need.actions
     try:
         current = None if is_new else _read(need)
+        action = changing
         wanted = need.wanted(current)
         if wanted is None:
             return Change(need.what, RIGHT)
@@ -200,7 +232,7 @@ def _satisfy(need: _Need, place: Place, wishes: Wishes, *, is_new: bool) -> Chan
         refuses = code == "InvalidArgument" and not is_aws
         if status in _UNKNOWN_STATUS or code in _UNKNOWN or refuses:
             return Change(need.what, UNSUPPORTED, "The server does not know it.")
-        return _failed(need.what, error, place, need.action)
+        return _failed(need.what, error, place, action)
     except _NoSuchSettingError:
         return Change(need.what, UNSUPPORTED, "The server does not know it.")
     return Change(need.what, DONE)
@@ -226,9 +258,12 @@ def _read(need: _Need) -> Any:
         raise
 
 
-def _failed(what: str, error: ClientError, place: Place, action: str) -> Change:
+def _failed(what: str, error: ClientError, place: Place, *actions: str) -> Change:
+    said = role_denied(error)
+    if said:
+        return Change(what, FAILED, said)
     status, code = code_of(error)
-    allowed = one_line(statement([action], bucket_arn(place)))
+    allowed = one_line(statement(actions, bucket_arn(place)))
     denied = status == 403  # noqa: PLR2004 - Forbidden
     fix = f"Allow it, or use credentials that may: {allowed}" if denied else ""
     return Change(what, FAILED, f"The server answered {status} {code}.", fix)
@@ -241,7 +276,7 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
     named = {"Bucket": bucket}
     yield _Need(
         "block of public access",
-        "s3:PutBucketPublicAccessBlock",
+        ("s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
         lambda: _part(client.get_public_access_block(**named), "PublicAccessBlockConfiguration"),
         lambda current: _unless_equal(current, public_access_block(places)),
         lambda wanted: client.put_public_access_block(
@@ -250,7 +285,7 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
     )
     yield _Need(
         "encryption",
-        "s3:PutEncryptionConfiguration",
+        ("s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"),
         lambda: _part(client.get_bucket_encryption(**named), "ServerSideEncryptionConfiguration"),
         lambda current: None if current else _encryption(places),
         lambda wanted: client.put_bucket_encryption(
@@ -260,7 +295,7 @@ def _needs_of(client: Any, bucket: str, places: Sequence[Place], wishes: Wishes)
     if _wants_versions(places, wishes):
         yield _Need(
             "versioning",
-            "s3:PutBucketVersioning",
+            ("s3:GetBucketVersioning", "s3:PutBucketVersioning"),
             lambda: client.get_bucket_versioning(**named).get("Status"),
             lambda current: None if current == "Enabled" else {"Status": "Enabled"},
             lambda wanted: client.put_bucket_versioning(VersioningConfiguration=wanted, **named),
@@ -273,7 +308,7 @@ def _rules_of(
 ) -> Iterator[_Need]:
     yield _Need(
         "removal of incomplete uploads after 7 days",
-        "s3:PutLifecycleConfiguration",
+        ("s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
         lambda: _part(client.get_bucket_lifecycle_configuration(**named), "Rules"),
         _lifecycle_with_abort,
         lambda wanted: client.put_bucket_lifecycle_configuration(
@@ -283,7 +318,7 @@ def _rules_of(
     if origins:
         yield _Need(
             f"CORS for {', '.join(origins)}",
-            "s3:PutBucketCORS",
+            ("s3:GetBucketCORS", "s3:PutBucketCORS"),
             lambda: _part(client.get_bucket_cors(**named), "CORSRules"),
             lambda current: _cors_with(current, origins),
             lambda wanted: client.put_bucket_cors(CORSConfiguration=wanted, **named),
@@ -291,7 +326,7 @@ def _rules_of(
     if public_statements(places):
         yield _Need(
             "policy that lets anybody read public files",
-            "s3:PutBucketPolicy",
+            ("s3:GetBucketPolicy", "s3:PutBucketPolicy"),
             lambda: json.loads(client.get_bucket_policy(**named).get("Policy") or "{}"),
             lambda current: _policy_with(current, public_statements(places)),
             lambda wanted: client.put_bucket_policy(Policy=json.dumps(wanted), **named),

@@ -20,6 +20,7 @@ __all__ = [
     "list_statement",
     "public_access_block",
     "public_statements",
+    "sends_acl",
     "uses_public_acl",
 ]
 
@@ -85,8 +86,7 @@ def list_statement(place: Place, *, sid: str = "", strict: bool = False) -> Dict
 def _writing_actions(place: Place) -> List[str]:
     parameters = place.storage.get_object_parameters("")
     actions = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    acl = parameters.get("ACL") or place.storage.default_acl
-    if acl and acl != "private" and place.storage.s3_provider.acls:
+    if sends_acl(place):
         actions.append("s3:PutObjectAcl")
     return actions + sorted(action for name, action in _OF_PARAMETERS.items() if name in parameters)
 
@@ -106,8 +106,9 @@ def public_access_block(places: Sequence[Place]) -> Dict[str, bool]:
     that does, so that of a public bucket the one is blocked that it does not use.
     """
     public = [place for place in places if place.access == PUBLIC]
-    by_acl = any(uses_public_acl(place) for place in public)
     by_policy = any(not uses_public_acl(place) for place in public)
+    # Of files behind a CDN as well: with such ACLs blocked, AWS refuses every save that sends one.
+    by_acl = any(uses_public_acl(place) for place in places)
     # Ceph 16 then refuses every PUT that names no ACL; that they are ignored is enough.
     refuses_all = places[0].storage.s3_provider.name == "ceph"
     return {
@@ -133,7 +134,12 @@ def public_statements(places: Sequence[Place]) -> List[Dict[str, Any]]:
 
 
 def uses_public_acl(place: Place) -> bool:
-    """Whether the files of a public module are public by their ACL, so that no policy is needed."""
+    """Whether the files of a module are public by their ACL, so that no policy is needed."""
+    return place.has_public_acl and place.storage.s3_provider.acls
+
+
+def sends_acl(place: Place) -> bool:
+    """Whether a module sends an ACL with its files, for which the bucket has to allow ACLs."""
     acl = place.storage.get_object_parameters("").get("ACL") or place.storage.default_acl
     return bool(acl) and acl != "private" and place.storage.s3_provider.acls
 

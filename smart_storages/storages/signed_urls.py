@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SignedUrlsMixin"]
 
+#: How S3 spells parameters that it reads from the query; django-storages leaves boto3's names.
+_IN_QUERY = {
+    "ResponseCacheControl": "response-cache-control",
+    "ResponseContentDisposition": "response-content-disposition",
+    "ResponseContentEncoding": "response-content-encoding",
+    "ResponseContentLanguage": "response-content-language",
+    "ResponseContentType": "response-content-type",
+    "VersionId": "versionId",
+}
+
 
 class SignedUrlsMixin:
     """The part of a storage that makes URLs. Its methods send no request."""
@@ -74,6 +84,10 @@ class SignedUrlsMixin:
             if http_method is not None:
                 s3.signing.sigv4.check_method(http_method)
             within = _life_within(self.url_stable_for, life)
+            if parameters and self.querystring_auth and self.cloudfront_signer:
+                # Of an unsigned URL they stay as they are: S3 answers nobody who asks for headers
+                # without a signature.
+                parameters = {_IN_QUERY.get(each, each): parameters[each] for each in parameters}
             url: str = super().url(name, parameters, within, http_method)  # type: ignore[misc]
             return url
         key = self.get_key(name)

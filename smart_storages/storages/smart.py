@@ -270,15 +270,17 @@ class SmartS3Storage(
         """Return CloudFront's signer for a key, as django-storages makes it.
 
         Raises:
-            ConfigurationError: the key is not a private key in PEM format.
+            ConfigurationError: the key is not a private key of RSA in PEM format.
         """
         try:
-            return super().get_cloudfront_signer(key_id, reveal(key))
+            signer = super().get_cloudfront_signer(key_id, reveal(key))
+            signer.rsa_signer(b"")  # a key of another kind fails here, and not in url()
+            return signer
         except (TypeError, ValueError) as error:
             # Without the cause: its frames have the key in a local variable of django-storages.
             raise ConfigurationError(
-                f"The module {self.module_name!r}: 'cloudfront_key' is not a private key in PEM "
-                f"format ({type(error).__name__}). Pass the text of the .pem file."
+                "'cloudfront_key' is not a private key of RSA in PEM format "
+                f"({type(error).__name__}). Pass the text of the .pem file."
             ) from None
 
     def _normalize_name(self, name: str) -> str:

@@ -5,12 +5,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.test import override_settings
 from storages.backends.s3boto3 import S3Boto3Storage
 
+from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import (
     DocumentStorage,
     PublicStorage,
@@ -153,6 +154,29 @@ class TestCloudFront:
         assert asked["Key-Pair-Id"] == "K1"
         assert 55 <= int(asked["Expires"]) - time.time() <= 60
         assert asked["Signature"]
+
+    def test_what_the_bucket_is_to_send_has_the_name_that_it_reads(self, pem):
+        parameters = {"ResponseContentDisposition": "attachment", "v": "2"}
+        asked = query(self.storage(pem).url("a.txt", parameters=parameters))
+        assert asked["response-content-disposition"] == "attachment"
+        assert asked["v"] == "2"
+        # Without a signature S3 refuses a request that asks for it.
+        asked = query(self.storage(pem, querystring_auth=False).url("a", parameters=parameters))
+        assert asked == parameters
+
+    def test_a_key_that_is_not_of_rsa_is_refused_before_a_url_is_made(self):
+        private = (
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        text = ec.generate_private_key(ec.SECP256R1()).private_bytes(*private).decode()
+        for key in (text, "abc"):
+            storage = self.storage(key)
+            with pytest.raises(ConfigurationError, match="not a private key of RSA") as raised:
+                storage.url("a.txt")
+            assert str(raised.value).count("The module 'm'") == 1
+            assert key not in str(raised.value)
 
     def test_a_stable_url_stays_the_same_and_lives_long_enough(self, pem):
         storage = self.storage(pem, url_stable_for=86400 * 30, querystring_expire=60)

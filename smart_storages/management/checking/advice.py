@@ -13,7 +13,7 @@ from smart_storages.management.policies import list_statement
 from smart_storages.management.statements import objects_arn, one_line, statement
 from smart_storages.s3.errors.translation import translate_error
 
-__all__ = ["allow", "credentials_fault", "fault_of", "option", "region_fault"]
+__all__ = ["allow", "credentials_fault", "fault_of", "option", "region_fault", "role_denied"]
 
 #: Codes that say that the keys are wrong, whatever was asked for.
 _KEYS: Dict[str, Tuple[str, str]] = {
@@ -159,11 +159,30 @@ def credentials_fault(probe: Probe, error: Optional[BaseException]) -> Optional[
     """Return the fault if an error says that the keys are wrong."""
     if error is None:
         return None
+    role = role_denied(error)
+    if role:
+        return _role_fault(probe, role)
     _, code = code_of(error)
     if code not in _KEYS:
         return None
     why, fix = (text.format(**_places(probe)) for text in _KEYS[code])
     return FaultError("The server refuses the credentials.", why, fix, step="credentials")
+
+
+def role_denied(error: BaseException) -> str:
+    """Return what the error says if it is one of assuming a role, ``""`` otherwise."""
+    return str(error) if getattr(error, "operation_name", "") == "AssumeRole" else ""
+
+
+def _role_fault(probe: Probe, said: str) -> FaultError:
+    allowed = one_line(statement(["sts:AssumeRole"], str(probe.place.storage.role_arn)))
+    return FaultError(
+        "The role of the module cannot be assumed, so that nothing else can be asked.",
+        said,
+        f"Allow it to the credentials that assume it: {allowed}. And let the trust policy of the "
+        "role name them, with the external_id if it asks for one.",
+        step="credentials",
+    )
 
 
 def region_fault(probe: Probe, error: BaseException) -> FaultError:

@@ -26,9 +26,11 @@ from django.utils.crypto import get_random_string
 
 from smart_storages.common.secrets import Secret, reveal
 from smart_storages.exceptions import (
+    AccessDeniedError,
     ConfigurationError,
     S3Error,
     SmartStorageError,
+    ThrottledError,
     UnreachableError,
 )
 from smart_storages.s3.errors.botocore_kinds import also_of_botocore
@@ -329,15 +331,18 @@ def assume_role(
         source: Names the role and, optionally, the external ID.
         session: A botocore session, to make a client of the security token service.
         credentials: The credentials that assume the role.
-        region_name: Region whose security token service is used, ``None`` for botocore's choice.
+        region_name: Region whose security token service is used, ``None`` for that of the session,
+            or else us-east-1, as for a bucket.
 
     Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
     extra = {"RoleSessionName": f"smart-storages-{get_random_string(12)}"}
     if source.external_id:
         extra["ExternalId"] = source.external_id
+    # Without a region botocore has a host for S3, but none for this service.
+    region = region_name or session.get_config_variable("region") or "us-east-1"
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=partial(session.create_client, region_name=region_name),
+        client_creator=partial(session.create_client, region_name=region),
         source_credentials=credentials,
         role_arn=str(source.role_arn),
         extra_args=extra,
@@ -354,6 +359,9 @@ def _fetch(fetcher: AssumeRoleCredentialFetcher, role_arn: Optional[str]) -> Any
         ours = translate_error(error)
         if not isinstance(ours, S3Error) or ours is error:
             raise
+        if not isinstance(ours, (AccessDeniedError, ThrottledError, UnreachableError)):
+            # A 404 of this service says nothing of a file; exists() would take it for one.
+            ours = also_of_botocore(S3Error(status=ours.status, code=ours.code), error)
         ours.what = f"The role {role_arn!r} could not be assumed: {error}"
         ours.args = (ours.what,)
         raise ours from error

@@ -14,6 +14,7 @@ from tests import leaks
 from tests.management.calls import Answer, call
 from tests.management.checking.broken import BROKEN, Broken, Setup, User
 from tests.servers import CephGateway, S3Proxy
+from tests.servers.refusing import RefusingServer
 
 pytestmark = pytest.mark.real_s3
 
@@ -69,6 +70,27 @@ def test_the_fault_of_each_broken_set_up_is_named(
         if mistake:
             mistakes.append(f"{case.name}: {mistake}")
     assert not mistakes, "\n".join(mistakes)
+
+
+def test_a_role_that_cannot_be_assumed_is_named_and_no_right_of_the_bucket(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+    refusal = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    role = "arn:aws:iam::123456789012:role/press"
+    with RefusingServer(lambda head: refusal) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint_url)
+        options = setup.options(role_arn=role)
+        answer = check(options, "media")
+        assert (answer.code, answer.out.count("FAILED")) == (1, 1)
+        assert "FAILED   credentials    The role of the module cannot be assumed" in answer.out
+        assert f'"sts:AssumeRole", "Resource": "{role}"' in answer.out
+        assert "s3:ListBucket" not in answer.out
+        with override_settings(SMART_STORAGE_BUCKETS={"media": options}, STORAGES={}):
+            made = call("create", "media")
+    assert made.code == 1
+    assert f"The role {role!r} could not be assumed" in made.out
+    assert "s3:ListBucket" not in made.out
 
 
 def test_there_are_many_broken_set_ups() -> None:

@@ -102,6 +102,12 @@ def test_public_access_is_blocked_unless_a_module_of_the_bucket_needs_it(
     by_policy = {**private, "media": entry(ceph, name, location="m/", querystring_auth=False)}
     run(by_policy, "create", "documents")
     assert flags() == [True, False]
+    behind_cdn = {"media": entry(ceph, name, custom_domain="files.example.com")}
+    run(behind_cdn, "create")
+    assert flags() == [True, True]
+    with_acl = {"media": {**behind_cdn["media"], "default_acl": "public-read"}}
+    run(with_acl, "create")
+    assert flags() == [False, True]
 
 
 def test_what_somebody_else_set_stays(ceph: S3Server) -> None:
@@ -157,6 +163,54 @@ def test_a_bucket_of_somebody_else_is_left_alone_with_the_action_that_lacks(
     assert answer.code == 1
     assert "failed        the bucket" in answer.out
     assert "s3:ListBucket" in answer.out
+
+
+#: What Ceph asks for; of the rest, encryption among them, it knows no rights.
+_ASKED_FOR = (
+    "s3:ListBucket",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketVersioning",
+    "s3:PutBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:GetBucketCORS",
+    "s3:PutBucketCORS",
+    "s3:GetBucketPolicy",
+    "s3:PutBucketPolicy",
+)
+
+
+def test_each_right_that_lacks_is_named_and_is_in_the_policy_of_whoever_deploys(
+    ceph_gateway: CephGateway,
+) -> None:
+    owner, user = ceph_gateway.server, f"deploys-{uuid.uuid4().hex[:8]}"
+    server, principal = ceph_gateway.create_user(user), {"AWS": [f"arn:aws:iam:::user/{user}"]}
+    wrong = []
+    for action in _ASKED_FOR:
+        bucket = owner.create_bucket()
+        arn = f"arn:aws:s3:::{bucket}"
+        common = {"Principal": principal, "Resource": [arn, f"{arn}/*"]}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "s3:*", **common},
+                {"Effect": "Deny", "Action": action, **common},
+            ],
+        }
+        owner.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        entries = {"media": entry(server, bucket, querystring_auth=False)}
+        answer = run(entries, "create", "--versioning", "--origin", ORIGIN)
+        if answer.code != 1 or f'"{action}"' not in answer.out:
+            wrong.append((action, answer.out))
+    assert wrong == []
+    # On AWS; of Ceph, no versions are asked for unless somebody wants them.
+    entries = {"media": {"bucket_name": "acme", "querystring_auth": False}}
+    answer = run(entries, "policy", "--create", "--origin", ORIGIN)
+    [statement] = json.loads(answer.out)["Statement"]
+    assert {*_ASKED_FOR, "s3:CreateBucket", "s3:PutEncryptionConfiguration"} < {
+        *statement["Action"]
+    }
+    assert statement["Resource"] == "arn:aws:s3:::acme"
 
 
 def test_the_others_are_made_where_one_cannot_be_asked_for(ceph: S3Server, name: str) -> None:

@@ -132,6 +132,38 @@ def test_a_bucket_gets_what_its_public_modules_need_and_encryption_only() -> Non
     assert policy["Statement"][0]["Resource"] == "arn:aws:s3:::acme-media/p/*"
 
 
+def test_the_policy_of_a_bucket_is_whole_although_one_module_is_named() -> None:
+    # put-bucket-policy replaces what the bucket has: what another module needs must be in it.
+    answer = call("policy", "media", "--bucket", "--json")
+    [described] = answer.json
+    assert described["modules"] == ["media", "press"]
+    assert described["document"]["Statement"][0]["Sid"] == "PressPublic"
+    assert answer.err == "press: included, since it shares the bucket acme-media.\n"
+
+
+def test_who_deploys_gets_the_rights_that_the_buckets_need() -> None:
+    [statement] = json.loads(call("policy", "press", "--create").out)["Statement"]
+    # Of a bucket that is to allow ACLs, for media; and no rules for browsers without an origin.
+    assert "s3:PutBucketOwnershipControls" in statement["Action"]
+    assert "s3:PutBucketPolicy" in statement["Action"]
+    assert "s3:PutBucketCORS" not in statement["Action"]
+    [statement] = json.loads(call("policy", "tenant_*", "--create").out)["Statement"]
+    assert statement["Resource"] == "arn:aws:s3:::acme-tenant_*"
+    assert "s3:PutBucketPolicy" not in statement["Action"]
+
+
+def test_an_acl_that_lets_nobody_read_makes_no_file_public(settings: Any) -> None:
+    settings.SMART_STORAGE_BUCKETS = {
+        "press": {
+            "bucket_name": "acme-press",
+            "default_acl": "bucket-owner-full-control",
+            "querystring_auth": False,
+        }
+    }
+    policy = json.loads(call("policy", "press", "--bucket").out)
+    assert "PressPublic" in [each["Sid"] for each in policy["Statement"]]
+
+
 def test_cors_needs_an_origin() -> None:
     answer = call("policy", "media", "--cors")
     assert (answer.code, answer.out) == (2, "")

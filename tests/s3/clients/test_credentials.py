@@ -2,13 +2,14 @@ import socket
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.session import Session
 
 from smart_storages.common.secrets import Secret
 from smart_storages.exceptions import (
     ConfigurationError,
     ObjectNotFoundError,
+    S3Error,
     UnreachableError,
 )
 from smart_storages.s3.clients.credentials import (
@@ -20,6 +21,7 @@ from smart_storages.s3.clients.credentials import (
 from smart_storages.s3.clients.pool import ClientPool, Connection
 from smart_storages.storages import SmartS3Storage
 from tests.servers import S3Proxy
+from tests.servers.refusing import RefusingServer
 
 
 def frozen(credentials):
@@ -221,6 +223,38 @@ class TestRoles:
             client.list_buckets()
         assert len(calls) == 1
         assert frozen(client._request_signer._credentials)[0] != "a"
+
+    @pytest.mark.parametrize(
+        ("named", "default", "expected"),
+        [
+            (None, None, "us-east-1"),
+            (None, "eu-west-3", "eu-west-3"),
+            ("eu-west-1", "x", "eu-west-1"),
+        ],
+    )
+    def test_a_role_is_assumed_in_the_region_of_the_bucket(
+        self, calls, monkeypatch, named, default, expected
+    ):
+        if default:
+            monkeypatch.setenv("AWS_DEFAULT_REGION", default)
+        source = CredentialSource(access_key="a", secret_key="b", role_arn=self.ROLE)
+        frozen(assume_role(source, Session(), load_source(source, None), named))
+        (call,) = calls
+        assert f"/{expected}/sts/" in call.headers["authorization"]
+
+    def test_a_role_that_is_not_found_says_nothing_of_a_file(self, monkeypatch):
+        body = b"<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>"
+        head = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(body)
+        with RefusingServer(lambda _: head + body) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint_url)
+            keys = {"access_key": "a", "secret_key": "b", "role_arn": self.ROLE}
+            storage = SmartS3Storage(
+                "m", bucket_name="acme", endpoint_url="http://127.0.0.1:9", **keys
+            )
+            with pytest.raises(S3Error, match="could not be assumed") as caught:
+                storage.exists("a.txt")  # not False
+        assert not isinstance(caught.value, FileNotFoundError)
+        assert isinstance(caught.value, ClientError)
 
     def test_a_role_is_assumed_again_before_its_keys_expire(self, calls, monkeypatch):
         source = CredentialSource(
