@@ -19,6 +19,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.readiness import explained
 from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.tasks import Transfer
+from smart_storages.queued.transfer import local_copies
 from smart_storages.storages.lookup import resolve_storage
 
 __all__ = [
@@ -35,11 +36,12 @@ _MAX_LOOKUPS = 5
 
 
 class Place(NamedTuple):
-    """Where a file is: its storage and its name there; ``gone`` is true if it was deleted."""
+    """Where a file is: its storage, its name there, if it is deleted, and who saved a local copy."""
 
     storage: Any
     name: str
     gone: bool = False
+    host: str = ""
 
 
 class QueuedStorage(WritingStorage):
@@ -175,7 +177,7 @@ class QueuedStorage(WritingStorage):
         if not row.is_live:
             return Place(self.remote, row.remote_name or name, gone=True)
         if row.is_local:
-            return Place(self.local, row.local_name)
+            return Place(self.local, row.local_name, host=row.host)
         location_cache.remember(self.key, name, row.remote_name or name)
         return Place(self.remote, row.remote_name or name)
 
@@ -230,7 +232,7 @@ class QueuedStorage(WritingStorage):
                 missing = error
         if seen is None:
             raise FileNotFoundError(f"{name!r} was deleted.")
-        raise missing
+        raise local_copies.missing(name, seen.host, missing) from missing
 
     def _url_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]
