@@ -36,7 +36,7 @@ _MAX_LOOKUPS = 5
 
 
 class Place(NamedTuple):
-    """Where a file is: its storage, its name there, if it is deleted, and who saved a local copy."""
+    """Where a file is: its storage and name there; whether it is deleted; a local copy's host."""
 
     storage: Any
     name: str
