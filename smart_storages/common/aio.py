@@ -12,11 +12,12 @@ import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, Type, TypeVar
 
 from smart_storages import common
 
-__all__ = ["CALLS", "THREADS", "TWINS", "iterate", "run", "run_on_loop", "with_twins"]
+__all__ = ["CALLS", "THREADS", "TWINS", "Items", "run", "run_on_loop", "with_twins"]
 
 #: Methods of a storage that have an async twin.
 TWINS = (
@@ -122,13 +123,47 @@ def _limits_of(loop: asyncio.AbstractEventLoop) -> _Limits:
         return made
 
 
-async def iterate(items: Iterator[Any]) -> AsyncIterator[Any]:
-    """Yield what a sync iterator yields, each item fetched in a thread."""
-    while True:
-        item = await run(next, items, _DONE)
+class Items:
+    """What a sync iterator yields, for async code: each item is fetched in a thread.
+
+    Args:
+        items: The iterator.
+        close: Called by :meth:`close`, after the item that is just being fetched. Django calls that
+            of what a ``StreamingHttpResponse`` sends, also when the client has gone.
+        blocks: Whether an item may have to be waited for; if not, no thread is used.
+    """
+
+    def __init__(
+        self, items: Iterator[Any], close: Callable[[], Any], *, blocks: bool = True
+    ) -> None:
+        self._items = items
+        self._close = close
+        self._blocks = blocks
+        self._lock = Lock()
+        self._has_ended = False
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        item = await run(self._next) if self._blocks else self._next()
         if item is _DONE:
-            return
-        yield item
+            raise StopAsyncIteration
+        return item
+
+    def _next(self) -> Any:
+        with self._lock:
+            return _DONE if self._has_ended else next(self._items, _DONE)
+
+    async def aclose(self) -> None:
+        """End the iteration, and nothing else, as a generator does."""
+        self._has_ended = True
+
+    def close(self) -> None:
+        """End the iteration, and close what it reads from."""
+        with self._lock:
+            self._has_ended = True
+            self._close()
 
 
 def with_twins(cls: _Class) -> _Class:

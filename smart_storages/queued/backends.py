@@ -19,6 +19,7 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.readiness import explained
 from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.tasks import Transfer
+from smart_storages.queued.transfer import local_copies
 from smart_storages.storages.lookup import resolve_storage
 
 __all__ = [
@@ -174,7 +175,7 @@ class QueuedStorage(WritingStorage):
         if not row.is_live:
             return listing.Place(self.remote, row.remote_name or name, gone=True)
         if row.is_local:
-            return listing.Place(self.local, row.local_name)
+            return listing.Place(self.local, row.local_name, host=row.host)
         location_cache.remember(self.key, name, row.remote_name or name)
         return listing.Place(self.remote, row.remote_name or name)
 
@@ -229,7 +230,7 @@ class QueuedStorage(WritingStorage):
                 missing = error
         if seen is None:
             raise FileNotFoundError(f"{name!r} was deleted.")
-        raise missing
+        raise local_copies.missing(name, seen.host, missing) from missing
 
     def _url_steps(
         self, method: str, name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]

@@ -16,11 +16,12 @@ __all__ = ["Place", "clean", "directory", "limit", "make_unique", "merge_listing
 
 
 class Place(NamedTuple):
-    """Where a file is: its storage and its name there; ``gone`` is true if it was deleted."""
+    """Where a file is: its storage and name there; whether it is deleted; a local copy's host."""
 
     storage: Any
     name: str
     gone: bool = False
+    host: str = ""
 
 
 def clean(name: Any) -> str:

@@ -216,19 +216,14 @@ class S3ReadFile(File):  # type: ignore[type-arg]
         async with self._turn:  # a buffered file refuses two reads at once in one thread
             return await common.on_loop.call(method, *args)
 
-    async def achunks(self, chunk_size: Optional[int] = None) -> AsyncIterator[Any]:
-        """``chunks`` for async code; pass it to ``StreamingHttpResponse``.
+    def achunks(self, chunk_size: Optional[int] = None) -> AsyncIterator[Any]:
+        """``chunks`` for async code; pass it to ``StreamingHttpResponse``, which closes the file.
 
         Args:
             chunk_size: Bytes of each chunk, ``File.DEFAULT_CHUNK_SIZE`` if ``None``.
         """
         chunks = iter(self.chunks(chunk_size))
-        if self._is_in_memory:
-            for chunk in chunks:
-                yield chunk
-            return
-        async for chunk in aio.iterate(chunks):
-            yield chunk
+        return aio.Items(chunks, self.close, blocks=not self._is_in_memory)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self.achunks()

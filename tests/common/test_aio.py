@@ -117,7 +117,7 @@ def test_an_iterator_is_iterated_in_threads() -> None:
             yield number
 
     async def use() -> List[int]:
-        return [item async for item in aio.iterate(items())]
+        return [item async for item in aio.Items(items(), list)]
 
     assert asyncio.run(use()) == [0, 1, 2]
     assert threading.main_thread() not in threads
@@ -129,11 +129,35 @@ def test_an_error_of_an_iterator_arrives() -> None:
         raise ValueError("no more")
 
     async def use() -> None:
-        async for _ in aio.iterate(items()):
+        async for _ in aio.Items(items(), list):
             pass
 
     with pytest.raises(ValueError, match="no more"):
         asyncio.run(use())
+
+
+def test_an_iterator_that_is_closed_waits_for_its_item_and_ends() -> None:
+    fetching, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def items() -> Any:
+        fetching.set()
+        go_on.wait(30)
+        yield closed.is_set()
+        yield "one too many"
+
+    async def use() -> List[Any]:
+        found = aio.Items(items(), closed.set)
+        first = asyncio.ensure_future(found.__anext__())
+        await asyncio.get_running_loop().run_in_executor(None, fetching.wait, 30)
+        closing = threading.Thread(target=found.close)
+        closing.start()
+        go_on.set()
+        received = [await first, *[item async for item in found]]
+        closing.join(30)
+        return received
+
+    assert asyncio.run(use()) == [False]
+    assert closed.is_set()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -21,7 +21,7 @@ class Project:
     def __init__(self, root: Any, database: Any, **given: Any) -> None:
         self.root = root
         for directory in ("local", "remote"):
-            (root / directory).mkdir()
+            (root / directory).mkdir(parents=True)
         given = {"root": str(root), "database": database, **given}
         self.environment = {**os.environ, "PROJECT": json.dumps(given), "PYTHONPATH": ROOT}
         self.environment["DJANGO_SETTINGS_MODULE"] = "tests.queued.project_settings"

@@ -23,7 +23,9 @@ def main(command, *arguments):
     import django
 
     django.setup()
-    answer = {"migrate": migrate, "save": save, "wait": wait, "rate": rate}[command](*arguments)
+    commands = {"migrate": migrate, "save": save, "read": read, "delete": delete}
+    commands.update(wait=wait, rate=rate)
+    answer = commands[command](*arguments)
     sys.stdout.write(json.dumps(answer))
 
 
@@ -48,6 +50,23 @@ def save(first, count):
     for number in range(int(first), int(first) + int(count)):
         storage.save(f"{number}.bin", ContentFile(body_of(number)))
     return {"pauses": pauses}
+
+
+def read(number):
+    """Read a file as a view would, and say whether it is right, or what the error was."""
+    from smart_storages.queued.registry import find_storage
+
+    try:
+        with find_storage(key()).open(f"{number}.bin") as file:
+            return {"right": file.read() == body_of(int(number))}
+    except FileNotFoundError as error:
+        return {"error": str(error)}
+
+
+def delete(number):
+    from smart_storages.queued.registry import find_storage
+
+    find_storage(key()).delete(f"{number}.bin")
 
 
 def key():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 _GIVEN = json.loads(os.environ["PROJECT"])
 
@@ -22,7 +23,7 @@ STORAGES = {
     "scans": {
         "BACKEND": "smart_storages.queued.backends.QueuedStorage",
         "OPTIONS": {
-            "local": "scratch",
+            "local": _GIVEN.get("local", "scratch"),
             "remote": _GIVEN.get("remote", "share"),
             "task": _GIVEN.get("task", "smart_storages.queued.tasks.TransferAndDelete"),
         },
@@ -34,6 +35,11 @@ QUEUED_STORAGE_LEASE = _GIVEN.get("lease", 300.0)
 QUEUED_STORAGE_RETRY_DELAY = 0.2
 QUEUED_STORAGE_RETRIES = 1000
 
-if _GIVEN["engine"] == "celery":
+if "host" in _GIVEN:
+    # One of several on this machine, each with a root and a queue of its own.
+    socket.gethostname = lambda: _GIVEN["host"]
+    SMART_STORAGE_TASKS_QUEUE = f"transfers-{socket.gethostname()}"
+
+if "broker" in _GIVEN:
     # A project has this in its package: every process that sends or takes messages needs the app.
     from tests.queued import project_celery  # noqa: F401

@@ -58,6 +58,23 @@ def test_files_that_the_ledger_does_not_know_are_in_the_remote(queue: Any) -> No
     assert not queue.remote.exists("old.txt")
 
 
+def test_a_local_copy_on_another_host_is_told_from_a_missing_file(queue: Any) -> None:
+    queue.save("a.txt", ContentFile(b"x"))
+    row = QueuedFile.objects.get()
+    queue.local.delete(row.local_name)  # as on a host whose disk is another one
+    for call in (queue.open, queue.size):
+        with pytest.raises(FileNotFoundError) as raised:
+            call("a.txt")
+        assert "its local copy is not on this host" not in str(raised.value)
+    QueuedFile.objects.update(host="web-7")
+    for call in (queue.open, queue.size):
+        with pytest.raises(FileNotFoundError, match=r"'a\.txt' waits.*saved on 'web-7'"):
+            call("a.txt")
+    with pytest.raises(FileNotFoundError) as raised:
+        queue.open("missing.txt")
+    assert "host" not in str(raised.value)
+
+
 def test_a_file_carried_away_while_it_is_opened_is_found_again(
     queue: Any, monkeypatch: Any
 ) -> None:

@@ -361,6 +361,36 @@ class TestAsync:
 
         assert asyncio.run(use()) == b"0123456789" * 20_000
 
+    def test_a_response_that_ends_early_closes_it(
+        self, storage: SmartS3Storage, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("media/k", b"x" * 9_000_000)
+
+        async def use() -> None:
+            file = await storage.aopen("k")
+            chunks = file.achunks()
+            # Django calls close() of what a response sends when the client has gone.
+            close = StreamingHttpResponse(chunks).close if HAS_STORAGES else chunks.close
+            assert await chunks.__anext__()
+            close()
+            assert file.closed
+            assert [chunk async for chunk in chunks] == []
+
+        asyncio.run(use())
+
+    def test_a_loop_over_it_that_ends_early_leaves_it_open(
+        self, storage: SmartS3Storage, s3_bucket: Bucket
+    ) -> None:
+        s3_bucket.put("media/k", b"x" * 9_000_000)
+
+        async def use() -> None:
+            async with await storage.aopen("k") as file:
+                async for _ in file.achunks(1000):
+                    break
+                assert await file.aread(5) == b"xxxxx"
+
+        asyncio.run(use())
+
     def test_five_hundred_files_are_read_at_once(
         self, storage: SmartS3Storage, s3_bucket: Bucket
     ) -> None:

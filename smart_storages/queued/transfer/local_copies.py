@@ -28,6 +28,7 @@ __all__ = [
     "holds",
     "is_unfinished",
     "keep",
+    "missing",
     "new_name",
     "path_on_disk",
     "sync_to_disk",
@@ -96,6 +97,23 @@ def keep(local: Storage, storage: str, name: str, content: Any, *, durable: bool
 def this_host() -> str:
     """Return the name of this host, in the form that the ledger holds."""
     return storable(socket.gethostname())[: longest("host")]
+
+
+def missing(name: str, host: str, error: FileNotFoundError) -> FileNotFoundError:
+    """Return the error to raise for a file that its storage does not have.
+
+    Args:
+        name: Name of the file.
+        host: Where its local copy was saved; empty if it is in the remote.
+        error: The error of the storage.
+    """
+    if host in ("", this_host()):
+        return error
+    return FileNotFoundError(
+        f"{name!r} waits for its transfer, and its local copy is not on this host: it was saved on "
+        f"{host!r}. If several hosts serve the site, let them share the local storage, or make it "
+        "a bucket."
+    )
 
 
 def _check_whole(local: Storage, name: str, size: int) -> None:
