@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlencode
@@ -21,7 +22,7 @@ from google.auth.credentials import AnonymousCredentials, with_scopes_if_require
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
 
-from smart_storages.backends.gcs_errors import denied, raise_for
+from smart_storages.backends.gcs_errors import denied, raise_for, strange_answer
 from smart_storages.common import recording
 from smart_storages.config.values import is_of_google
 from smart_storages.exceptions import ConfigurationError
@@ -68,9 +69,16 @@ class Answer(NamedTuple):
         return self.status in _TEMPORARY
 
     def json(self) -> Dict[str, Any]:
-        """Return the object that the body describes."""
-        found: Dict[str, Any] = json.loads(self.content)
-        return found
+        """Return the object that the body describes.
+
+        Raises:
+            UnreachableError: it describes none.
+        """
+        with suppress(ValueError):
+            found = json.loads(self.content)
+            if isinstance(found, dict):
+                return found
+        raise strange_answer()
 
 
 class _Key(NamedTuple):
@@ -216,7 +224,7 @@ class GoogleConnection:
             with response:
                 # As it was sent: the library would decompress it.
                 content = response.raw.read(decode_content=False)
-            is_whole = len(content) >= _announced(response.headers)
+            is_whole = len(content) == _announced(response.headers, len(content))
         except _LOST as error:
             return Answer(0, {}, type(error).__name__.encode())
         except GoogleAuthError as error:
@@ -266,13 +274,13 @@ class GoogleConnection:
         return answer
 
 
-def _announced(headers: Mapping[str, str]) -> int:
+def _announced(headers: Mapping[str, str], otherwise: int) -> int:
     span = headers.get("content-range", "").rpartition(" ")[2].partition("/")[0]
     first, _, last = span.partition("-")
     if first.isdecimal() and last.isdecimal():
         return int(last) - int(first) + 1
     length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0
+    return int(length) if length.isdecimal() else otherwise
 
 
 def _make_session(credentials: Any) -> AuthorizedSession:
