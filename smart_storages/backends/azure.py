@@ -19,7 +19,7 @@ from storages.backends.azure_storage import AzureStorage
 
 from smart_storages.backends.azure_accounts import account_of
 from smart_storages.backends.azure_container import AzureContainerMixin
-from smart_storages.backends.azure_errors import CHANGED, code_of, translating
+from smart_storages.backends.azure_errors import CHANGED, code_of, strange_answer, translating
 from smart_storages.backends.azure_rules import (
     as_identifiers,
     check_headers,
@@ -201,8 +201,8 @@ class AzureStore(AzureContainerMixin, Store):
             try:
                 answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
                 beginning = answer.readall()
-                size = int(answer.properties.content_range.rpartition("/")[2])
                 properties = answer.properties
+                size = int(properties.content_range.rpartition("/")[2])
             except HttpResponseError as error:
                 if code_of(error) != "InvalidRange":
                     raise
@@ -211,6 +211,8 @@ class AzureStore(AzureContainerMixin, Store):
         if properties.size and not size:  # replaced between the two requests
             return self.open(key)
         found = _found(properties, size)
+        if len(beginning) != min(size, _FIRST_READ):
+            raise strange_answer()
 
         def fetch(start: int, count: int) -> bytes:
             try:
@@ -222,9 +224,12 @@ class AzureStore(AzureContainerMixin, Store):
                         match_condition=MatchConditions.IfNotModified,
                         **_AS_STORED,
                     )
-                    return bytes(answer.readall())
+                    content = bytes(answer.readall())
             except FileNotFoundError:
                 raise ObjectChangedError(CHANGED) from None
+            if len(content) != count:
+                raise strange_answer()
+            return content
 
         return RangeReader(fetch, beginning, size), found
 
@@ -296,6 +301,8 @@ class AzureStore(AzureContainerMixin, Store):
 
 
 def _found(properties: Any, size: int) -> Found:
+    if not properties.etag or properties.last_modified is None:
+        raise strange_answer()
     settings = properties.content_settings
     headers = {
         header: getattr(settings, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from contextlib import suppress
 from pathlib import PurePath
 from threading import RLock
@@ -198,4 +199,12 @@ def _forget(**kwargs: Any) -> None:
             _made.pop(key, None)
 
 
+def _begin_anew() -> None:
+    # A thread of the parent may be making a storage, and does not live in the child.
+    global _making  # noqa: PLW0603
+    _making = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 setting_changed.connect(_forget, dispatch_uid="smart_storages.backends.django_classes.forget")

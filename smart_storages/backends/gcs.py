@@ -17,7 +17,7 @@ from urllib.parse import quote
 from botocore.compat import MD5_AVAILABLE, get_md5
 
 from smart_storages.backends.gcs_bucket import GoogleBucketMixin
-from smart_storages.backends.gcs_errors import DoubtfulConflictError, raise_for
+from smart_storages.backends.gcs_errors import DoubtfulConflictError, raise_for, strange_answer
 from smart_storages.backends.gcs_requests import Answer, GoogleConnection, path_of
 from smart_storages.backends.gcs_signing import signed_form, signed_url, signer_of
 from smart_storages.backends.gcs_uploads import PART, upload
@@ -111,14 +111,24 @@ class GoogleStore(GoogleBucketMixin, Store):
                 self._connection, self._bucket, described, chunks, query=query, part=self._part
             )
         except DoubtfulConflictError:
-            found = self._ask(key)
-            if not token or (found.get("metadata") or {}).get(WRITE_ID) != token:
+            found = self._find_written(key, token)
+            if found is None:
                 raise
         return _from_json(found).stat
 
+    def _find_written(self, key: str, token: str) -> Optional[Dict[str, Any]]:
+        """Return what is known of an object, ``None`` if it was not written with this token."""
+        with suppress(FileNotFoundError):  # somebody has deleted it meanwhile
+            found = self._ask(key)
+            if token and (found.get("metadata") or {}).get(WRITE_ID) == token:
+                return found
+        return None
+
     def delete(self, key: str) -> None:
         with suppress(FileNotFoundError):
-            self._connection.send("DELETE", self._path(key), accepts=(200, 204))
+            answer = self._connection.send("DELETE", self._path(key), accepts=(200, 204))
+            if answer.content.lstrip().startswith(b"<"):
+                raise strange_answer()
 
     # Reading
 
@@ -152,6 +162,8 @@ class GoogleStore(GoogleBucketMixin, Store):
         )
         if generation is not None and answer.status != _PARTIAL:
             raise_for(answer.status, answer.content)
+        if answer.status == _PARTIAL and not _is_range(answer, at, count):
+            raise strange_answer()
         sent = answer.headers.get("Content-Encoding", "identity")
         if answer.headers.get("x-goog-stored-content-encoding", sent) != sent:
             raise _otherwise_than_stored()
@@ -253,6 +265,14 @@ class GoogleStore(GoogleBucketMixin, Store):
         }
 
 
+def _is_range(answer: Answer, at: int, count: int) -> bool:
+    span, _, total = answer.headers.get("Content-Range", "").partition("/")
+    if not total.isdecimal():
+        return False
+    end = min(at + count, int(total))
+    return span == f"bytes {at}-{end - 1}" and len(answer.content) == end - at
+
+
 def _size_of(answer: Answer) -> int:
     total = answer.headers.get("Content-Range", "").rpartition("/")[2]
     if total.isdecimal():
@@ -275,32 +295,35 @@ def _otherwise_than_stored() -> S3Error:
 
 
 def _from_json(found: Mapping[str, Any]) -> Found:
-    headers = {header: found[name] for header, name in _HEADERS.items() if found.get(name)}
-    return _found(
-        size=int(found.get("size", 0)),
-        modified=_read_time(found["updated"]),
-        md5=found.get("md5Hash"),
-        generation=found["generation"],
-        headers=headers,
-        metadata=found.get("metadata") or {},
-    )
+    with suppress(LookupError, TypeError, ValueError):
+        return _found(
+            size=int(found.get("size", 0)),
+            modified=_read_time(found["updated"]),
+            md5=found.get("md5Hash"),
+            generation=found["generation"],
+            headers={header: found[name] for header, name in _HEADERS.items() if found.get(name)},
+            metadata=found.get("metadata") or {},
+        )
+    raise strange_answer()
 
 
 def _from_headers(headers: Mapping[str, str], size: int) -> Found:
     hashes = (each.strip() for each in headers.get("x-goog-hash", "").split(","))
     skip = len(_METADATA)
-    return _found(
-        size=size,
-        modified=parsedate_to_datetime(headers["last-modified"]),
-        md5=next((each[4:] for each in hashes if each.startswith("md5=")), None),
-        generation=headers["x-goog-generation"],
-        headers={name: headers[name] for name in _HEADERS if headers.get(name)},
-        metadata={
-            name[skip:]: _as_text(headers[name])
-            for name in headers
-            if name.lower().startswith(_METADATA)
-        },
-    )
+    with suppress(LookupError, TypeError, ValueError):
+        return _found(
+            size=size,
+            modified=parsedate_to_datetime(headers["last-modified"]),
+            md5=next((each[4:] for each in hashes if each.startswith("md5=")), None),
+            generation=headers["x-goog-generation"],
+            headers={name: headers[name] for name in _HEADERS if headers.get(name)},
+            metadata={
+                name[skip:]: _as_text(headers[name])
+                for name in headers
+                if name.lower().startswith(_METADATA)
+            },
+        )
+    raise strange_answer()
 
 
 def _found(  # noqa: PLR0917

@@ -16,7 +16,7 @@ from smart_storages.exceptions import (
     UnreachableError,
 )
 
-__all__ = ["DoubtfulConflictError", "denied", "raise_for"]
+__all__ = ["DoubtfulConflictError", "denied", "raise_for", "strange_answer"]
 
 _DENIED = (401, 403)
 _MISSING = 404
@@ -33,6 +33,14 @@ class DoubtfulConflictError(FileExistsError):
 def denied(kind: str) -> S3Error:
     """Return the error for credentials that are refused before a request is sent."""
     return AccessDeniedError(f"Google gave no token for the credentials ({kind}). Check them.")
+
+
+def strange_answer() -> S3Error:
+    """Return the error for an answer that is none of Google Cloud Storage."""
+    return UnreachableError(
+        "What answered was not Google Cloud Storage. Check endpoint_url, and whether a proxy is in "
+        "between."
+    )
 
 
 def raise_for(
@@ -53,6 +61,8 @@ def raise_for(
         S3Error: anything else.
     """
     text, reason = _describe(content)
+    if status in (_MISSING, _CHANGED) and text.lstrip().startswith("<"):
+        raise strange_answer()  # a page, of a proxy or of another address of Google
     # Both are "notFound": only the text tells one from the other.
     if status == _MISSING and not is_of_bucket and "bucket does not exist" not in text.lower():
         raise FileNotFoundError(reason)

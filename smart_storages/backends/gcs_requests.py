@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from threading import Lock
-from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlencode
 
 import google.auth
@@ -18,13 +19,14 @@ import requests
 import urllib3
 from django.utils.module_loading import import_string
 from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
 
-from smart_storages.backends.gcs_errors import denied, raise_for
+from smart_storages.backends.django_errors import describe_error
+from smart_storages.backends.gcs_errors import denied, raise_for, strange_answer
 from smart_storages.common import recording
 from smart_storages.config.values import is_of_google
-from smart_storages.exceptions import ConfigurationError
+from smart_storages.exceptions import ConfigurationError, S3Error
 from smart_storages.s3.requests.retries import pause
 
 __all__ = ["TRIES", "Answer", "GoogleConnection", "connection_of", "path_of"]
@@ -68,9 +70,16 @@ class Answer(NamedTuple):
         return self.status in _TEMPORARY
 
     def json(self) -> Dict[str, Any]:
-        """Return the object that the body describes."""
-        found: Dict[str, Any] = json.loads(self.content)
-        return found
+        """Return the object that the body describes.
+
+        Raises:
+            UnreachableError: it describes none.
+        """
+        with suppress(ValueError):
+            found = json.loads(self.content)
+            if isinstance(found, dict):
+                return found
+        raise strange_answer()
 
 
 class _Key(NamedTuple):
@@ -83,9 +92,17 @@ class _Key(NamedTuple):
 
 _connections: Dict[_Key, GoogleConnection] = {}
 _making = Lock()
+
+
+def _begin_anew() -> None:
+    # A forked child must not use the sockets of its parent, nor wait for a thread that it has not.
+    global _making  # noqa: PLW0603
+    _making = Lock()
+    _connections.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    # A forked child must not use the sockets of its parent.
-    os.register_at_fork(after_in_child=_connections.clear)
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def connection_of(options: Mapping[str, Any], endpoint: Optional[str] = None) -> GoogleConnection:
@@ -159,22 +176,22 @@ class GoogleConnection:
         if given is None and self._key.is_emulator:
             return AnonymousCredentials()
         if given is None:
-            try:
-                return google.auth.default(scopes=scopes)[0]
-            except (DefaultCredentialsError, ValueError) as error:
-                kind = type(error).__name__
+            made, reason = _try(lambda: google.auth.default(scopes=scopes)[0])
+            if not reason:
+                return made
+            path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
             raise ConfigurationError(
-                f"It has no credentials of Google, and the environment has none ({kind}). Set "
+                f"GOOGLE_APPLICATION_CREDENTIALS is {path!r}, and that is not the file of "
+                f"credentials of Google: {reason}."
+                if path
+                else "It has no credentials of Google, and the environment has none. Set "
                 "credentials or GS_CREDENTIALS, or GOOGLE_APPLICATION_CREDENTIALS."
             )
-        made = given
-        if isinstance(given, str):
-            try:
-                made = import_string(given)
-            except ImportError as error:
-                raise ConfigurationError(f"Its credentials: {error}") from None
-        if not is_of_google(made) or isinstance(made, type):
-            made = made()
+        made, reason = _try(lambda: import_string(given)) if isinstance(given, str) else (given, "")
+        if not reason and (not is_of_google(made) or isinstance(made, type)):
+            made, reason = _try(made)
+        if reason:
+            raise ConfigurationError(f"Its credentials cannot be made: {reason}.")
         if not is_of_google(made):
             raise ConfigurationError(
                 "Its credentials must be an object of google.auth.credentials.Credentials, or a "
@@ -216,17 +233,19 @@ class GoogleConnection:
             with response:
                 # As it was sent: the library would decompress it.
                 content = response.raw.read(decode_content=False)
-            is_whole = len(content) >= _announced(response.headers)
+            is_whole = len(content) == _announced(response.headers, len(content))
         except _LOST as error:
             return Answer(0, {}, type(error).__name__.encode())
         except GoogleAuthError as error:
-            kind = type(error).__name__
+            problem = denied(type(error).__name__)
+        except (OSError, ValueError) as error:  # of credentials of a project's own, for instance
+            problem = S3Error(f"The request was not sent: {describe_error(error)}.")
         else:
             if not is_whole:
                 return Answer(0, {}, b"IncompleteRead")
             return Answer(response.status_code, response.headers, content)
         # Past the library's frames, whose variables hold a token: Django's debug page shows them.
-        raise denied(kind)
+        raise problem
 
     def send(
         self,
@@ -266,13 +285,29 @@ class GoogleConnection:
         return answer
 
 
-def _announced(headers: Mapping[str, str]) -> int:
+def _try(make: Callable[[], Any]) -> Tuple[Any, str]:
+    """Return what a function makes, or why it fails.
+
+    Not what it raises: a missing file of credentials is no missing file of a storage, and the text
+    of an error may show a key.
+    """
+    try:
+        return make(), ""
+    except ImportError as error:  # names modules alone
+        return None, str(error)
+    except OSError as error:
+        return None, f"{error.strerror or type(error).__name__}: {error.filename!r}"
+    except Exception as error:
+        return None, describe_error(error)
+
+
+def _announced(headers: Mapping[str, str], otherwise: int) -> int:
     span = headers.get("content-range", "").rpartition(" ")[2].partition("/")[0]
     first, _, last = span.partition("-")
     if first.isdecimal() and last.isdecimal():
         return int(last) - int(first) + 1
     length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0
+    return int(length) if length.isdecimal() else otherwise
 
 
 def _make_session(credentials: Any) -> AuthorizedSession:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
-from smart_storages.backends.gcs_errors import raise_for
+from smart_storages.backends.gcs_errors import raise_for, strange_answer
 from smart_storages.backends.gcs_requests import TRIES, Answer, GoogleConnection, path_of
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.exceptions import ContentMismatchError, S3Error
@@ -152,6 +152,8 @@ def _begin(
         )
     except FileNotFoundError:
         raise_for(404, b"", is_of_bucket=True)
+    if not answer.headers.get("Location"):
+        raise strange_answer()
     return answer.headers["Location"]
 
 

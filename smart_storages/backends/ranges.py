@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from smart_storages.common.positions import PositionedReader
+from smart_storages.exceptions import UnreachableError
 
 __all__ = ["RangeReader"]
 
@@ -16,7 +17,8 @@ class RangeReader(PositionedReader):
     """One version of an object, read in ranges; what opened it has its beginning.
 
     Args:
-        fetch: Returns so many bytes of that version from a position on; or raises.
+        fetch: Returns so many bytes of that version from a position on, or fewer, but some; or
+            raises.
         beginning: Its first bytes.
         size: How many bytes it has.
         next_read: How many bytes further requests ask for; a larger buffer gets more.
@@ -49,6 +51,8 @@ class RangeReader(PositionedReader):
             count = max(wanted, min(self._next_read, self._size - self._at))
             self._held, self._start = self._fetch(self._at, count), self._at
             skip = 0
+            if not self._held:  # to return it would be the end of the file
+                raise UnreachableError("The answer ended before the file. Read it again.")
         piece = self._held[skip : skip + wanted]
         view[: len(piece)] = piece
         self._at += len(piece)

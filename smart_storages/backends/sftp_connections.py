@@ -8,8 +8,6 @@ meanwhile; there are as many as are needed at once, and no more than servers all
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import time
@@ -25,14 +23,9 @@ from paramiko.common import (
 )
 
 from smart_storages import config
-from smart_storages.backends.sftp_errors import is_lost, translating
-from smart_storages.common.secrets import reveal_all
-from smart_storages.exceptions import (
-    AccessDeniedError,
-    ConfigurationError,
-    S3Error,
-    UnreachableError,
-)
+from smart_storages.backends.sftp_clients import make_client
+from smart_storages.backends.sftp_errors import translating
+from smart_storages.exceptions import UnreachableError
 
 __all__ = ["Session", "SftpServer", "server_of"]
 
@@ -41,11 +34,8 @@ __all__ = ["Session", "SftpServer", "server_of"]
 _MOST_SESSIONS = 8
 #: Seconds for which a caller waits until a session is free.
 _PATIENCE = 60.0
-#: Seconds for an answer of the server, and for each step of connecting.
+#: Seconds for an answer of the server.
 _TIMEOUT = 30.0
-_CONNECTING = {"timeout": 10.0, "banner_timeout": 15.0, "auth_timeout": 15.0}
-#: Seconds between signs of life; a firewall forgets a connection without them.
-_KEEPALIVE = 30
 #: After so many seconds without use, a session is asked whether it is still there.
 _STALE = 15.0
 
@@ -64,6 +54,8 @@ _of_parent: List[Any] = []
 
 
 def _leave_to_parent() -> None:
+    global _making  # noqa: PLW0603
+    _making = Lock()  # a thread of the parent may hold it, and does not live in the child
     # A forked child has copies of the sockets, and must send nothing over them, not even a goodbye
     # when it forgets them.
     for server in _servers.values():
@@ -160,6 +152,8 @@ class SftpServer:
         self._verify = verify
         self._client: Any = None
         self._connecting = Lock()
+        self._failed_at = float("-inf")
+        self._failure: Exception = UnreachableError()
         self._changed = Condition()
         self._idle: List[Session] = []
         self._count = 0
@@ -271,7 +265,11 @@ class SftpServer:
     def _begin(self) -> Optional[Session]:
         try:
             # One after the other: paramiko mixes up why two sessions could not be opened.
+            asked_at = time.monotonic()
             with self._connecting:
+                if self._failed_at > asked_at:
+                    # Meanwhile: each of those who wait would wait as long again.
+                    raise type(self._failure)(*self._failure.args)
                 known, client = self._client, self._connect()
                 try:
                     with translating(self.host):
@@ -321,78 +319,11 @@ class SftpServer:
         transport = self._client and self._client.get_transport()
         if self._client is not None and transport and transport.is_active():
             return self._client
-        client, problem = self._make_client()
+        client, problem = make_client(
+            self.host, self._params, self._known_host_file, verify=self._verify
+        )
         if problem is not None:
+            self._failure, self._failed_at = problem, time.monotonic()
             raise problem  # past the frames of paramiko, whose variables hold the password
         self._client = client
         return client
-
-    def _make_client(self) -> Any:
-        client = paramiko.SSHClient()
-        policy = _Refusing() if self._verify else paramiko.AutoAddPolicy()
-        client.set_missing_host_key_policy(policy)
-        try:
-            client.load_system_host_keys(self._known_host_file)
-        except (OSError, paramiko.SSHException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            return None, ConfigurationError(
-                f"The file of known hosts {self._known_host_file!r} cannot be read: {reason}. "
-                "Correct known_host_file."
-            )
-        try:
-            client.connect(self.host, **{**_CONNECTING, **reveal_all(self._params)})
-            transport: Any = client.get_transport()
-            transport.set_keepalive(_KEEPALIVE)
-        except Exception as error:
-            client.close()
-            return None, self._describe(error)
-        return client, None
-
-    def _describe(self, error: Exception) -> Exception:
-        if isinstance(error, _UnknownHostError):
-            return AccessDeniedError(
-                f"The key of the host {self.host} is not known: {error}. If that is its key, add "
-                f"it to known_host_file, or to ~/.ssh/known_hosts."
-            )
-        if isinstance(error, paramiko.BadHostKeyException):
-            return AccessDeniedError(
-                f"The host {self.host} has another key than the known one: "
-                f"{_fingerprint(error.key)} instead of {_fingerprint(error.expected_key)}. "
-                "Somebody may be in between. Correct the file of known hosts if it was changed."
-            )
-        if isinstance(
-            error, (paramiko.AuthenticationException, paramiko.PasswordRequiredException)
-        ):
-            return AccessDeniedError(
-                f"The server {self.host} refused the user name, password or key in params "
-                f"({type(error).__name__})."
-            )
-        if isinstance(error, (TypeError, ValueError)) or (
-            isinstance(error, OSError) and not is_lost(error) and error.filename
-        ):
-            return ConfigurationError(
-                f"The connection to {self.host} cannot be made with these params "
-                f"({type(error).__name__}). They are those of paramiko's SSHClient.connect: "
-                "username, password, key_filename, port and so on."
-            )
-        if isinstance(error, S3Error):
-            return error
-        return UnreachableError(
-            f"The server {self.host} did not answer ({type(error).__name__}). Check host, port and "
-            "the network."
-        )
-
-
-class _UnknownHostError(paramiko.SSHException):  # type: ignore[misc]
-    """A host whose key is in no file of known hosts."""
-
-
-class _Refusing(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
-        raise _UnknownHostError(_fingerprint(key))
-
-
-def _fingerprint(key: Any) -> str:
-    # As ssh-keygen -l prints it.
-    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-    return f"{key.get_name()} SHA256:{digest}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Tuple
 
 from django.core import checks, mail
 
@@ -14,6 +14,7 @@ from smart_storages.common.documentation import plain_text
 from smart_storages.config.azure_account import find_account_problems
 from smart_storages.config.options import AZURE_CREDENTIALS, OPTIONS
 from smart_storages.config.settings import LOCAL_SETTING
+from smart_storages.config.sftp_problems import find_sftp_problems
 from smart_storages.config.values import Problem
 from smart_storages.exceptions import ConfigurationError
 
@@ -71,19 +72,21 @@ def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
 
 
 def check_accounts(**kwargs: Any) -> List[checks.CheckMessage]:
-    """Check that each module in Azure names an account and a container; Azure is not asked."""
-    modules = [each for each in look_at_buckets()[0] if each.options.get("backend") == "azure"]
-    try:
-        of_settings = config.get_azure_options() if modules else {}
-    except ConfigurationError as error:
-        hint = "Correct the setting."
-        return [checks.Error(plain_text(error), hint=hint, id="smart_storages.E001")]
+    """Check that modules name an account of Azure or a server of SFTP; neither is asked."""
     messages: Dict[str, checks.CheckMessage] = {}
-    for module in modules:
-        own = {name for name in AZURE_CREDENTIALS if module.options.get(name) is not None}
-        defaults = {} if own else of_settings
-        for problem in _find_problems({**defaults, **module.options}):
-            is_of_setting = defaults.get(problem.key) is not None
+    for module in look_at_buckets()[0]:
+        backend = module.options.get("backend")
+        if backend not in _ACCOUNTS:
+            continue
+        get_defaults, find = _ACCOUNTS[backend]
+        try:
+            defaults = get_defaults(module.options)
+        except ConfigurationError as error:
+            hint = "Correct the setting."
+            return [checks.Error(plain_text(error), hint=hint, id="smart_storages.E001")]
+        own = {name: value for name, value in module.options.items() if value is not None}
+        for problem in find({**defaults, **own}):
+            is_of_setting = problem.key not in own and defaults.get(problem.key) is not None
             setting = OPTIONS[problem.key].setting
             where = setting if is_of_setting else f"{module.label}[{problem.key!r}]"
             text = f"{where} {problem.message}."
@@ -91,8 +94,35 @@ def check_accounts(**kwargs: Any) -> List[checks.CheckMessage]:
     return list(messages.values())
 
 
-def _find_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+def _azure_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = config.get_azure_options()
+    own = any(options.get(name) is not None for name in AZURE_CREDENTIALS)
+    return {} if own else found
+
+
+def _find_azure_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     yield from find_account_problems(options)
     if not (options.get("bucket_name") or config.get_azure_container()):
         what = "is missing: the backend 'azure' needs a container"
         yield Problem("bad-backend", "bucket_name", what, "Set it, or AZURE_CONTAINER.")
+
+
+def _sftp_defaults(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = config.plain_backends.get_sftp_options()
+    if options.get("host") is not None:
+        found["params"] = None  # those of another server
+    return found
+
+
+def _find_sftp_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from find_sftp_problems(options)
+    if not options.get("host"):
+        what = "is missing: the backend 'sftp' needs a server"
+        yield Problem("bad-backend", "host", what, "Set it, or SFTP_STORAGE_HOST.")
+
+
+#: Of a backend: what returns the settings that hold for a module, and what finds problems of both.
+_ACCOUNTS: Dict[str, Tuple[Callable[..., Mapping[str, Any]], Callable[..., Iterator[Problem]]]] = {
+    "azure": (_azure_defaults, _find_azure_problems),
+    "sftp": (_sftp_defaults, _find_sftp_problems),
+}

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from . import options as options
     from . import plain_backends as plain_backends
     from . import providers as providers
+    from . import sftp_problems as sftp_problems
     from . import values as values
     from .merging import *  # noqa: F403
     from .merging import get_bucket_config, get_default_bucket_config, merge_options

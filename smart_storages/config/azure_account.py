@@ -8,12 +8,51 @@ import re
 from typing import Any, Iterator, Mapping, Optional
 
 from smart_storages.common.secrets import reveal
-from smart_storages.config.values import Problem
+from smart_storages.config.values import Problem, find_misspelt
 
 __all__ = ["find_account_problems"]
 
 #: https://learn.microsoft.com/azure/storage/common/storage-account-overview
 _is_name = re.compile(r"[a-z0-9]{3,24}\Z").match
+
+#: https://learn.microsoft.com/python/api/overview/azure/storage-blob-readme#optional-configuration
+_NUMBERS = (
+    "connection_timeout",
+    "increment_base",
+    "initial_backoff",
+    "max_block_size",
+    "max_chunk_get_size",
+    "max_page_size",
+    "max_single_get_size",
+    "max_single_put_size",
+    "min_large_block_upload_threshold",
+    "random_jitter_range",
+    "read_timeout",
+    "retry_connect",
+    "retry_read",
+    "retry_status",
+    "retry_total",
+)
+_CLIENT_OPTIONS = (
+    *_NUMBERS,
+    "api_version",
+    "audience",
+    "connection_cert",
+    "connection_verify",
+    "headers",
+    "logging_body",
+    "logging_enable",
+    "proxies",
+    "raw_request_hook",
+    "raw_response_hook",
+    "retry_policy",
+    "retry_to_secondary",
+    "secondary_hostname",
+    "transport",
+    "use_byte_buffer",
+    "use_env_settings",
+    "user_agent",
+)
 
 
 def find_account_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -59,6 +98,14 @@ def find_account_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             f"must be an object with a method get_token(), not {type(token).__name__}",
             "Write azure.identity.DefaultAzureCredential().",
         )
+    client_options = options.get("client_options")
+    if isinstance(client_options, Mapping):
+        yield from find_misspelt("client_options", client_options, _CLIENT_OPTIONS)
+        for each in _NUMBERS:
+            value = client_options.get(each)
+            if value is not None and type(value) not in (int, float):
+                what = f"has a {each!r} that is no number, but a {type(reveal(value)).__name__}"
+                yield _problem("client_options", what, f"Write {{{each!r}: 5}}.")
 
 
 def _problem(key: str, message: str, hint: str) -> Problem:

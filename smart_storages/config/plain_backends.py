@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, Mapping
 from django.conf import settings
 
 from smart_storages.config.options import OPTIONS, SFTP_OPTIONS, guard
+from smart_storages.config.sftp_problems import find_sftp_problems
 from smart_storages.config.values import Problem, is_class_path
 from smart_storages.exceptions import ConfigurationError
 
@@ -61,6 +62,8 @@ def find_plain_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     if is_plain(backend) and isinstance(bucket, str) and bucket.startswith("."):
         what = f"is {bucket!r}, and the name of a folder of files cannot begin with a dot"
         yield Problem("bad-backend", "bucket_name", what, "Choose another name.")
+    if backend == "sftp":
+        yield from find_sftp_problems(options)
     if backend == "sftp" and find_spec("paramiko") is None:
         yield Problem(
             "bad-backend",

@@ -110,7 +110,8 @@ def _wrong_type(key: str, value: Any) -> Problem:
 
 def _find_placeholder(key: str, value: Any) -> Optional[str]:
     # An unknown placeholder would stay in the location, which would be the same for every tenant.
-    if key in SECRET_OPTIONS or key in ("options", "params"):  # of which any may be secret
+    # Of the last two, any may be secret; the others are no place for it.
+    if key in SECRET_OPTIONS or key in ("credentials", "options", "params"):
         return None
     pattern = _PLACEHOLDER
     texts = [str(value)] if isinstance(value, (str, PurePath)) else []
@@ -177,6 +178,11 @@ def _find_backend_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     if backend == "azure":
         yield from _find_azure_problems(options)
     yield from find_plain_problems(options)
+    url = options.get("base_url")
+    if isinstance(url, str) and not url.startswith(("/", "https://", "http://")):
+        what = f"is {url!r}, which browsers would take for a path below that of each page"
+        hint = "Write https://files.example.com/, or /files/."
+        yield Problem("bad-backend", "base_url", what, hint)
     if backend == "gcs":
         yield from find_gcs_problems(options)
     elif backend == "s3" and is_of_google(options.get("credentials")):
@@ -200,11 +206,6 @@ def _find_directory_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
     elif not PurePath(options["root"]).is_absolute():
         what = f"is not an absolute path: {str(options['root'])!r}"
         yield Problem("bad-backend", "root", what, "Write BASE_DIR / 'buckets'.")
-    url = options.get("base_url")
-    if isinstance(url, str) and not url.startswith(("/", "https://", "http://")):
-        what = f"is {url!r}, which browsers would take for a path below that of each page"
-        hint = "Write https://files.example.com/, or /files/."
-        yield Problem("bad-backend", "base_url", what, hint)
     if isinstance(bucket, str) and bucket.startswith("."):
         what = f"is {bucket!r}, and the name of a bucket in a directory cannot begin with a dot"
         yield Problem("bad-backend", "bucket_name", what, "Choose another name.")

@@ -15,6 +15,7 @@ __all__ = [
     "ANY_MODULE",
     "Problem",
     "did_you_mean",
+    "find_misspelt",
     "find_value_problems",
     "is_class_path",
     "is_of_google",
@@ -97,14 +98,21 @@ def is_of_google(value: Any) -> bool:
 
 
 def _find_supplier_problems(value: Any) -> Iterator[Problem]:
-    is_path = isinstance(value, str) and "." in value.strip(".")
-    if not callable(value) and not is_path and not is_of_google(value):
+    if isinstance(value, str):
+        # Its text is not shown: it may be the key itself, read from a file.
+        is_file = not is_class_path(value)
+        message = "is a text that is no dotted path"
+    else:
+        is_file = not callable(value) and not is_of_google(value)
+        message = f"must be a callable or a dotted path, not {type(value).__name__}"
+    if is_file:
         yield Problem(
             "wrong-type",
             "credentials",
-            f"must be a callable or a dotted path, not {type(value).__name__}",
+            message,
             "Give a function that returns access_key, secret_key and, optionally, "
-            "security_token and expiry.",
+            "security_token and expiry; with the backend 'gcs', one that returns credentials of "
+            "Google, such as service_account.Credentials.from_service_account_file(path).",
         )
 
 
@@ -228,6 +236,28 @@ def did_you_mean(name: Any, known: Collection[str]) -> str:
         return f"Did you mean {by_setting[name]!r}?"
     close = difflib.get_close_matches(str(name).lower(), known, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Known are: {', '.join(sorted(known))}."
+
+
+def find_misspelt(key: str, given: Mapping[Any, Any], known: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each name in a nested dict that is nearly a known one.
+
+    Any other may be a name that a later release of the package behind it knows.
+
+    Args:
+        key: The option that holds the dict.
+        given: The dict.
+        known: Names that are known.
+
+    Example:
+        >>> [problem.hint for problem in find_misspelt("params", {"pasword": "x"}, ["password"])]
+        ["Did you mean 'password'?"]
+    """
+    for name in given:
+        if isinstance(name, str) and name not in known:
+            close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.85)
+            if close:
+                message = f"has {name!r}, which means nothing there"
+                yield Problem("bad-backend", key, message, f"Did you mean {close[0]!r}?")
 
 
 _FINDERS: Dict[str, Callable[[Any], Iterator[Problem]]] = {

@@ -86,6 +86,9 @@ def _make_sftp_store(storage: Any, folder: str) -> Store:
     host, params, root = _sftp_arguments(storage)
     if not host:
         raise ConfigurationError("It names no server of SFTP. Set host, or SFTP_STORAGE_HOST.")
+    given = {name: getattr(storage, name) for name in config.options.SFTP_OPTIONS}
+    for problem in config.sftp_problems.find_sftp_problems(given):  # of the settings
+        raise ConfigurationError(f"the option {problem.key!r} {problem.message}. {problem.hint}")
     server = backends.sftp_connections.server_of(
         host,
         params,

@@ -16,8 +16,10 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 from django.core.files.base import ContentFile
+from django.views.debug import ExceptionReporter
 
 from smart_storages.exceptions import (
+    AccessDeniedError,
     ObjectChangedError,
     ObjectExistsError,
     ObjectNotFoundError,
@@ -30,6 +32,9 @@ from tests.servers import S3Proxy
 
 MEBIBYTE = 1024**2
 CONTENT = os.urandom(10 * MEBIBYTE)
+LONG_AGO = "Fri, 27 Nov 2020 01:02:03 GMT"
+#: Put together, so that the source on a debug page does not show it.
+SIGNATURE = "-".join(("hunter", "two"))
 
 
 @pytest.fixture
@@ -134,6 +139,76 @@ def test_an_answer_that_is_always_cut_is_an_error_that_names_the_file(options, p
     match = f"module 'media', bucket '{storage.bucket_name}', key 'a.bin'"
     with pytest.raises(UnreachableError, match=match):
         read(storage)
+
+
+def answer(status, body, *lines):
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+PAGE = b"<html>Log in to the network</html>"
+
+
+@pytest.mark.parametrize(
+    "status", ["200 OK", "206 Partial Content", "404 Not Found", "409 Conflict", "412 No"]
+)
+@pytest.mark.parametrize("body", [PAGE, b""], ids=["page", "empty"])
+def test_what_is_no_answer_of_azure_is_neither_a_file_nor_a_missing_one(
+    options, proxy, status, body
+):
+    storage = SmartS3Storage(
+        "media", client_options={"retry_total": 0}, file_overwrite=False, **options
+    )
+    proxy.inject(answer=answer(status, body), unasked=True, times=None)
+    uses = (
+        lambda: storage.exists("a.bin"),
+        lambda: read(storage),
+        lambda: storage.listdir(""),
+        lambda: storage.delete("a.bin"),
+        lambda: save(storage),
+        lambda: save(storage, CONTENT),
+    )
+    for number, use in enumerate(uses):
+        with pytest.raises(S3Error, match=r"was not Azure|The library of Azure failed") as caught:
+            use()
+        assert caught.value.module == "media", number
+        assert not isinstance(caught.value, FileNotFoundError), number
+
+
+@pytest.mark.parametrize("skip", [0, 1])
+def test_a_part_of_another_size_than_was_asked_for_is_refused(options, proxy, skip):
+    storage = SmartS3Storage("media", client_options={"retry_total": 0}, **options)
+    save(storage, CONTENT)
+    lines = ("Content-Range: bytes 0-9/10485760", 'ETag: "0x1"')
+    said = answer("206 Partial Content", b"0123456789", *lines, f"Last-Modified: {LONG_AGO}")
+    proxy.inject(method="GET", skip=skip, answer=said, times=None)
+    with pytest.raises(S3Error, match="was not Azure"):
+        read(storage)
+
+
+def test_a_container_that_somebody_else_makes_meanwhile_is_fine(replacing):
+    replacing._store()._create_container()
+
+
+def test_no_debug_page_shows_a_signature_that_azure_repeats(replacing, proxy):
+    detail = f"The MAC signature found in the HTTP request '{SIGNATURE}' is not the same"
+    body = (
+        '<?xml version="1.0" encoding="utf-8"?><Error><Code>AuthenticationFailed</Code><Message>'
+        f"Refused.</Message><AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail></Error>"
+    ).encode()
+    lines = ("Content-Type: application/xml", "x-ms-error-code: AuthenticationFailed")
+    proxy.inject(answer=answer("403 Forbidden", body, *lines), unasked=True, times=None)
+    uses = (
+        lambda: read(replacing),
+        lambda: replacing.listdir(""),
+        lambda: save(replacing),
+    )
+    for use in uses:
+        with pytest.raises(AccessDeniedError) as caught:
+            use()
+        trace = caught.value.__traceback__.tb_next.tb_next  # without the frames of this test
+        page = ExceptionReporter(None, AccessDeniedError, caught.value, trace).get_traceback_html()
+        assert SIGNATURE not in page
 
 
 def test_an_empty_file_that_is_replaced_while_it_is_opened_is_read_whole(replacing, proxy):

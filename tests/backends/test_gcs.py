@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,12 +15,15 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError
 
 from smart_storages.backends import gcs_requests
+from smart_storages.checks.buckets import check_buckets
 from smart_storages.exceptions import (
     AccessDeniedError,
     BucketNotFoundError,
     ConfigurationError,
     ContentMismatchError,
     ObjectChangedError,
+    ObjectNotFoundError,
+    S3Error,
     UnreachableError,
 )
 from smart_storages.storages import MediaStorage, SmartS3Storage
@@ -329,7 +334,10 @@ def test_a_module_with_credentials_takes_none_from_the_settings(settings):
     [
         ({}, "no credentials of Google, and the environment has none"),
         ({"bucket_name": None}, "has no bucket"),
-        ({"credentials": "tests.no_such.function"}, "Its credentials: No module named"),
+        (
+            {"credentials": "tests.no_such.function"},
+            "Its credentials cannot be made: No module named",
+        ),
         ({"credentials": dict}, "or a function that returns one, not dict"),
     ],
 )
@@ -337,6 +345,65 @@ def test_what_is_missing_is_told(options, match):
     storage = SmartS3Storage("media", backend="gcs", **{"bucket_name": "acme", **options})
     with pytest.raises(ConfigurationError, match=rf"The module 'media'.*{match}"):
         storage.exists("a.txt")
+
+
+def fail_for_a_file():
+    return Path("/no/such/key.json").read_text("ascii")
+
+
+def fail_with_a_secret():
+    raise ValueError("-".join(("hunter", "two")))
+
+
+class Failing(AnonymousCredentials):
+    """Credentials whose token is in a file that is missing."""
+
+    def before_request(self, *args):
+        fail_for_a_file()
+
+
+@pytest.mark.parametrize(
+    ("credentials", "match"),
+    [
+        (fail_for_a_file, "cannot be made: No such file or directory: '/no/such/key.json'"),
+        (fail_with_a_secret, r"cannot be made: ValueError \(raised in fail_with_a_secret"),
+        (Failing(), r"not sent: FileNotFoundError \(raised in "),
+    ],
+    ids=["file", "text", "token"],
+)
+def test_credentials_that_fail_are_no_missing_file(bucket, gcs, credentials, match):
+    storage = SmartS3Storage(
+        "media",
+        backend="gcs",
+        bucket_name=bucket,
+        endpoint_url=gcs.endpoint_url,
+        credentials=credentials,
+    )
+    uses = [lambda: storage.exists("a.txt"), lambda: save(storage, "a.txt")]
+    for use in uses:
+        with pytest.raises((ConfigurationError, S3Error), match=match) as caught:
+            use()
+        assert not isinstance(caught.value, ObjectNotFoundError)
+        assert "hunter-two" not in str(caught.value)
+
+
+def test_a_file_of_the_environment_that_has_no_credentials_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    storage = SmartS3Storage("media", backend="gcs", bucket_name="acme")
+    with pytest.raises(ConfigurationError, match=r"CREDENTIALS is '.*key\.json', and that is not"):
+        storage.exists("a.txt")
+
+
+def test_a_key_that_is_given_in_place_of_credentials_is_not_shown(settings):
+    key = json.dumps({"private_key": "hunter2. {x}"})
+    for credentials in (key, "/etc/key.json", json.loads(key)):
+        settings.SMART_STORAGE_BUCKETS = {
+            "media": {"backend": "gcs", "bucket_name": "acme", "credentials": credentials}
+        }
+        with pytest.raises(ConfigurationError, match="from_service_account_file") as caught:
+            MediaStorage().exists("a.txt")
+        assert "hunter2" not in str(caught.value)
+        assert "hunter2" not in repr(check_buckets())
 
 
 @pytest.mark.parametrize(

@@ -532,6 +532,76 @@ def test_a_bucket_that_is_missing_is_told_by_a_download_too(script, storage):
         storage.open("a.txt")
 
 
+PAGE = b"<html>Log in to the network</html>"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Told(200, {}, PAGE),
+        Told(206, {}, PAGE),
+        Told(404, {}, PAGE),
+        Told(412, {}, PAGE),
+        Told(200, {}, b"[]"),
+    ],
+    ids=["page", "part", "missing", "condition", "list"],
+)
+def test_what_is_no_answer_of_google_is_neither_a_file_nor_a_missing_one(script, storage, told):
+    storage.file_overwrite = False
+    uses = (
+        lambda: storage.exists("a.txt"),
+        lambda: storage.open("a.txt").read(),
+        lambda: storage.listdir(""),
+        lambda: storage.save("a.txt", ContentFile(b"hello")),
+        lambda: storage.save("a.txt", ContentFile(CONTENT)),
+        lambda: storage.delete("a.txt"),
+    )[: 6 if told.body == PAGE else 5]
+    for number, use in enumerate(uses):
+        script.decide = lambda asked: told
+        with pytest.raises(S3Error, match=r"was not Google|refused the request") as caught:
+            use()
+        assert caught.value.module == "media", number
+        assert not isinstance(caught.value, FileNotFoundError), number
+
+
+def _part(span, body, generation="7"):
+    headers = {
+        "Content-Range": f"bytes {span}",
+        "x-goog-generation": generation,
+        "Last-Modified": "Fri, 27 Nov 2026 01:02:03 GMT",
+    }
+    return Told(206, headers, body)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        _part("0-2/6291456", b"abc"),
+        _part("4194304-4194306/6291456", b"abc"),
+        Told(206, {}, b"abc"),
+    ],
+    ids=["another", "less", "unknown"],
+)
+def test_a_part_of_a_file_is_the_one_that_was_asked_for(script, storage, second):
+    script.answers = [_part("0-4194303/6291456", bytes(4194304)), second]
+    with storage.open("a.bin") as file, pytest.raises(S3Error, match="was not Google"):
+        file.read()
+
+
+def test_a_file_that_does_not_begin_at_its_beginning_is_refused(script, storage):
+    script.answers = [_part("5-9/10", b"56789")]
+    with pytest.raises(S3Error, match="was not Google"):
+        storage.open("a.bin").read()
+
+
+def test_a_name_that_was_taken_and_is_free_again_is_no_missing_file(script, storage):
+    storage.file_overwrite = False
+    taken = refusal(412, "conditionNotMet", CHANGED)
+    gone = refusal(404, "notFound", "No such object: acme/a.txt")
+    script.answers = [Told(503), taken, gone, resource(b"hello")]
+    assert storage.save("a.txt", ContentFile(b"hello")) != "a.txt"
+
+
 def test_a_delete_says_which_object_and_a_missing_one_is_no_error(script, storage):
     script.answers = [refusal(404, "notFound", "No such object: acme/a.txt")]
     storage.delete("a.txt")

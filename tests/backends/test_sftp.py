@@ -20,6 +20,7 @@ from django.views.debug import ExceptionReporter
 from smart_storages.backends import sftp_connections
 from smart_storages.backends.plain import temporary_name
 from smart_storages.backends.store import Attributes, StoreReader
+from smart_storages.checks.backends import check_accounts
 from smart_storages.exceptions import (
     AccessDeniedError,
     ConfigurationError,
@@ -540,10 +541,11 @@ def test_what_is_wrong_with_the_connection_is_told(sshd, tmp_path):
         use(params={"username": "nobody-there"})
     with pytest.raises(ConfigurationError, match=r"'media': The file of known hosts .* cannot be"):
         use(known_host_file=str(tmp_path / "missing"))
-    with pytest.raises(ConfigurationError, match="cannot be made with these params"):
-        use(params={"usrename": SECRET})
-    with pytest.raises(ConfigurationError, match="cannot be made with these params"):
-        use(params={"key_filename": str(tmp_path / "missing")})
+    with pytest.raises(ConfigurationError, match=r"these params \(there is no 'realm'\)") as caught:
+        use(params={"realm": SECRET})
+    assert SECRET not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=r"params \(No such file or directory: '.*gone'"):
+        use(params={"key_filename": str(tmp_path / "gone")})
     with pytest.raises(ConfigurationError, match=r"'media': It names no server of SFTP\. Set host"):
         use(host=None)
     with pytest.raises(UnreachableError, match="did not answer"):
@@ -616,18 +618,90 @@ def test_no_server_gets_the_password_of_another(settings):
         ({"gzip": True}, "'gzip'.* does not keep which files are compressed"),
         ({"backend": "memory", "host": "x"}, "'host'.* is an option of the backend 'sftp'"),
         ({"interactive": True}, "'interactive'.* is not an option"),
+        ({"host": f"sftp://ada:{SECRET}@example.com"}, "'host'.* is not the name or the address"),
+        ({"host": "example.com:2222"}, "'host'.* the port are 'username' and 'port' in params"),
+        ({"params": {"pasword": SECRET}}, r"'params'.* has 'pasword'.* Did you mean 'password'\?"),
+        ({"params": {"hostname": "x"}}, "'params'.* has a 'hostname'.* as the option 'host'"),
+        ({"params": {"port": "22"}}, "'params'.* has a 'port' that is no number.* 'port': 22"),
+        ({"root_path": "~/upload"}, "'root_path'.* knows no '~'"),
+        ({"file_mode": 640}, r"'file_mode'.* is 640, which is 0o1200\. Write 0o640"),
+        ({"dir_mode": -1}, "'dir_mode'.* is no mode of a file"),
+        ({"uid": 2**32}, r"'uid'.* is 4294967296\. Write a number of 0 or more"),
+        ({"base_url": "files.example.com/"}, "'base_url'.* which browsers would take for a path"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(settings, entry, match):
     settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", **entry}}
-    with pytest.raises(ConfigurationError, match=rf"SMART_STORAGE_BUCKETS\['media'\].*{match}"):
+    match = rf"SMART_STORAGE_BUCKETS\['media'\].*{match}"
+    with pytest.raises(ConfigurationError, match=match) as caught:
         MediaStorage().exists("a.txt")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.1", "sftp.example.com", "sftp"])
+def test_every_host_that_can_be_one_is_taken(settings, host):
+    params = {"username": "a", "port": 22, "a_later_parameter": 1}
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", "host": host, "params": params}}
+    assert MediaStorage().configuration_problem is None
+    modes = {"file_mode": 0o640, "dir_mode": 0o2750}
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", "host": host, **modes}}
+    assert MediaStorage().configuration_problem is None
 
 
 def test_a_setting_of_the_wrong_type_is_told(settings):
     settings.SFTP_STORAGE_HOST = 5
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp"}}
     with pytest.raises(ConfigurationError, match="SFTP_STORAGE_HOST must be str, not int"):
         SmartS3Storage("media", backend="sftp").exists("a.txt")
+    (message,) = check_accounts()
+    assert message.msg == "SFTP_STORAGE_HOST must be str, not int."
+
+
+def test_a_setting_that_leads_nowhere_is_told_before_the_first_use(settings):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp"}, "own": {"backend": "sftp"}}
+    assert [message.msg for message in check_accounts()] == [
+        f"SMART_STORAGE_BUCKETS[{name!r}]['host'] is missing: the backend 'sftp' needs a server."
+        for name in ("media", "own")
+    ]
+    settings.SFTP_STORAGE_HOST = "sftp.example.com:22"
+    (message,) = check_accounts()
+    assert message.msg == "SFTP_STORAGE_HOST is not the name or the address of a host."
+    assert message.id == "smart_storages.E022"
+    with pytest.raises(ConfigurationError, match=r"module 'media'.*'host' is not the name"):
+        MediaStorage().exists("a.txt")
+    settings.SFTP_STORAGE_HOST = "sftp.example.com"
+    assert check_accounts() == []
+
+
+def test_those_who_wait_for_a_connection_do_not_wait_for_each_other(relay, monkeypatch):
+    storage = SmartS3Storage("media", **relay.options)
+    server = storage._store()._server
+    tried, failed, go = [], [], threading.Event()
+
+    def fail(*args, **kwargs):
+        tried.append(threading.get_ident())
+        go.wait()
+        return None, UnreachableError("It did not answer.")
+
+    def use(_):
+        try:
+            storage.exists("a.txt")
+        except UnreachableError as error:
+            failed.append(str(error))
+
+    monkeypatch.setattr(sftp_connections, "make_client", fail)
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    while server._count < 6 or not tried:
+        threads[0].join(0.01)
+    threads[0].join(0.2)  # all wait for the one that connects
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert len(failed) == 6
+    assert len(tried) == 1
+    assert all("It did not answer. (module 'media'" in text for text in failed)
 
 
 def test_without_a_base_url_a_file_has_none(storage):

@@ -135,6 +135,14 @@ def test_options_that_do_not_fit_the_backend_are_found(settings):
             "['token_credential'] must be an object with a method get_token(), not str.",
         ),
         (
+            {"account_name": "acme", "client_options": {"retry_totl": 3}},
+            "['client_options'] has 'retry_totl', which means nothing there.",
+        ),
+        (
+            {"account_name": "acme", "client_options": {"read_timeout": "hunter2"}},
+            "['client_options'] has a 'read_timeout' that is no number, but a str.",
+        ),
+        (
             {"account_name": "acme", "bucket_name": None},
             "['bucket_name'] is missing: the backend 'azure' needs a container.",
         ),
@@ -175,6 +183,7 @@ def test_a_setting_of_azure_that_cannot_be_used_is_told_once(settings):
     [
         {"account_name": "acme", "account_key": "aHVudGVyMg=="},
         {"account_name": "acme", "sas_token": "sv=1&sig=x"},
+        {"account_name": "acme", "client_options": {"read_timeout": 5, "later": "x"}},
         {"connection_string": "BlobEndpoint=http://127.0.0.1:1/a;SharedAccessSignature=sv=1&sig=x"},
         {"connection_string": "AccountName=acme;AccountKey=aHVudGVyMg==;"},
     ],

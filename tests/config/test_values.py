@@ -82,10 +82,11 @@ WRONG: List[Tuple[str, Any, str, str, str]] = [
         "credentials",
         "supply",
         "wrong-type",
-        "must be a callable or a dotted path, not str",
+        "is a text that is no dotted path",
         "Give a function that returns access_key, secret_key and, optionally, security_token",
     ),
-    ("credentials", ".supply.", "wrong-type", "must be a callable or a dotted path", "Give"),
+    ("credentials", ".supply.", "wrong-type", "is a text that is no dotted path", "Give"),
+    ("credentials", "/etc/key.json", "wrong-type", "is a text that is no dotted path", "Give"),
     ("credentials", 7, "wrong-type", "must be a callable or a dotted path, not int", "Give"),
     (
         "cloudfront_signer",
