@@ -3,6 +3,7 @@
 A block of Python whose first line names a file is written to it, and added to a file of settings.
 A block for the shell runs. A block of text is what the command before it has to print; ``...``
 stands for anything. A block whose file is followed by ``, before`` shows what a project had.
+Where a command names the port of a server that it starts, a free one takes its place on the page.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterable, List
 
 from tests import documentation
 from tests.documentation import Block
+from tests.servers.base import free_port
 from tests.walkthrough_projects import PREPARE
 
 TUTORIAL = "docs/tutorial.md"
@@ -23,6 +26,8 @@ TUTORIAL = "docs/tutorial.md"
 PAGES = (TUTORIAL, *PREPARE)
 
 _SECONDS = 300
+
+_PORT = re.compile(r"(?:--port|runserver(?: --\w+)*) (\d+)\b")
 
 
 class Walkthrough:
@@ -42,7 +47,7 @@ class Walkthrough:
 
     def follow(self, page: str) -> None:
         """Do everything that a page says."""
-        for block in documentation.blocks(page):
+        for block in _on_free_ports(documentation.blocks(page)):
             if block.text.split("\n")[0].endswith(".py, before"):
                 continue  # what a project had
             self._check_success(block)
@@ -97,6 +102,14 @@ class Walkthrough:
         assert self._code == 0 or is_shown, (
             f"{self._block.place}: ended with {self._code} and printed\n{self._printed}"
         )
+
+
+def _on_free_ports(blocks: Iterable[Block]) -> List[Block]:
+    found = list(blocks)
+    ports = {port for block in found for port in _PORT.findall(block.text)}
+    for port, free in {port: str(free_port()) for port in sorted(ports)}.items():
+        found = [replace(each, text=re.sub(rf"\b{port}\b", free, each.text)) for each in found]
+    return found
 
 
 def plain_environment() -> Dict[str, str]:
