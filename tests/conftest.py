@@ -7,11 +7,13 @@ import os
 import re
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Optional, Tuple
 
+import botocore.retryhandler
 import botocore.session
 import hypothesis
 import pytest
@@ -19,6 +21,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db.models.signals import post_migrate
 from django.test import override_settings
 
+from smart_storages.common import on_loop
 from smart_storages.signals import storage_operation
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.azurite import INSTALL as AZURITE_INSTALL
@@ -69,6 +72,13 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Most of what a session of botocore costs is reading the description of S3, 65 of 77 ms. Tests make
 # thousands of sessions.
 botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create_loader)
+
+
+# Between two tries, clients wait up to 1, 2, 4 seconds, which helps no server on loopback. Tests
+# wait a twentieth of it; those of the pauses themselves take the fixture `pauses`.
+_delay = botocore.retryhandler.delay_exponential
+botocore.retryhandler.delay_exponential = lambda **how: _delay(**how) / 20
+on_loop.sleep = lambda seconds: time.sleep(seconds / 20)
 
 
 # How the suite runs, on one process or on many
