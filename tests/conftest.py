@@ -69,6 +69,10 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+# While tests are collected, nearly all that is made stays: `pytest_collection_finish` turns it on.
+gc.disable()
+
+
 # Most of what a session of botocore costs is reading the description of S3, 65 of 77 ms. Tests make
 # thousands of sessions.
 botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create_loader)
@@ -87,7 +91,7 @@ on_loop.sleep = lambda seconds: time.sleep(seconds / 20)
 MUTANT = "MUTANT_UNDER_TEST"
 
 #: As in `.ci/run`: draw all examples of property tests, and run what takes an S3 server against
-#: moto and Ceph. Else draw a fifth of the examples, but not few, and use Ceph alone if it is there.
+#: moto and Ceph. Else draw a tenth of the examples, but not few, and use Ceph alone if it is there.
 THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 
 
@@ -101,7 +105,7 @@ def examples(most: int) -> hypothesis.settings:
     """Settings of a property test that draws ``most`` examples where the run is thorough."""
     # The machine may be busy: no example fails for the time it took.
     return hypothesis.settings(
-        max_examples=most if THOROUGH else max(most // 5, min(most, 25)),
+        max_examples=most if THOROUGH else max(most // 10, min(most, 15)),
         deadline=None,
         suppress_health_check=_SUPPRESSED,
     )
@@ -152,6 +156,7 @@ def pytest_collection_finish() -> None:
     # garbage collection went through them, and many tests ask for one.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _server_of(item: pytest.Item) -> str:
