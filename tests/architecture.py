@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
@@ -84,11 +85,17 @@ def own_module(target: str) -> Optional[str]:
     return ".".join(parts[1:])
 
 
-def own_imports(module: str) -> Iterator[Import]:
-    """The imports of a module that lead to others of ours; targets without the package's name."""
+@lru_cache(maxsize=None)
+def all_imports(module: str) -> Tuple[Import, ...]:
+    """The imports of a module of ours."""
     path = MODULES[module]
     source = path.read_text(encoding="utf-8")
-    for found in imports_of(source, module, path.name == "__init__.py"):
+    return tuple(imports_of(source, module, path.name == "__init__.py"))
+
+
+def own_imports(module: str) -> Iterator[Import]:
+    """The imports of a module that lead to others of ours; targets without the package's name."""
+    for found in all_imports(module):
         target = own_module(found.target)
         if target is not None:
             yield found._replace(target=target)
@@ -152,14 +159,15 @@ def why_wrong(plan: Dict[str, int], importer: str, imported: str) -> Optional[st
 _BY_DJANGO = re.compile(r"migrations|\.management|management\.commands")
 
 
-def rooms() -> List[str]:
+@lru_cache(maxsize=None)
+def rooms() -> Tuple[str, ...]:
     """Folders of the package that hold code of their own, without the package's name."""
     found = []
     for module, path in MODULES.items():
         inner = module.partition(".")[2]
         if path.name == "__init__.py" and inner and not _BY_DJANGO.search(inner):
             found.append(inner)
-    return found
+    return tuple(found)
 
 
 def room_of(module: str) -> str:

@@ -7,11 +7,13 @@ import os
 import re
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterable, Iterator, List, Optional, Tuple
 
+import botocore.retryhandler
 import botocore.session
 import hypothesis
 import pytest
@@ -19,6 +21,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db.models.signals import post_migrate
 from django.test import override_settings
 
+from smart_storages.common import on_loop
 from smart_storages.signals import storage_operation
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.azurite import INSTALL as AZURITE_INSTALL
@@ -66,9 +69,20 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+# While tests are collected, nearly all that is made stays: `pytest_collection_finish` turns it on.
+gc.disable()
+
+
 # Most of what a session of botocore costs is reading the description of S3, 65 of 77 ms. Tests make
 # thousands of sessions.
 botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create_loader)
+
+
+# Between two tries, clients wait up to 1, 2, 4 seconds, which helps no server on loopback. Tests
+# wait a twentieth of it; those of the pauses themselves take the fixture `pauses`.
+_delay = botocore.retryhandler.delay_exponential
+botocore.retryhandler.delay_exponential = lambda **how: _delay(**how) / 20
+on_loop.sleep = lambda seconds: time.sleep(seconds / 20)
 
 
 # How the suite runs, on one process or on many
@@ -77,7 +91,7 @@ botocore.session.create_loader = lru_cache(maxsize=None)(botocore.session.create
 MUTANT = "MUTANT_UNDER_TEST"
 
 #: As in `.ci/run`: draw all examples of property tests, and run what takes an S3 server against
-#: moto and Ceph. Else draw a fifth of the examples, but not few, and use Ceph alone if it is there.
+#: moto and Ceph. Else draw a tenth of the examples, but not few, and use Ceph alone if it is there.
 THOROUGH = os.environ.get("THOROUGH", "") not in ("", "0")
 
 
@@ -91,7 +105,7 @@ def examples(most: int) -> hypothesis.settings:
     """Settings of a property test that draws ``most`` examples where the run is thorough."""
     # The machine may be busy: no example fails for the time it took.
     return hypothesis.settings(
-        max_examples=most if THOROUGH else max(most // 5, min(most, 25)),
+        max_examples=most if THOROUGH else max(most // 10, min(most, 15)),
         deadline=None,
         suppress_health_check=_SUPPRESSED,
     )
@@ -142,6 +156,7 @@ def pytest_collection_finish() -> None:
     # garbage collection went through them, and many tests ask for one.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _server_of(item: pytest.Item) -> str:

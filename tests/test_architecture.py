@@ -18,7 +18,16 @@ import pytest
 
 import smart_storages.exceptions
 from tests import architecture
-from tests.architecture import MODULES, PACKAGE, PAGE, ROOT, imports_of, own_imports, own_module
+from tests.architecture import (
+    MODULES,
+    PACKAGE,
+    PAGE,
+    ROOT,
+    all_imports,
+    imports_of,
+    own_imports,
+    own_module,
+)
 
 #: A module with more lines than this should be two.
 _MOST_LINES = 400
@@ -216,10 +225,8 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 def test_only_config_reads_django_settings() -> None:
     readers = {
         module
-        for module, path in MODULES.items()
-        for found in imports_of(
-            path.read_text(encoding="utf-8"), module, path.name == "__init__.py"
-        )
+        for module in MODULES
+        for found in all_imports(module)
         if found.target.startswith("django.conf")
         and not found.target.startswith("django.conf.urls")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,12 @@ def test_the_next_block_goes_on_where_the_last_one_was(tmp_path: Path, monkeypat
         "```sh\ncat b.py\necho $X\n```\n\n```text\n# b.py\nprint('b')\n1\n```\n"
     )
     walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow("page.md")
+
+
+def test_a_server_of_the_page_gets_a_port_that_is_free(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(walkthrough.documentation, "ROOT", tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        listen = "import socket, sys; socket.create_server(('127.0.0.1', int(sys.argv[2])))"
+        (tmp_path / "page.md").write_text(f'```sh\npython3 -c "{listen}" --port {port}\n```\n')
+        walkthrough.Walkthrough(tmp_path, walkthrough.plain_environment()).follow("page.md")

@@ -3,6 +3,7 @@
 A block of Python whose first line names a file is written to it, and added to a file of settings.
 A block for the shell runs. A block of text is what the command before it has to print; ``...``
 stands for anything. A block whose file is followed by ``, before`` shows what a project had.
+Where a command names the port of a server that it starts, a free one takes its place on the page.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 from tests import documentation
 from tests.documentation import Block
+from tests.servers.base import free_port
 from tests.walkthrough_projects import PREPARE
 
 TUTORIAL = "docs/tutorial.md"
@@ -31,6 +33,7 @@ WORDS_READ_A_MINUTE = 200
 WORDS_TYPED_A_MINUTE = 40
 _LETTERS_OF_A_WORD = 5
 SECONDS_TO_PASTE_A_FILE = 20
+_PORT = re.compile(r"(?:--port|runserver(?: --\w+)*) (\d+)\b")
 
 
 class Walkthrough:
@@ -52,7 +55,7 @@ class Walkthrough:
 
     def follow(self, page: str) -> None:
         """Do everything that a page says."""
-        for block in documentation.blocks(page):
+        for block in _on_free_ports(documentation.blocks(page)):
             if block.text.split("\n")[0].endswith(".py, before"):
                 continue  # what a project had
             self._check_success(block)
@@ -155,6 +158,14 @@ def effort(page: str, first: str, last: str) -> Effort:
         del commands[0]
     files = sum(block.language == "python" for block in blocks)
     return Effort(tuple(blocks), len(prose.split()), tuple(commands), files)
+
+
+def _on_free_ports(blocks: Iterable[Block]) -> List[Block]:
+    found = list(blocks)
+    ports = {port for block in found for port in _PORT.findall(block.text)}
+    for port, free in {port: str(free_port()) for port in sorted(ports)}.items():
+        found = [replace(each, text=re.sub(rf"\b{port}\b", free, each.text)) for each in found]
+    return found
 
 
 def plain_environment() -> Dict[str, str]:

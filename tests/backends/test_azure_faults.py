@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -36,6 +37,16 @@ LONG_AGO = "Fri, 27 Nov 2020 01:02:03 GMT"
 #: Put together, so that the source on a debug page does not show it.
 SIGNATURE = "-".join(("hunter", "two"))
 
+#: The SDK tries again at once.
+AT_ONCE = {"initial_backoff": 0, "increment_base": 0, "random_jitter_range": 0}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    # Before it asks again for an answer that ended too early, it waits a second, come what may.
+    at_once = SimpleNamespace(sleep=lambda _: None)
+    monkeypatch.setattr("azure.storage.blob._download.time", at_once, raising=False)
+
 
 @pytest.fixture
 def proxy(azurite):
@@ -47,7 +58,7 @@ def proxy(azurite):
 def options(options, azurite, proxy):
     there = f"{proxy.endpoint_url}{urlsplit(azurite.endpoint_url).path}"
     way = options["connection_string"].replace(azurite.endpoint_url, there)
-    return {**options, "connection_string": way}
+    return {**options, "connection_string": way, "client_options": AT_ONCE}
 
 
 @pytest.fixture
@@ -134,7 +145,8 @@ def test_an_answer_that_is_cut_is_asked_for_again(storage, proxy, skip, cut):
 @pytest.mark.parametrize("skip", [0, 1])
 def test_an_answer_that_is_always_cut_is_an_error_that_names_the_file(options, proxy, skip):
     save(SmartS3Storage("media", **options), CONTENT)
-    storage = SmartS3Storage("media", client_options={"retry_total": 0}, **options)
+    options["client_options"] = {**AT_ONCE, "retry_total": 0}
+    storage = SmartS3Storage("media", **options)
     proxy.inject(method="GET", skip=skip, cut_after=100, times=None)
     match = f"module 'media', bucket '{storage.bucket_name}', key 'a.bin'"
     with pytest.raises(UnreachableError, match=match):
@@ -239,7 +251,7 @@ def test_no_log_shows_a_shared_access_signature(azurite, container, proxy, caplo
         backend="azure",
         bucket_name=container,
         connection_string=f"BlobEndpoint={there};SharedAccessSignature={token}",
-        client_options={"retry_total": 1, "initial_backoff": 0},
+        client_options={**AT_ONCE, "retry_total": 1},
     )
     signature = parse_qs(token)["sig"][0]
     with caplog.at_level(logging.DEBUG):

@@ -75,11 +75,9 @@ class TestAsking:
         self, s3_bucket, s3_proxy, make_storage, count_requests
     ):
         storage = make_storage()
-        names = []
-        for folder in range(12):
-            for number in range(100):
-                s3_bucket.put(f"{folder:02}/{number:03}", b"")
-            names.append(f"{folder:02}/050")
+        names = [f"{folder:02}/050" for folder in range(12)]
+        keys = [f"{folder:02}/{number:03}" for folder in range(12) for number in range(100)]
+        list(run_many(lambda key: s3_bucket.put(key, b""), keys, threads=8))
         with count_requests() as requests:
             assert all(storage.exists_many(names).values())
         assert methods(requests).count("GET") <= 2

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -414,6 +415,7 @@ class TestNames:
 PROCESS = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 import django
 from django.conf import settings
 options = json.loads(sys.argv[1])
@@ -805,119 +807,144 @@ WAYS = {
     "open": ({}, write_file),
 }
 SIZES = {"one PUT": 1 * MIB, "parts": 12 * MIB}
+ONE_RETRY = {"client_config": Config(retries={"max_attempts": 1})}
+#: The first is for bodies, too: what urllib3 waits until a request is sent.
+IMPATIENT = {
+    "client_config": Config(retries={"max_attempts": 1}, connect_timeout=1.5, read_timeout=1)
+}
 
 
+@pytest.fixture
+def way_through(ceph, settings):
+    """Makes a bucket, a proxy before it and, by options, a storage that goes there in a way."""
+    lead_to(settings, ceph)
+    with ExitStack() as stack:
+
+        def make(way):
+            name = ceph.create_bucket()
+            proxy = stack.enter_context(S3Proxy(ceph.endpoint_url))
+
+            def storage(**options):
+                return SmartS3Storage(
+                    "media",
+                    provider="ceph",
+                    bucket_name=name,
+                    endpoint_url=proxy.endpoint_url,
+                    transfer_config=SMALL_PARTS,
+                    **{**WAYS[way][0], **options},
+                )
+
+            return Bucket(name, ceph, ceph.client()), proxy, storage
+
+        yield make
+
+
+def check(bucket, proxy, content, *, published):
+    """What is there is right, also once all that is still under way has arrived."""
+    eventually(lambda: proxy.in_flight == 0)
+    assert bucket.open_uploads() == []
+    if published is not None:
+        assert bucket.keys() == (["a.bin"] if published else [])
+    found = bucket.keys()
+    assert [bucket.get(key) for key in found] == [content] * len(found)
+
+
+@pytest.mark.real_s3
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-class TestBytesOnTheirWay:
-    """Bodies that are changed or held up between here and the server."""
-
-    @pytest.fixture
-    def bucket(self, ceph):
-        name = ceph.create_bucket()
-        return Bucket(name, ceph, ceph.client())
-
-    @pytest.fixture
-    def proxy(self, bucket):
-        with S3Proxy(bucket.endpoint_url) as proxy:
-            yield proxy
-
-    @pytest.fixture
-    def storage(self, bucket, proxy, settings, way):
-        lead_to(settings, bucket.server)
-
-        def make(**options):
-            return SmartS3Storage(
-                "media",
-                provider="ceph",
-                bucket_name=bucket.name,
-                endpoint_url=proxy.endpoint_url,
-                transfer_config=SMALL_PARTS,
-                # The first is for bodies, too: what urllib3 waits until a request is sent.
-                client_config=Config(
-                    retries={"max_attempts": 1}, connect_timeout=2, read_timeout=1
-                ),
-                **{**WAYS[way][0], **options},
-            )
-
-        return make
-
-    @staticmethod
-    def check(bucket, proxy, content, *, published):
-        """What is there is right, also once all that is still under way has arrived."""
-        eventually(lambda: proxy.in_flight == 0)
-        assert bucket.open_uploads() == []
-        if published is not None:
-            assert bucket.keys() == (["a.bin"] if published else [])
-        found = bucket.keys()
-        assert [bucket.get(key) for key in found] == [content] * len(found)
-
+class TestBytesThatAreChangedOnTheirWay:
     # Over plain HTTP, SigV4 signs the body as well. With SigV2, as with SigV4 over TLS, only the
     # checksum guards it.
-    @pytest.mark.real_s3
     @pytest.mark.parametrize("version", ["s3v4", "s3"])
     @pytest.mark.parametrize("at", [0, 1 * MIB - 1])
-    def test_a_body_that_is_changed_once_is_never_published(
-        self, bucket, proxy, *, storage, way, size, version, at
-    ):
+    def test_once_are_never_published(self, way_through, way, size, version, at):
+        bucket, proxy, storage = way_through(way)
         content = os.urandom(size)
         skip = int(size > 5 * MIB)  # of parts, the second
         fault = proxy.inject(method="PUT", corrupt_request_at=at, skip=skip)
         try:
-            WAYS[way][1](storage(signature_version=version), content)
+            WAYS[way][1](storage(**ONE_RETRY, signature_version=version), content)
         except ContentMismatchError:
             published = False
         else:
             published = True
         assert fault.fired == 1
-        self.check(bucket, proxy, content, published=published)
+        check(bucket, proxy, content, published=published)
 
-    @pytest.mark.real_s3
     @pytest.mark.parametrize("version", ["s3v4", "s3"])
-    def test_bodies_that_are_always_changed_leave_what_is_there(
-        self, bucket, proxy, *, storage, way, size, version
-    ):
+    def test_always_leave_what_is_there(self, way_through, way, size, version):
+        bucket, proxy, storage = way_through(way)
         bucket.put("b.bin", b"before")
         proxy.inject(method="PUT", corrupt_request_at=1000, times=None)
         with pytest.raises(ContentMismatchError, match="not the ones that were sent"):
-            WAYS[way][1](storage(signature_version=version), os.urandom(size))
+            WAYS[way][1](storage(**ONE_RETRY, signature_version=version), os.urandom(size))
         assert bucket.keys() == ["b.bin"]
         assert bucket.open_uploads() == []
 
-    @pytest.mark.real_s3
-    @pytest.mark.parametrize("hold", [{"hold_request_at": 500_000}, {"hold_answer": True}], ids=str)
-    def test_one_that_is_held_up_is_sent_again_and_does_no_harm_when_it_arrives(
-        self, bucket, proxy, *, storage, way, size, hold
-    ):
-        content = os.urandom(size)
-        fault = proxy.inject(method="PUT", **hold)
-        assert WAYS[way][1](storage(), content) == "a.bin"
-        assert fault.fired == 1
-        assert bucket.get("a.bin") == content
-        fault.resume.set()
-        self.check(bucket, proxy, content, published=True)
 
-    @pytest.mark.real_s3
-    @pytest.mark.parametrize("hold", [{"hold_request_at": 500_000}, {"hold_answer": True}], ids=str)
-    def test_when_all_are_held_up_the_object_is_whole_or_absent(
-        self, bucket, proxy, *, storage, way, size, hold
-    ):
-        content = os.urandom(size)
-        fault = proxy.inject(method="PUT", times=None, **hold)
-        with pytest.raises(UnreachableError):
-            WAYS[way][1](storage(), content)
-        fault.resume.set()
-        # A PUT that arrived may have been done: S3 has nothing to call it back with.
-        self.check(bucket, proxy, content, published=None if size == 1 * MIB else False)
+HOLDS = [{"hold_request_at": 500_000}, {"hold_answer": True}]
 
-    @pytest.mark.real_s3
-    def test_a_late_answer_to_the_last_step_publishes_once(self, bucket, proxy, storage, way, size):
+
+@pytest.mark.real_s3
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+class TestWhatIsHeldUpOnItsWay:
+    """All ways at the same time, because each waits until the client's patience has ended."""
+
+    @pytest.fixture
+    def in_all_ways(self, way_through):
+        def run(steps):
+            def run_one(way, bucket, proxy, storage):
+                try:
+                    steps(way, bucket, proxy, storage(**IMPATIENT))
+                except BaseException as error:
+                    raise AssertionError(f"{way}: {error!r}") from error
+
+            with ThreadPoolExecutor(len(WAYS)) as pool:
+                runs = [pool.submit(run_one, way, *way_through(way)) for way in WAYS]
+            for each in runs:
+                each.result()
+
+        return run
+
+    @pytest.mark.parametrize("hold", HOLDS, ids=str)
+    def test_one_is_sent_again_and_does_no_harm_when_it_arrives(self, in_all_ways, size, hold):
         content = os.urandom(size)
-        fault = proxy.inject(method="POST", query="uploadId", hold_answer=True)
-        assert WAYS[way][1](storage(), content) == "a.bin"
-        assert fault.fired == int(size > 5 * MIB)
-        fault.resume.set()
-        self.check(bucket, proxy, content, published=True)
+
+        def steps(way, bucket, proxy, storage):
+            fault = proxy.inject(method="PUT", **hold)
+            assert WAYS[way][1](storage, content) == "a.bin"
+            assert fault.fired == 1
+            assert bucket.get("a.bin") == content
+            fault.resume.set()
+            check(bucket, proxy, content, published=True)
+
+        in_all_ways(steps)
+
+    @pytest.mark.parametrize("hold", HOLDS, ids=str)
+    def test_if_it_is_all_the_object_is_whole_or_absent(self, in_all_ways, size, hold):
+        content = os.urandom(size)
+
+        def steps(way, bucket, proxy, storage):
+            fault = proxy.inject(method="PUT", times=None, **hold)
+            with pytest.raises(UnreachableError):
+                WAYS[way][1](storage, content)
+            fault.resume.set()
+            # A PUT that arrived may have been done: S3 has nothing to call it back with.
+            check(bucket, proxy, content, published=None if size == 1 * MIB else False)
+
+        in_all_ways(steps)
+
+    def test_a_late_answer_to_the_last_step_publishes_once(self, in_all_ways, size):
+        content = os.urandom(size)
+
+        def steps(way, bucket, proxy, storage):
+            fault = proxy.inject(method="POST", query="uploadId", hold_answer=True)
+            assert WAYS[way][1](storage, content) == "a.bin"
+            assert fault.fired == int(size > 5 * MIB)
+            fault.resume.set()
+            check(bucket, proxy, content, published=True)
+
+        in_all_ways(steps)
 
 
 def eventually(condition):
