@@ -27,9 +27,12 @@ from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import SecretBytes, reveal, reveal_all
 from smart_storages.exceptions import ConfigurationError
 
-__all__ = ["find_class", "find_class_problem", "identity_of", "storage_of"]
+__all__ = ["find_class", "find_class_problem", "has_methods_of", "identity_of", "storage_of"]
 
 _EXAMPLE = "'storages.backends.dropbox.DropboxStorage'"
+
+#: The methods that decide how a storage of Django's own class writes a file.
+_WRITING = ("save", "_save", "path", "exists", "get_available_name", "delete")
 
 #: Texts shorter than this are not taken out of a message: they occur in any text.
 _SHORTEST_SECRET = 3
@@ -190,6 +193,23 @@ def _write_object(value: Any) -> str:
     if isinstance(value, PurePath):
         return f"path {value}"
     return f"{type(value)} {id(value)}"
+
+
+def has_methods_of(storage: Any, storage_class: Any) -> bool:
+    """Return whether a storage writes files as a class of Django does.
+
+    Args:
+        storage: The storage.
+        storage_class: The class, ``None`` for one that this release of Django does not have.
+    """
+    if storage_class is None or not isinstance(storage, storage_class):
+        return False
+    own = type(storage)
+    # How Django opens a file to write it: this attribute until 5.1, then the argument.
+    flags = [getattr(each, "OS_OPEN_FLAGS", None) for each in (own, storage_class)]
+    if flags[0] != flags[1] or getattr(storage, "_allow_overwrite", False):
+        return False
+    return all(getattr(own, name) is getattr(storage_class, name) for name in _WRITING)
 
 
 def _forget(**kwargs: Any) -> None:

@@ -28,6 +28,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from smart_storages.backends.directory import CANNOT_LINK
 from smart_storages.backends.disk import needs_directory
+from smart_storages.backends.django_classes import has_methods_of
 from smart_storages.backends.django_content import OpenedContent, spooled
 from smart_storages.backends.django_errors import describe_error, translating
 from smart_storages.backends.plain import (
@@ -54,9 +55,6 @@ __all__ = ["DjangoStore"]
 
 #: How often a name is tried that is taken and then free again.
 _TRIES = 3
-
-#: The methods that decide how a storage of Django's own class writes a file.
-_WRITING = ("save", "_save", "path", "exists", "get_available_name", "delete")
 
 #: Since when a file is there whose storage does not tell.
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -90,8 +88,8 @@ class DjangoStore(Store):
         self._path = path
         self._identity = identity
         self._prefix = f"{folder}/" if folder else ""
-        self._is_directory = _has_methods_of(storage, FileSystemStorage)
-        self._is_in_memory = any(_has_methods_of(storage, each) for each in IN_MEMORY_STORAGES)
+        self._is_directory = has_methods_of(storage, FileSystemStorage)
+        self._is_in_memory = any(has_methods_of(storage, each) for each in IN_MEMORY_STORAGES)
         self.place = f"in a {path.rpartition('.')[2]}"
 
     @property
@@ -133,7 +131,10 @@ class DjangoStore(Store):
         raise self._chooses_names(name, saved)
 
     def _replace(self, name: str, content: Callable[[], Any]) -> None:
-        saved = self._save(name, content)
+        # To ask any other storage would be one more request.
+        is_free = self._has_paths and not self._exists(name)
+        save = self._save_or_leave_nothing if is_free else self._save
+        saved = save(name, content)
         if saved == name:
             return  # it was free, or the storage overwrites
         try:
@@ -164,8 +165,8 @@ class DjangoStore(Store):
 
     def _publish(self, name: str, content: Callable[[], Any], *, overwrite: bool) -> None:
         """Write a file beside the one that is to be, and give it its name when it is whole."""
-        folder = posixpath.dirname(name)
-        beside = self._save(posixpath.join(folder, temporary_name()), content)
+        temporary = posixpath.join(posixpath.dirname(name), temporary_name())
+        beside = self._save_or_leave_nothing(temporary, content)
         try:
             if overwrite:
                 os.replace(self._storage.path(beside), self._storage.path(name))
@@ -180,6 +181,18 @@ class DjangoStore(Store):
         finally:
             with suppress(OSError):
                 self._storage.delete(beside)
+
+    def _save_or_leave_nothing(self, name: str, content: Callable[[], Any]) -> str:
+        """Save a file under a name that is free; if that fails, remove what was written until then.
+
+        Django's storages leave it there, for instance if the disk is full.
+        """
+        try:
+            return self._save(name, content)
+        except BaseException:
+            with suppress(Exception):
+                self._storage.delete(name)
+            raise
 
     def _save(self, name: str, content: Callable[[], Any]) -> str:
         with self._asking(), content() as file:
@@ -385,14 +398,3 @@ class DjangoStore(Store):
     def _name_of(self, key: str) -> str:
         check_key(key)
         return self._prefix + key
-
-
-def _has_methods_of(storage: Any, storage_class: Any) -> bool:
-    if storage_class is None or not isinstance(storage, storage_class):
-        return False
-    own = type(storage)
-    # How Django opens a file to write it: this attribute until 5.1, then the argument.
-    flags = [getattr(each, "OS_OPEN_FLAGS", None) for each in (own, storage_class)]
-    if flags[0] != flags[1] or getattr(storage, "_allow_overwrite", False):
-        return False
-    return all(getattr(own, name) is getattr(storage_class, name) for name in _WRITING)

@@ -111,9 +111,10 @@ class GoogleStore(GoogleBucketMixin, Store):
                 self._connection, self._bucket, described, chunks, query=query, part=self._part
             )
         except DoubtfulConflictError:
-            found = self._find_written(key, token)
-            if found is None:
+            written = self._find_written(key, token)
+            if written is None:
                 raise
+            found = written
         return _from_json(found).stat
 
     def _find_written(self, key: str, token: str) -> Optional[Dict[str, Any]]:

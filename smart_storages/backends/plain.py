@@ -6,6 +6,7 @@ import errno
 import hashlib
 import mimetypes
 import posixpath
+import re
 import uuid
 from datetime import datetime
 from typing import Dict, Optional
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _TEMPORARY = ".smart-storages-", ".part"
+_is_temporary = re.compile(r"\.smart-storages-[0-9a-f]{32}\.part\Z").match
 
 
 def temporary_name() -> str:
@@ -41,7 +43,7 @@ def is_temporary(name: str) -> bool:
         >>> is_temporary(temporary_name()), is_temporary("report.part")
         (True, False)
     """
-    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+    return _is_temporary(name) is not None
 
 
 def is_name(name: str) -> bool:
@@ -108,11 +110,13 @@ def check_key(key: str) -> None:
     """Refuse a key that could lead elsewhere, or is not that of a file.
 
     Raises:
-        PermissionError: it is empty or absolute, or has ``..``, a backslash or an empty name in it.
+        PermissionError: it is empty or absolute, has ``..``, a backslash or an empty name in it, or
+            the name of a file that is not whole yet, which no listing shows.
     """
     # A storage has refused such names already, and another one may not.
     is_name = key and not {"\0", "\\"} & {*key} and posixpath.normpath(key) == key
-    if not is_name or key.startswith("/") or key.partition("/")[0] == "..":
+    is_hidden = any(map(is_temporary, key.split("/")))
+    if not is_name or is_hidden or key.startswith("/") or key.partition("/")[0] == "..":
         raise PermissionError(errno.EACCES, f"The key {key!r} cannot be that of a file")
 
 

@@ -18,7 +18,7 @@ import stat as kinds
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from smart_storages import config
 from smart_storages.backends.pieces import take_beginning
@@ -43,12 +43,13 @@ from smart_storages.backends.sftp_files import (
     make_folder,
     publish,
     set_modes,
+    undo,
 )
 from smart_storages.backends.sftp_reader import SftpReader
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key
 from smart_storages.common.secrets import reveal
-from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.exceptions import ConfigurationError, S3Error, UnreachableError
 from smart_storages.s3.stat import Stat
 
 __all__ = ["Modes", "SftpStore", "identity_of"]
@@ -80,7 +81,7 @@ class SftpStore(Store):
         folder: A folder of it, ``""`` for the directory itself.
         identity: What :func:`identity_of` returned.
         modes: What new files and folders get.
-        base_url: Where another server serves them, for URLs.
+        base_url: Where another server serves the directory, for URLs.
 
     Raises:
         PermissionError: the folder leads out of the directory, or is hidden.
@@ -105,7 +106,7 @@ class SftpStore(Store):
         self._root = posixpath.join(root, folder) if folder else root
         self._identity = identity
         self._modes = modes
-        self._base_url = base_url
+        self._base_url = base_url and "/".join((base_url.rstrip("/"), *filter(None, [folder])))
 
     # Writing
 
@@ -118,19 +119,23 @@ class SftpStore(Store):
         if self._server.run(lambda client: is_there(client, path)) and not overwrite:
             raise FileExistsError(key)
         beginning, _ = take_beginning(chunks, _BEGINNING)
-        temporary = posixpath.join(posixpath.dirname(path), temporary_name())
+        folder = posixpath.dirname(path)
+        temporary, older = (posixpath.join(folder, temporary_name()) for _ in range(2))
         is_safe = overwrite or self.refuses_taken_keys
+        is_whole = False
         try:
             with self._server.session() as session:
                 status = self._write(session.client, temporary, beginning, chunks)
+                is_whole = True
                 if is_safe:
-                    publish(session.client, temporary, path, overwrite=overwrite)
+                    publish(session.client, temporary, path, older, overwrite=overwrite)
                 else:
-                    self._publish_after_look(session.client, temporary, path)
-        except BaseException:
-            with suppress(OSError):  # over another connection, if this one is lost
-                self._server.run(lambda client: client.remove(temporary))
-            raise
+                    self._publish_after_look(session.client, temporary, path, older)
+        except BaseException as error:
+            is_published = self._undo(temporary, path, older)
+            # Else only the answer was lost.
+            if not (is_whole and is_published and isinstance(error, UnreachableError)):
+                raise
         kind = attributes.headers.get("content-type")
         return self._describe(key, status, kind).stat
 
@@ -155,12 +160,21 @@ class SftpStore(Store):
             )
         return status
 
-    def _publish_after_look(self, client: Any, temporary: str, path: str) -> None:
+    def _undo(self, temporary: str, path: str, older: str) -> bool:
+        """Take back a write; return whether it is known that it had ended."""
+        for is_first in (True, False):
+            # Over another connection, if this one is lost. If the answer of the first try is lost
+            # too, what the second one finds is its work.
+            with suppress(OSError), self._server.session() as session:
+                return undo(session.client, temporary, path, older) and is_first
+        return False
+
+    def _publish_after_look(self, client: Any, temporary: str, path: str, older: str) -> None:
         # The best there is on a server that overwrites: no other thread of this process does.
         with turn_at_key(self._server, path):
             if is_there(client, path):
                 raise FileExistsError(path)
-            publish(client, temporary, path, overwrite=False)
+            publish(client, temporary, path, older, overwrite=False)
 
     def delete(self, key: str) -> None:
         self._server.run(lambda client: self._delete(client, self._path_of(key)))
@@ -319,7 +333,7 @@ class SftpStore(Store):
                 "A file on a server of SFTP has no URL. Set base_url, or SFTP_BASE_URL, to the "
                 "address at which another server serves the files."
             )
-        return urljoin(self._base_url, quote(key))
+        return f"{self._base_url}/{quote(key)}"
 
     def _path_of(self, key: str) -> str:
         check_key(key)

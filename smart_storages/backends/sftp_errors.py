@@ -22,6 +22,8 @@ _LOST = (
     TimeoutError,
 )
 _CLOSED = "Socket is closed"
+#: What SFTP has for all that it has no number for.
+_EXPLAINED = {"Failure": "Failure (it says no more; look whether its disk or a quota is full)"}
 
 
 def is_lost(error: BaseException) -> bool:
@@ -52,7 +54,8 @@ class translating:  # noqa: N801 - a block, as contextlib's
             )
         elif isinstance(error, OSError) and type(error).__module__ == "builtins":
             # SFTP has a number for few reasons; of the others it has a text, such as "Failure".
-            made = type(error)(error.errno, error.strerror or str(error))
+            text = str(error)
+            made = type(error)(error.errno, error.strerror or _EXPLAINED.get(text, text))
         else:
             return
         del kind, error, trace

@@ -9,7 +9,7 @@ import stat as kinds
 from contextlib import suppress
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
-from smart_storages.backends.plain import is_temporary, temporary_name
+from smart_storages.backends.plain import is_temporary
 
 __all__ = [
     "Modes",
@@ -22,6 +22,7 @@ __all__ = [
     "make_folder",
     "publish",
     "set_modes",
+    "undo",
 ]
 
 #: How often a file is begun again because others remove its folder, which is empty.
@@ -107,13 +108,14 @@ def set_modes(client: Any, path: str, mode: Optional[int], modes: Modes) -> None
         client.chown(path, uid, status.st_gid if modes.gid is None else modes.gid)
 
 
-def publish(client: Any, temporary: str, path: str, *, overwrite: bool) -> None:
+def publish(client: Any, temporary: str, path: str, older: str, *, overwrite: bool) -> None:
     """Give a file that is whole its name.
 
     Args:
         client: paramiko's client of a session.
         temporary: Path of the file.
         path: The path that it gets.
+        older: Path that the one it replaces may have meanwhile.
         overwrite: ``False`` to fail if there is a file already.
 
     Raises:
@@ -130,14 +132,14 @@ def publish(client: Any, temporary: str, path: str, *, overwrite: bool) -> None:
         if error.errno not in ((None, errno.EACCES) if overwrite else (None,)):
             raise
         if overwrite:
-            _replace(client, temporary, path)
+            _replace(client, temporary, path, older)
         elif is_there(client, path):
             raise FileExistsError(path) from None
         else:
             raise
 
 
-def _replace(client: Any, temporary: str, path: str) -> None:
+def _replace(client: Any, temporary: str, path: str, older: str) -> None:
     """Replace a file where the server cannot do it in one step.
 
     At every moment one of the two versions is in the folder, if only under a temporary name.
@@ -147,7 +149,6 @@ def _replace(client: Any, temporary: str, path: str) -> None:
         return
     if is_folder(client, path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    older = posixpath.join(posixpath.dirname(path), temporary_name())
     client.rename(path, older)
     try:
         client.rename(temporary, path)
@@ -156,6 +157,29 @@ def _replace(client: Any, temporary: str, path: str) -> None:
             client.rename(older, path)
         raise
     client.remove(older)
+
+
+def undo(client: Any, temporary: str, path: str, older: str) -> bool:
+    """Take back what :func:`publish` has begun; return whether it had ended.
+
+    Args:
+        client: paramiko's client of a session.
+        temporary: Path of the file that was to be published.
+        path: The path that it was to get.
+        older: Path that the one it was to replace may have.
+    """
+    is_published = False
+    try:
+        client.remove(temporary)
+    except FileNotFoundError:
+        is_published = True  # nobody else gives it another name
+    if is_there(client, older):
+        if not is_published:
+            with suppress(OSError):  # another writer has replaced it
+                client.rename(older, path)
+                return False
+        client.remove(older)
+    return is_published
 
 
 def find(ask: Callable[[], Any], key: str) -> Any:

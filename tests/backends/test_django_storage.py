@@ -35,6 +35,7 @@ from smart_storages.testing import failing, override_buckets
 from smart_storages.utils import create_storage_class, get_storage
 from tests.backends import projects_storages as projects
 from tests.backends.projects_storages import path_of
+from tests.disks import files_limited
 
 DIRECTORY = "django.core.files.storage.FileSystemStorage"
 MEMORY = "django.core.files.storage.InMemoryStorage"
@@ -309,6 +310,26 @@ def test_content_that_fails_leaves_nothing(store):
         with pytest.raises(RuntimeError):
             store.put("b.txt", chunks(size), Attributes(), overwrite=False)
     assert keys(store) == ["a.txt"]
+
+
+class ByItself(FileSystemStorage):
+    """A storage with a way of its own to save."""
+
+    def _save(self, name, content):
+        return super()._save(name, content)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_full_disk_keeps_nothing_of_what_did_not_fit(tmp_path, own):
+    path = f"{__name__}.ByItself" if own else DIRECTORY
+    for overwrite in (False,) if own else (True, False):
+        storage = SmartS3Storage("m", file_overwrite=overwrite, **options_of(path, tmp_path))
+        name = save(storage, "docs/a.bin", b"before")
+        before = sorted(tmp_path.rglob("*"))
+        with files_limited(100_000), pytest.raises(S3Error, match="File too large"):
+            save(storage, "docs/a.bin", bytes(200_000))
+        assert sorted(tmp_path.rglob("*")) == before
+        assert read(storage, name) == b"before"
 
 
 def test_large_content_passes_by_a_temporary_file(storage):

@@ -126,7 +126,8 @@ def test_no_name_leads_out(storage, store, root):
         for use in (storage.open, storage.exists, storage.delete, lambda n: save(storage, n)):
             with pytest.raises(SuspiciousFileOperation):
                 use(name)
-    for key in ("../secret.txt", "/etc/passwd", "..", "", "a\0", "a//b", "a/", "a\\b"):
+    hidden = f"a/{temporary_name()}"
+    for key in ("../secret.txt", "/etc/passwd", "..", "", "a\0", "a//b", "a/", "a\\b", hidden):
         for use in (store.find, store.open, store.delete, lambda k: put(store, k)):
             with pytest.raises(PermissionError, match="cannot be that of a file"):
                 use(key)
@@ -158,7 +159,7 @@ def test_a_file_above_a_name_is_told(storage):
 def test_keys_are_listed_in_the_order_of_s3(store, root):
     for name in ("a/b", "a.txt", "a/b.c/d", "a/ä", "a/z", "a-b", "A"):
         put(store, name)
-    put(store, f"a/{temporary_name()}")
+    (root / "a" / temporary_name()).write_bytes(b"x")
     (root / "link").symlink_to(root / "A")
     (root / "circle").symlink_to(root)
     listed = [key for key, _ in store.entries("")]
@@ -345,6 +346,61 @@ def test_a_server_that_cannot_replace_a_file_in_one_step_replaces_it_in_two(poor
     with pytest.raises(S3Error, match="Is a directory"):
         storage._save_exactly("docs", ContentFile(b"x"), replace=True)
     assert files_below(options["root_path"]) == ["docs/a.txt"]
+
+
+def lose_the_answer(monkeypatch, relay, method):
+    """Let the server do what a method asks for, and cut the connection before it says so."""
+    do = getattr(paramiko.SFTPClient, method)
+
+    def lose(client, *args):
+        monkeypatch.setattr(paramiko.SFTPClient, method, do)
+        do(client, *args)
+        relay.cut()
+        raise EOFError
+
+    monkeypatch.setattr(paramiko.SFTPClient, method, lose)
+
+
+@pytest.mark.parametrize("file_overwrite", [False, True])
+def test_a_file_is_saved_once_though_the_answer_is_lost(relay, monkeypatch, file_overwrite):
+    storage = SmartS3Storage("media", file_overwrite=file_overwrite, **relay.options)
+    assert storage._store().refuses_taken_keys
+    lose_the_answer(monkeypatch, relay, "posix_rename" if file_overwrite else "rename")
+    assert save(storage, "a.txt", b"hello") == "a.txt"
+    assert files_below(relay.options["root_path"]) == ["a.txt"]
+    assert read(storage, "a.txt") == b"hello"
+
+
+def test_a_write_that_was_taken_back_is_not_taken_for_one_that_ended(relay, monkeypatch):
+    storage = SmartS3Storage("media", **relay.options)
+
+    def lose(client, *args):
+        relay.cut()
+        raise EOFError
+
+    monkeypatch.setattr(paramiko.SFTPClient, "posix_rename", lose)
+    lose_the_answer(monkeypatch, relay, "remove")  # of the unfinished file
+    with pytest.raises(UnreachableError):
+        save(storage, "a.txt", b"hello")
+    assert files_below(relay.options["root_path"]) == []
+
+
+def test_a_file_stays_if_the_connection_is_lost_while_it_is_replaced_in_two_steps(
+    poor, tmp_path, monkeypatch
+):
+    with CuttingRelay(poor.port) as relay:
+        known = tmp_path / "known_hosts"
+        key = Path(poor.directory, "host_key.pub").read_text("ascii")
+        known.write_text(f"[127.0.0.1]:{relay.port} {key}", "ascii")
+        params = {**poor.params, "port": relay.port}
+        options = poor.options(params=params, known_host_file=str(known))
+        storage = SmartS3Storage("media", **options)
+        save(storage, "a.txt", b"before")
+        lose_the_answer(monkeypatch, relay, "rename")
+        with pytest.raises(UnreachableError):
+            save(storage, "a.txt", b"after")
+        assert files_below(options["root_path"]) == ["a.txt"]
+        assert read(storage, "a.txt") == b"before"
 
 
 def test_a_server_that_overwrites_when_it_renames_is_found_out(storage, root, monkeypatch):
@@ -703,6 +759,25 @@ def test_those_who_wait_for_a_connection_do_not_wait_for_each_other(relay, monke
     assert len(failed) == 6
     assert len(tried) == 1
     assert all("It did not answer. (module 'media'" in text for text in failed)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_url_leads_to_the_folder_of_the_bucket(settings, sshd, slash):
+    settings.SFTP_BASE_URL = f"https://files.example.com/x{slash}"
+    one = SmartS3Storage("one", **sshd.options())
+    other = SmartS3Storage("other", **sshd.options(bucket_name="acme"))
+    assert one.url("a.txt") == "https://files.example.com/x/a.txt"
+    assert other.url("a.txt") == "https://files.example.com/x/acme/a.txt"
+
+
+def test_a_failure_that_the_server_does_not_explain_says_where_to_look(storage, monkeypatch):
+    def fail(*args):
+        raise OSError("Failure")  # as paramiko, for instance if the disk is full
+
+    monkeypatch.setattr(paramiko.SFTPFile, "write", fail)
+    with pytest.raises(S3Error, match=r"Failure .* whether its disk or a quota is full"):
+        save(storage, "a.txt")
+    assert storage.listdir("") == ([], [])
 
 
 def test_without_a_base_url_a_file_has_none(storage):
