@@ -120,17 +120,27 @@ def check_permission(owner: str, permission: Any) -> None:
         permission: What a project passed as ``permission``.
 
     Raises:
-        ConfigurationError: it is no function, or an async one.
+        ConfigurationError: it is no function of two arguments, or an async one.
     """
     if permission is None:
         return
-    if not callable(permission):
+    if not callable(permission) or not _takes_two(permission):
         raise ConfigurationError(
             f"{owner}: permission must be a function of the request and the target, such as "
             f"lambda request, target: request.user.is_staff, not {permission!r}."
         )
     if inspect.iscoroutinefunction(permission):
         raise _not_sync(owner)
+
+
+def _takes_two(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # one in C, whose arguments nobody knows
+        return True
+    return True
 
 
 def _not_sync(owner: str) -> ConfigurationError:
