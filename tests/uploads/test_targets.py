@@ -19,6 +19,11 @@ async def nobody(request: Any, target: Any) -> bool:
     return False
 
 
+def test_a_registered_name_has_a_folder_and_no_function() -> None:
+    with pytest.raises(ConfigurationError, match="upload_to must be a folder"):
+        register_uploader("wrong", upload_to=lambda instance, name: name)  # type: ignore[arg-type]
+
+
 def of_the_user(user: Any) -> bool:
     return bool(user.is_staff)
 
