@@ -15,6 +15,14 @@ UPLOADS_SETTING = "SMART_STORAGE_UPLOADS"
 LARGEST = 5 * 1024**4
 
 
+_UNITS = {
+    "max_size": "bytes",
+    "uploads_per_hour": "uploads",
+    "bytes_per_hour": "bytes",
+    "expiry": "seconds",
+}
+
+
 @dataclass(frozen=True)
 class UploadSettings:
     """The keys of ``SMART_STORAGE_UPLOADS``, and their defaults.
@@ -85,7 +93,9 @@ def _checked(owner: str, name: str, value: Any) -> Any:
     if value is None and name in ("uploads_per_hour", "bytes_per_hour"):
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{owner}: {name} must be a whole number above 0, not {value!r}.")
+        raise ConfigurationError(
+            f"{owner}: {name} must be a whole number of {_UNITS[name]} above 0, not {value!r}."
+        )
     return value
 
 

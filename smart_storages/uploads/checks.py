@@ -9,6 +9,7 @@
 ``smart_storages.U005``  the storage of a field or of a name cannot take direct uploads
 ``smart_storages.U006``  ``SMART_STORAGE_UPLOADS`` is wrong
 ``smart_storages.U007``  each process counts the uploads of a user for itself, or nothing does
+``smart_storages.U008``  a name was registered with a storage that cannot be used
 =====================  ====================================================================
 """
 
@@ -30,7 +31,7 @@ from smart_storages.common.documentation import plain_text, register_check
 from smart_storages.exceptions import ConfigurationError, SmartStorageError
 from smart_storages.uploads.targets import (
     can_take,
-    find_target,
+    find_storage,
     iter_registered,
     label_of,
 )
@@ -118,10 +119,14 @@ def check_fields(**kwargs: Any) -> List[CheckMessage]:
     found: List[CheckMessage] = []
     for label in _labels():
         try:
-            storage = find_target(label).storage
+            storage = find_storage(label)
             able = can_take(storage)
-        except (SmartStorageError, ImproperlyConfigured):
-            continue  # reported by the checks of that storage, or of the settings
+        except (SmartStorageError, ImproperlyConfigured) as error:
+            if label in iter_registered():  # else it is reported by the checks of that storage
+                message = f"{label} is registered with a storage that cannot be used: {error}"
+                hint = "Pass an alias of STORAGES, a module or a storage to register_uploader."
+                found.append(Error(message, hint=hint, id="smart_storages.U008"))
+            continue
         if not able:
             found.append(
                 checks.Warning(

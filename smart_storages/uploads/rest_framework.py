@@ -1,6 +1,6 @@
 """Direct uploads for APIs made with Django REST framework, and for their mobile clients.
 
-The extra ``rest`` installs the framework.
+The extra ``drf`` installs the framework.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ __all__ = [
     "can_take",
     "canonical_label",
     "check_permission",
+    "find_storage",
     "find_target",
     "iter_registered",
     "label_of",
@@ -120,17 +121,27 @@ def check_permission(owner: str, permission: Any) -> None:
         permission: What a project passed as ``permission``.
 
     Raises:
-        ConfigurationError: it is no function, or an async one.
+        ConfigurationError: it is no function of two arguments, or an async one.
     """
     if permission is None:
         return
-    if not callable(permission):
+    if not callable(permission) or not _takes_two(permission):
         raise ConfigurationError(
             f"{owner}: permission must be a function of the request and the target, such as "
             f"lambda request, target: request.user.is_staff, not {permission!r}."
         )
     if inspect.iscoroutinefunction(permission):
         raise _not_sync(owner)
+
+
+def _takes_two(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # one in C, whose arguments nobody knows
+        return True
+    return True
 
 
 def _not_sync(owner: str) -> ConfigurationError:
@@ -167,8 +178,8 @@ def register_uploader(
         limits: Keys of ``SMART_STORAGE_UPLOADS`` for this name.
 
     Raises:
-        ConfigurationError: the name is not valid, a limit is unknown or has a wrong value, or the
-            permission is no function.
+        ConfigurationError: the name is not valid, a limit is unknown or has a wrong value, the
+            folder is a function, or the permission is none.
 
     Example:
         >>> register_uploader("attachments", upload_to="attachments/%Y", types=["application/pdf"])
@@ -176,6 +187,11 @@ def register_uploader(
     if not isinstance(name, str) or not name or "." in name:
         raise ConfigurationError(
             f"register_uploader: a name must be text without dots, not {name!r}."
+        )
+    if callable(upload_to):
+        raise ConfigurationError(
+            f"register_uploader({name!r}): upload_to must be a folder, which may contain patterns "
+            f"of strftime, such as 'attachments/%Y', not {upload_to!r}: no row names the files."
         )
     check_permission(f"register_uploader({name!r})", permission)
     _uploaders[name] = {
@@ -259,6 +275,20 @@ def find_field(label: str) -> Optional[FileField]:
     return field if isinstance(field, FileField) else None
 
 
+def find_storage(label: str) -> Any:
+    """Return where the files of a field of a model, or of a registered name, go.
+
+    Raises:
+        ConfigurationError: the storage of a registered name cannot be found.
+    """
+    if label in _uploaders:
+        return resolve_storage(_uploaders[label]["storage"])
+    field = find_field(label)
+    if field is None:
+        raise refusals.unknown_field()
+    return field.storage
+
+
 def find_target(label: str, overrides: Optional[Mapping[str, Any]] = None) -> Target:
     """Return what a label names.
 
@@ -275,7 +305,7 @@ def find_target(label: str, overrides: Optional[Mapping[str, Any]] = None) -> Ta
         given = _uploaders[label]
         return Target(
             label,
-            resolve_storage(given["storage"]),
+            find_storage(label),
             given["upload_to"],
             replace(limits, **given["limits"]),
             given["permission"] or is_staff,

@@ -22,7 +22,7 @@ def test_what_is_not_set_has_its_default(settings: Any) -> None:
     ("given", "told"),
     [
         ({"max_sise": 5}, "unknown key 'max_sise'; known are: bytes_per_hour, cache"),
-        ({"max_size": "5 MB"}, "max_size must be a whole number above 0, not '5 MB'"),
+        ({"max_size": "5 MB"}, "max_size must be a whole number of bytes above 0, not '5 MB'"),
         ({"max_size": 0}, "max_size must be"),
         ({"expiry": True}, "expiry must be"),
         ({"max_size": None}, "max_size must be"),

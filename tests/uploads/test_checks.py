@@ -11,7 +11,8 @@ from smart_storages.checks.installation import check_uploads_app
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.resolvers import ByExtension
 from smart_storages.storages import SmartS3Storage
-from smart_storages.uploads import checks
+from smart_storages.uploads import checks, targets
+from smart_storages.uploads.targets import register_uploader
 
 MIDDLEWARE = "smart_storages.uploads.middleware.DirectUploadMiddleware"
 
@@ -104,6 +105,18 @@ def test_a_project_with_registered_names_alone(
     assert found.msg.startswith("attachments takes direct uploads, and its storage, FileSystem")
     monkeypatch.setattr("smart_storages.uploads.targets._uploaders", {})
     assert checks.check_urls() == checks.check_fields() == checks.check_middleware() == []
+
+
+def test_a_registered_storage_that_there_is_not(monkeypatch: Any) -> None:
+    monkeypatch.setattr(checks, "iter_fields", lambda: iter(()))
+    register_uploader("typo", storage="mdeia-typo")
+    try:
+        (found,) = checks.check_fields()
+    finally:
+        del targets._uploaders["typo"]
+    assert found.id == "smart_storages.U008"
+    assert found.msg.startswith("typo is registered")
+    assert "There is no storage 'mdeia-typo'" in found.msg
 
 
 def test_a_cache_that_keeps_nothing(settings: Any) -> None:

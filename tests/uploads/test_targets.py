@@ -19,12 +19,28 @@ async def nobody(request: Any, target: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("wrong", [nobody, "myapp.add_film", True, ["staff"]])
+def test_a_registered_name_has_a_folder_and_no_function() -> None:
+    with pytest.raises(ConfigurationError, match="upload_to must be a folder"):
+        register_uploader("wrong", upload_to=lambda instance, name: name)  # type: ignore[arg-type]
+
+
+def of_the_user(user: Any) -> bool:
+    return bool(user.is_staff)
+
+
+@pytest.mark.parametrize("wrong", [nobody, "myapp.add_film", True, ["staff"], of_the_user])
 def test_a_permission_that_cannot_say_no_is_refused_where_it_is_written(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="permission"):
         DirectFileField(permission=wrong)
     with pytest.raises(ConfigurationError, match=r"register_uploader\('wrong'\): permission"):
         register_uploader("wrong", permission=wrong)
+
+
+@pytest.mark.parametrize(
+    "right", [lambda request, target: True, lambda *args, **kwargs: True, isinstance, None]
+)
+def test_any_function_of_two_arguments_is_a_permission(right: Any) -> None:
+    assert DirectFileField(permission=right).upload_permission is right
 
 
 @pytest.mark.filterwarnings("error")
