@@ -134,6 +134,8 @@ def _copy_at_once(job: _Job, answer: Dict[str, Any]) -> None:
     chosen = {**accepted(client, "CopyObject", job.params), **job.conditions}
     if job.is_described:
         chosen = {**_description(answer), **chosen, "MetadataDirective": "REPLACE"}
+    if "Tagging" in chosen:
+        chosen["TaggingDirective"] = "REPLACE"  # or else the tags are those of the source
     claim = None
     if not job.overwrite and _knows_condition(target):
         chosen["IfNoneMatch"] = "*"
