@@ -36,7 +36,7 @@ from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
 from smart_storages.signals import storage_operation
 from smart_storages.utils import get_storage
-from tests import documentation, walkthrough
+from tests import documentation, howto_pages, walkthrough
 from tests.documentation import ROOT, Block, Project
 from tests.parts import digest_of, send_part
 from tests.servers.keeper import exclusive
@@ -49,7 +49,7 @@ ELSEWHERE = {
     "log": "tests/storages/test_operations.py compares such a line",
     "js": "tests/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; here they "
     "are parsed",
-    "yaml": "a recipe for Docker, which the tests have not; the page says so",
+    "python3": "files of a project whose worker tests/queued/test_recipes.py starts",
 }
 PAGES = documentation.pages()
 #: Pages whose blocks run in a project with other packages: tests/packages/test_page.py.
@@ -230,8 +230,12 @@ class Page:
     buckets: Tuple[str, ...] = ()
     #: Settings that the project has already.
     given: Tuple[Tuple[str, Any], ...] = ()
+    #: Variables of the environment.
+    environment: Tuple[Tuple[str, str], ...] = ()
     #: Files that the project has already.
     files: Tuple[Tuple[str, str], ...] = ()
+    #: Objects that its buckets have already: the bucket, the key and the content.
+    objects: Tuple[Tuple[str, str, str], ...] = ()
     #: Warnings of ``manage.py check`` that are right, with the reason.
     warnings: Tuple[Tuple[str, str], ...] = ()
     has_database: bool = False
@@ -249,6 +253,9 @@ TABLE = {
         afterwards=_readme,
     ),
     "docs/commands.md": Page(buckets=("acme-media", "acme-docs")),
+    "docs/async.md": Page(
+        buckets=("acme-docs",), has_database=True, afterwards=howto_pages.async_views
+    ),
     "docs/bulk.md": Page(
         buckets=("acme-photos", "acme-archive"),
         files=(("holiday/1.jpg", "1"), ("holiday/2.jpg", "2")),
@@ -263,8 +270,31 @@ TABLE = {
         afterwards=_configuration,
     ),
     "docs/copying.md": Page(buckets=("acme-photos", "acme-archive")),
+    "docs/docker.md": Page(
+        environment=(("SECRET_KEY", "k"),), buckets=("acme-media", "acme-static")
+    ),
     "docs/fallback.md": Page(afterwards=_fallback),
+    "docs/hosts.md": Page(
+        buckets=("acme-media", "acme-staging"),
+        warnings=(
+            ("smart_storages.Q013", "the URLconf is on docs/queued.md"),
+            ("smart_storages.Q006", "the second way has the remote of the first"),
+        ),
+        afterwards=howto_pages.hosts,
+    ),
+    "docs/large-files.md": Page(
+        buckets=("acme-films", "acme-exports"), afterwards=howto_pages.large_files
+    ),
     "docs/monitoring.md": Page(buckets=("acme-media",), afterwards=_monitoring),
+    "docs/production-data.md": Page(
+        buckets=("acme-media",),
+        environment=(
+            ("PRODUCTION_READ_ACCESS_KEY_ID", "reader"),
+            ("PRODUCTION_READ_SECRET_ACCESS_KEY", "secret"),
+        ),
+        objects=(("acme-media", "media/posts/1.jpg", "picture"),),
+        afterwards=howto_pages.production_data,
+    ),
     "docs/queued.md": Page(
         buckets=("acme-media", "acme-docs"),
         warnings=(("smart_storages.Q005", "the page says what to do with several hosts"),),
@@ -303,6 +333,8 @@ def project(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto_server.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto_server.secret_key)
+    for name, text in page.environment:
+        monkeypatch.setenv(name, text)
     monkeypatch.setattr(registry, "_storages", {})
     for name, text in page.files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -315,6 +347,8 @@ def project(
     with exclusive("documentation"):  # the names of the buckets are printed
         for bucket in page.buckets:
             client.create_bucket(Bucket=bucket)
+        for bucket, key, text in page.objects:
+            client.put_object(Bucket=bucket, Key=key, Body=text.encode())
         gc.freeze()  # what the page drops is found without a look at all else
         with Project(tmp_path, given, has_database=page.has_database) as made:
             yield made
@@ -367,6 +401,17 @@ def _check_shell(block: Block) -> None:
         documentation.check_command(words)
 
 
+#: Languages whose blocks are checked in place of being run.
+CHECKED: Dict[str, Callable[[Block], None]] = {
+    "cron": _check_shell,
+    "dockerfile": lambda block: documentation.check_dockerfile(block.text),
+    "js": _check_js,
+    "sh": _check_shell,
+    "text": _check_text,
+    "yaml": lambda block: documentation.check_yaml(block.text),
+}
+
+
 def _check_project(project: Project, page: Page) -> None:
     gc.collect()  # a storage that the page has made and dropped is not in use
     told = project.told()
@@ -400,12 +445,8 @@ def test_every_block_of_a_page_runs_as_it_is_printed(
                     _check_project(project, page)  # what is printed so far belongs together
                 settled = settled or block.file == "settings.py"
                 project.run(block)
-            elif block.language in ("sh", "cron"):
-                _check_shell(block)
-            elif block.language == "text":
-                _check_text(block)
-            elif block.language == "js":
-                _check_js(block)
+            elif block.language in CHECKED:
+                CHECKED[block.language](block)
             else:
                 assert block.language in ELSEWHERE, f"what is ```{block.language}?"
         except (Exception, SystemExit) as error:
