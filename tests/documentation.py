@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import re
 import shlex
+import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Set
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
+import yaml
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
@@ -234,6 +237,7 @@ OUTSIDE = {
     "openssl": "makes a key; tests make theirs with Python",
     "tar": "lists a file that was just built",
     "unzip": "as above",
+    "useradd": "makes the user of an image",
 }
 
 
@@ -335,8 +339,56 @@ def _check_requirement(word: str) -> None:
         assert set(extras) <= set(known), word
 
 
+def _check_celery(arguments: List[str]) -> None:
+    assert arguments[0] == "-A"
+    if importlib.util.find_spec("celery"):
+        program = importlib.import_module("celery.bin.celery").celery
+        command = program.commands[arguments[2]]
+        context = importlib.import_module("click").Context(command)
+        command.make_parser(context).parse_args(arguments[3:])
+
+
+def instructions(text: str) -> List[Tuple[str, str]]:
+    """The instructions of a Dockerfile, each with the rest of its line."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    split = [line.partition(" ") for line in lines]
+    return [(name, rest) for name, _, rest in split]
+
+
+def check_dockerfile(text: str) -> None:
+    """Raise if a ``RUN`` or the ``CMD`` could not run."""
+    for name, rest in instructions(text):
+        assert name.isupper(), name
+        if name == "RUN":
+            subprocess.run(["bash", "-n"], input=rest.encode(), check=True)
+            for words in commands(rest):
+                check_command(words)
+        elif name == "CMD":
+            assert json.loads(rest)[0] == "gunicorn", rest
+
+
+def check_yaml(text: str) -> None:
+    """Raise if it is not YAML, or if a container has a command that does not exist."""
+    for document in yaml.safe_load_all(text):
+        assert isinstance(document, dict)
+        for command in _commands_of(document):
+            words = command if isinstance(command, list) else shlex.split(command)
+            if words[0] == "python":
+                check_command(words)
+
+
+def _commands_of(node: Any) -> Iterator[Any]:
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for name, value in children:
+        if name == "command":
+            yield value
+        elif isinstance(value, (dict, list)):
+            yield from _commands_of(value)
+
+
 _CHECKS: Dict[str, Callable[[List[str]], None]] = {
     "cd": lambda arguments: None,
+    "celery": _check_celery,
     "make": _check_make,
     "pip": _check_pip,
 }

@@ -51,7 +51,7 @@ ELSEWHERE = {
     "log": "tests/storages/test_operations.py compares such a line",
     "js": "tests/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; here they "
     "are parsed",
-    "yaml": "a recipe for Docker, which the tests have not; the page says so",
+    "python3": "files of a project whose worker tests/queued/test_recipes.py starts",
 }
 PAGES = documentation.pages()
 #: Pages whose blocks run in a project with other packages: tests/packages/test_page.py.
@@ -234,6 +234,8 @@ class Page:
     given: Tuple[Tuple[str, Any], ...] = ()
     #: Files that the project has already.
     files: Tuple[Tuple[str, str], ...] = ()
+    #: Objects that its buckets have already: the bucket, the key and the content.
+    objects: Tuple[Tuple[str, str, str], ...] = ()
     #: Warnings of ``manage.py check`` that are right, with the reason.
     warnings: Tuple[Tuple[str, str], ...] = ()
     has_database: bool = False
@@ -260,6 +262,9 @@ TABLE = {
         afterwards=howto_pages.cdn,
     ),
     "docs/commands.md": Page(buckets=("acme-media", "acme-docs")),
+    "docs/async.md": Page(
+        buckets=("acme-docs",), has_database=True, afterwards=howto_pages.async_views
+    ),
     "docs/bulk.md": Page(
         buckets=("acme-photos", "acme-archive"),
         files=(("holiday/1.jpg", "1"), ("holiday/2.jpg", "2")),
@@ -274,8 +279,31 @@ TABLE = {
         afterwards=_configuration,
     ),
     "docs/copying.md": Page(buckets=("acme-photos", "acme-archive")),
+    "docs/docker.md": Page(
+        environment=lambda: {"SECRET_KEY": "k"}, buckets=("acme-media", "acme-static")
+    ),
     "docs/fallback.md": Page(afterwards=_fallback),
+    "docs/hosts.md": Page(
+        buckets=("acme-media", "acme-staging"),
+        warnings=(
+            ("smart_storages.Q013", "the URLconf is on docs/queued.md"),
+            ("smart_storages.Q006", "the second way has the remote of the first"),
+        ),
+        afterwards=howto_pages.hosts,
+    ),
+    "docs/large-files.md": Page(
+        buckets=("acme-films", "acme-exports"), afterwards=howto_pages.large_files
+    ),
     "docs/monitoring.md": Page(buckets=("acme-media",), afterwards=_monitoring),
+    "docs/production-data.md": Page(
+        buckets=("acme-media",),
+        environment=lambda: {
+            "PRODUCTION_READ_ACCESS_KEY_ID": "reader",
+            "PRODUCTION_READ_SECRET_ACCESS_KEY": "secret",
+        },
+        objects=(("acme-media", "media/posts/1.jpg", "picture"),),
+        afterwards=howto_pages.production_data,
+    ),
     "docs/queued.md": Page(
         buckets=("acme-media", "acme-docs"),
         warnings=(("smart_storages.Q005", "the page says what to do with several hosts"),),
@@ -340,6 +368,8 @@ def project(
     with exclusive("documentation"):  # the names of the buckets are printed
         for bucket in page.buckets:
             client.create_bucket(Bucket=bucket)
+        for bucket, key, text in page.objects:
+            client.put_object(Bucket=bucket, Key=key, Body=text.encode())
         gc.freeze()  # what the page drops is found without a look at all else
         with Project(tmp_path, given, has_database=page.has_database) as made:
             yield made
@@ -392,6 +422,18 @@ def _check_shell(block: Block) -> None:
         documentation.check_command(words)
 
 
+#: Languages whose blocks are checked in place of being run.
+CHECKED: Dict[str, Callable[[Block], None]] = {
+    "cron": _check_shell,
+    "dockerfile": lambda block: documentation.check_dockerfile(block.text),
+    "js": _check_js,
+    "json": lambda block: json.loads(block.text),
+    "sh": _check_shell,
+    "text": _check_text,
+    "yaml": lambda block: documentation.check_yaml(block.text),
+}
+
+
 def _check_project(project: Project, page: Page) -> None:
     gc.collect()  # a storage that the page has made and dropped is not in use
     told = project.told()
@@ -425,14 +467,8 @@ def test_every_block_of_a_page_runs_as_it_is_printed(
                     _check_project(project, page)  # what is printed so far belongs together
                 settled = settled or block.file == "settings.py"
                 project.run(block)
-            elif block.language in ("sh", "cron"):
-                _check_shell(block)
-            elif block.language == "text":
-                _check_text(block)
-            elif block.language == "js":
-                _check_js(block)
-            elif block.language == "json":
-                json.loads(block.text)
+            elif block.language in CHECKED:
+                CHECKED[block.language](block)
             else:
                 assert block.language in ELSEWHERE, f"what is ```{block.language}?"
         except (Exception, SystemExit) as error:
