@@ -35,6 +35,7 @@ from smart_storages.monitoring import opentelemetry, prometheus
 from smart_storages.queued import registry
 from smart_storages.queued.models import QueuedFile
 from smart_storages.signals import storage_operation
+from smart_storages.uploads import targets
 from smart_storages.utils import get_storage
 from tests import documentation, howto_pages, walkthrough
 from tests.documentation import ROOT, Block, Project
@@ -357,6 +358,7 @@ def project(
     for name, value in page.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(registry, "_storages", {})
+    monkeypatch.setattr(targets, "_uploaders", {})
     for name, text in page.files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
