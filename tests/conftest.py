@@ -435,3 +435,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def nobody_listens_to_operations() -> None:
     """The app of the monitoring listens from the start; a test that needs it connects it again."""
     storage_operation.disconnect(dispatch_uid="smart_storages.monitoring.noting.error")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_registered_for_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test, a page or a docstring has registered is not in the project of another test."""
+    targets = sys.modules.get("smart_storages.uploads.targets")
+    if targets is not None:
+        monkeypatch.setattr(targets, "_uploaders", {})

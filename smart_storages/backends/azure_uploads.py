@@ -73,7 +73,7 @@ class AzureUploads(Uploads):
     def create(self, key: str, attributes: Attributes) -> str:
         about = _encode(key, attributes)
         random = uuid.uuid4().hex
-        upload_id = f"{random}-{self._digest(random, about)}"
+        upload_id = f"{random}-{self._digests(random, about)[0]}"
         with translating():
             self._blob(upload_id).upload_blob(
                 b"", length=0, overwrite=False, metadata={"about": about, "upload": upload_id}
@@ -191,13 +191,16 @@ class AzureUploads(Uploads):
     def _blob(self, upload_id: str) -> Any:
         return self._store.blob(f"{_UPLOADS}{upload_id}")
 
-    def _digest(self, random: str, about: str) -> str:
-        return config.keyed_digest("upload to azure", self._container, random, about)[:32]
+    def _digests(self, random: str, about: str) -> List[str]:
+        # Also those of an older SECRET_KEY: it may be replaced while a file is on its way.
+        found = config.keyed_digests("upload to azure", self._container, random, about)
+        return [digest[:32] for digest in found]
 
     def _read(self, upload_id: str, metadata: Dict[str, str]) -> Optional[Tuple[str, Attributes]]:
         named = _is_upload_id(upload_id)
         about = metadata.get("about", "")
-        if named is None or not hmac.compare_digest(self._digest(named[1], about), named[2]):
+        digests = [] if named is None else self._digests(named[1], about)
+        if named is None or not any(hmac.compare_digest(each, named[2]) for each in digests):
             return None
         kept = json.loads(b64decode(about))
         return kept["key"], Attributes(kept["headers"], kept["metadata"])

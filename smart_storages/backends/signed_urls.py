@@ -46,6 +46,7 @@ MODULE = "module"
 _UPLOAD = ("size", "type", "overwrite", "public")
 _PART = ("upload-id", "part-number", "size", "sha256")
 _KNOWN = frozenset({*PARAMETERS.values(), *_UPLOAD, *_PART, MODULE, "expires", "signature"})
+_SALT = "url of an object"
 _VIEW = "smart_storages_local:object"
 #: Where the view stands in the line above; without it no URL works, but making one still does.
 _USUAL_PREFIX = "/buckets/"
@@ -184,7 +185,8 @@ def _path(bucket: str, key: str) -> str:
 def _signed(  # noqa: PLR0917
     bucket: str, key: str, place: str, expires: int, method: str, parameters: Dict[str, str]
 ) -> str:
-    signature = _sign(f"{bucket}/{key}", place, expires, method, parameters)
+    text = _as_text(f"{bucket}/{key}", place, expires, method, parameters)
+    signature = config.keyed_digest(_SALT, text)
     query = urlencode({**parameters, "expires": expires, "signature": signature})
     return f"{_prefix()}{_path(bucket, key)}?{query}"
 
@@ -223,14 +225,14 @@ def is_valid(bucket: str, key: str, place: str, *, method: str, query: Mapping[s
     rest = {name: query[name] for name in query if name not in ("expires", "signature")}
     # As S3 does: who may read an object may ask for its headers.
     methods = ["GET", "HEAD"] if method == "HEAD" else [method]
-    expected = [_sign(f"{bucket}/{key}", place, expires, each, rest) for each in methods]
+    signed = [_as_text(f"{bucket}/{key}", place, expires, each, rest) for each in methods]
+    expected = [digest for text in signed for digest in config.keyed_digests(_SALT, text)]
     return any(hmac.compare_digest(each.encode(), given.encode()) for each in expected)
 
 
-def _sign(path: str, place: str, expires: int, method: str, parameters: Dict[str, str]) -> str:
+def _as_text(path: str, place: str, expires: int, method: str, parameters: Dict[str, str]) -> str:
     # As JSON: whatever a part holds, it cannot be taken for two.
-    parts = [place, method, path, expires, sorted(parameters.items())]
-    return config.keyed_digest("url of an object", json.dumps(parts))
+    return json.dumps([place, method, path, expires, sorted(parameters.items())])
 
 
 def _prefix() -> str:

@@ -76,6 +76,7 @@ _NAMES_IN = {
         "iter_module_keys",
         "iter_roots",
         "keyed_digest",
+        "keyed_digests",
         "settings_in_force",
         "uses_time_zones",
     ),

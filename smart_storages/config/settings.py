@@ -276,6 +276,23 @@ def keyed_digest(*parts: str) -> str:
         secret = settings.SECRET_KEY
     except ImproperlyConfigured:  # it is empty
         secret = ""
+    return _digest_with(secret, parts)
+
+
+def keyed_digests(*parts: str) -> List[str]:
+    """Return what :func:`keyed_digest` does, and what it did before ``SECRET_KEY`` was replaced.
+
+    To compare with what was signed before; the old keys are in ``SECRET_KEY_FALLBACKS``.
+
+    Example::
+
+        any(hmac.compare_digest(given, each) for each in keyed_digests("url", path))
+    """
+    old = getattr(settings, "SECRET_KEY_FALLBACKS", ())  # since Django 4.1
+    return [keyed_digest(*parts), *(_digest_with(each, parts) for each in old)]
+
+
+def _digest_with(secret: Any, parts: Sequence[str]) -> str:
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hmac.new(force_bytes(secret), b"smart-storages\0" + text, "sha256").hexdigest()
 

@@ -209,6 +209,16 @@ def test_an_unknown_identifier_is_none(storage, upload_id):
     storage.abort_multipart_upload("a.txt", upload_id)
 
 
+def test_a_new_secret_key_ends_no_upload(storage, settings):
+    upload_id = upload_parts(storage, "a.txt", b"x")
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another"
+    with pytest.raises(ObjectNotFoundError):
+        storage.list_parts("a.txt", upload_id)
+    settings.SECRET_KEY_FALLBACKS = [old]
+    complete(storage, "a.txt", upload_id)
+    assert content_of(storage, "a.txt") == b"x"
+
+
 def test_an_identifier_opens_no_upload_of_another_name(storage):
     upload_id = upload_parts(storage, "a.txt", b"x")
     with pytest.raises(ObjectNotFoundError):

@@ -222,6 +222,11 @@ def test_a_digest_is_that_of_the_key_the_purpose_and_the_parts(settings):
     expected = hmac.new(b"one", message, "sha256").hexdigest()
     assert read.keyed_digest("purpose", "a\udcff") == expected
     assert read.keyed_digest("purposea", "\udcff") != expected
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "two", ["one", "none"]
+    assert read.keyed_digest("purpose", "a\udcff") != expected
+    assert read.keyed_digests("purpose", "a\udcff")[:2] == [
+        read.keyed_digest("purpose", "a\udcff"), expected,
+    ]  # fmt: skip
     settings.SECRET_KEY = ""
     without = hmac.new(b"", b"smart-storages\0x", "sha256").hexdigest()
     assert read.keyed_digest("x") == without

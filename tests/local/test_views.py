@@ -118,6 +118,12 @@ def test_a_url_of_another_secret_key_is_refused(url):
         assert get(url).status_code == 403
 
 
+def test_a_url_of_a_secret_key_that_was_replaced_opens_the_file(url, settings):
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+    assert get(url).status_code == 200
+    assert get(f"{url}0").status_code == 403
+
+
 def test_a_url_of_one_root_does_not_open_another(settings, tmp_path):
     entries = {
         name: {"backend": "filesystem", "root": tmp_path / name, "bucket_name": "acme"}

@@ -103,17 +103,15 @@ def test_a_project_with_registered_names_alone(
     use(disk("plain"))
     (found,) = checks.check_fields()
     assert found.msg.startswith("attachments takes direct uploads, and its storage, FileSystem")
-    monkeypatch.setattr("smart_storages.uploads.targets._uploaders", {})
+    monkeypatch.setattr(targets, "_uploaders", {})
     assert checks.check_urls() == checks.check_fields() == checks.check_middleware() == []
 
 
 def test_a_registered_storage_that_there_is_not(monkeypatch: Any) -> None:
     monkeypatch.setattr(checks, "iter_fields", lambda: iter(()))
+    monkeypatch.setattr(targets, "_uploaders", {})
     register_uploader("typo", storage="mdeia-typo")
-    try:
-        (found,) = checks.check_fields()
-    finally:
-        del targets._uploaders["typo"]
+    (found,) = checks.check_fields()
     assert found.id == "smart_storages.U008"
     assert found.msg.startswith("typo is registered")
     assert "There is no storage 'mdeia-typo'" in found.msg
