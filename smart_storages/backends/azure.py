@@ -21,6 +21,7 @@ from smart_storages.backends.azure_accounts import account_of
 from smart_storages.backends.azure_container import AzureContainerMixin
 from smart_storages.backends.azure_errors import CHANGED, code_of, strange_answer, translating
 from smart_storages.backends.azure_rules import (
+    FOLDER,
     as_identifiers,
     check_headers,
     check_key,
@@ -28,7 +29,7 @@ from smart_storages.backends.azure_rules import (
     is_key,
 )
 from smart_storages.backends.azure_signing import sign
-from smart_storages.backends.azure_uploads import FOLDER, AzureUploads
+from smart_storages.backends.azure_uploads import AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
@@ -87,8 +88,13 @@ class AzureStore(AzureContainerMixin, Store):
     def _container(self) -> Any:
         return self._account.service_client.get_container_client(self._bucket)
 
+    def _blob(self, key: str) -> Any:
+        if key.startswith(FOLDER):
+            raise FileNotFoundError(key)
+        return self.blob(key)
+
     def blob(self, key: str) -> Any:
-        """Return the SDK's client for the blob with a key."""
+        """Return the SDK's client for the blob with a key, which may be that of an upload."""
         if not is_key(key):  # Azure would show another file
             raise FileNotFoundError(key)
         return self._container.get_blob_client(key)
@@ -190,13 +196,15 @@ class AzureStore(AzureContainerMixin, Store):
             return False
 
     def delete(self, key: str) -> None:
-        with suppress(FileNotFoundError), translating():
-            self.blob(key).delete_blob(delete_snapshots="include")
+        with suppress(FileNotFoundError):
+            blob = self._blob(key)
+            with translating():
+                blob.delete_blob(delete_snapshots="include")
 
     # Reading
 
     def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
-        blob = self.blob(key)
+        blob = self._blob(key)
         with translating():
             try:
                 answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
@@ -234,8 +242,9 @@ class AzureStore(AzureContainerMixin, Store):
         return RangeReader(fetch, beginning, size), found
 
     def find(self, key: str) -> Found:
+        blob = self._blob(key)
         with translating():
-            properties = self.blob(key).get_blob_properties()
+            properties = blob.get_blob_properties()
         return _found(properties, properties.size)
 
     def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:

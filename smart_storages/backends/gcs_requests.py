@@ -27,6 +27,7 @@ from smart_storages.backends.gcs_errors import denied, raise_for, strange_answer
 from smart_storages.common import recording
 from smart_storages.config.values import is_of_google
 from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.s3.errors.logs import redact_logs
 from smart_storages.s3.requests.retries import pause
 
 __all__ = ["TRIES", "Answer", "GoogleConnection", "connection_of", "path_of"]
@@ -168,6 +169,7 @@ class GoogleConnection:
                 if self._made is None:
                     credentials = self._find_credentials()
                     self._made = credentials, _make_session(credentials)
+                    redact_logs()  # urllib3 logs URLs, also those of uploads
         return self._made
 
     def _find_credentials(self) -> Any:
