@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from contextlib import suppress
 from types import MappingProxyType
@@ -33,7 +34,7 @@ from smart_storages.backends.azure_uploads import AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
-from smart_storages.exceptions import ObjectChangedError, S3Error
+from smart_storages.exceptions import ObjectChangedError, S3Error, UnreachableError
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
@@ -222,7 +223,11 @@ class AzureStore(AzureContainerMixin, Store):
         if len(beginning) != min(size, _FIRST_READ):
             raise strange_answer()
 
+        opened_in = os.getpid()
+
         def fetch(start: int, count: int) -> bytes:
+            if os.getpid() != opened_in:  # which has the sockets of the SDK's client
+                raise UnreachableError("The file was opened before a fork. Open it again.")
             try:
                 with translating():
                     answer = blob.download_blob(

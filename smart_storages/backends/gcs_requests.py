@@ -99,6 +99,8 @@ def _begin_anew() -> None:
     # A forked child must not use the sockets of its parent, nor wait for a thread that it has not.
     global _making  # noqa: PLW0603
     _making = Lock()
+    for connection in _connections.values():  # files that are open have it
+        connection.begin_anew()
     _connections.clear()
 
 
@@ -144,9 +146,13 @@ class GoogleConnection:
 
     def __init__(self, key: _Key) -> None:
         self._key = key
+        self.endpoint = key.endpoint
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the sockets and the credentials."""
         self._lock = Lock()
         self._made: Optional[Tuple[Any, AuthorizedSession]] = None
-        self.endpoint = key.endpoint
 
     @property
     def signs_by_iam(self) -> bool:

@@ -315,6 +315,21 @@ def test_a_forked_child_makes_a_connection_of_its_own(storage):
     assert read(storage, "a.txt") == b"hello"
 
 
+def test_a_file_that_was_open_before_a_fork_is_read_over_another_connection(watched, proxy):
+    content = os.urandom(13 * MEBIBYTE)
+    save(watched, "a.bin", content)
+    with watched.open("a.bin") as file:
+        file.read(1)
+        before = proxy.connections
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if file.read() == content[1:] else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert proxy.connections == before + 1
+        assert file.read() == content[1:]
+        assert proxy.connections == before + 1
+
+
 def test_a_password_of_the_host_is_not_sent_in_place_of_the_token(
     watched, proxy, tmp_path, monkeypatch
 ):
