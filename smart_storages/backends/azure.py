@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from contextlib import suppress
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from smart_storages.backends.azure_accounts import account_of
 from smart_storages.backends.azure_container import AzureContainerMixin
 from smart_storages.backends.azure_errors import CHANGED, code_of, strange_answer, translating
 from smart_storages.backends.azure_rules import (
+    FOLDER,
     as_identifiers,
     check_headers,
     check_key,
@@ -28,11 +30,11 @@ from smart_storages.backends.azure_rules import (
     is_key,
 )
 from smart_storages.backends.azure_signing import sign
-from smart_storages.backends.azure_uploads import FOLDER, AzureUploads
+from smart_storages.backends.azure_uploads import AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.ranges import RangeReader
 from smart_storages.backends.store import Attributes, Found, Store
-from smart_storages.exceptions import ObjectChangedError, S3Error
+from smart_storages.exceptions import ObjectChangedError, S3Error, UnreachableError
 from smart_storages.s3.stat import Stat
 from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
@@ -87,8 +89,13 @@ class AzureStore(AzureContainerMixin, Store):
     def _container(self) -> Any:
         return self._account.service_client.get_container_client(self._bucket)
 
+    def _blob(self, key: str) -> Any:
+        if key.startswith(FOLDER):
+            raise FileNotFoundError(key)
+        return self.blob(key)
+
     def blob(self, key: str) -> Any:
-        """Return the SDK's client for the blob with a key."""
+        """Return the SDK's client for the blob with a key, which may be that of an upload."""
         if not is_key(key):  # Azure would show another file
             raise FileNotFoundError(key)
         return self._container.get_blob_client(key)
@@ -190,13 +197,15 @@ class AzureStore(AzureContainerMixin, Store):
             return False
 
     def delete(self, key: str) -> None:
-        with suppress(FileNotFoundError), translating():
-            self.blob(key).delete_blob(delete_snapshots="include")
+        with suppress(FileNotFoundError):
+            blob = self._blob(key)
+            with translating():
+                blob.delete_blob(delete_snapshots="include")
 
     # Reading
 
     def open(self, key: str) -> Tuple[io.RawIOBase, Found]:
-        blob = self.blob(key)
+        blob = self._blob(key)
         with translating():
             try:
                 answer = blob.download_blob(offset=0, length=_FIRST_READ, **_AS_STORED)
@@ -214,7 +223,11 @@ class AzureStore(AzureContainerMixin, Store):
         if len(beginning) != min(size, _FIRST_READ):
             raise strange_answer()
 
+        opened_in = os.getpid()
+
         def fetch(start: int, count: int) -> bytes:
+            if os.getpid() != opened_in:  # which has the sockets of the SDK's client
+                raise UnreachableError("The file was opened before a fork. Open it again.")
             try:
                 with translating():
                     answer = blob.download_blob(
@@ -234,8 +247,9 @@ class AzureStore(AzureContainerMixin, Store):
         return RangeReader(fetch, beginning, size), found
 
     def find(self, key: str) -> Found:
+        blob = self._blob(key)
         with translating():
-            properties = self.blob(key).get_blob_properties()
+            properties = blob.get_blob_properties()
         return _found(properties, properties.size)
 
     def entries(self, prefix: str) -> Iterator[Tuple[str, Stat]]:

@@ -14,7 +14,10 @@ from typing import Dict, Mapping
 from smart_storages.exceptions import S3Error
 from smart_storages.s3.writing.parameters import COPIED_FROM, WRITE_ID
 
-__all__ = ["as_identifiers", "check_headers", "check_key", "from_identifiers", "is_key"]
+__all__ = ["FOLDER", "as_identifiers", "check_headers", "check_key", "from_identifiers", "is_key"]
+
+#: Where the blobs of uploads are; no listing shows them.
+FOLDER = ".smart-storages/"
 
 #: Azure drops dots at the end of a segment, takes ``\`` for ``/``, and knows no control characters.
 #: Of ``..`` the HTTP library makes another container.
@@ -39,10 +42,14 @@ def check_key(key: str) -> None:
     """Refuse a key that no blob can have.
 
     Raises:
-        S3Error: it is empty, or Azure would store the file under another name, or refuse it.
+        S3Error: it is empty or that of an upload, or Azure would store the file under another
+            name, or refuse it.
     """
     if not key:
         raise S3Error("An empty name is that of no file.", code="InvalidKey")
+    if key.startswith(FOLDER):
+        what = f"Names that begin with {FOLDER!r} are those of uploads. Choose another name."
+        raise S3Error(what, code="InvalidKey")
     if is_key(key):
         return
     raise S3Error(

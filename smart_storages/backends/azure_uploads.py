@@ -27,6 +27,7 @@ from azure.storage.blob import BlobBlock, BlobSasPermissions
 
 from smart_storages import config
 from smart_storages.backends.azure_errors import translating
+from smart_storages.backends.azure_rules import FOLDER, check_key
 from smart_storages.backends.azure_signing import sign
 from smart_storages.backends.store import Attributes
 from smart_storages.backends.uploads import Uploads, require_same
@@ -37,10 +38,8 @@ if TYPE_CHECKING:
     from smart_storages.backends.azure import AzureStore
     from smart_storages.s3.stat import Stat
 
-__all__ = ["FOLDER", "AzureUploads"]
+__all__ = ["AzureUploads"]
 
-#: Where the blobs of uploads are; no listing shows them.
-FOLDER = ".smart-storages/"
 _UPLOADS = f"{FOLDER}uploads/"
 
 _is_upload_id = re.compile(r"([0-9a-f]{32})-([0-9a-f]{32})").fullmatch
@@ -71,6 +70,7 @@ class AzureUploads(Uploads):
         self._container = container
 
     def create(self, key: str, attributes: Attributes) -> str:
+        check_key(key)
         about = _encode(key, attributes)
         random = uuid.uuid4().hex
         upload_id = f"{random}-{self._digests(random, about)[0]}"

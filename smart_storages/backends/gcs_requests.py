@@ -27,6 +27,7 @@ from smart_storages.backends.gcs_errors import denied, raise_for, strange_answer
 from smart_storages.common import recording
 from smart_storages.config.values import is_of_google
 from smart_storages.exceptions import ConfigurationError, S3Error
+from smart_storages.s3.errors.logs import redact_logs
 from smart_storages.s3.requests.retries import pause
 
 __all__ = ["TRIES", "Answer", "GoogleConnection", "connection_of", "path_of"]
@@ -98,6 +99,8 @@ def _begin_anew() -> None:
     # A forked child must not use the sockets of its parent, nor wait for a thread that it has not.
     global _making  # noqa: PLW0603
     _making = Lock()
+    for connection in _connections.values():  # files that are open have it
+        connection.begin_anew()
     _connections.clear()
 
 
@@ -143,9 +146,13 @@ class GoogleConnection:
 
     def __init__(self, key: _Key) -> None:
         self._key = key
+        self.endpoint = key.endpoint
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the sockets and the credentials."""
         self._lock = Lock()
         self._made: Optional[Tuple[Any, AuthorizedSession]] = None
-        self.endpoint = key.endpoint
 
     @property
     def signs_by_iam(self) -> bool:
@@ -168,6 +175,7 @@ class GoogleConnection:
                 if self._made is None:
                     credentials = self._find_credentials()
                     self._made = credentials, _make_session(credentials)
+                    redact_logs()  # urllib3 logs URLs, also those of uploads
         return self._made
 
     def _find_credentials(self) -> Any:

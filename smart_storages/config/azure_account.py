@@ -14,6 +14,7 @@ __all__ = ["find_account_problems"]
 
 #: https://learn.microsoft.com/azure/storage/common/storage-account-overview
 _is_name = re.compile(r"[a-z0-9]{3,24}\Z").match
+_is_suffix = re.compile(r"(?!blob\.)[A-Za-z0-9.-]{1,200}(:[0-9]+)?\Z").match
 
 #: https://learn.microsoft.com/python/api/overview/azure/storage-blob-readme#optional-configuration
 _NUMBERS = (
@@ -90,6 +91,13 @@ def find_account_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "account_key",
             "is not a key of Azure: it must be base64",
             "Copy it from the portal of Azure, with the = at its end.",
+        )
+    suffix = options.get("endpoint_suffix")
+    if isinstance(suffix, str) and not _is_suffix(suffix):
+        yield _problem(
+            "endpoint_suffix",
+            f"is {suffix!r}, and that is what follows '.blob.' in the address of an account",
+            "Write core.windows.net, without a scheme and a slash.",
         )
     token = options.get("token_credential")
     if token is not None and not hasattr(token, "get_token"):

@@ -199,9 +199,11 @@ class CopyingMixin(_Base):  # type: ignore[misc]
             if self._copy_on_server(key, to, new_key, overwrite=overwrite, etag=etag):
                 return True
             token = self._stream_key(key, to, new_key, overwrite=overwrite, etag=etag)
-        if not (self.is_in_s3 or to.is_in_s3):
+        if not self.is_in_s3:
             # Two roots may be one directory, and two folders of a root the same.
             return not self._is_same_object(key, to, new_key)
+        if not to.is_in_s3:
+            return not to._is_same_object(new_key, self, key)
         source, target = self.s3_target(key), to.s3_target(new_key)
         if token and (source.bucket, key) == (target.bucket, new_key):
             # Either these are two buckets, or it is one bucket under two addresses or with two

@@ -338,6 +338,12 @@ class BackendMixin(BackendUploadsMixin, BackendUrlsMixin, _Base):  # type: ignor
         return False  # there is no server: the bytes pass through this process in any case
 
     def _is_same_object(self, key: str, to: Any, new_key: str) -> bool:
+        if to.is_in_s3:
+            # Google's buckets can be reached by the protocol of S3 too.
+            is_of_google = "storage.googleapis.com" in str(to.endpoint_url)
+            is_of_google = is_of_google or to.s3_provider.name == "gcs"
+            same_name = (self.bucket_name, key) == (to.bucket_name, new_key)
+            return self.backend == "gcs" and is_of_google and same_name
         return self._store().is_same(key, to._store(), new_key)
 
     # What only S3 has

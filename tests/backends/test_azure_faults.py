@@ -223,6 +223,21 @@ def test_no_debug_page_shows_a_signature_that_azure_repeats(replacing, proxy):
         assert SIGNATURE not in page
 
 
+def test_a_file_that_was_open_before_a_fork_is_opened_again(storage):
+    save(storage, CONTENT)
+    with storage.open("a.bin") as file:
+        file.read(1)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                file.read()
+            except UnreachableError:
+                os._exit(0 if read(storage) == CONTENT else 1)
+            os._exit(2)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert file.read() == CONTENT[1:]
+
+
 def test_an_empty_file_that_is_replaced_while_it_is_opened_is_read_whole(replacing, proxy):
     save(replacing, b"")
     fault = proxy.inject(method="GET", hold_answer=True)

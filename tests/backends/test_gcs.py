@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import urllib.request
@@ -246,6 +247,43 @@ def test_a_service_that_goes_on_failing_is_asked_four_times(watched, proxy, at_o
     assert len(proxy.requests) == 4
 
 
+def test_a_file_that_is_moved_onto_itself_under_another_address_stays(options, proxy):
+    one = SmartS3Storage("one", **options)
+    other = SmartS3Storage("other", **{**options, "endpoint_url": proxy.endpoint_url})
+    for content in (b"small", os.urandom(9 * MEBIBYTE)):
+        save(one, "a.bin", content)
+        assert one.move("a.bin", "a.bin", to=other) == "a.bin"
+        assert read(one, "a.bin") == content
+        assert one.move("a.bin", "b.bin", to=other) == "b.bin"
+        assert not one.exists("a.bin")
+
+
+def test_a_file_that_is_moved_onto_itself_by_the_protocol_of_s3_stays(options, moto_server):
+    gcs = SmartS3Storage("one", **options)
+    moto_server.client().create_bucket(Bucket=gcs.bucket_name)
+    for provider, stays in (("gcs", True), ("moto", False)):
+        s3 = SmartS3Storage(
+            "other",
+            bucket_name=gcs.bucket_name,
+            provider=provider,
+            endpoint_url=moto_server.endpoint_url,
+            access_key=moto_server.access_key,
+            secret_key=moto_server.secret_key,
+        )
+        for source, target in ((gcs, s3), (s3, gcs)):
+            save(source, "a.txt", b"hello")
+            assert source.move("a.txt", "a.txt", to=target) == "a.txt"
+            assert source.exists("a.txt") == stays
+
+
+def test_no_log_shows_what_an_upload_is_known_by(storage, caplog):
+    with caplog.at_level(logging.DEBUG):
+        save(storage, "a.bin", bytes(9 * MEBIBYTE))
+    texts = [logging.Formatter().format(record) for record in caplog.records]
+    assert any("upload_id=***" in text for text in texts)
+    assert not [text for text in texts if "upload_id=" in text.replace("upload_id=***", "")]
+
+
 # Connections
 
 
@@ -275,6 +313,21 @@ def test_a_forked_child_makes_a_connection_of_its_own(storage):
         os._exit(0 if fine else 1)
     assert os.waitpid(pid, 0)[1] == 0
     assert read(storage, "a.txt") == b"hello"
+
+
+def test_a_file_that_was_open_before_a_fork_is_read_over_another_connection(watched, proxy):
+    content = os.urandom(13 * MEBIBYTE)
+    save(watched, "a.bin", content)
+    with watched.open("a.bin") as file:
+        file.read(1)
+        before = proxy.connections
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if file.read() == content[1:] else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert proxy.connections == before + 1
+        assert file.read() == content[1:]
+        assert proxy.connections == before + 1
 
 
 def test_a_password_of_the_host_is_not_sent_in_place_of_the_token(

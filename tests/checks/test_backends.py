@@ -134,6 +134,10 @@ def test_options_that_do_not_fit_the_backend_are_found(settings):
             {"account_name": "acme", "token_credential": "azure.identity.DefaultAzureCredential"},
             "['token_credential'] must be an object with a method get_token(), not str.",
         ),
+        *(
+            ({"account_name": "acme", "endpoint_suffix": suffix}, "['endpoint_suffix'] is")
+            for suffix in ("https://core.windows.net", "blob.core.windows.net", "a b", "")
+        ),
         (
             {"account_name": "acme", "client_options": {"retry_totl": 3}},
             "['client_options'] has 'retry_totl', which means nothing there.",
@@ -184,6 +188,7 @@ def test_a_setting_of_azure_that_cannot_be_used_is_told_once(settings):
         {"account_name": "acme", "account_key": "aHVudGVyMg=="},
         {"account_name": "acme", "sas_token": "sv=1&sig=x"},
         {"account_name": "acme", "client_options": {"read_timeout": 5, "later": "x"}},
+        {"account_name": "acme", "endpoint_suffix": "localhost:10000"},
         {"connection_string": "BlobEndpoint=http://127.0.0.1:1/a;SharedAccessSignature=sv=1&sig=x"},
         {"connection_string": "AccountName=acme;AccountKey=aHVudGVyMg==;"},
     ],

@@ -21,7 +21,8 @@ _SECRET = re.compile(
     (
         (?: security_?-?token | session_?-?token | secret_?access_?key | signature
           | web_?identity_?token | access_?token | <token-\d+ | customer_?-?key
-          | \bsig )                       # of a shared access signature of Azure
+          | \bsig                         # of a shared access signature of Azure
+          | \bupload_id )                 # whoever has that of Google may go on with the upload
         \\?['"]? \s* [:=>] \s* b? \\?['"]?
       | \bAWS\ [^\s:'"]+ :            # the Authorization header before SigV4
       | \bProxy-Authorization \\?['"]? \s* : \s* b? \\?['"]? \w+ \s
