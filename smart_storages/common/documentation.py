@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Callable, List, TypeVar, cast
 
@@ -16,7 +15,6 @@ __all__ = ["plain_text", "register_check", "with_links"]
 _Check = TypeVar("_Check", bound=Callable[..., "List[CheckMessage]"])
 
 _PREFIX = "smart_storages."
-_names_page = re.compile(r"\bdocs/\w+\.md\b").search
 
 
 def plain_text(error: BaseException) -> str:
@@ -35,8 +33,6 @@ def plain_text(error: BaseException) -> str:
 
 def with_links(check: _Check) -> _Check:
     """Return a system check whose hints end with a link to what the message means.
-
-    A hint that names another page stays as it is.
 
     Args:
         check: A check, as Django's ``register`` takes it.
@@ -79,5 +75,5 @@ def register_check(tag: str) -> Callable[[_Check], _Check]:
 def _link(message: CheckMessage) -> None:
     hint, name = message.hint or "", str(message.id)
     link = link_to("checks", name)
-    if name.startswith(_PREFIX) and link not in hint and not _names_page(hint):
+    if name.startswith(_PREFIX) and link not in hint:
         message.hint = f"{hint} See {link}".lstrip()
