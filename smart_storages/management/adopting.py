@@ -15,18 +15,24 @@ from django.apps import apps
 from smart_storages import config
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
 from smart_storages.config.options import OPTIONS, holds_secret, known_options
+from smart_storages.management import of_django_s3_storage
 from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 from smart_storages.storages.lookup import ready_made_class
 
 __all__ = ["Plan", "make_plan"]
 
+_FALLBACK = "fallback_storage.storage.FallbackStorage"
 #: Storages of other packages that have the same name, or nearly, and the same options here.
 _SAME: Dict[str, str] = {
-    "fallback_storage.storage.FallbackStorage": "smart_storages.FallbackStorage",
+    _FALLBACK: "smart_storages.FallbackStorage",
     "queued_storage.backends.DelayedStorage": "smart_storages.queued.backends.DelayedStorage",
     "queued_storage.backends.DoubleFilesystemStorage": (
         "smart_storages.queued.backends.DoubleFilesystemStorage"
     ),
+    "queued_storage.backends.QueuedFileSystemStorage": (
+        "smart_storages.queued.backends.QueuedStorage"
+    ),
+    "queued_storage.backends.QueuedS3BotoStorage": "smart_storages.queued.backends.QueuedStorage",
     "queued_storage.backends.QueuedStorage": "smart_storages.queued.backends.QueuedStorage",
     "queued_storage.backends.S3Storage": "smart_storages.queued.backends.S3Storage",
     "storage_dispatcher.StorageDispatcher": "smart_storages.StorageDispatcher",
@@ -43,23 +49,8 @@ _DROPPED = {
 _PLAIN = ("S3Boto3Storage", "S3ManifestStaticStorage", "S3StaticStorage", "S3Storage")
 _DJANGO_STORAGES = re.compile(rf"storages\.backends\.s3(boto3)?\.({'|'.join(_PLAIN)})")
 
-#: Settings of django-s3-storage, and the option that each is.
+#: Storages of django-s3-storage.
 _S3_STORAGE = re.compile(r"django_s3_storage\.storage\.\w+")
-_S3_STORAGE_SETTINGS: Dict[str, str] = {
-    "AWS_REGION": "region_name",
-    "AWS_S3_ADDRESSING_STYLE": "addressing_style",
-    "AWS_S3_BUCKET_AUTH": "querystring_auth",
-    "AWS_S3_BUCKET_NAME": "bucket_name",
-    "AWS_S3_ENDPOINT_URL": "endpoint_url",
-    "AWS_S3_FILE_OVERWRITE": "file_overwrite",
-    "AWS_S3_GZIP": "gzip",
-    "AWS_S3_KEY_PREFIX": "location",
-    "AWS_S3_MAX_AGE_SECONDS": "querystring_expire",
-}
-#: Its defaults that are not ours.
-_S3_STORAGE_DEFAULTS = {"AWS_S3_FILE_OVERWRITE": False, "AWS_S3_GZIP": True}
-_S3_STORAGE_STATIC = {"AWS_S3_BUCKET_AUTH": False, "AWS_S3_MAX_AGE_SECONDS": 31_536_000}
-
 _MODULES = {"default": "media", "staticfiles": "static"}
 _LITERALS = (str, int, float, bool, type(None))
 
@@ -134,10 +125,13 @@ def _adopt_alias(plan: Plan, alias: str, params: Mapping[str, Any]) -> None:
     if not isinstance(path, str):
         return
     module = _MODULES.get(alias, alias)
+    if path == _FALLBACK:
+        # There a delete of a file that the first backend lacks reached no other.
+        options.setdefault("delete_from", [0])
     if path in _SAME:
         plan.storages[alias] = _alias(_SAME[path], _kept(plan, alias, options))
     elif _S3_STORAGE.fullmatch(path):
-        plan.buckets[module] = _entry_of_s3_storage(plan, module, options, "Static" in path)
+        plan.buckets[module] = _entry_of_s3_storage(plan, module, options, path)
         plan.storages[alias] = _ours(path, module)
     elif _DJANGO_STORAGES.fullmatch(path):
         entry = {"querystring_auth": False} if "Static" in path else {}
@@ -154,12 +148,17 @@ def _adopt_field(plan: Plan, label: str, storage: Any) -> None:
     cls = type(storage)
     path = f"{cls.__module__}.{cls.__qualname__}"
     if path in _SAME:
-        plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}.")
-    elif _S3_STORAGE.fullmatch(path):
-        plan.notes.append(f"{label}: write SmartS3Storage(module_name='media') in place of {path}.")
-    elif _DJANGO_STORAGES.fullmatch(path):
+        more = ", and add delete_from=[0]" if path == _FALLBACK else ""
+        plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}{more}.")
+    elif _S3_STORAGE.fullmatch(path) or _DJANGO_STORAGES.fullmatch(path):
+        arguments = _arguments(storage)
         module = label.rpartition(".")[0].rpartition(".")[2].lower()
-        plan.buckets.setdefault(module, _literals(plan, module, _arguments(storage)))
+        if module not in plan.buckets:
+            plan.buckets[module] = (
+                _entry_of_s3_storage(plan, module, arguments, path)
+                if _S3_STORAGE.fullmatch(path)
+                else _literals(plan, module, arguments)
+            )
         plan.notes.append(
             f"{label}: write SmartS3Storage(module_name={module!r}) in place of {cls.__name__}()."
         )
@@ -206,23 +205,11 @@ def _module_of(cls: Any) -> str:
 
 
 def _entry_of_s3_storage(
-    plan: Plan, module: str, options: Mapping[str, Any], is_static: bool
+    plan: Plan, module: str, options: Mapping[str, Any], path: str
 ) -> Dict[str, Any]:
-    suffix = "_STATIC" if is_static else ""
-    given = {str(name).upper(): value for name, value in options.items()}
-    defaults = {**_S3_STORAGE_DEFAULTS, **(_S3_STORAGE_STATIC if is_static else {})}
-    entry = {}
-    for name, option in _S3_STORAGE_SETTINGS.items():
-        value = given.get(name, _setting(name + suffix, _setting(name, defaults.get(name))))
-        if suffix and name in _S3_STORAGE_STATIC:  # of the media, this setting says nothing here
-            value = given.get(name, _setting(name + suffix, defaults[name]))
-        if value not in (None, ""):
-            entry[option] = value
-    if entry.get("querystring_auth") is False:
-        entry["default_acl"] = "public-read"
-        age = entry.pop("querystring_expire", 3600)
-        entry["object_parameters"] = {"CacheControl": f"public,max-age={age}"}
-    return _literals(plan, module, entry)
+    found, notes = of_django_s3_storage.options_of(options, "Static" in path, _setting)
+    plan.notes += [f"{module!r}: {note}" for note in notes]
+    return _literals(plan, module, found)
 
 
 def _complete(module: str, entry: Dict[str, Any]) -> None:
@@ -232,9 +219,9 @@ def _complete(module: str, entry: Dict[str, Any]) -> None:
     if ready_made is not None:
         names += [name for name in vars(ready_made) if name in OPTIONS]
     before = {name: _setting(str(OPTIONS[name].setting), OPTIONS[name].default) for name in names}
-    found = {**before, **entry}
+    found, said = {**before, **entry}, set(entry)  # a None that is said switches a setting off
     entry.clear()
-    entry.update({name: each for name, each in found.items() if each is not None})
+    entry.update({name: each for name, each in found.items() if each is not None or name in said})
 
 
 def _kept(plan: Plan, alias: str, options: Dict[str, Any]) -> Dict[str, Any]:
