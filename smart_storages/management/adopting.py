@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping
+from itertools import chain, count
+from typing import Any, Callable, Dict, List, Mapping
 
 from django.apps import apps
 
@@ -124,19 +125,14 @@ def _adopt_alias(plan: Plan, alias: str, params: Mapping[str, Any]) -> None:
     path, options = params.get("BACKEND"), dict(params.get("OPTIONS") or {})
     if not isinstance(path, str):
         return
-    module = _MODULES.get(alias, alias)
+    wanted = _MODULES.get(alias, alias)
     if path == _FALLBACK:
         # There a delete of a file that the first backend lacks reached no other.
         options.setdefault("delete_from", [0])
     if path in _SAME:
         plan.storages[alias] = _alias(_SAME[path], _kept(plan, alias, options))
-    elif _S3_STORAGE.fullmatch(path):
-        plan.buckets[module] = _entry_of_s3_storage(plan, module, options, path)
-        plan.storages[alias] = _ours(path, module)
-    elif _DJANGO_STORAGES.fullmatch(path):
-        entry = {"querystring_auth": False} if "Static" in path else {}
-        plan.buckets[module] = {**entry, **_literals(plan, module, options)}
-        plan.storages[alias] = _ours(path, module)
+    elif _S3_STORAGE.fullmatch(path) or _DJANGO_STORAGES.fullmatch(path):
+        plan.storages[alias] = _ours(path, _add_module(plan, path, options, wanted))
     else:
         backend = import_backend(params)
         if _is_theirs(backend):
@@ -151,19 +147,39 @@ def _adopt_field(plan: Plan, label: str, storage: Any) -> None:
         more = ", and add delete_from=[0]" if path == _FALLBACK else ""
         plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}{more}.")
     elif _S3_STORAGE.fullmatch(path) or _DJANGO_STORAGES.fullmatch(path):
-        arguments = _arguments(storage)
-        module = label.rpartition(".")[0].rpartition(".")[2].lower()
-        if module not in plan.buckets:
-            plan.buckets[module] = (
-                _entry_of_s3_storage(plan, module, arguments, path)
-                if _S3_STORAGE.fullmatch(path)
-                else _literals(plan, module, arguments)
-            )
+        app, model, field_name = label.lower().rsplit(".", 2)
+        names = (model, f"{model}_{field_name}", f"{app}_{model}_{field_name}")
+        module = _add_module(plan, path, _arguments(storage), *names)
         plan.notes.append(
             f"{label}: write SmartS3Storage(module_name={module!r}) in place of {cls.__name__}()."
         )
     elif _is_theirs(cls):
         _adopt_class(plan, cls, label, _arguments(storage))
+
+
+def _add_module(plan: Plan, path: str, options: Mapping[str, Any], *names: str) -> str:
+    """Add the module of a storage of another package; return the name that it got."""
+
+    def entry_in(plan: Plan, module: str) -> Dict[str, Any]:
+        if _S3_STORAGE.fullmatch(path):
+            found, notes = of_django_s3_storage.options_of(options, "Static" in path, _setting)
+            plan.notes += [f"{module!r}: {note}" for note in notes]
+            return _literals(plan, module, found)
+        entry = {"querystring_auth": False} if "Static" in path else {}
+        return {**entry, **_literals(plan, module, options)}
+
+    return _place(plan, entry_in, *names)
+
+
+def _place(plan: Plan, entry_in: Callable[[Plan, str], Dict[str, Any]], *names: str) -> str:
+    """Add an entry under the first name that no other entry has; return that name."""
+    for name in chain(names, (f"{names[-1]}_{number}" for number in count(2))):
+        draft = Plan()
+        entry = entry_in(draft, name)
+        if plan.buckets.setdefault(name, entry) == entry:
+            plan.notes += [note for note in draft.notes if note not in plan.notes]
+            return name
+    raise AssertionError("count() has no end")  # pragma: no cover
 
 
 def _arguments(storage: Any) -> Dict[str, Any]:
@@ -174,13 +190,15 @@ def _arguments(storage: Any) -> Dict[str, Any]:
 
 def _adopt_class(plan: Plan, cls: Any, user: str, options: Mapping[str, Any]) -> None:
     """A project's own subclass of django-storages' class: a module that is named after it."""
-    module = _module_of(cls)
-    if module not in plan.buckets:
-        plan.buckets[module] = _literals(plan, module, {**_attributes(cls), **options})
+    given = {**_attributes(cls), **options}
+    wanted = _module_of(cls)
+    names = (wanted, f"{cls.__module__.split('.')[0].lower()}_{wanted}")
+    module = _place(plan, lambda draft, name: _literals(draft, name, given), *names)
+    place = f"{cls.__module__}.{cls.__qualname__} ("
+    if not any(note.startswith(place) and f" {module!r} " in note for note in plan.notes):
         plan.notes.append(
-            f"{cls.__module__}.{cls.__qualname__} ({user}): derive it from "
-            f"smart_storages.SmartS3Storage, write module_name = {module!r} into it, and remove "
-            "the attributes that the entry has."
+            f"{place}{user}): derive it from smart_storages.SmartS3Storage, write "
+            f"module_name = {module!r} into it, and remove the attributes that the entry has."
         )
 
 
@@ -202,14 +220,6 @@ def _attributes(cls: Any) -> Dict[str, Any]:
 def _module_of(cls: Any) -> str:
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", re.sub(r"Storage$", "", cls.__name__))
     return "_".join(words).lower() or "files"
-
-
-def _entry_of_s3_storage(
-    plan: Plan, module: str, options: Mapping[str, Any], path: str
-) -> Dict[str, Any]:
-    found, notes = of_django_s3_storage.options_of(options, "Static" in path, _setting)
-    plan.notes += [f"{module!r}: {note}" for note in notes]
-    return _literals(plan, module, found)
 
 
 def _complete(module: str, entry: Dict[str, Any]) -> None:

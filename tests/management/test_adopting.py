@@ -133,6 +133,58 @@ def test_a_field_with_the_plain_class_becomes_a_module_of_its_model(
     assert "SmartS3Storage(module_name='order')" in plan.notes[0]
 
 
+def test_two_storages_of_one_name_become_two_modules(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(
+        settings,
+        default={"BACKEND": "storages.backends.s3.S3Storage"},
+        media={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": "b"}},
+    )
+    fields = [
+        ("shop.Order.photo", S3Boto3Storage(bucket_name="acme-photos")),
+        ("shop.Order.scan", S3Boto3Storage(bucket_name="acme-scans")),
+        ("shop.Order.copy", S3Boto3Storage(bucket_name="acme-photos")),
+        ("archive.Order.scan", S3Boto3Storage(bucket_name="acme-old")),
+        ("news.Order.scan", S3Boto3Storage(bucket_name="acme-news")),
+    ]
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter(fields))
+    plan = make_plan()
+    assert {name: entry["bucket_name"] for name, entry in plan.buckets.items() if "o" in name} == {
+        "order": "acme-photos",
+        "order_scan": "acme-scans",
+        "archive_order_scan": "acme-old",
+        "news_order_scan": "acme-news",
+    }
+    assert plan.buckets["media_2"]["bucket_name"] == "b"
+    assert plan.storages["media"]["OPTIONS"] == {"module_name": "media_2"}
+    modules = [note.split("module_name='")[1].split("'")[0] for note in plan.notes]
+    expected = ["order", "order_scan", "order", "archive_order_scan", "news_order_scan"]
+    assert modules == expected
+
+
+def test_two_classes_of_one_name_become_two_modules(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+
+    def made(bucket: str, module: str) -> Any:
+        attributes = {"bucket_name": bucket, "__module__": module}
+        return type("ScanStorage", (S3Boto3Storage,), attributes)()
+
+    shop, news = made("acme-shop", "shop.storages"), made("acme-news", "news.storages")
+    fields = [("shop.A.a", shop), ("shop.B.b", shop), ("news.C.c", news)]
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter(fields))
+    plan = make_plan()
+    assert plan.buckets["scan"]["bucket_name"] == "acme-shop"
+    assert plan.buckets["news_scan"]["bucket_name"] == "acme-news"
+    assert [note.split()[0] for note in plan.notes] == [
+        "shop.storages.ScanStorage",
+        "news.storages.ScanStorage",
+    ]
+    assert "'news_scan'" in plan.notes[1]
+
+
 def test_no_secret_is_shown(settings: Any) -> None:
     path = f"{__name__}.PrivateMediaStorage"
     use(settings, default={"BACKEND": path, "OPTIONS": {"access_key": "hunter2"}})
