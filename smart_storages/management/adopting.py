@@ -15,6 +15,8 @@ from django.apps import apps
 
 from smart_storages import config
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
+from smart_storages.common.compat import READS_OLD_STORAGE_SETTINGS
+from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, holds_secret, known_options
 from smart_storages.management import of_django_s3_storage
 from smart_storages.storages import S3Boto3Storage, SmartS3Storage
@@ -79,6 +81,8 @@ class Plan:
         ):
             if entries:
                 lines += [f"{name} = {{"]
+                if name == "SMART_STORAGE_BUCKETS" and _existing_entries():
+                    lines += ["    **SMART_STORAGE_BUCKETS,"]
                 lines += [f"    {_source(key)}: {_source(each)}," for key, each in entries.items()]
                 lines += ["}", ""]
         source = "\n".join(lines)
@@ -104,13 +108,26 @@ def make_plan() -> Plan:
         _keep_other_aliases(plan)
     for label, storage in iter_fields():
         _adopt_field(plan, label, storage)
-    for module, entry in plan.buckets.items():
-        _complete(module, entry)
     if any("queued" in str(each["BACKEND"]) for each in plan.storages.values()) and (
         not apps.is_installed("smart_storages.queued")
     ):
         plan.notes.append("Add 'smart_storages.queued' to INSTALLED_APPS, and run migrate.")
+    _note_unread_settings(plan)
     return plan
+
+
+def _note_unread_settings(plan: Plan) -> None:
+    # Who moves in and comes to a new Django at once may still have them.
+    for name, alias in (
+        ("DEFAULT_FILE_STORAGE", "default"),
+        ("STATICFILES_STORAGE", "staticfiles"),
+    ):
+        path = _setting(name, None)
+        if path and not READS_OLD_STORAGE_SETTINGS:
+            plan.notes.append(
+                f"{name} is not read by Django 5.1 and newer: write its path, {path!r}, as BACKEND "
+                f"of STORAGES[{alias!r}], and run this again."
+            )
 
 
 def _keep_other_aliases(plan: Plan) -> None:
@@ -173,13 +190,32 @@ def _add_module(plan: Plan, path: str, options: Mapping[str, Any], *names: str) 
 
 def _place(plan: Plan, entry_in: Callable[[Plan, str], Dict[str, Any]], *names: str) -> str:
     """Add an entry under the first name that no other entry has; return that name."""
+    existing = _existing_entries()
     for name in chain(names, (f"{names[-1]}_{number}" for number in count(2))):
         draft = Plan()
-        entry = entry_in(draft, name)
-        if plan.buckets.setdefault(name, entry) == entry:
+        entry = _completed(name, entry_in(draft, name))
+        taken = existing.get(name, plan.buckets.get(name, entry))
+        if not _is_same(entry, taken):
+            continue
+        if name not in existing:
+            plan.buckets[name] = entry
             plan.notes += [note for note in draft.notes if note not in plan.notes]
-            return name
+        return name
     raise AssertionError("count() has no end")  # pragma: no cover
+
+
+def _existing_entries() -> Mapping[str, Any]:
+    found = _setting("SMART_STORAGE_BUCKETS", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_same(entry: Mapping[str, Any], other: Any) -> bool:
+    # What a secret is cannot be seen: the variable may hold that of the other one.
+    return (
+        isinstance(other, Mapping)
+        and entry.keys() == other.keys()
+        and all(isinstance(v, _Variable) or v == reveal(other[k]) for k, v in entry.items())
+    )
 
 
 def _arguments(storage: Any) -> Dict[str, Any]:
@@ -222,16 +258,16 @@ def _module_of(cls: Any) -> str:
     return "_".join(words).lower() or "files"
 
 
-def _complete(module: str, entry: Dict[str, Any]) -> None:
+def _completed(module: str, entry: Mapping[str, Any]) -> Dict[str, Any]:
     """Say what follows from the old settings, and what the presets of a ready-made class change."""
     names = ["bucket_name"]
     ready_made = ready_made_class(module)
     if ready_made is not None:
         names += [name for name in vars(ready_made) if name in OPTIONS]
     before = {name: _setting(str(OPTIONS[name].setting), OPTIONS[name].default) for name in names}
-    found, said = {**before, **entry}, set(entry)  # a None that is said switches a setting off
-    entry.clear()
-    entry.update({name: each for name, each in found.items() if each is not None or name in said})
+    found = {**before, **entry}
+    # A None of the entry switches a setting off.
+    return {name: each for name, each in found.items() if each is not None or name in entry}
 
 
 def _kept(plan: Plan, alias: str, options: Dict[str, Any]) -> Dict[str, Any]:

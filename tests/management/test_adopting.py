@@ -185,6 +185,38 @@ def test_two_classes_of_one_name_become_two_modules(
     assert "'news_scan'" in plan.notes[1]
 
 
+def test_a_second_run_keeps_the_entries_of_the_first_and_prints_what_is_left(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+    of_field(monkeypatch, PrivateMediaStorage())
+    first = make_plan()
+    written = {**first.buckets["private_media"], "secret_key": "hunter2"}
+    settings.SMART_STORAGE_BUCKETS = {"private_media": written}
+    second = make_plan()
+    assert second.as_settings() == ""
+    assert second.notes == [note for note in first.notes if "derive it" in note]
+    settings.SMART_STORAGE_BUCKETS = {"private_media": {"bucket_name": "another"}}
+    third = make_plan()
+    assert [*third.buckets] == ["tests_private_media"]
+    lines = third.as_settings().splitlines()
+    assert lines[2:4] == ["SMART_STORAGE_BUCKETS = {", "    **SMART_STORAGE_BUCKETS,"]
+    settings.SMART_STORAGE_BUCKETS = "no dict"  # a check reports it
+    assert [*make_plan().buckets] == ["private_media"]
+
+
+def test_a_setting_that_django_no_longer_reads_is_named(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+    old = {"DEFAULT_FILE_STORAGE": "storages.backends.s3.S3Storage"}
+    monkeypatch.setattr(adopting, "_setting", old.get)
+    for is_read, expected in ((True, []), (False, ["DEFAULT_FILE_STORAGE"])):
+        monkeypatch.setattr(adopting, "READS_OLD_STORAGE_SETTINGS", is_read)
+        assert [note.split()[0] for note in make_plan().notes] == expected
+    assert "STORAGES['default']" in make_plan().notes[0]
+
+
 def test_no_secret_is_shown(settings: Any) -> None:
     path = f"{__name__}.PrivateMediaStorage"
     use(settings, default={"BACKEND": path, "OPTIONS": {"access_key": "hunter2"}})
