@@ -65,14 +65,16 @@ mirror_diverged = Signal()
 
 # Queued transfers
 
-#: A file was saved locally and its row is committed.
+#: A file was saved locally and its row is committed. Arguments: ``storage``, ``name``,
+#: ``transfer`` (the row of the ledger).
 file_queued = Signal()
 
-#: A worker has started to transfer a file.
+#: A worker has started to transfer a file. Arguments of this signal and of those below:
+#: ``storage``, ``name``, ``transfer``, and ``local`` and ``remote``, the two storages.
 transfer_started = Signal()
 
 #: The remote holds the file, verified. Sent after this is recorded, so if the worker dies in
-#: between, it is not sent.
+#: between, it is not sent. The URL of the file is ``storage.url(name)``.
 file_transferred = Signal()
 
 #: An attempt failed, and another one will follow.

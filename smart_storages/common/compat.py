@@ -17,6 +17,7 @@ __all__ = [
     "HAS_STORAGES",
     "IN_MEMORY_STORAGES",
     "KEEPS_OVERWRITTEN_NAMES",
+    "READS_OLD_STORAGE_SETTINGS",
     "STREAMS_ASYNC",
     "InvalidStorageError",
     "StorageHandler",
@@ -30,6 +31,9 @@ __all__ = [
 
 #: Django reads ``STORAGES`` itself. Goes with Django 4.1.
 HAS_STORAGES = django.VERSION >= (4, 2)
+
+#: Django reads ``DEFAULT_FILE_STORAGE`` and ``STATICFILES_STORAGE``. Goes with Django 5.0.
+READS_OLD_STORAGE_SETTINGS = django.VERSION < (5, 1)
 
 #: Django's ``ManifestFilesMixin`` takes a ``manifest_storage``. Goes with Django 3.2.
 HAS_MANIFEST_STORAGE = django.VERSION >= (4, 0)

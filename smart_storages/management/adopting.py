@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping
+from itertools import chain, count
+from typing import Any, Callable, Dict, List, Mapping
 
 from django.apps import apps
 
 from smart_storages import config
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
+from smart_storages.common.compat import READS_OLD_STORAGE_SETTINGS
+from smart_storages.common.secrets import reveal
 from smart_storages.config.options import OPTIONS, holds_secret, known_options
+from smart_storages.management import of_django_s3_storage
 from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 from smart_storages.storages.lookup import ready_made_class
 
 __all__ = ["Plan", "make_plan"]
 
+_FALLBACK = "fallback_storage.storage.FallbackStorage"
 #: Storages of other packages that have the same name, or nearly, and the same options here.
 _SAME: Dict[str, str] = {
-    "fallback_storage.storage.FallbackStorage": "smart_storages.FallbackStorage",
+    _FALLBACK: "smart_storages.FallbackStorage",
     "queued_storage.backends.DelayedStorage": "smart_storages.queued.backends.DelayedStorage",
     "queued_storage.backends.DoubleFilesystemStorage": (
         "smart_storages.queued.backends.DoubleFilesystemStorage"
     ),
+    "queued_storage.backends.QueuedFileSystemStorage": (
+        "smart_storages.queued.backends.QueuedStorage"
+    ),
+    "queued_storage.backends.QueuedS3BotoStorage": "smart_storages.queued.backends.QueuedStorage",
     "queued_storage.backends.QueuedStorage": "smart_storages.queued.backends.QueuedStorage",
     "queued_storage.backends.S3Storage": "smart_storages.queued.backends.S3Storage",
     "storage_dispatcher.StorageDispatcher": "smart_storages.StorageDispatcher",
@@ -43,23 +52,8 @@ _DROPPED = {
 _PLAIN = ("S3Boto3Storage", "S3ManifestStaticStorage", "S3StaticStorage", "S3Storage")
 _DJANGO_STORAGES = re.compile(rf"storages\.backends\.s3(boto3)?\.({'|'.join(_PLAIN)})")
 
-#: Settings of django-s3-storage, and the option that each is.
+#: Storages of django-s3-storage.
 _S3_STORAGE = re.compile(r"django_s3_storage\.storage\.\w+")
-_S3_STORAGE_SETTINGS: Dict[str, str] = {
-    "AWS_REGION": "region_name",
-    "AWS_S3_ADDRESSING_STYLE": "addressing_style",
-    "AWS_S3_BUCKET_AUTH": "querystring_auth",
-    "AWS_S3_BUCKET_NAME": "bucket_name",
-    "AWS_S3_ENDPOINT_URL": "endpoint_url",
-    "AWS_S3_FILE_OVERWRITE": "file_overwrite",
-    "AWS_S3_GZIP": "gzip",
-    "AWS_S3_KEY_PREFIX": "location",
-    "AWS_S3_MAX_AGE_SECONDS": "querystring_expire",
-}
-#: Its defaults that are not ours.
-_S3_STORAGE_DEFAULTS = {"AWS_S3_FILE_OVERWRITE": False, "AWS_S3_GZIP": True}
-_S3_STORAGE_STATIC = {"AWS_S3_BUCKET_AUTH": False, "AWS_S3_MAX_AGE_SECONDS": 31_536_000}
-
 _MODULES = {"default": "media", "staticfiles": "static"}
 _LITERALS = (str, int, float, bool, type(None))
 
@@ -87,6 +81,8 @@ class Plan:
         ):
             if entries:
                 lines += [f"{name} = {{"]
+                if name == "SMART_STORAGE_BUCKETS" and _existing_entries():
+                    lines += ["    **SMART_STORAGE_BUCKETS,"]
                 lines += [f"    {_source(key)}: {_source(each)}," for key, each in entries.items()]
                 lines += ["}", ""]
         source = "\n".join(lines)
@@ -112,13 +108,26 @@ def make_plan() -> Plan:
         _keep_other_aliases(plan)
     for label, storage in iter_fields():
         _adopt_field(plan, label, storage)
-    for module, entry in plan.buckets.items():
-        _complete(module, entry)
     if any("queued" in str(each["BACKEND"]) for each in plan.storages.values()) and (
         not apps.is_installed("smart_storages.queued")
     ):
         plan.notes.append("Add 'smart_storages.queued' to INSTALLED_APPS, and run migrate.")
+    _note_unread_settings(plan)
     return plan
+
+
+def _note_unread_settings(plan: Plan) -> None:
+    # Who moves in and comes to a new Django at once may still have them.
+    for name, alias in (
+        ("DEFAULT_FILE_STORAGE", "default"),
+        ("STATICFILES_STORAGE", "staticfiles"),
+    ):
+        path = _setting(name, None)
+        if path and not READS_OLD_STORAGE_SETTINGS:
+            plan.notes.append(
+                f"{name} is not read by Django 5.1 and newer: write its path, {path!r}, as BACKEND "
+                f"of STORAGES[{alias!r}], and run this again."
+            )
 
 
 def _keep_other_aliases(plan: Plan) -> None:
@@ -133,16 +142,14 @@ def _adopt_alias(plan: Plan, alias: str, params: Mapping[str, Any]) -> None:
     path, options = params.get("BACKEND"), dict(params.get("OPTIONS") or {})
     if not isinstance(path, str):
         return
-    module = _MODULES.get(alias, alias)
+    wanted = _MODULES.get(alias, alias)
+    if path == _FALLBACK:
+        # There a delete of a file that the first backend lacks reached no other.
+        options.setdefault("delete_from", [0])
     if path in _SAME:
         plan.storages[alias] = _alias(_SAME[path], _kept(plan, alias, options))
-    elif _S3_STORAGE.fullmatch(path):
-        plan.buckets[module] = _entry_of_s3_storage(plan, module, options, "Static" in path)
-        plan.storages[alias] = _ours(path, module)
-    elif _DJANGO_STORAGES.fullmatch(path):
-        entry = {"querystring_auth": False} if "Static" in path else {}
-        plan.buckets[module] = {**entry, **_literals(plan, module, options)}
-        plan.storages[alias] = _ours(path, module)
+    elif _S3_STORAGE.fullmatch(path) or _DJANGO_STORAGES.fullmatch(path):
+        plan.storages[alias] = _ours(path, _add_module(plan, path, options, wanted))
     else:
         backend = import_backend(params)
         if _is_theirs(backend):
@@ -154,17 +161,61 @@ def _adopt_field(plan: Plan, label: str, storage: Any) -> None:
     cls = type(storage)
     path = f"{cls.__module__}.{cls.__qualname__}"
     if path in _SAME:
-        plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}.")
-    elif _S3_STORAGE.fullmatch(path):
-        plan.notes.append(f"{label}: write SmartS3Storage(module_name='media') in place of {path}.")
-    elif _DJANGO_STORAGES.fullmatch(path):
-        module = label.rpartition(".")[0].rpartition(".")[2].lower()
-        plan.buckets.setdefault(module, _literals(plan, module, _arguments(storage)))
+        more = ", and add delete_from=[0]" if path == _FALLBACK else ""
+        plan.notes.append(f"{label}: import {_SAME[path]} in place of {path}{more}.")
+    elif _S3_STORAGE.fullmatch(path) or _DJANGO_STORAGES.fullmatch(path):
+        app, model, field_name = label.lower().rsplit(".", 2)
+        names = (model, f"{model}_{field_name}", f"{app}_{model}_{field_name}")
+        module = _add_module(plan, path, _arguments(storage), *names)
         plan.notes.append(
             f"{label}: write SmartS3Storage(module_name={module!r}) in place of {cls.__name__}()."
         )
     elif _is_theirs(cls):
         _adopt_class(plan, cls, label, _arguments(storage))
+
+
+def _add_module(plan: Plan, path: str, options: Mapping[str, Any], *names: str) -> str:
+    """Add the module of a storage of another package; return the name that it got."""
+
+    def entry_in(plan: Plan, module: str) -> Dict[str, Any]:
+        if _S3_STORAGE.fullmatch(path):
+            found, notes = of_django_s3_storage.options_of(options, "Static" in path, _setting)
+            plan.notes += [f"{module!r}: {note}" for note in notes]
+            return _literals(plan, module, found)
+        entry = {"querystring_auth": False} if "Static" in path else {}
+        return {**entry, **_literals(plan, module, options)}
+
+    return _place(plan, entry_in, *names)
+
+
+def _place(plan: Plan, entry_in: Callable[[Plan, str], Dict[str, Any]], *names: str) -> str:
+    """Add an entry under the first name that no other entry has; return that name."""
+    existing = _existing_entries()
+    for name in chain(names, (f"{names[-1]}_{number}" for number in count(2))):
+        draft = Plan()
+        entry = _completed(name, entry_in(draft, name))
+        taken = existing.get(name, plan.buckets.get(name, entry))
+        if not _is_same(entry, taken):
+            continue
+        if name not in existing:
+            plan.buckets[name] = entry
+            plan.notes += [note for note in draft.notes if note not in plan.notes]
+        return name
+    raise AssertionError("count() has no end")  # pragma: no cover
+
+
+def _existing_entries() -> Mapping[str, Any]:
+    found = _setting("SMART_STORAGE_BUCKETS", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_same(entry: Mapping[str, Any], other: Any) -> bool:
+    # What a secret is cannot be seen: the variable may hold that of the other one.
+    return (
+        isinstance(other, Mapping)
+        and entry.keys() == other.keys()
+        and all(isinstance(v, _Variable) or v == reveal(other[k]) for k, v in entry.items())
+    )
 
 
 def _arguments(storage: Any) -> Dict[str, Any]:
@@ -175,13 +226,15 @@ def _arguments(storage: Any) -> Dict[str, Any]:
 
 def _adopt_class(plan: Plan, cls: Any, user: str, options: Mapping[str, Any]) -> None:
     """A project's own subclass of django-storages' class: a module that is named after it."""
-    module = _module_of(cls)
-    if module not in plan.buckets:
-        plan.buckets[module] = _literals(plan, module, {**_attributes(cls), **options})
+    given = {**_attributes(cls), **options}
+    wanted = _module_of(cls)
+    names = (wanted, f"{cls.__module__.split('.')[0].lower()}_{wanted}")
+    module = _place(plan, lambda draft, name: _literals(draft, name, given), *names)
+    place = f"{cls.__module__}.{cls.__qualname__} ("
+    if not any(note.startswith(place) and f" {module!r} " in note for note in plan.notes):
         plan.notes.append(
-            f"{cls.__module__}.{cls.__qualname__} ({user}): derive it from "
-            f"smart_storages.SmartS3Storage, write module_name = {module!r} into it, and remove "
-            "the attributes that the entry has."
+            f"{place}{user}): derive it from smart_storages.SmartS3Storage, write "
+            f"module_name = {module!r} into it, and remove the attributes that the entry has."
         )
 
 
@@ -205,27 +258,7 @@ def _module_of(cls: Any) -> str:
     return "_".join(words).lower() or "files"
 
 
-def _entry_of_s3_storage(
-    plan: Plan, module: str, options: Mapping[str, Any], is_static: bool
-) -> Dict[str, Any]:
-    suffix = "_STATIC" if is_static else ""
-    given = {str(name).upper(): value for name, value in options.items()}
-    defaults = {**_S3_STORAGE_DEFAULTS, **(_S3_STORAGE_STATIC if is_static else {})}
-    entry = {}
-    for name, option in _S3_STORAGE_SETTINGS.items():
-        value = given.get(name, _setting(name + suffix, _setting(name, defaults.get(name))))
-        if suffix and name in _S3_STORAGE_STATIC:  # of the media, this setting says nothing here
-            value = given.get(name, _setting(name + suffix, defaults[name]))
-        if value not in (None, ""):
-            entry[option] = value
-    if entry.get("querystring_auth") is False:
-        entry["default_acl"] = "public-read"
-        age = entry.pop("querystring_expire", 3600)
-        entry["object_parameters"] = {"CacheControl": f"public,max-age={age}"}
-    return _literals(plan, module, entry)
-
-
-def _complete(module: str, entry: Dict[str, Any]) -> None:
+def _completed(module: str, entry: Mapping[str, Any]) -> Dict[str, Any]:
     """Say what follows from the old settings, and what the presets of a ready-made class change."""
     names = ["bucket_name"]
     ready_made = ready_made_class(module)
@@ -233,8 +266,8 @@ def _complete(module: str, entry: Dict[str, Any]) -> None:
         names += [name for name in vars(ready_made) if name in OPTIONS]
     before = {name: _setting(str(OPTIONS[name].setting), OPTIONS[name].default) for name in names}
     found = {**before, **entry}
-    entry.clear()
-    entry.update({name: each for name, each in found.items() if each is not None})
+    # A None of the entry switches a setting off.
+    return {name: each for name, each in found.items() if each is not None or name in entry}
 
 
 def _kept(plan: Plan, alias: str, options: Dict[str, Any]) -> Dict[str, Any]:

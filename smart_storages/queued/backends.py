@@ -396,5 +396,5 @@ class S3Storage(QueuedStorage):
         super().__init__(*places, local_options, remote_options, **options)
 
 
-#: Names of this class in django-queued-storage, the first before its version 0.3.
+#: Names of this class in django-queued-storage, the first in its first versions.
 QueuedRemoteStorage = QueuedFileSystemStorage = QueuedS3BotoStorage = QueuedStorage

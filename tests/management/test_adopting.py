@@ -133,6 +133,90 @@ def test_a_field_with_the_plain_class_becomes_a_module_of_its_model(
     assert "SmartS3Storage(module_name='order')" in plan.notes[0]
 
 
+def test_two_storages_of_one_name_become_two_modules(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(
+        settings,
+        default={"BACKEND": "storages.backends.s3.S3Storage"},
+        media={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": "b"}},
+    )
+    fields = [
+        ("shop.Order.photo", S3Boto3Storage(bucket_name="acme-photos")),
+        ("shop.Order.scan", S3Boto3Storage(bucket_name="acme-scans")),
+        ("shop.Order.copy", S3Boto3Storage(bucket_name="acme-photos")),
+        ("archive.Order.scan", S3Boto3Storage(bucket_name="acme-old")),
+        ("news.Order.scan", S3Boto3Storage(bucket_name="acme-news")),
+    ]
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter(fields))
+    plan = make_plan()
+    assert {name: entry["bucket_name"] for name, entry in plan.buckets.items() if "o" in name} == {
+        "order": "acme-photos",
+        "order_scan": "acme-scans",
+        "archive_order_scan": "acme-old",
+        "news_order_scan": "acme-news",
+    }
+    assert plan.buckets["media_2"]["bucket_name"] == "b"
+    assert plan.storages["media"]["OPTIONS"] == {"module_name": "media_2"}
+    modules = [note.split("module_name='")[1].split("'")[0] for note in plan.notes]
+    expected = ["order", "order_scan", "order", "archive_order_scan", "news_order_scan"]
+    assert modules == expected
+
+
+def test_two_classes_of_one_name_become_two_modules(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+
+    def made(bucket: str, module: str) -> Any:
+        attributes = {"bucket_name": bucket, "__module__": module}
+        return type("ScanStorage", (S3Boto3Storage,), attributes)()
+
+    shop, news = made("acme-shop", "shop.storages"), made("acme-news", "news.storages")
+    fields = [("shop.A.a", shop), ("shop.B.b", shop), ("news.C.c", news)]
+    monkeypatch.setattr(adopting, "iter_fields", lambda: iter(fields))
+    plan = make_plan()
+    assert plan.buckets["scan"]["bucket_name"] == "acme-shop"
+    assert plan.buckets["news_scan"]["bucket_name"] == "acme-news"
+    assert [note.split()[0] for note in plan.notes] == [
+        "shop.storages.ScanStorage",
+        "news.storages.ScanStorage",
+    ]
+    assert "'news_scan'" in plan.notes[1]
+
+
+def test_a_second_run_keeps_the_entries_of_the_first_and_prints_what_is_left(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+    of_field(monkeypatch, PrivateMediaStorage())
+    first = make_plan()
+    written = {**first.buckets["private_media"], "secret_key": "hunter2"}
+    settings.SMART_STORAGE_BUCKETS = {"private_media": written}
+    second = make_plan()
+    assert second.as_settings() == ""
+    assert second.notes == [note for note in first.notes if "derive it" in note]
+    settings.SMART_STORAGE_BUCKETS = {"private_media": {"bucket_name": "another"}}
+    third = make_plan()
+    assert [*third.buckets] == ["tests_private_media"]
+    lines = third.as_settings().splitlines()
+    assert lines[2:4] == ["SMART_STORAGE_BUCKETS = {", "    **SMART_STORAGE_BUCKETS,"]
+    settings.SMART_STORAGE_BUCKETS = "no dict"  # a check reports it
+    assert [*make_plan().buckets] == ["private_media"]
+
+
+def test_a_setting_that_django_no_longer_reads_is_named(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings)
+    old = {"DEFAULT_FILE_STORAGE": "storages.backends.s3.S3Storage"}
+    monkeypatch.setattr(adopting, "_setting", old.get)
+    for is_read, expected in ((True, []), (False, ["DEFAULT_FILE_STORAGE"])):
+        monkeypatch.setattr(adopting, "READS_OLD_STORAGE_SETTINGS", is_read)
+        assert [note.split()[0] for note in make_plan().notes] == expected
+    assert "STORAGES['default']" in make_plan().notes[0]
+
+
 def test_no_secret_is_shown(settings: Any) -> None:
     path = f"{__name__}.PrivateMediaStorage"
     use(settings, default={"BACKEND": path, "OPTIONS": {"access_key": "hunter2"}})
@@ -159,11 +243,13 @@ def test_a_value_that_is_no_literal_is_named_and_not_printed(settings: Any) -> N
     assert any("transfer_config" in note for note in plan.notes)
 
 
-def test_a_setting_of_django_s3_storage_becomes_an_option(settings: Any) -> None:
+def test_settings_of_django_s3_storage_become_options(settings: Any) -> None:
     settings.AWS_S3_BUCKET_NAME = "acme-media"
     settings.AWS_S3_BUCKET_NAME_STATIC = "acme-static"
     settings.AWS_S3_KEY_PREFIX = "m/"
     settings.AWS_REGION = "eu-west-1"
+    settings.AWS_S3_ENDPOINT_URL = "https://s3.example.com"
+    settings.AWS_S3_CONTENT_DISPOSITION = lambda name: name
     use(
         settings,
         default={"BACKEND": "django_s3_storage.storage.S3Storage"},
@@ -173,30 +259,73 @@ def test_a_setting_of_django_s3_storage_becomes_an_option(settings: Any) -> None
     assert plan.buckets["media"] == {
         "region_name": "eu-west-1",
         "bucket_name": "acme-media",
+        "endpoint_url": "https://s3.example.com",
         "file_overwrite": False,
         "gzip": True,
-        "location": "m/",
+        "location": "m",
+        "object_parameters": {"CacheControl": "private,max-age=3600"},
     }
-    static = plan.buckets["static"]
-    assert static["bucket_name"] == "acme-static"
-    assert static["querystring_auth"] is False
-    assert static["default_acl"] == "public-read"
-    assert static["object_parameters"] == {"CacheControl": "public,max-age=31536000"}
+    assert plan.buckets["static"] == {
+        "region_name": "eu-west-1",
+        "bucket_name": "acme-static",
+        "endpoint_url": None,
+        "file_overwrite": False,
+        "gzip": True,
+        "location": "",
+        "querystring_auth": False,
+        "default_acl": "public-read",
+        "object_parameters": {"CacheControl": "public,max-age=3600"},
+    }
     assert plan.storages["staticfiles"] == {"BACKEND": "smart_storages.ManifestStaticStorage"}
+    assert [note[:35] for note in plan.notes] == ["'media': AWS_S3_CONTENT_DISPOSITION"]
+
+
+def test_a_field_on_django_s3_storage_becomes_a_module_of_its_model(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("django_s3_storage")
+    from django_s3_storage.storage import S3Storage
+
+    use(settings)
+    secret = {"aws_access_key_id": "id", "aws_secret_access_key": "hunter2"}
+    of_field(monkeypatch, S3Storage(aws_s3_bucket_name="acme-orders", **secret))
+    plan = make_plan()
+    assert plan.buckets["order"]["bucket_name"] == "acme-orders"
+    assert plan.buckets["order"]["file_overwrite"] is False
+    assert "module_name='order'" in plan.notes[-1]
+    assert "hunter2" not in plan.as_settings()
+    assert 'os.environ["ORDER_SECRET_KEY"]' in plan.as_settings()
 
 
 @pytest.mark.parametrize(
     ("path", "ours"),
     [
-        ("fallback_storage.storage.FallbackStorage", "smart_storages.FallbackStorage"),
         ("storage_dispatcher.StorageDispatcher", "smart_storages.StorageDispatcher"),
         ("queued_storage.backends.QueuedStorage", "smart_storages.queued.backends.QueuedStorage"),
+        (
+            "queued_storage.backends.QueuedFileSystemStorage",
+            "smart_storages.queued.backends.QueuedStorage",
+        ),
     ],
 )
 def test_a_storage_of_storages_keeps_its_options(settings: Any, path: str, ours: str) -> None:
     use(settings, default={"BACKEND": path, "OPTIONS": {"backends": ["a", "b"]}})
     expected = {"BACKEND": ours, "OPTIONS": {"backends": ["a", "b"]}}
     assert make_plan().storages["default"] == expected
+
+
+def test_a_fallback_storage_goes_on_deleting_from_its_first_backend_alone(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = adopting._FALLBACK
+    use(settings, default={"BACKEND": path}, other={"BACKEND": path, "OPTIONS": {"backends": "a"}})
+    plan = make_plan()
+    ours = "smart_storages.FallbackStorage"
+    assert plan.storages["default"] == {"BACKEND": ours, "OPTIONS": {"delete_from": [0]}}
+    assert plan.storages["other"]["OPTIONS"] == {"backends": "a", "delete_from": [0]}
+    made = type("FallbackStorage", (), {"__module__": "fallback_storage.storage"})
+    of_field(monkeypatch, made())
+    assert "delete_from=[0]" in make_plan().notes[-1]
 
 
 def test_what_a_queued_storage_has_no_use_for_is_said(settings: Any) -> None:

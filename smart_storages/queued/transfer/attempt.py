@@ -267,6 +267,9 @@ class _Attempt:
             storage=self.storage,
             name=self.row.name,
             transfer=self.row,
+            # As in django-queued-storage, whose receivers take them by name.
+            local=self.storage.local,
+            remote=self.storage.remote,
         )
         for receiver, answer in sent:
             if isinstance(answer, Exception):
