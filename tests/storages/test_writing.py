@@ -707,7 +707,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
     @pytest.mark.parametrize(
-        ("size", "kind"), [(1 * MIB, "memory"), (12 * MIB, "memory"), (12 * MIB, "disk")]
+        ("size", "kind"), [(1 * MIB, "memory"), (7 * MIB, "memory"), (7 * MIB, "disk")]
     )
     def test_one_fault_is_got_over(
         self, s3_bucket, s3_proxy, impatient, *, open_content, fault, size, kind
@@ -729,7 +729,7 @@ class TestFaults:
     ):
         s3_proxy.inject(method="PUT", times=None, skip=skip, **fault)
         storage = impatient(transfer_config=SMALL_PARTS)
-        with open_content(16 * MIB, kind) as content, pytest.raises(S3Error):
+        with open_content(11 * MIB, kind) as content, pytest.raises(S3Error):
             storage.save("a.bin", content)
         assert s3_bucket.keys() == []
         assert s3_bucket.open_uploads() == []
@@ -806,7 +806,7 @@ WAYS = {
     "save from disk": ({}, save_from_disk),
     "open": ({}, write_file),
 }
-SIZES = {"one PUT": 1 * MIB, "parts": 12 * MIB}
+SIZES = {"one PUT": 1 * MIB, "parts": 7 * MIB}
 ONE_RETRY = {"client_config": Config(retries={"max_attempts": 1})}
 #: The first is for bodies, too: what urllib3 waits until a request is sent.
 IMPATIENT = {
