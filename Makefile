@@ -75,7 +75,7 @@ table: $(VENV)/.test ## Measure what each backend can do; write the table into d
 	$(PY) -m tests.contract.table
 
 pictures: $(VENV)/.test ## Draw and photograph the pictures of README and docs; needs Chromium and Ceph
-	$(PY) -m pictures $(ARGS)
+	$(PY) -m docs._pictures $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with django-storages and boto3; write figures and plots to bench/
 	$(PY) -m benchmarks $(ARGS)

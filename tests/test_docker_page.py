@@ -21,7 +21,7 @@ from tests import documentation, walkthrough
 from tests.servers import S3Proxy
 from tests.servers.base import free_port
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.documentation]
 
 PAGE = "docs/docker.md"
 PATIENCE = 60.0

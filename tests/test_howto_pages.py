@@ -24,6 +24,8 @@ from tests.management.calls import call
 from tests.management.checking.broken import User
 from tests.servers import CephGateway, S3Server
 
+pytestmark = pytest.mark.documentation
+
 
 def rows(page: str, columns: int) -> List[Tuple[str, ...]]:
     """The rows of the tables of a page that have so many columns, without their heads."""

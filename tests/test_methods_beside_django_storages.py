@@ -44,6 +44,8 @@ from smart_storages.storages import ManifestStaticStorage, SmartS3Storage, Stati
 from tests import documentation
 from tests.conftest import lead_to
 
+pytestmark = pytest.mark.documentation
+
 TEXT = b"body { color: red }\n" * 50
 PEM = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
     serialization.Encoding.PEM,

@@ -30,6 +30,8 @@ from smart_storages.storages import SmartS3Storage
 from smart_storages.utils import storages as django_storages
 from tests import documentation
 
+pytestmark = pytest.mark.documentation
+
 BODY = b"body { color: red }\n" * 50
 
 PEM = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(

@@ -1,4 +1,4 @@
-"""The pictures of README and documentation: made by `pictures`, shown, described, and true."""
+"""The pictures of README and documentation: made by a script, shown, described, and true."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pictures import IMAGES, LARGEST, diagram, site, terminal
-from pictures import __main__ as program
-from pictures.casts import CASTS, plain_environment
+from docs._pictures import IMAGES, LARGEST, site, terminal
+from docs._pictures import __main__ as program
+from docs._pictures.casts import CASTS, plain_environment
 from tests import browsers, documentation
 from tests.conftest import REQUIRE_REAL_S3
 from tests.documentation import ROOT
 from tests.servers.ceph import missing_programs
+
+pytestmark = pytest.mark.documentation
 
 #: Of the plots in docs/benchmarks, tests/test_benchmarks.py takes care.
 PLOTS = ROOT / "docs/benchmarks"
@@ -41,7 +43,7 @@ def test_every_picture_that_a_page_shows_is_made_by_the_script_and_described() -
             assert path.exists(), (page, path)
             continue
         assert path.parent == IMAGES, (page, path)
-        assert path.name in program.NAMES, f"{page}: {path.name} is not in pictures/"
+        assert path.name in program.NAMES, f"{page}: {path.name} is not in docs/_pictures/"
         assert path.exists(), f"make pictures ARGS={path.name}"
         assert len(text.split()) >= 4, f"{page}: what does {path.name} show?"
 
@@ -56,15 +58,16 @@ def test_no_picture_is_large() -> None:
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
 
 
-def test_the_diagram_is_what_the_script_draws() -> None:
-    drawn = diagram.draw()
-    assert (IMAGES / "overview.svg").read_text("utf-8") == drawn
+@pytest.mark.parametrize("name", program.DRAWINGS)
+def test_a_drawing_is_what_the_script_draws_in_light_and_dark(name: str) -> None:
+    drawn = program.DRAWINGS[name]()
+    assert (IMAGES / name).read_text("utf-8") == drawn, f"make pictures ARGS={name}"
     ElementTree.fromstring(drawn)  # noqa: S314 - our own
-    assert "prefers-color-scheme: dark" in drawn
+    assert "prefers-color-scheme: dark" in drawn or 'class="ground"' in drawn
 
 
 def test_a_picture_that_does_not_exist_is_refused_with_the_names_of_those_that_do() -> None:
-    with pytest.raises(SystemExit, match=r"nothing\.svg\. There are: overview\.svg"):
+    with pytest.raises(SystemExit, match=r"nothing\.svg\. There are: .*overview\.svg"):
         program.main(["nothing.svg"])
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.moving_in import documented
 
+pytestmark = pytest.mark.documentation
+
 PAGES = {
     "tests.moving_in.test_fallback_storage": "docs/from-django-fallback-storage.md",
     "tests.moving_in.test_queued_storage": "docs/from-django-queued-storage.md",

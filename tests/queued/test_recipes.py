@@ -16,7 +16,7 @@ from tests import documentation, walkthrough
 from tests.documentation import Block
 from tests.queued.conftest import need
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.documentation]
 
 PAGE = "docs/queued.md"
 PATIENCE = 60.0

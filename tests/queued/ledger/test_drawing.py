@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Callable, Dict, Iterator, Set, Tuple
 
-import pytest
-
+from docs._pictures import ledger as drawing
 from smart_storages.queued.ledger import recording, writes
 from smart_storages.queued.ledger.recording import LocalCopy
 from smart_storages.queued.models import LOCAL_STATES, QueuedFile, State
-from tests.documentation import ROOT, read
 from tests.queued.ledger.conftest import NOW, Ledger, at
 
 COPY = LocalCopy(name="new", size=5, checksum="c", md5="m", host="h")
@@ -19,12 +16,6 @@ CLAIMED = (State.TRANSFERRING, State.SETTLING, State.DELETING)
 REQUEUED = (State.HELD, State.FAILED, State.DONE)
 
 Act = Callable[[QueuedFile], Any]
-
-
-@pytest.fixture
-def drawing(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
-    return importlib.import_module("ledger_drawing")
 
 
 def save(row: QueuedFile, state: str) -> Any:
@@ -67,9 +58,7 @@ def prune(row: QueuedFile) -> None:
     writes.prunable(NOW).filter(pk=row.pk).delete()
 
 
-def test_every_write_leads_where_the_drawing_says_and_nothing_else_is_drawn(
-    ledger: Ledger, drawing: Any
-) -> None:
+def test_every_write_leads_where_the_drawing_says_and_nothing_else_is_drawn(ledger: Ledger) -> None:
     found: Set[Tuple[str, str]] = set()
     for state in State:
         for values, act in writes_to(state):
@@ -87,7 +76,7 @@ def test_every_write_leads_where_the_drawing_says_and_nothing_else_is_drawn(
     assert moves >= {pair for pair in by_save if pair[0] != pair[1]}
 
 
-def test_what_begins_a_row_is_drawn(ledger: Ledger, drawing: Any) -> None:
+def test_what_begins_a_row_is_drawn(ledger: Ledger) -> None:
     new = QueuedFile(storage="s", name="a.txt")
     begun: Set[str] = set()
     for act in (
@@ -104,13 +93,8 @@ def test_what_begins_a_row_is_drawn(ledger: Ledger, drawing: Any) -> None:
     assert begun == {to for from_, to in drawing.TRANSITIONS if from_ == drawing.GONE}
 
 
-def test_each_state_is_drawn_with_where_its_readers_go(drawing: Any) -> None:
+def test_each_state_is_drawn_with_where_its_readers_go() -> None:
     said = {state: who for state, (_, _, who) in drawing._BOXES.items()}
     assert set(said) == set(State.values)
     assert {state for state, who in said.items() if "local" in who} == set(map(str, LOCAL_STATES))
     assert set(drawing._ARROWS) == set(drawing.TRANSITIONS)
-
-
-def test_the_picture_is_the_one_that_is_drawn(drawing: Any) -> None:
-    assert drawing.SVG.read_text("utf-8") == drawing.draw(), "run docs/_ext/ledger_drawing.py"
-    assert "](images/ledger.svg)" in read("docs/queued.md")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
-from pictures import ROOT, terminal
+from docs._pictures import ROOT, terminal
 
 _SETTINGS = """
 INSTALLED_APPS += ["smart_storages", "stories"]

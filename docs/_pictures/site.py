@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, NamedTuple, Tuple
 
-from pictures import ROOT
-from pictures.casts import plain_environment
+from docs._pictures import ROOT
+from docs._pictures.casts import plain_environment
 
 EXAMPLE = ROOT / "example"
 _DESKTOP, _PHONE = (1280, 800), (390, 844)
@@ -141,7 +141,7 @@ def _site(stack: ExitStack, folder: Path) -> str:
         "DJANGO_SUPERUSER_PASSWORD": _PASSWORD,
     }
     subprocess.run([sys.executable, "example/demo.py"], cwd=ROOT, env=environment, check=True)
-    environment["DJANGO_SETTINGS_MODULE"] = "pictures.site_settings"
+    environment["DJANGO_SETTINGS_MODULE"] = "docs._pictures.site_settings"
 
     def manage(*arguments: str, check: bool = True) -> None:
         command = [sys.executable, "example/manage.py", *arguments]

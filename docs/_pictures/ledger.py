@@ -1,4 +1,4 @@
-"""The states of the queue's ledger, drawn: ``python docs/_ext/ledger_drawing.py`` writes the SVG.
+"""The states of the queue's ledger, drawn.
 
 A test makes every write of the ledger to a row in every state, and compares what comes of it with
 :data:`TRANSITIONS`; another compares the SVG with what this module draws.
@@ -6,13 +6,10 @@ A test makes every write of the ledger to a row in every state, and compares wha
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Dict, List, Tuple
 from xml.sax.saxutils import escape
 
-__all__ = ["GONE", "SVG", "TRANSITIONS", "draw"]
-
-SVG = Path(__file__).resolve().parents[1] / "images" / "ledger.svg"
+__all__ = ["GONE", "TRANSITIONS", "draw"]
 
 #: Where a row is that the ledger does not have: the file never was, or the remote alone knows it.
 GONE = ""
@@ -109,7 +106,3 @@ def draw() -> str:
             f'<text class="who" x="{x}" y="{y + 16}" text-anchor="middle">{who}</text>',
         ]
     return "\n".join([*lines, "</svg>", ""])
-
-
-if __name__ == "__main__":
-    SVG.write_text(draw(), encoding="utf-8")

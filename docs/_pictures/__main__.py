@@ -1,16 +1,18 @@
-"""``python -m pictures [NAME ...]``: writes the pictures to docs/images, all or those named."""
+"""``python -m docs._pictures [NAME ...]`` writes pictures to docs/images: all, or those named."""
 
 from __future__ import annotations
 
 import sys
 from typing import List
 
-from pictures import IMAGES, diagram
-from pictures.casts import CASTS
-from pictures.site import SCREENSHOTS, take
+from docs._pictures import IMAGES, diagram, ledger
+from docs._pictures.casts import CASTS
+from docs._pictures.site import SCREENSHOTS, take
 
+#: What is drawn, and by what.
+DRAWINGS = {"ledger.svg": ledger.draw, "overview.svg": diagram.draw}
 #: Every picture, by the name of its file.
-NAMES = ["overview.svg", *CASTS, *SCREENSHOTS]
+NAMES = [*DRAWINGS, *CASTS, *SCREENSHOTS]
 
 
 def main(names: List[str]) -> None:
@@ -23,8 +25,8 @@ def main(names: List[str]) -> None:
     if unknown:
         raise SystemExit(f"No such picture: {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
     wanted = names or NAMES
-    if "overview.svg" in wanted:
-        (IMAGES / "overview.svg").write_text(diagram.draw(), encoding="utf-8")
+    for name in filter(DRAWINGS.__contains__, wanted):
+        (IMAGES / name).write_text(DRAWINGS[name](), encoding="utf-8")
     for name in filter(CASTS.__contains__, wanted):
         (IMAGES / name).write_text(CASTS[name].draw(), encoding="utf-8")
     for name, png in take(wanted):

@@ -12,7 +12,7 @@ from pressoffice.settings import INSTALLED_APPS, MIDDLEWARE
 
 INSTALLED_APPS = [*INSTALLED_APPS, "debug_toolbar"]
 MIDDLEWARE = ["debug_toolbar.middleware.DebugToolbarMiddleware", *MIDDLEWARE]
-ROOT_URLCONF = "pictures.site_urls"
+ROOT_URLCONF = "docs._pictures.site_urls"
 QUEUED_STORAGE_RETRIES = 0
 DEBUG_TOOLBAR_PANELS = [
     "debug_toolbar.panels.timer.TimerPanel",
