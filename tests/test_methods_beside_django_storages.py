@@ -13,6 +13,7 @@ import io
 import pathlib
 import pickle
 import re
+import sys
 import urllib.error
 import urllib.request
 from datetime import timedelta
@@ -321,17 +322,26 @@ def reading_a_file(site: Site) -> Any:
     return seen
 
 
-@about("readlines", "readinto", "open")
-def lines_and_buffers(site: Site) -> Any:
+@about("readlines", "open")
+def lines_and_opening_again(site: Site) -> Any:
     site.put("a.txt", b"one\ntwo\r\n")
     storage = site.make()
-    buffer = bytearray(3)
     with storage.open("a.txt") as file:
         lines = file.readlines()
         file.open()  # from the start again
-        count = file.readinto(buffer)
+        start = file.read(3)
     file.open()  # a closed one too
-    return lines, count, bytes(buffer), file.read(), storage.open("a.txt", "r").readlines()
+    return lines, start, file.read(), storage.open("a.txt", "r").readlines()
+
+
+@about("readinto")
+def filling_a_buffer(site: Site) -> Any:
+    if sys.version_info < (3, 11):
+        return None  # their temporary file has no readinto() then
+    site.put("a.txt", b"one\ntwo\r\n")
+    buffer = bytearray(3)
+    with site.make().open("a.txt") as file:
+        return file.readinto(buffer), bytes(buffer)
 
 
 @about("readlines")
@@ -684,7 +694,7 @@ DIFFERENT: Dict[str, Difference] = {
     ),
     "cutting_a_file_off": Difference(
         lambda theirs, ours: (
-            theirs == (0, b"x") and isinstance(ours[0], OSError) and ours[1] == b"x"
+            theirs[0] in (0, None) and isinstance(ours[0], OSError) and ours[1] == theirs[1] == b"x"
         ),
         "| `truncate()` of a file open for reading |",
     ),

@@ -59,10 +59,10 @@ def _no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def configure(settings: Any, moto_bucket: Any) -> Callable[..., None]:
+def configure(settings: Any, moto_bucket: Any) -> Callable[..., adopting.Plan]:
     """Puts settings of django-s3-storage in force; its names of the account are boto3's."""
 
-    def configure(**more: Any) -> None:
+    def configure(**more: Any) -> adopting.Plan:
         values = {
             "AWS_REGION": moto_bucket.region_name,
             "AWS_ACCESS_KEY_ID": moto_bucket.access_key,
@@ -82,7 +82,10 @@ def configure(settings: Any, moto_bucket: Any) -> Callable[..., None]:
             "staticfiles": {"BACKEND": "django_s3_storage.storage.StaticS3Storage"},
         }
         # What `buckets adopt` prints is put into the settings.
-        settings.SMART_STORAGE_BUCKETS = adopting.make_plan().buckets
+        settings.SMART_STORAGE_BUCKETS = {}
+        plan = adopting.make_plan()
+        settings.SMART_STORAGE_BUCKETS = plan.buckets
+        return plan
 
     return configure
 
@@ -213,8 +216,8 @@ def test_a_session_token_is_sent(pair: Any) -> None:
 
 @shows("AWS_S3_MAX_POOL_CONNECTIONS", "AWS_S3_CONNECT_TIMEOUT")
 def test_what_the_client_is_given_is_said_by_adopt(configure: Any) -> None:
-    configure(AWS_S3_MAX_POOL_CONNECTIONS=50, AWS_S3_CONNECT_TIMEOUT=5)
-    (note,) = adopting.make_plan().notes
+    plan = configure(AWS_S3_MAX_POOL_CONNECTIONS=50, AWS_S3_CONNECT_TIMEOUT=5)
+    (note,) = plan.notes
     assert (
         "client_config=botocore.config.Config(max_pool_connections=50, connect_timeout=5)" in note
     )
