@@ -92,12 +92,12 @@ def find_account_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "is not a key of Azure: it must be base64",
             "Copy it from the portal of Azure, with the = at its end.",
         )
-    suffix = options.get("endpoint_suffix")
-    if isinstance(suffix, str) and not _is_suffix(suffix):
+    sas = reveal(options.get("sas_token"))
+    if isinstance(sas, str) and ("://" in sas or "sig=" not in sas):
         yield _problem(
-            "endpoint_suffix",
-            f"is {suffix!r}, and that is what follows '.blob.' in the address of an account",
-            "Write core.windows.net, without a scheme and a slash.",
+            "sas_token",
+            "is not a shared access signature, which has 'sig=' in it",
+            "Write what follows the '?' in the URL that Azure shows: sv=...&sig=...",
         )
     token = options.get("token_credential")
     if token is not None and not hasattr(token, "get_token"):
@@ -105,6 +105,17 @@ def find_account_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "token_credential",
             f"must be an object with a method get_token(), not {type(token).__name__}",
             "Write azure.identity.DefaultAzureCredential().",
+        )
+    yield from _find_client_problems(options)
+
+
+def _find_client_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
+    suffix = options.get("endpoint_suffix")
+    if isinstance(suffix, str) and not _is_suffix(suffix):
+        yield _problem(
+            "endpoint_suffix",
+            f"is {suffix!r}, and that is what follows '.blob.' in the address of an account",
+            "Write core.windows.net, without a scheme and a slash.",
         )
     client_options = options.get("client_options")
     if isinstance(client_options, Mapping):

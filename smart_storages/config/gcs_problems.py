@@ -43,6 +43,13 @@ def find_gcs_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
             "must start with http:// or https://",
             "Write the scheme: https://files.example.com.",
         )
+    elif isinstance(endpoint, str) and "@" in endpoint.split("/")[2]:
+        yield Problem(
+            "bad-endpoint",
+            "custom_endpoint",
+            "contains a user name or password",
+            "Remove it: a URL shows it to everybody.",
+        )
     size = options.get("blob_chunk_size")
     if isinstance(size, int) and (size <= 0 or size % _PART):
         yield Problem(

@@ -73,6 +73,32 @@ def find_entry_problems(entry: Mapping[Any, Any]) -> Iterator[Problem]:
         else:
             yield from find_value_problems(key, value)
     yield from find_lost_options(entry)
+    yield from _find_options_of_s3(entry)
+
+
+#: Options of S3 in whose place another backend has one of its own.
+_IN_PLACE_OF_S3 = {
+    "azure": {
+        "access_key": "account_name",
+        "secret_key": "account_key",
+        "endpoint_url": "connection_string",
+    },
+    "gcs": {
+        "access_key": "credentials",
+        "secret_key": "credentials",
+        "custom_domain": "custom_endpoint",
+    },
+    "sftp": {"access_key": "params", "secret_key": "params", "custom_domain": "base_url"},
+}
+
+
+def _find_options_of_s3(entry: Mapping[Any, Any]) -> Iterator[Problem]:
+    # Of the AWS_* settings, which are for all modules, those that do not fit are passed over.
+    backend = entry.get("backend")
+    for key, own in _IN_PLACE_OF_S3.get(str(backend), {}).items():
+        if entry.get(key) is not None:
+            what = f"has no effect: the backend is {backend!r}"
+            yield Problem("bad-backend", key, what, f"Write {own!r} in its place.")
 
 
 def find_upstream_problems(upstream: Mapping[str, Any]) -> Iterator[Problem]:

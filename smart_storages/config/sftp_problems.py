@@ -34,6 +34,14 @@ _PARAMS = (
     "transport_factory",
     "username",
 )
+#: What other programs call them.
+_OTHER_NAMES = {
+    "hostname": "the option 'host'",
+    "identity_file": "'key_filename'",
+    "key_file": "'key_filename'",
+    "private_key": "'pkey', or the path of its file as 'key_filename'",
+    "user": "'username'",
+}
 _MOST_PORT = 65_535
 _MODES = ("file_mode", "dir_mode")
 _MOST_PLAIN, _MOST_MODE = 0o777, 0o7777
@@ -82,8 +90,9 @@ def find_sftp_problems(options: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _find_param_problems(params: Mapping[Any, Any]) -> Iterator[Problem]:
-    if "hostname" in params:
-        yield _problem("params", "has a 'hostname'", "Write it as the option 'host'.")
+    for name, meant in _OTHER_NAMES.items():
+        if name in params:
+            yield _problem("params", f"has a {name!r}", f"Write it as {meant}.")
     yield from find_misspelt("params", params, _PARAMS)
     port = params.get("port", 1)
     if type(port) is not int or not 0 < port <= _MOST_PORT:

@@ -227,8 +227,14 @@ _OF_AZURE_STORAGE = {
 }
 
 
+#: What belongs in ``params`` of the backend ``sftp``.
+_OF_PARAMS = ("key_filename", "passphrase", "password", "pkey", "port", "username")
+
+
 def did_you_mean(name: Any, known: Collection[str]) -> str:
     """Return a hint: the known name that was probably meant, or all known names."""
+    if name in _OF_PARAMS:
+        return f"Of the backend 'sftp', it belongs in 'params': {{{name!r}: ...}}."
     if name in _OF_AZURE_STORAGE:
         return f"It is called {_OF_AZURE_STORAGE[name]!r} here."
     by_setting = {option.setting: key for key, option in OPTIONS.items() if option.setting}

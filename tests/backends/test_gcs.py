@@ -468,6 +468,7 @@ def test_a_key_that_is_given_in_place_of_credentials_is_not_shown(settings):
         ({"iam_sign_blob": "yes"}, "'iam_sign_blob'.* must be bool"),
         ({"blob_chunk_size": 1_000_000}, "'blob_chunk_size'.* multiples of 262,144.* 786432"),
         ({"custom_endpoint": "cdn.example.com"}, "'custom_endpoint'.* must start with http"),
+        ({"custom_endpoint": "https://a:b@cdn.example.com"}, "'custom_endpoint'.* a user name"),
         ({"credentials": 5}, "'credentials'.* must be a callable or a dotted path"),
         ({"gs_bucket": "acme"}, "'gs_bucket'.* is not an option"),
     ],

@@ -679,6 +679,7 @@ def test_no_server_gets_the_password_of_another(settings):
         ({"host": "example.com:2222"}, "'host'.* the port are 'username' and 'port' in params"),
         ({"params": {"pasword": SECRET}}, r"'params'.* has 'pasword'.* Did you mean 'password'\?"),
         ({"params": {"hostname": "x"}}, "'params'.* has a 'hostname'.* as the option 'host'"),
+        ({"params": {"user": "ada"}}, "'params'.* has a 'user'.* Write it as 'username'"),
         ({"params": {"port": "22"}}, "'params'.* has a 'port' that is no number.* 'port': 22"),
         ({"root_path": "~/upload"}, "'root_path'.* knows no '~'"),
         ({"file_mode": 640}, r"'file_mode'.* is 640, which is 0o1200\. Write 0o640"),

@@ -138,6 +138,10 @@ def test_options_that_do_not_fit_the_backend_are_found(settings):
             ({"account_name": "acme", "endpoint_suffix": suffix}, "['endpoint_suffix'] is")
             for suffix in ("https://core.windows.net", "blob.core.windows.net", "a b", "")
         ),
+        *(
+            ({"account_name": "acme", "sas_token": token}, "['sas_token'] is not a shared access")
+            for token in ("hunter2", "https://acme.blob.core.windows.net/?sv=1&sig=hunter2")
+        ),
         (
             {"account_name": "acme", "client_options": {"retry_totl": 3}},
             "['client_options'] has 'retry_totl', which means nothing there.",
@@ -180,6 +184,40 @@ def test_a_setting_of_azure_that_cannot_be_used_is_told_once(settings):
     settings.AZURE_SSL = "no"
     (message,) = check_accounts()
     assert (message.id, message.msg) == ("smart_storages.E001", "AZURE_SSL must be bool, not str.")
+
+
+@pytest.mark.parametrize(
+    ("backend", "key", "own"),
+    [
+        ("azure", "access_key", "account_name"),
+        ("azure", "endpoint_url", "connection_string"),
+        ("gcs", "custom_domain", "custom_endpoint"),
+        ("gcs", "secret_key", "credentials"),
+        ("sftp", "custom_domain", "base_url"),
+    ],
+)
+def test_an_option_of_s3_that_has_no_effect_is_told_with_the_one_that_has(
+    settings, backend, key, own
+):
+    value = "https://example.com" if key == "endpoint_url" else "example.com"
+    settings.AWS_S3_CUSTOM_DOMAIN = "cdn.example.com"  # which is for all modules
+    entry = {"backend": backend, "bucket_name": "acme"}
+    settings.SMART_STORAGE_BUCKETS = {"media": entry}
+    assert check_buckets() == []
+    settings.SMART_STORAGE_BUCKETS = {"media": {**entry, key: value}}
+    assert [(each.msg, each.hint) for each in check_buckets() if own in str(each.hint)] == [
+        (
+            f"SMART_STORAGE_BUCKETS['media'][{key!r}] has no effect: the backend is {backend!r}.",
+            f"Write {own!r} in its place.",
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["password", "port", "username"])
+def test_what_belongs_in_params_is_told(settings, name):
+    settings.SMART_STORAGE_BUCKETS = {"media": {"backend": "sftp", "host": "x.org", name: "a"}}
+    (message,) = check_buckets()
+    assert message.hint == f"Of the backend 'sftp', it belongs in 'params': {{{name!r}: ...}}."
 
 
 @pytest.mark.parametrize(
