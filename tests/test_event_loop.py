@@ -9,35 +9,35 @@ from typing import Any
 import pytest
 
 from benchmarks import event_loop
-from benchmarks.event_loop import CASES, Case
+from benchmarks.event_loop import CASES
 from smart_storages.common import aio, on_loop
 
 pytestmark = pytest.mark.one_server
 
 BLOCKS = "`storage.open(name)` in the async view, 4 at once"
+WAITS_FOR_NOTHING = {"`storage.url(name)`, 20 at once"}
+LATENCY = 0.1
 
 
 @pytest.fixture
 def storage(make_storage: Any, s3_proxy: Any) -> Any:
     made = make_storage(file_overwrite=True)
     event_loop.prepare(made)
-    s3_proxy.inject(times=None, latency=event_loop.LATENCY)
+    s3_proxy.inject(times=None, latency=LATENCY)
     return made
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
+@pytest.mark.slow
 @pytest.mark.parametrize("with_greenlet", [True, False])
 def test_the_loop_goes_on_in_all_calls_but_the_sync_one(
-    storage: Any, case: Case, with_greenlet: bool, monkeypatch: pytest.MonkeyPatch
+    storage: Any, with_greenlet: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(on_loop, "AVAILABLE", on_loop.AVAILABLE and with_greenlet)
-    outcome = asyncio.run(event_loop.measure(storage, case))
+    outcomes = {case.title: asyncio.run(event_loop.measure(storage, case)) for case in CASES}
     # A blocked loop has a turn before the calls and one after them; one that goes on has hundreds.
-    if case.title == BLOCKS:
-        assert outcome.turns <= 3
-    elif "url" not in case.title:  # which waits for nothing
-        assert outcome.turns > 3
-    assert outcome.threads <= aio.THREADS
+    blocked = {title for title, outcome in outcomes.items() if outcome.turns <= 3}
+    assert blocked - WAITS_FOR_NOTHING == {BLOCKS}
+    assert {title for title, outcome in outcomes.items() if outcome.threads > aio.THREADS} == set()
 
 
 def test_with_greenlet_small_files_take_none_of_our_threads(storage: Any) -> None:
