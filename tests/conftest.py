@@ -21,8 +21,10 @@ from django.core.files.storage import FileSystemStorage
 from django.db.models.signals import post_migrate
 from django.test import override_settings
 
+from smart_storages import utils
 from smart_storages.common import on_loop
 from smart_storages.signals import storage_operation
+from smart_storages.storages import smart
 from tests.servers import CephGateway, CephUnavailableError, Exchange, S3Proxy, S3Server
 from tests.servers.azurite import INSTALL as AZURITE_INSTALL
 from tests.servers.azurite import Azurite, azurite_program
@@ -68,6 +70,11 @@ _isolate_environment()
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+
+#: How many storages, and how many created classes, may live on after a test.
+_MOST = 100
+#: Those that the modules of tests have created.
+_classes_of_modules: Dict[Any, Any] = {}
 
 # While tests are collected, nearly all that is made stays: `pytest_collection_finish` turns it on.
 gc.disable()
@@ -157,6 +164,17 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    _classes_of_modules.update(utils._classes)
+
+
+def pytest_runtest_teardown() -> None:
+    # A setting that changes is read again by each storage that lives, and a check makes one of each
+    # class that was created. A test of all values of all options leaves thousands.
+    if len(utils._classes) > len(_classes_of_modules) + _MOST:
+        utils._classes.clear()
+        utils._classes.update(_classes_of_modules)
+    if len(smart._instances) > _MOST:
+        gc.collect()
 
 
 def _server_of(item: pytest.Item) -> str:
