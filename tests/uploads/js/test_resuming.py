@@ -114,8 +114,8 @@ def test_what_runs_in_another_tab_was_not_interrupted(page: Page, make_file: Any
     try:
         page.open()
         # After the question which uploads run, the page has asked the same.
-        page.run("window.asked = false; navigator.locks.query().then(() => { asked = true })")
-        page.wait("asked")
+        page.run("navigator.locks.query().then(() => { document.body.dataset.asked = '' })")
+        page.wait("'asked' in document.body.dataset")
         assert not page.find_all(".su-interrupted")
     finally:
         page.driver.close()
@@ -132,10 +132,11 @@ def test_a_part_of_the_page_that_comes_back_has_what_was_uploaded(
     page.choose(film)
     page.wait_for("done")
     page.run(
-        "const root = document.querySelector('.smart-upload'); window.back = false;"
-        "window.place = root.parentNode; root.remove();"
-        "setTimeout(() => { place.append(root); setTimeout(() => { back = true }) })"
+        "const root = document.querySelector('.smart-upload'), place = root.parentNode;"
+        "root.remove(); setTimeout(() => { place.append(root); setTimeout(() => {"
+        "document.body.dataset.back = '' }) })"
     )
-    page.wait("back && document.querySelector('.su-item[data-state=done]')")
+    page.wait("'back' in document.body.dataset")
+    page.wait_for("done")
     assert len(page.find_all(".su-zone")) == 1
     assert page.bucket.get(page.save()["saved"][0]) == film.read_bytes()
