@@ -255,7 +255,7 @@ class _Attempt:
             self._send(signals.transfer_retried)
             self.again(row.pk, delay)
             return Outcome.RETRY
-        logger.error("%s: gave up after %d attempts: %s", row.name, row.attempts, text)
+        logger.error("%s: gave up after attempt %d: %s", row.name, row.attempts, text)
         self._send(signals.transfer_failed)
         return Outcome.FAILED
 

@@ -73,7 +73,7 @@ def _fail(page: QueuedPage, error: str, again: Callable[[int, float], Any], **co
     if not pages.fail(page, error, retry_in, **counts):
         return Outcome.LATE
     if retry_in is None:
-        logger.error("%s: gave up after %d attempts: %s", page.name, page.attempts, error)
+        logger.error("%s: gave up after attempt %d: %s", page.name, page.attempts, error)
         return Outcome.FAILED
     logger.warning("%s: attempt %d failed: %s", page.name, page.attempts, error)
     again(page.pk, retry_in)
