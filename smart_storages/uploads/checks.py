@@ -123,7 +123,8 @@ def check_fields(**kwargs: Any) -> List[CheckMessage]:
             able = can_take(storage)
         except (SmartStorageError, ImproperlyConfigured) as error:
             if label in iter_registered():  # else it is reported by the checks of that storage
-                message = f"{label} is registered with a storage that cannot be used: {error}"
+                problem = plain_text(error)
+                message = f"{label} is registered with a storage that cannot be used: {problem}"
                 hint = "Pass an alias of STORAGES, a module or a storage to register_uploader."
                 found.append(Error(message, hint=hint, id="smart_storages.U008"))
             continue
