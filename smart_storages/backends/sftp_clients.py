@@ -11,6 +11,7 @@ from typing import Any, Mapping, Optional, Tuple
 import paramiko
 
 from smart_storages.backends.sftp_errors import is_lost
+from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import reveal_all
 from smart_storages.exceptions import (
     AccessDeniedError,
@@ -63,7 +64,7 @@ def make_client(
 def _describe(error: Exception, host: str, params: Mapping[str, Any]) -> Exception:
     if isinstance(error, _UnknownHostError):
         return AccessDeniedError(
-            f"The key of the host {host} is not known: {error}. If that is its key, add "
+            f"The key of the host {host} is not known: {plain_text(error)}. If that is its key, add "
             f"it to known_host_file, or to ~/.ssh/known_hosts."
         )
     if isinstance(error, paramiko.BadHostKeyException):

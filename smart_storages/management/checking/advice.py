@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from botocore.exceptions import ClientError
 
+from smart_storages.common.documentation import plain_text
 from smart_storages.management.checking.findings import FaultError
 from smart_storages.management.checking.probe import DENIED, Probe, code_of
 from smart_storages.management.policies import list_statement
@@ -171,7 +172,7 @@ def credentials_fault(probe: Probe, error: Optional[BaseException]) -> Optional[
 
 def role_denied(error: BaseException) -> str:
     """Return what the error says if it is one of assuming a role, ``""`` otherwise."""
-    return str(error) if getattr(error, "operation_name", "") == "AssumeRole" else ""
+    return plain_text(error) if getattr(error, "operation_name", "") == "AssumeRole" else ""
 
 
 def _role_fault(probe: Probe, said: str) -> FaultError:
