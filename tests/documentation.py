@@ -232,6 +232,7 @@ class Project:
 #: Programs that no test runs, and why.
 OUTSIDE = {
     "aws": "Amazon's command line client, which asks Amazon",
+    "find": "deletes files, on a server of SFTP",
     "gh": "asks the repository's host",
     "git": "changes the repository",
     "openssl": "makes a key; tests make theirs with Python",
