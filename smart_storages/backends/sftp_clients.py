@@ -64,8 +64,8 @@ def make_client(
 def _describe(error: Exception, host: str, params: Mapping[str, Any]) -> Exception:
     if isinstance(error, _UnknownHostError):
         return AccessDeniedError(
-            f"The key of the host {host} is not known: {plain_text(error)}. If that is its key, add "
-            f"it to known_host_file, or to ~/.ssh/known_hosts."
+            f"The key of the host {host} is not known: {plain_text(error)}. If that is its key, "
+            f"add it to known_host_file, or to ~/.ssh/known_hosts."
         )
     if isinstance(error, paramiko.BadHostKeyException):
         return AccessDeniedError(

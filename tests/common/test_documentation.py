@@ -48,7 +48,6 @@ def test_the_ledger_keeps_the_name_of_the_class_and_no_link() -> None:
 
 #: Where the whole text may become a part of another one, with the reason.
 MAY = {
-    "backends/sftp_connections.py": "the error is paramiko's",
     "backends/sftp_errors.py": "it is compared with a text of paramiko",
     "backends/sftp_files.py": "as above",
     "common/documentation.py": "this is where it is taken off",
