@@ -202,7 +202,7 @@ class TestErrors:
             with pytest.raises(FileNotFoundError) as caught:
                 fetch(target, "nope", method=method)
             assert isinstance(caught.value, ObjectNotFoundError)
-            assert str(caught.value).endswith(
+            assert caught.value.text.endswith(
                 f"(module 'media', bucket '{s3_bucket.name}', key 'nope')"
             )
             assert isinstance(caught.value.__cause__, ClientError)
