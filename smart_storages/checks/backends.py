@@ -65,7 +65,8 @@ def check_view(**kwargs: Any) -> List[checks.CheckMessage]:
         checks.Warning(
             f"The URLconf has no view for files that are not in S3, so that the URLs of "
             f"{list_users(served)} lead nowhere.",
-            hint=f"Add {signed_urls.LINE} to the URLconf, or give the modules a base_url.",
+            hint=f"Add {signed_urls.LINE} to the URLconf (include is in django.urls), or give the "
+            "modules a base_url.",
             id="smart_storages.W022",
         )
     ]

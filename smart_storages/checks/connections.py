@@ -130,7 +130,8 @@ def check_credentials(**kwargs: Any) -> List[checks.CheckMessage]:
         hint = (
             "Set AWS_S3_ACCESS_KEY_ID and AWS_S3_SECRET_ACCESS_KEY, or access_key and secret_key, "
             "session_profile or credentials of a module; or have them in the environment or in "
-            "~/.aws. Create the buckets as well: a storage does not."
+            "~/.aws. Create the buckets as well: a storage does not. To develop without an "
+            "account: SMART_STORAGE_LOCAL makes every bucket a folder."
         )
         messages.append(_message("no-credentials", text, hint))
     return messages

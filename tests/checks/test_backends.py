@@ -69,6 +69,7 @@ def test_the_urlconf_needs_the_view(settings, tmp_path):
     assert message.id == "smart_storages.W022"
     assert "the URLs of SMART_STORAGE_BUCKETS['media'] lead nowhere" in message.msg
     assert 'include("smart_storages.local.urls")' in message.hint
+    assert "include is in django.urls" in message.hint
     settings.ROOT_URLCONF = WithView
     assert check_view() == []
 

@@ -118,6 +118,7 @@ def test_nobody_has_credentials(project, entry):
     assert message.id == "smart_storages.W012"
     assert "SMART_STORAGE_BUCKETS['m']" in message.msg
     assert "Create the buckets as well" in message.hint
+    assert "SMART_STORAGE_LOCAL" in message.hint
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def _ask(probe: StoreProbe, url: str, method: str = "GET", **more: Any) -> _Answ
         raise FaultError(
             "No view serves the files of this module.",
             "smart_storages.local.urls is not in the URLconf.",
-            f"If browsers are to get them, add to urlpatterns: {signed_urls.LINE}",
+            f"If browsers are to get them, add to urlpatterns: {signed_urls.LINE}; "
+            "include is in django.urls.",
             serious=False,
         )
     try:

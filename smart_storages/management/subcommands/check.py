@@ -49,8 +49,15 @@ def handle(context: Context, options: Dict[str, Any]) -> int:
     if wrong:
         context.write(f"Something is wrong with: {', '.join(wrong)}.")
     else:
-        context.write("Everything is fine.")
+        context.write(_praise(reports))
     return WRONG if wrong else FINE
+
+
+def _praise(reports: List[Report]) -> str:
+    warnings = sum(each.status == WARNING for report in reports for each in report.findings)
+    if not warnings:
+        return "Everything is fine."
+    return f"Nothing failed, with {warnings} warning{'s' if warnings > 1 else ''}."
 
 
 def _noted(report: Report) -> Dict[str, Any]:

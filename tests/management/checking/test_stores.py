@@ -243,6 +243,10 @@ def test_files_without_a_view_are_a_warning(project: Project) -> None:
     assert answer.code == 0
     assert finding(answer, "url")["status"] == "warning"
     assert "smart_storages.local.urls" in finding(answer, "url")["fix"]
+    assert "include is in django.urls" in finding(answer, "url")["fix"]
+    said = call("check").out
+    assert "Nothing failed, with 3 warnings." in said
+    assert "Everything is fine." not in said
 
 
 def test_files_that_another_server_serves_are_not_asked_of_this_site(project: Project) -> None:
