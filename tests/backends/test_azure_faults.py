@@ -168,9 +168,8 @@ PAGE = b"<html>Log in to the network</html>"
 def test_what_is_no_answer_of_azure_is_neither_a_file_nor_a_missing_one(
     options, proxy, status, body
 ):
-    storage = SmartS3Storage(
-        "media", client_options={"retry_total": 0}, file_overwrite=False, **options
-    )
+    options["client_options"] = {"retry_total": 0}
+    storage = SmartS3Storage("media", file_overwrite=False, **options)
     proxy.inject(answer=answer(status, body), unasked=True, times=None)
     uses = (
         lambda: storage.exists("a.bin"),
@@ -189,7 +188,8 @@ def test_what_is_no_answer_of_azure_is_neither_a_file_nor_a_missing_one(
 
 @pytest.mark.parametrize("skip", [0, 1])
 def test_a_part_of_another_size_than_was_asked_for_is_refused(options, proxy, skip):
-    storage = SmartS3Storage("media", client_options={"retry_total": 0}, **options)
+    options["client_options"] = {"retry_total": 0}
+    storage = SmartS3Storage("media", **options)
     save(storage, CONTENT)
     lines = ("Content-Range: bytes 0-9/10485760", 'ETag: "0x1"')
     said = answer("206 Partial Content", b"0123456789", *lines, f"Last-Modified: {LONG_AGO}")

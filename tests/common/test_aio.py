@@ -152,9 +152,9 @@ def test_an_iterator_that_is_closed_waits_for_its_item_and_ends() -> None:
         closing = threading.Thread(target=found.close)
         closing.start()
         go_on.set()
-        received = [await first, *[item async for item in found]]
+        received = [await first]
         closing.join(30)
-        return received
+        return [*received, *[item async for item in found]]
 
     assert asyncio.run(use()) == [False]
     assert closed.is_set()

@@ -23,9 +23,9 @@ _SECRET = re.compile(
           | web_?identity_?token | access_?token | <token-\d+ | customer_?-?key
           | \bsig                         # of a shared access signature of Azure
           | \bupload_id )                 # whoever has that of Google may go on with the upload
-        \\?['"]? \s* [:=>] \s* b? \\?['"]?
+        \\?['"]? \s* [:=>] \s* (?:b(?=\\?['"]))? \\?['"]?
       | \bAWS\ [^\s:'"]+ :            # the Authorization header before SigV4
-      | \bProxy-Authorization \\?['"]? \s* : \s* b? \\?['"]? \w+ \s
+      | \bProxy-Authorization \\?['"]? \s* : \s* (?:b(?=\\?['"]))? \\?['"]? \w+ \s
     )
     [^\s'"\\&<>,;}]+
     """,

@@ -111,6 +111,9 @@ def test_no_logger_shows_what_the_token_service_answers(
 @pytest.mark.parametrize(
     ("text", "redacted"),
     [
+        # No sign of bytes, but the first letter of the secret.
+        ("GET /a?sig=bWRk&se=1", "GET /a?sig=***&se=1"),
+        ("Security-Token: B64", "Security-Token: ***"),
         ("x-amz-security-token:a/b+c==\nhost:h", "x-amz-security-token:***\nhost:h"),
         ("{'X-Amz-Security-Token': b'a/b', 'Host': 'h'}", None),
         ("{'X-Amz-Security-Token': 'a/b', 'Host': 'h'}", None),
