@@ -11,14 +11,17 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import botocore.retryhandler
 import botocore.session
 import hypothesis
 import pytest
+from django.core.checks import Tags
 from django.core.files.storage import FileSystemStorage
 from django.db.models.signals import post_migrate
+from django.dispatch import Signal
 from django.test import override_settings
 
 from smart_storages import utils
@@ -447,6 +450,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             red=True,
             bold=True,
         )
+
+
+@pytest.fixture
+def django_s3_storage(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The older package, whose storages enter themselves into Django's checks and signals."""
+    old = pytest.importorskip("django_s3_storage.storage")
+    # Or each of them makes a client whenever a later test changes a setting.
+    monkeypatch.setattr(old, "setting_changed", Signal())
+    monkeypatch.setattr(old, "checks", SimpleNamespace(register=lambda *_: None, Tags=Tags))
+    return old
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ from smart_storages.management.adopting import make_plan
 from smart_storages.utils import get_storage, resolve_storage
 from tests.management.calls import call
 
+pytestmark = pytest.mark.usefixtures("django_s3_storage")
+
 
 class PrivateMediaStorage(S3Boto3Storage):
     """As people write them."""

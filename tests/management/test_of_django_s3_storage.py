@@ -8,6 +8,8 @@ import pytest
 
 from smart_storages.management.of_django_s3_storage import options_of
 
+pytestmark = pytest.mark.usefixtures("django_s3_storage")
+
 PRIVATE = {"CacheControl": "private,max-age=3600"}
 
 

@@ -8,25 +8,24 @@ from __future__ import annotations
 import io
 import pickle
 import urllib.request
-from types import SimpleNamespace
 from typing import Any, Callable, Dict
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.staticfiles.finders import get_finder
 from django.contrib.staticfiles.management.commands import collectstatic
-from django.core.checks import Tags
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command
 from django.db import models
-from django.dispatch import Signal
 
 from smart_storages.management import adopting
 from smart_storages.storages import ManifestStaticStorage, SmartS3Storage, StaticStorage
 from tests.moving_in.documented import shows
 
 old = pytest.importorskip("django_s3_storage.storage")
+
+pytestmark = pytest.mark.usefixtures("django_s3_storage")
 
 DOCUMENTED = (
     # Of the account
@@ -48,14 +47,6 @@ DOCUMENTED = (
 )  # fmt: skip
 
 TEXT = b"body { color: red }\n" * 50
-
-
-@pytest.fixture(autouse=True)
-def _no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A storage of theirs enters itself into Django's checks and signals, for ever."""
-    monkeypatch.setattr(old, "setting_changed", Signal())
-    checks = SimpleNamespace(register=lambda *_: None, Tags=Tags)
-    monkeypatch.setattr(old, "checks", checks)
 
 
 @pytest.fixture
