@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import time
 from typing import Any, Callable, Dict, List, Set
 from urllib.parse import quote, unquote
 
@@ -12,6 +13,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from django.core.files.base import ContentFile
 
+from smart_storages.exceptions import UnreachableError
 from smart_storages.s3.errors.logs import Redaction, redact, redact_logs
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
@@ -85,7 +87,14 @@ def test_no_logger_shows_a_key_a_token_or_a_signature(
     token = "hunter2/token+" + secrets.token_hex(8) + "=="
     storage = make(security_token=token, signature_version=version)
     with caplog.at_level("DEBUG"):
-        use(storage)
+        try:
+            use(storage)
+        except UnreachableError:
+            if version != "s3":
+                raise
+            # One signature of SigV2 in a thousand has four slashes: moto takes it for SigV4's.
+            time.sleep(1)  # the next one is another
+            use(storage)
     names = {record.name.partition(".")[0] for record in caplog.records}
     assert {"botocore", "urllib3"} <= names
     assert leaks(caplog.records, storage.secret_key.reveal(), token) == {}
