@@ -1,6 +1,8 @@
 """Django settings of the test suite; a test overrides what else it needs."""
 
 SECRET_KEY = "tests"
+# The hasher of Django takes 0.1 s for each password, so that nobody tries millions.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 USE_TZ = True
 INSTALLED_APPS = [
     # Django's, for the admin of the queue.
