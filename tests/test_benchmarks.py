@@ -232,6 +232,7 @@ def test_the_figures_in_other_pages_are_those_of_the_records() -> None:
     assert 500 < min(added) < max(added) < 1500
 
 
+@pytest.mark.slow
 def test_title_legend_and_panels_of_a_plot_lie_beside_each_other() -> None:
     from matplotlib import pyplot
 

@@ -60,9 +60,8 @@ def start_page(s3_bucket, s3_proxy, request):
     return start
 
 
-@pytest.mark.parametrize(
-    "app", ["easy-thumbnails", pytest.param("django-filer", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("app", ["easy-thumbnails", "django-filer"])
 def test_a_page_of_100_thumbnails_asks_nothing_the_second_time(start_page, app):
     run = start_page(app, seconds=300)
     run("upload")

@@ -10,6 +10,8 @@ from tests import browsers
 from tests.browsers import wait_for
 from tests.example.conftest import RunningSite
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -56,7 +58,6 @@ def test_the_stylesheet_of_the_static_bucket_dresses_the_page(
     assert browser.execute_script(f"return {columns}") == "grid"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize(
     "page",

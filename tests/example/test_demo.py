@@ -53,6 +53,7 @@ def test_the_demo_needs_nothing_and_gets_every_file_back(run_demo: Callable[...,
     assert "proves nothing about access" in demo.stderr
 
 
+@pytest.mark.slow
 def test_the_demo_runs_without_any_s3(run_demo: Callable[..., Any], tmp_path: Path) -> None:
     demo = run_demo(PRESS_BACKEND="local")
     assert demo.returncode == 0, demo.stdout + demo.stderr

@@ -185,6 +185,7 @@ def test_a_form_without_its_token_is_refused(visitor: Any, site: RunningSite) ->
     assert response.status == 403
 
 
+@pytest.mark.slow
 def test_the_site_s_own_tests_pass_without_a_server(manage: Callable[..., Any]) -> None:
     done = manage("test", "newsroom")
     assert done.returncode == 0, done.stdout

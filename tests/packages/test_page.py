@@ -14,6 +14,7 @@ from tests.servers.keeper import exclusive
 
 pytestmark = [
     pytest.mark.documentation,
+    pytest.mark.slow,
     pytest.mark.skipif(
         django.VERSION < (4, 2), reason="The packages want Django 4.2 and its STORAGES."
     ),

@@ -92,6 +92,7 @@ def test_who_may_change_rows_may_retry_and_nobody_may_save(page: Any, queue: Any
     assert row_of(queue, "a.txt").generation == row.generation
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     django.VERSION < (4, 2), reason="the admin of Django 3.2 leaves the list 219 pixels of 1280"
 )

@@ -255,6 +255,7 @@ def test_a_message_of_celery_holds_the_id_and_nothing_else(
     assert "scans" not in raw.decode()
 
 
+@pytest.mark.slow
 def test_inline_carries_files_at_once(make_project: Any, tmp_path: Any) -> None:
     project = make_project(database=sqlite(tmp_path), engine="inline")
     project.client("save", 0, 3)

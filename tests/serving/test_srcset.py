@@ -80,6 +80,7 @@ print(json.dumps({"known": known, "unknown": unknown, "opened": opened}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(django.VERSION < (4, 2), reason="The packages want Django 4.2.")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_package_makes_the_widths(engine: str) -> None:

@@ -8,6 +8,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
@@ -60,6 +62,7 @@ def run(tmp_path, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_fixture_gives_each_test_empty_buckets_also_under_xdist(tmp_path):
     (tmp_path / "test_files.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(CONFTEST)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.uploads.conftest import picture
 from tests.uploads.js.conftest import MB, Page, until
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_film_goes_to_the_bucket_in_parts_and_its_form_sends_a_token(
