@@ -53,7 +53,6 @@ PUBLIC = [
     "resolvers",
     "rest_framework",
     "serve",
-    "serving",
     "signals",
     "storages",
     "tenancy",

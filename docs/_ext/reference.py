@@ -76,7 +76,7 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
         "serving",
         "Serving files",
         [
-            "smart_storages.serving",
+            "smart_storages.serve",
             "smart_storages.templatetags.smart_storages",
             "smart_storages.rest_framework",
         ],
