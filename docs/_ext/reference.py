@@ -78,7 +78,7 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
         [
             "smart_storages.serve",
             "smart_storages.templatetags.smart_storages",
-            "smart_storages.rest_framework",
+            "smart_storages.serve.rest_framework",
         ],
     ),
     ("testing", "Testing", ["smart_storages.testing"]),
