@@ -39,12 +39,12 @@ ENGINE_MAY_IMPORT = {"config.providers"}
 PUBLIC = [
     "checks",
     "config",
-    "debug",
     "dispatcher",
     "exceptions",
     "fallback",
     "fields",
     "mirror",
+    "monitoring.debug_page",
     "monitoring.opentelemetry",
     "monitoring.prometheus",
     "queued.backends",

@@ -84,7 +84,7 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
     ("testing", "Testing", ["smart_storages.testing"]),
     ("errors", "Errors", ["smart_storages.exceptions"]),
     ("signals", "Signals", ["smart_storages.signals"]),
-    ("debug", "Debug pages", ["smart_storages.debug"]),
+    ("debug", "Debug pages", ["smart_storages.monitoring.debug_page"]),
 )
 
 _UPLOADS = str(UploadSettings.__doc__).split("Args:")[1]
