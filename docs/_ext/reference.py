@@ -48,7 +48,7 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
             "smart_storages.wrappers",
         ],
     ),
-    ("fields", "Fields", ["smart_storages.fields"]),
+    ("fields", "Fields", ["smart_storages.storages.fields"]),
     (
         "queue",
         "Queued transfers",
