@@ -63,7 +63,7 @@ def _make_page() -> Tuple[List[str], Dict[str, Callable[[str], Any]]]:
     from django.db.models import FileField
     from django.db.models.fields.files import FieldFile
 
-    from smart_storages.serving import file_url
+    from smart_storages.serve import file_url
     from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 
     theirs, ours = S3Boto3Storage(**_CREDENTIALS), SmartS3Storage(**_CREDENTIALS)

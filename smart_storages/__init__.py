@@ -21,6 +21,8 @@ _HOMES = {
     "PublicStorage": "smart_storages.storages",
     "ReadOnlyStorage": "smart_storages.wrappers",
     "ScopedStorage": "smart_storages.wrappers",
+    "SmartFileField": "smart_storages.storages.fields",
+    "SmartImageField": "smart_storages.storages.fields",
     "SmartS3Storage": "smart_storages.storages",
     "StaticStorage": "smart_storages.storages",
     "StorageDispatcher": "smart_storages.dispatcher",

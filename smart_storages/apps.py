@@ -21,10 +21,10 @@ class SmartStoragesConfig(AppConfig):
     def ready(self) -> None:
         # Nothing heavy is imported here: every process of the project comes past.
         register_checks()
-        register_on_demand("smart_storages.debug", "check_reporter_filter")
+        register_on_demand("smart_storages.monitoring.debug_page", "check_reporter_filter")
         config.adopt_reporter_filter(
             "django.views.debug.SafeExceptionReporterFilter",
-            "smart_storages.debug.StorageExceptionReporterFilter",
+            "smart_storages.monitoring.debug_page.StorageExceptionReporterFilter",
         )
         if not HAS_STORAGES:  # goes with Django 4.1
             from smart_storages.storages.lookup import adopt_storages_setting

@@ -131,8 +131,11 @@ def read_floors(page: str) -> Dict[str, Dict[str, int]]:
 
 
 def unit_of(module: str, room: str) -> Optional[str]:
-    """The unit of a plan that a module belongs to: its first name below the room."""
+    """The unit of a plan that a module belongs to, its first name below the room, if any."""
     parts = module.split(".")
+    # A command, which nothing imports, may use every floor.
+    if parts[-1] == "__main__":
+        return None
     if room:
         if parts[0] != room:
             return None
@@ -196,7 +199,7 @@ def describe_rooms() -> str:
         targets = set()
         for module in MODULES:
             inner = module.partition(".")[2]
-            if inner and room_of(inner) == room:
+            if unit_of(inner, "") and room_of(inner) == room:
                 targets |= {room_of(found.target) for found in own_imports(module) if found.target}
         imported = ", ".join(f"`{each}`" for each in sorted(targets - {room}))
         first = doc.split("\n\n")[0].replace("\n", " ")

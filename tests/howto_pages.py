@@ -30,7 +30,7 @@ from benchmarks import event_loop
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import RoutingRefusedError
 from smart_storages.queued import engines
-from smart_storages.serving import serve_file
+from smart_storages.serve import serve_file
 from smart_storages.tenancy import use_region
 from smart_storages.utils import get_storage, resolve_storage
 from tests import documentation

@@ -16,7 +16,7 @@ INSTALLED_APPS = [
     "smart_storages.monitoring",
     "smart_storages.uploads",
     "tests.queued",
-    "tests.fields",
+    "tests.storages.fields",
     "tests.uploads",
 ]
 MIDDLEWARE = [

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.documentation
 #: Where the blocks of this language run instead.
 ELSEWHERE = {
     "html": "what is looked at afterwards compiles them",
-    "nginx": "tests/serving/test_nginx.py runs them in nginx",
+    "nginx": "tests/serve/test_nginx.py runs them in nginx",
     "floors": "tests/test_architecture.py reads them",
     "log": "tests/storages/test_operations.py compares such a line",
     "js": "tests/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; here they "

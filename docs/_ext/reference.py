@@ -48,7 +48,7 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
             "smart_storages.wrappers",
         ],
     ),
-    ("fields", "Fields", ["smart_storages.fields"]),
+    ("fields", "Fields", ["smart_storages.storages.fields"]),
     (
         "queue",
         "Queued transfers",
@@ -76,15 +76,15 @@ MODULES: Sequence[Tuple[str, str, Sequence[str]]] = (
         "serving",
         "Serving files",
         [
-            "smart_storages.serving",
+            "smart_storages.serve",
             "smart_storages.templatetags.smart_storages",
-            "smart_storages.rest_framework",
+            "smart_storages.serve.rest_framework",
         ],
     ),
     ("testing", "Testing", ["smart_storages.testing"]),
     ("errors", "Errors", ["smart_storages.exceptions"]),
     ("signals", "Signals", ["smart_storages.signals"]),
-    ("debug", "Debug pages", ["smart_storages.debug"]),
+    ("debug", "Debug pages", ["smart_storages.monitoring.debug_page"]),
 )
 
 _UPLOADS = str(UploadSettings.__doc__).split("Args:")[1]

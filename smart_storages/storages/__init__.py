@@ -1,8 +1,8 @@
 """Storages with a bucket of their own: where configuration meets the S3 engine.
 
 A module's name and options come in from Django; calls to the engine go out. The class is composed
-of mixins, one subject in each file. This room may not know storages that are composed of other
-storages, nor the queue.
+of mixins, one subject in each file. Rows come in where ``fields`` deletes files that none names any
+more. This room may not know storages that are composed of other storages, nor the queue.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class SignedUrlsMixin:
     def signed_cookies(self, prefix: str, expire: Optional[int] = None) -> Dict[str, str]:
         """Return cookies with which CloudFront gives every file below a prefix; no request is sent.
 
-        :func:`smart_storages.serving.set_signed_cookies` sets them on a response.
+        :func:`smart_storages.serve.set_signed_cookies` sets them on a response.
 
         Args:
             prefix: What the names of the files begin with; it ends with a slash. ``""`` for all

@@ -1,7 +1,7 @@
 """``{% load smart_storages %}``: URLs of files in templates.
 
-``{% file_url %}`` and ``{% image_srcset %}`` are :func:`smart_storages.serving.file_url` and
-:func:`smart_storages.serving.image_srcset`, with their arguments; ``as name`` keeps the result.
+``{% file_url %}`` and ``{% image_srcset %}`` are :func:`smart_storages.serve.file_url` and
+:func:`smart_storages.serve.image_srcset`, with their arguments; ``as name`` keeps the result.
 
 Example::
 
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from django import template
 
-from smart_storages.serving.srcset import image_srcset
-from smart_storages.serving.urls import file_url
+from smart_storages.serve.srcset import image_srcset
+from smart_storages.serve.urls import file_url
 
 __all__ = ["register"]
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from smart_storages.exceptions import SmartStorageError, UploadError
-from smart_storages.fields import find_named
+from smart_storages.storages.fields import find_named
 from smart_storages.tenancy import use_region, use_tenant
 from smart_storages.uploads import ledger
 from smart_storages.uploads.models import DirectUpload, State

@@ -97,9 +97,11 @@ def test_making_a_storage_imports_no_engine(steps: Any) -> None:
 
 def test_a_process_that_runs_no_check_imports_none(steps: Any) -> None:
     assert ours(steps["ready"], "checks.") == {"smart_storages.checks"}
-    assert "smart_storages.debug" not in steps["ready"]
+    assert "smart_storages.monitoring.debug_page" not in steps["ready"]
     assert "smart_storages.checks.routing" in steps["checked"]
-    assert "smart_storages.debug" in steps["checked"]
+    assert "smart_storages.monitoring.debug_page" in steps["checked"]
+    # Its app is not in INSTALLED_APPS.
+    assert "smart_storages.monitoring.models" not in steps["checked"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.conftest import Bucket, lead_to
 
 @pytest.fixture(autouse=True)
 def no_models_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the fields of models that only tests/fields and tests/uploads have."""
+    """Leave out the fields of models that only tests/storages/fields and tests/uploads have."""
 
     def iter_others() -> Iterator[Tuple[str, Any]]:
         of_tests = ("fields_tests.", "uploads_tests.")

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.template import Context, Template
 
-from smart_storages.serving import file_url
+from smart_storages.serve import file_url
 from smart_storages.storages import SmartS3Storage
-from tests.serving.test_urls import KEYS, value_of
+from tests.serve.test_urls import KEYS, value_of
 
 
 def render(text: str, **context: Any) -> str:

@@ -9,7 +9,7 @@ from django.views.generic import CreateView, UpdateView
 from newsroom.forms import ArticleFilesForm, ArticleForm
 from newsroom.models import Article, Video
 from newsroom.views.pages import UploadMixin
-from smart_storages.serving import serve_file
+from smart_storages.serve import serve_file
 
 
 class HomePage(UploadMixin, CreateView):

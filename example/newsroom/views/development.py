@@ -11,7 +11,7 @@ from django.views.generic import FormView
 from newsroom.files import StoredFile
 from newsroom.forms import DevelopmentForm
 from newsroom.views.pages import STORAGE_ERRORS, UploadMixin, told
-from smart_storages.serving import serve_file
+from smart_storages.serve import serve_file
 from smart_storages.signals import backend_answered
 from smart_storages.utils import resolve_storage, storages
 

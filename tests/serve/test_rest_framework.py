@@ -12,9 +12,9 @@ from django.test import RequestFactory
 
 serializers = pytest.importorskip("rest_framework.serializers")
 
-from smart_storages.rest_framework import SignedUrlField  # noqa: E402
+from smart_storages.serve.rest_framework import SignedUrlField  # noqa: E402
 from smart_storages.storages import SmartS3Storage  # noqa: E402
-from tests.serving.test_urls import KEYS, value_of  # noqa: E402
+from tests.serve.test_urls import KEYS, value_of  # noqa: E402
 
 
 class Report(serializers.Serializer):  # type: ignore[misc,name-defined]

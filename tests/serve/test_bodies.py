@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import path
 
 from smart_storages.common.compat import STREAMS_ASYNC
-from smart_storages.serving import aserve_file, serve_file
+from smart_storages.serve import aserve_file, serve_file
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
 from tests.servers import S3Proxy
@@ -161,13 +161,13 @@ import django
 from django.conf import settings
 order = json.loads(sys.argv[1])
 settings.configure(INSTALLED_APPS=["smart_storages"], SECRET_KEY="tests", ALLOWED_HOSTS=["*"],
-                   ROOT_URLCONF="tests.serving.test_bodies", MIDDLEWARE=[],
+                   ROOT_URLCONF="tests.serve.test_bodies", MIDDLEWARE=[],
                    LOGGING_CONFIG=None, **order["settings"])
 django.setup()
 from benchmarks.memory import peak_memory
 from django.core.files.storage import FileSystemStorage
 from smart_storages.storages import SmartS3Storage
-from tests.serving import test_bodies as site
+from tests.serve import test_bodies as site
 
 site.STORAGES["media"] = (
     FileSystemStorage(order["folder"]) if order["folder"] else SmartS3Storage("media")

@@ -14,7 +14,7 @@ from smart_storages.storages import MediaStorage
 from smart_storages.testing import override_buckets
 from smart_storages.testing.s3_server import main, running
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS = """
 SECRET_KEY = "x"

@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class TestsConfig(AppConfig):
-    name = "tests.fields"
+    name = "tests.storages.fields"
     label = "fields_tests"
     default_auto_field = "django.db.models.BigAutoField"

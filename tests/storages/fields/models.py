@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from smart_storages.fields import SmartFileField, SmartImageField
+from smart_storages.storages.fields import SmartFileField, SmartImageField
 
 
 class Named(models.Model):

@@ -16,9 +16,9 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.serving import image_srcset
-from smart_storages.serving.srcset import ENGINES
-from tests.serving.test_urls import value_of
+from smart_storages.serve import image_srcset
+from smart_storages.serve.srcset import ENGINES
+from tests.serve.test_urls import value_of
 
 _CHILD = """
 import io, json, sys
@@ -47,7 +47,7 @@ from django.core.management import call_command
 from django.db import models
 from django.db.models.fields.files import FieldFile
 from PIL import Image
-from smart_storages.serving import image_srcset
+from smart_storages.serve import image_srcset
 
 call_command("migrate", verbosity=0, run_syncdb=True)
 file = io.BytesIO()
@@ -114,7 +114,7 @@ def test_an_engine_that_is_not_there_is_named(monkeypatch: Any) -> None:
     picture = value_of(FileSystemStorage(base_url="/m/"), "a.jpg")
     installed = {"easy_thumbnails", "imagekit"}
     monkeypatch.setattr(
-        "smart_storages.serving.srcset.apps", SimpleNamespace(is_installed=installed.__contains__)
+        "smart_storages.serve.srcset.apps", SimpleNamespace(is_installed=installed.__contains__)
     )
     with pytest.raises(ConfigurationError, match="easy_thumbnails and imagekit are installed; say"):
         image_srcset(picture, 400)

@@ -1,4 +1,4 @@
-"""A project with two databases; ``python -m tests.fields.two_databases DIRECTORY``."""
+"""A project with two databases; ``python -m tests.storages.fields.two_databases DIRECTORY``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.conf import settings
 def main(folder: Path) -> None:
     sqlite = "django.db.backends.sqlite3"
     settings.configure(
-        INSTALLED_APPS=["tests.fields"],
+        INSTALLED_APPS=["tests.storages.fields"],
         DATABASES={
             "default": {"ENGINE": sqlite, "NAME": str(folder / "default.sqlite3")},
             "other": {"ENGINE": sqlite, "NAME": str(folder / "other.sqlite3")},
@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
     from django.core.files.storage import default_storage
     from django.db import connections, transaction
 
-    from tests.fields.models import Paper, Plain, SignedPaper
+    from tests.storages.fields.models import Paper, Plain, SignedPaper
 
     def files() -> set[str]:
         return set(default_storage.listdir("")[1])

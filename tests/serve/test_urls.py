@@ -16,8 +16,8 @@ from django.db.models.fields.files import FieldFile
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.resolvers import ByPathPrefix
 from smart_storages.s3.signing import sigv4
-from smart_storages.serving import file_url
-from smart_storages.serving.urls import url_of
+from smart_storages.serve import file_url
+from smart_storages.serve.urls import url_of
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket
 from tests.old_releases import needs_newer_moto

@@ -22,12 +22,12 @@ from smart_storages.backends.memory import isolated
 from smart_storages.fallback import FallbackStorage
 from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
-from smart_storages.serving import aserve_file, serve_file
+from smart_storages.serve import aserve_file, serve_file
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import Bucket, methods
 from tests.old_releases import needs_newer_moto
 from tests.queued import broker
-from tests.serving.storages import KINDS, body_of, make_request
+from tests.serve.storages import KINDS, body_of, make_request
 
 BODY = bytes(range(256)) * 3_000  # three chunks
 NAME = "films/a b é.mp4"

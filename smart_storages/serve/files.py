@@ -14,8 +14,8 @@ from django.utils.cache import patch_vary_headers
 from smart_storages.common.names import check_name
 from smart_storages.common.serving import attachment, describe, has_version, may_run, respond
 from smart_storages.common.signed_urls import is_signed, seconds_left, sets_headers
-from smart_storages.serving.sources import find_content, find_path, holder_of
-from smart_storages.serving.urls import url_of
+from smart_storages.serve.sources import find_content, find_path, holder_of
+from smart_storages.serve.urls import url_of
 
 __all__ = ["METHODS", "aserve_file", "serve_file"]
 

@@ -17,19 +17,19 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 from PIL import Image
 
-from smart_storages import fields
 from smart_storages.dispatcher import StorageDispatcher
-from smart_storages.fields import SmartFileField, SmartImageField
 from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from smart_storages.resolvers import BySize
-from tests.fields.models import Paper, PaperProxy, Photo, Plain, SignedPaper
+from smart_storages.storages import fields
+from smart_storages.storages.fields import SmartFileField, SmartImageField
 from tests.queued import broker
+from tests.storages.fields.models import Paper, PaperProxy, Photo, Plain, SignedPaper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVERY_FIELD = [
     (Paper, "file"), (Paper, "cover"), (SignedPaper, "signature"), (Photo, "image"),
     (Plain, "attachment"),
@@ -334,7 +334,7 @@ class TestTransactions:
 
     def test_the_transaction_is_that_of_the_rows_database(self, tmp_path):
         subprocess.run(
-            [sys.executable, "-m", "tests.fields.two_databases", str(tmp_path)],
+            [sys.executable, "-m", "tests.storages.fields.two_databases", str(tmp_path)],
             cwd=str(ROOT),
             check=True,
         )
@@ -448,15 +448,16 @@ class TestMigrations:
     def test_they_name_the_public_path_and_nothing_of_the_model(self):
         field = SmartFileField(upload_to="x")
         field.set_attributes_from_name("file")
-        assert field.deconstruct()[1] == "smart_storages.fields.SmartFileField"
+        assert field.deconstruct()[1] == "smart_storages.storages.fields.SmartFileField"
         image = SmartImageField(upload_to="y", width_field="w")
         image.set_attributes_from_name("image")
         assert image.deconstruct()[1:] == (
-            "smart_storages.fields.SmartImageField", [], {"upload_to": "y", "width_field": "w"},
+            "smart_storages.storages.fields.SmartImageField", [],
+            {"upload_to": "y", "width_field": "w"},
         )  # fmt: skip
         text, imports = MigrationWriter.serialize(field)
-        assert text == "smart_storages.fields.SmartFileField(upload_to='x')"
-        assert imports == {"import smart_storages.fields"}
+        assert text == "smart_storages.storages.fields.SmartFileField(upload_to='x')"
+        assert imports == {"import smart_storages.storages.fields"}
 
     def test_models_of_migrations_delete_no_files(self, store):
         state = ProjectState()

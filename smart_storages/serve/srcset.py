@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Optional
 from django.apps import apps
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.serving.urls import file_url
+from smart_storages.serve.urls import file_url
 
 __all__ = ["ENGINES", "image_srcset"]
 

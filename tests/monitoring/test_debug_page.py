@@ -11,12 +11,15 @@ import pytest
 from django.conf import settings as django_settings
 from django.views.debug import SafeExceptionReporterFilter
 
-from smart_storages.debug import StorageExceptionReporterFilter, check_reporter_filter
+from smart_storages.monitoring.debug_page import (
+    StorageExceptionReporterFilter,
+    check_reporter_filter,
+)
 from tests import leaks
 
 URL = f"http://{leaks.PROXY_LOGIN}@proxy.example:3128"
 CONNECTION = f"AccountName=acme;AccountKey={leaks.SECRET_KEY}"
-OURS = "smart_storages.debug.StorageExceptionReporterFilter"
+OURS = "smart_storages.monitoring.debug_page.StorageExceptionReporterFilter"
 DJANGOS = "django.views.debug.SafeExceptionReporterFilter"
 
 
@@ -80,7 +83,7 @@ def test_a_filter_of_the_project_stays():
         " DEFAULT_EXCEPTION_REPORTER_FILTER='acme.Filter')\n"
         "django.setup(); print(settings.DEFAULT_EXCEPTION_REPORTER_FILTER)"
     )
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     run = [sys.executable, "-c", code]
     said = subprocess.run(run, cwd=root, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "acme.Filter"

@@ -14,7 +14,7 @@ from django.core.files.storage import FileSystemStorage
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
 
-from smart_storages.serving import serve_file
+from smart_storages.serve import serve_file
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import REQUIRE_REAL_S3
 from tests.old_releases import needs_newer_moto

@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 from rest_framework import serializers
 
-from smart_storages.serving.urls import file_url
+from smart_storages.serve.urls import file_url
 
 __all__ = ["SignedUrlField"]
 

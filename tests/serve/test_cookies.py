@@ -17,7 +17,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.http import HttpResponse
 
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.serving import delete_signed_cookies, set_signed_cookies
+from smart_storages.serve import delete_signed_cookies, set_signed_cookies
 from smart_storages.storages import SmartS3Storage
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

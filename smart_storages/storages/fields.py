@@ -155,7 +155,7 @@ def _listen(model: Type[Model]) -> None:
     # Each class for itself: a receiver for all would make Django load what it could delete at once.
     if model._meta.apps is not apps:  # the model of a migration, which shows no other models
         return
-    uid = f"smart_storages.fields.{model.__module__}.{model.__qualname__}"
+    uid = f"smart_storages.storages.fields.{model.__module__}.{model.__qualname__}"
     pre_save.connect(_before_save, sender=model, dispatch_uid=uid)
     post_save.connect(_after_save, sender=model, dispatch_uid=uid)
     pre_delete.connect(_before_delete, sender=model, dispatch_uid=uid)
@@ -167,7 +167,7 @@ def _listen_if_smart(sender: Type[Model], **kwargs: Any) -> None:
 
 
 # A child of another model, and a proxy, are classes to which the field itself is not contributed.
-class_prepared.connect(_listen_if_smart, dispatch_uid="smart_storages.fields")
+class_prepared.connect(_listen_if_smart, dispatch_uid="smart_storages.storages.fields")
 
 
 def _smart_fields(model: Type[Model], names: Optional[Iterable[str]] = None) -> List[_SmartField]:
