@@ -62,8 +62,8 @@ def run(context: Context) -> List[Row]:
 
 def fill(server: S3Server, bucket: str, count: int) -> None:
     """Put ``count`` objects of a few bytes to a kilobyte into a bucket."""
-    from smart_storages.s3.bulk import run_many
-    from smart_storages.s3.requests.sending import send
+    from smart_storages.backends.s3.bulk import run_many
+    from smart_storages.backends.s3.requests.sending import send
 
     client = server.client()
 

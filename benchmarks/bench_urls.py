@@ -90,7 +90,7 @@ def _make_page() -> Tuple[List[str], Dict[str, Callable[[str], Any]]]:
 
 
 def _make_contests() -> List[Contest]:
-    from smart_storages.s3.signing.presigned_urls import UrlSigner
+    from smart_storages.backends.s3.signing.presigned_urls import UrlSigner
     from smart_storages.storages import S3Boto3Storage, SmartS3Storage
 
     theirs, ours = S3Boto3Storage(**_CREDENTIALS), SmartS3Storage(**_CREDENTIALS)

@@ -11,15 +11,15 @@ from django.core.files.storage import Storage
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.documentation import plain_text
 from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
-from smart_storages.composed.announced import AnnouncedFile
-from smart_storages.composed.calls import Steps, run, run_async
-from smart_storages.composed.forwarding import put_steps, sync_mirrors_steps
-from smart_storages.composed.references import describe
-from smart_storages.composed.resolving import ResolvingStorage
-from smart_storages.composed.routing import Choice, ContentNeeded, Explanation, ParamsBeforeContent
-from smart_storages.composed.storage_api import require_uploads
 from smart_storages.exceptions import ResolutionError, RoutingRefusedError
 from smart_storages.resolvers.base import StorageResolver, explain_answer
+from smart_storages.wrappers.announced import AnnouncedFile
+from smart_storages.wrappers.calls import Steps, run, run_async
+from smart_storages.wrappers.forwarding import put_steps, sync_mirrors_steps
+from smart_storages.wrappers.references import describe
+from smart_storages.wrappers.resolving import ResolvingStorage
+from smart_storages.wrappers.routing import Choice, ContentNeeded, Explanation, ParamsBeforeContent
+from smart_storages.wrappers.storage_api import require_uploads
 
 __all__ = ["StorageDispatcher"]
 

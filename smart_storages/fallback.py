@@ -15,8 +15,11 @@ from smart_storages.common.arguments import (
 )
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, alternatives, check_name, check_path, renamed
-from smart_storages.composed.backend import NOTHING, Backend, flag_backends
-from smart_storages.composed.calls import (
+from smart_storages.exceptions import ConfigurationError
+from smart_storages.signals import backend_answered
+from smart_storages.storages.lookup import resolve_storage
+from smart_storages.wrappers.backend import NOTHING, Backend, flag_backends
+from smart_storages.wrappers.calls import (
     Call,
     Steps,
     call_now,
@@ -25,8 +28,8 @@ from smart_storages.composed.calls import (
     run,
     with_known_result,
 )
-from smart_storages.composed.copy_on_read import copy_up_steps, delete_all_steps
-from smart_storages.composed.failures import (
+from smart_storages.wrappers.copy_on_read import copy_up_steps, delete_all_steps
+from smart_storages.wrappers.failures import (
     Failures,
     all_lack_method,
     inconclusive,
@@ -34,17 +37,14 @@ from smart_storages.composed.failures import (
     make_error,
     split_errors,
 )
-from smart_storages.composed.forwarding import (
+from smart_storages.wrappers.forwarding import (
     CombiningStorage,
     put_steps,
     sync_mirrors_steps,
 )
-from smart_storages.composed.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
-from smart_storages.composed.references import describe, refuse_duplicates
-from smart_storages.composed.storage_api import is_changing, is_in_parts, upload_steps
-from smart_storages.exceptions import ConfigurationError
-from smart_storages.signals import backend_answered
-from smart_storages.storages.lookup import resolve_storage
+from smart_storages.wrappers.health import FULL, NOT_FOUND, UNREACHABLE, Breaker
+from smart_storages.wrappers.references import describe, refuse_duplicates
+from smart_storages.wrappers.storage_api import is_changing, is_in_parts, upload_steps
 
 __all__ = ["FallbackStorage"]
 

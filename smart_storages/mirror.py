@@ -13,11 +13,16 @@ from smart_storages.common.arguments import require_flags, require_numbers
 from smart_storages.common.background import Worker
 from smart_storages.common.content import LentContent, make_rewindable
 from smart_storages.common.names import PreparedName, check_name, check_path
-from smart_storages.composed.calls import Steps, run
-from smart_storages.composed.forwarding import CombiningStorage, put_steps, sync_mirrors_steps
-from smart_storages.composed.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
-from smart_storages.composed.locks import locked_steps
-from smart_storages.composed.mirror_copies import (
+from smart_storages.exceptions import BackendsUnreachableError, ConfigurationError
+from smart_storages.signals import mirror_diverged
+from smart_storages.storages import SmartS3Storage
+from smart_storages.storages.lookup import resolve_storage
+from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from smart_storages.wrappers.calls import Steps, run
+from smart_storages.wrappers.forwarding import CombiningStorage, put_steps, sync_mirrors_steps
+from smart_storages.wrappers.health import NOT_FOUND, UNREACHABLE, Breaker, kind_of
+from smart_storages.wrappers.locks import locked_steps
+from smart_storages.wrappers.mirror_copies import (
     Copies,
     Failure,
     MirroredFile,
@@ -26,13 +31,8 @@ from smart_storages.composed.mirror_copies import (
     list_names,
     mirror_error,
 )
-from smart_storages.composed.references import refuse_duplicates
-from smart_storages.composed.storage_api import is_changing, is_in_parts, upload_steps
-from smart_storages.exceptions import BackendsUnreachableError, ConfigurationError
-from smart_storages.signals import mirror_diverged
-from smart_storages.storages import SmartS3Storage
-from smart_storages.storages.lookup import resolve_storage
-from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from smart_storages.wrappers.references import refuse_duplicates
+from smart_storages.wrappers.storage_api import is_changing, is_in_parts, upload_steps
 
 __all__ = ["Divergence", "MirrorStorage", "ReadOnlyStorage", "ScopedStorage"]
 

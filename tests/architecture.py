@@ -124,7 +124,7 @@ def private_names(path: Path) -> Iterator[Tuple[str, Named]]:
 def read_floors(page: str) -> Dict[str, Dict[str, int]]:
     """The floor of each unit, counted from the top, by the room that the block is about."""
     plans = {}
-    for room, block in re.findall(r"^```floors ?(\w*)\n(.*?)^```", page, re.M | re.S):
+    for room, block in re.findall(r"^```floors ?([\w.]*)\n(.*?)^```", page, re.M | re.S):
         lines = [line.split() for line in block.splitlines()]
         plans[room] = {unit: floor for floor, units in enumerate(lines) for unit in units}
     return plans
@@ -136,11 +136,11 @@ def unit_of(module: str, room: str) -> Optional[str]:
     # A command, which nothing imports, may use every floor.
     if parts[-1] == "__main__":
         return None
-    if room:
-        if parts[0] != room:
-            return None
-        parts = parts[1:]
-    return parts[0] if parts and parts[0] else None
+    above = room.split(".") if room else []
+    if parts[: len(above)] != above:
+        return None
+    below = parts[len(above) :]
+    return below[0] if below and below[0] else None
 
 
 def why_wrong(plan: Dict[str, int], importer: str, imported: str) -> Optional[str]:

@@ -142,7 +142,8 @@ PATHS_THAT_STAY = [
 @pytest.fixture(scope="module")
 def plans() -> Dict[str, Dict[str, int]]:
     found = architecture.read_floors(PAGE.read_text("utf-8"))
-    assert set(found) == {"", "s3", "queued", "storages", "management", "uploads"}
+    rooms = {"", "backends.s3", "management", "queued", "storages", "uploads", "wrappers"}
+    assert set(found) == rooms
     return found
 
 
@@ -182,11 +183,23 @@ def test_the_engine_knows_no_configuration() -> None:
     known = {
         found.target
         for module in MODULES
-        if module.startswith(f"{PACKAGE}.s3")
+        if module.startswith(f"{PACKAGE}.backends.s3")
         for found in own_imports(module)
         if found.target.partition(".")[0] == "config"
     }
     assert known <= ENGINE_MAY_IMPORT
+
+
+def test_the_engine_knows_no_other_backend() -> None:
+    known = {
+        found.target
+        for module in MODULES
+        if module.startswith(f"{PACKAGE}.backends.s3")
+        for found in own_imports(module)
+        if found.target.partition(".")[0] == "backends"
+    }
+    assert known
+    assert all(f"{target}.".startswith("backends.s3.") for target in known), known
 
 
 def test_the_ledger_knows_no_storage() -> None:
@@ -245,12 +258,12 @@ def test_no_module_is_too_long_to_read_at_once() -> None:
 
 
 def test_private_names_of_botocore_and_urllib3_stand_in_one_module() -> None:
-    here = MODULES[f"{PACKAGE}.s3.private_names"]
+    here = MODULES[f"{PACKAGE}.backends.s3.private_names"]
     theirs = {name for name, _ in architecture.private_names(here)}
     assert {"_credentials", "_put_conn", "_make_api_call", "_lookup_cache"} <= theirs
     wrong = []
     for module, path in MODULES.items():
-        in_engine = module.startswith(f"{PACKAGE}.s3.")
+        in_engine = module.startswith(f"{PACKAGE}.backends.s3.")
         for name, node in architecture.private_names(path):
             # The engine uses nobody's private names; a method of such a name is a hook of theirs.
             if isinstance(node, ast.FunctionDef):
@@ -289,6 +302,20 @@ def test_the_root_holds_public_paths_and_rooms_only(plans: Any) -> None:
     assert modules <= {*PUBLIC, "apps"}
     rooms = {path.parent.name for path in (ROOT / PACKAGE).glob("*/__init__.py")}
     assert rooms | modules == set(plans[""])
+
+
+def test_a_listing_of_the_package_has_20_public_paths_and_rooms() -> None:
+    # Python and Django look for these five by their names.
+    theirs = {"__init__.py", "apps.py", "py.typed", "management", "templatetags"}
+    # What git leaves of a folder that has moved holds nothing but bytecode.
+    listed = {
+        entry.name
+        for entry in (ROOT / PACKAGE).iterdir()
+        if entry.name != "__pycache__"
+        and (entry.is_file() or any(path.name != "__pycache__" for path in entry.iterdir()))
+    }
+    assert theirs <= listed
+    assert len(listed - theirs) <= 20, sorted(listed - theirs)
 
 
 def test_every_room_says_what_comes_in_and_what_it_may_not_know() -> None:
@@ -336,8 +363,8 @@ def test_a_climbing_import_is_seen(line: str, plans: Any) -> None:
 def test_the_rules_are_those_of_the_page(plans: Any) -> None:
     for importer, imported, reason in [
         ("storages", "config", None),
-        ("s3", "s3", None),
-        ("resolvers", "s3", "resolvers goes sideways to s3"),
+        ("backends", "backends", None),
+        ("resolvers", "backends", "resolvers goes sideways to backends"),
         ("dispatcher", "queued", "dispatcher climbs to queued"),
         ("checks", "queued", "checks goes sideways to queued"),
         ("attic", "config", "attic stands on no floor of docs/architecture.md"),

@@ -50,8 +50,8 @@ ELSEWHERE = {
     "nginx": "tests/serve/test_nginx.py runs them in nginx",
     "floors": "tests/test_architecture.py reads them",
     "log": "tests/storages/test_operations.py compares such a line",
-    "js": "tests/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; here they "
-    "are parsed",
+    "js": "tests/backends/s3/test_browser_upload.py and tests/uploads/js/ run them in a browser; "
+    "here they are parsed",
     "python3": "files of a project whose worker tests/queued/test_recipes.py starts",
 }
 PAGES = documentation.pages()

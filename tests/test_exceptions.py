@@ -5,8 +5,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from smart_storages import exceptions
+from smart_storages.backends.s3.errors.botocore_kinds import also_of_botocore
 from smart_storages.queued.composed_parts import ContextDependentError
-from smart_storages.s3.errors.botocore_kinds import also_of_botocore
 from tests import documentation
 
 NAMES = [name for name in exceptions.__all__ if name.endswith("Error")]

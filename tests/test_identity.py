@@ -14,9 +14,9 @@ import pytest
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 
+from smart_storages.backends.s3.clients.credentials import CredentialSource, identity_of
 from smart_storages.checks import buckets as checks
 from smart_storages.exceptions import S3Error
-from smart_storages.s3.clients.credentials import CredentialSource, identity_of
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
 from tests.servers import S3Proxy

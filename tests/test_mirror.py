@@ -11,8 +11,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from smart_storages.backends.memory import isolated
-from smart_storages.composed.calls import run
-from smart_storages.composed.forwarding import put_steps
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.exceptions import BackendsFailedError, ConfigurationError
 from smart_storages.mirror import Divergence, MirrorStorage
@@ -20,6 +18,8 @@ from smart_storages.resolvers import BySize, RendezvousHash
 from smart_storages.signals import mirror_diverged
 from smart_storages.storages import SmartS3Storage
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from smart_storages.wrappers.calls import run
+from smart_storages.wrappers.forwarding import put_steps
 from tests.conftest import lead_to
 from tests.routing_models import RecordingStorage
 

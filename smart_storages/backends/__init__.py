@@ -1,9 +1,9 @@
-"""What keeps files in place of S3: a directory, memory, another service, any storage of Django.
+"""What keeps the files: the S3 engine, and in place of S3 a directory, memory, another service.
 
-Keys and content come in, content and stats of objects go out: a
-:class:`~smart_storages.backends.store.Store` keeps them, whole or not at all. It may not know
-modules, names and storages: the storage that uses it turns names into keys, and its errors into
-those of this package.
+Keys and content come in, content and stats of objects go out: whole or not at all, by ``s3/`` or by
+a :class:`~smart_storages.backends.store.Store` of another backend. It may not know modules, names
+and storages: the storage that uses it turns names into keys, and its errors into those of this
+package.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import gcs as gcs
     from . import gcs_requests as gcs_requests
     from . import memory as memory
+    from . import s3 as s3
     from . import sftp as sftp
     from . import sftp_connections as sftp_connections
     from . import signed_urls as signed_urls

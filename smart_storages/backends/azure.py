@@ -33,10 +33,10 @@ from smart_storages.backends.azure_signing import sign
 from smart_storages.backends.azure_uploads import AzureUploads
 from smart_storages.backends.pieces import JoinedContent, take_beginning
 from smart_storages.backends.ranges import RangeReader
+from smart_storages.backends.s3.stat import Stat
+from smart_storages.backends.s3.writing.parameters import WRITE_ID, new_token
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.exceptions import ObjectChangedError, S3Error, UnreachableError
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
 __all__ = ["AzureStore", "account_of"]
 

@@ -13,10 +13,10 @@ from typing import Any, Dict, Mapping
 from azure.storage.blob import BlobServiceClient
 from storages.backends.azure_storage import AzureStorage
 
+from smart_storages.backends.s3.errors.logs import redact_logs
 from smart_storages.common.secrets import reveal_all
 from smart_storages.config.azure_account import find_account_problems
 from smart_storages.exceptions import ConfigurationError
-from smart_storages.s3.errors.logs import redact_logs
 
 __all__ = ["account_of"]
 

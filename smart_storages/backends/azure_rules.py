@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Dict, Mapping
 
+from smart_storages.backends.s3.writing.parameters import COPIED_FROM, WRITE_ID
 from smart_storages.exceptions import S3Error
-from smart_storages.s3.writing.parameters import COPIED_FROM, WRITE_ID
 
 __all__ = ["FOLDER", "as_identifiers", "check_headers", "check_key", "from_identifiers", "is_key"]
 

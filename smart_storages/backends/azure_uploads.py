@@ -36,7 +36,7 @@ from smart_storages.exceptions import ContentMismatchError, ObjectChangedError, 
 
 if TYPE_CHECKING:
     from smart_storages.backends.azure import AzureStore
-    from smart_storages.s3.stat import Stat
+    from smart_storages.backends.s3.stat import Stat
 
 __all__ = ["AzureUploads"]
 

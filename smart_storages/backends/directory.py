@@ -31,9 +31,9 @@ from smart_storages.backends.disk import (
     status_of,
     write_json,
 )
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.common.compat import md5
-from smart_storages.s3.stat import Stat
 
 if TYPE_CHECKING:
     from typing import Any

@@ -21,7 +21,7 @@ from smart_storages.common.compat import md5
 from smart_storages.common.parts import StartedUpload, UploadedPart
 
 if TYPE_CHECKING:
-    from smart_storages.s3.stat import Stat
+    from smart_storages.backends.s3.stat import Stat
 
 __all__ = ["DirectoryUploads"]
 

@@ -41,12 +41,12 @@ from smart_storages.backends.plain import (
     refuse_attributes,
     temporary_name,
 )
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key, turn_at_storage
 from smart_storages.common.compat import IN_MEMORY_STORAGES
 from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ConfigurationError, S3Error
-from smart_storages.s3.stat import Stat
 
 if TYPE_CHECKING:
     from typing import Mapping

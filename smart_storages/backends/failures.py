@@ -22,8 +22,8 @@ from typing import (
 from smart_storages.backends.store import Attributes, Found, Need, Store
 
 if TYPE_CHECKING:
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.backends.uploads import Uploads
-    from smart_storages.s3.stat import Stat
 
 __all__ = ["ACTIONS", "FailingStore", "Order", "orders"]
 

@@ -22,10 +22,10 @@ from smart_storages.backends.gcs_requests import Answer, GoogleConnection, path_
 from smart_storages.backends.gcs_signing import signed_form, signed_url, signer_of
 from smart_storages.backends.gcs_uploads import PART, upload
 from smart_storages.backends.ranges import RangeReader
+from smart_storages.backends.s3.stat import Stat
+from smart_storages.backends.s3.writing.parameters import WRITE_ID, new_token
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.exceptions import ContentMismatchError, ObjectChangedError, S3Error
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import WRITE_ID, new_token
 
 __all__ = ["GoogleStore"]
 

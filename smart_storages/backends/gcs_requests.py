@@ -24,11 +24,11 @@ from google.auth.transport.requests import AuthorizedSession
 
 from smart_storages.backends.django_errors import describe_error
 from smart_storages.backends.gcs_errors import denied, raise_for, strange_answer
+from smart_storages.backends.s3.errors.logs import redact_logs
+from smart_storages.backends.s3.requests.retries import pause
 from smart_storages.common import recording
 from smart_storages.config.values import is_of_google
 from smart_storages.exceptions import ConfigurationError, S3Error
-from smart_storages.s3.errors.logs import redact_logs
-from smart_storages.s3.requests.retries import pause
 
 __all__ = ["TRIES", "Answer", "GoogleConnection", "connection_of", "path_of"]
 

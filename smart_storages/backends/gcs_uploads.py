@@ -19,8 +19,8 @@ from botocore.compat import MD5_AVAILABLE, get_md5
 from smart_storages.backends.gcs_errors import raise_for, strange_answer
 from smart_storages.backends.gcs_requests import TRIES, Answer, GoogleConnection, path_of
 from smart_storages.backends.pieces import JoinedContent, take_beginning
+from smart_storages.backends.s3.requests.retries import pause
 from smart_storages.exceptions import ContentMismatchError, S3Error
-from smart_storages.s3.requests.retries import pause
 
 __all__ = ["PART", "upload"]
 

@@ -12,9 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from smart_storages.backends.memory_uploads import MemoryUploads
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.backends.store import Attributes, Found, Store
 from smart_storages.common.compat import md5
-from smart_storages.s3.stat import Stat
 
 if TYPE_CHECKING:
     from typing import Any

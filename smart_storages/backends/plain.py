@@ -11,10 +11,10 @@ import uuid
 from datetime import datetime
 from typing import Dict, Optional
 
+from smart_storages.backends.s3.stat import Stat
+from smart_storages.backends.s3.writing.parameters import COPIED_FROM
 from smart_storages.backends.store import Attributes, Found
 from smart_storages.exceptions import S3Error
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import COPIED_FROM
 
 __all__ = [
     "check_folder",

@@ -30,6 +30,7 @@ from smart_storages.backends.plain import (
     refuse_attributes,
     temporary_name,
 )
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.backends.sftp_connections import Session, SftpServer
 from smart_storages.backends.sftp_errors import is_lost
 from smart_storages.backends.sftp_files import (
@@ -50,7 +51,6 @@ from smart_storages.backends.store import Attributes, Found, Need, Store
 from smart_storages.backends.turns import turn_at_key
 from smart_storages.common.secrets import reveal
 from smart_storages.exceptions import ConfigurationError, S3Error, UnreachableError
-from smart_storages.s3.stat import Stat
 
 __all__ = ["Modes", "SftpStore", "identity_of"]
 

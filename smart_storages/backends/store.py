@@ -25,9 +25,9 @@ from typing import (
 from smart_storages.common import recording
 
 if TYPE_CHECKING:
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.backends.uploads import Uploads
     from smart_storages.common.recording import Record
-    from smart_storages.s3.stat import Stat
 
 __all__ = ["Attributes", "Found", "Need", "Store", "StoreReader", "split_folder"]
 

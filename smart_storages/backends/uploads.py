@@ -9,9 +9,9 @@ from smart_storages.common.parts import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
 from smart_storages.exceptions import ContentMismatchError
 
 if TYPE_CHECKING:
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.backends.store import Attributes
     from smart_storages.common.parts import StartedUpload, UploadedPart
-    from smart_storages.s3.stat import Stat
 
 __all__ = ["KEPT_SECONDS", "Uploads", "require_same"]
 

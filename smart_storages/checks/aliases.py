@@ -13,11 +13,11 @@ from django.core import checks
 from django.utils.module_loading import import_string
 
 from smart_storages.common.documentation import plain_text
-from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.config.options import known_options
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import read_aliases
+from smart_storages.wrappers.forwarding import ForwardingStorage
 
 __all__ = ["check_aliases"]
 

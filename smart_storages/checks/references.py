@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from smart_storages import config
 from smart_storages.common.documentation import plain_text
-from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.storages.lookup import ready_made_class, storages
+from smart_storages.wrappers.forwarding import ForwardingStorage
 
 __all__ = [
     "OptionsError",

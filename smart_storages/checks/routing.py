@@ -37,8 +37,6 @@ from smart_storages.checks.references import (
     place_of,
     text_of,
 )
-from smart_storages.composed.references import describe
-from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
@@ -46,6 +44,8 @@ from smart_storages.resolvers import ByTenant, FirstMatch
 from smart_storages.resolvers.base import FALLBACK
 from smart_storages.storages.lookup import read_aliases, ready_made_class, storages
 from smart_storages.wrappers import ScopedStorage
+from smart_storages.wrappers.references import describe
+from smart_storages.wrappers.resolving import ResolvingStorage
 
 __all__ = ["check_routing"]
 

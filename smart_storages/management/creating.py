@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from smart_storages.backends.s3.errors.translation import translate_error
 from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.checking.advice import role_denied
@@ -16,7 +17,6 @@ from smart_storages.management.policies import (
     sends_acl,
 )
 from smart_storages.management.statements import bucket_arn, one_line, statement
-from smart_storages.s3.errors.translation import translate_error
 
 __all__ = [
     "DONE",

@@ -10,7 +10,6 @@ from django.core.management.base import CommandError
 
 from smart_storages import config
 from smart_storages.checks.in_use import import_backend, iter_fields, sound_aliases
-from smart_storages.composed.forwarding import ForwardingStorage
 from smart_storages.config.modules import sample_name
 from smart_storages.config.values import ANY_MODULE
 from smart_storages.exceptions import ConfigurationError
@@ -24,6 +23,7 @@ from smart_storages.storages.lookup import (
     storages,
 )
 from smart_storages.wrappers import ReadOnlyStorage
+from smart_storages.wrappers.forwarding import ForwardingStorage
 
 __all__ = [
     "CDN",

@@ -8,8 +8,6 @@ from __future__ import annotations
 import inspect
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
-from smart_storages.composed.calls import Steps
-from smart_storages.composed.storage_api import is_in_parts, upload_steps
 from smart_storages.config.deconstructed import SerializedObject
 from smart_storages.exceptions import ObjectExistsError
 from smart_storages.queued import composed_parts, ledger, listing, registry, storage_options
@@ -21,6 +19,8 @@ from smart_storages.queued.serving import urls_of_copies
 from smart_storages.queued.tasks import Transfer
 from smart_storages.queued.transfer import local_copies
 from smart_storages.storages.lookup import resolve_storage
+from smart_storages.wrappers.calls import Steps
+from smart_storages.wrappers.storage_api import is_in_parts, upload_steps
 
 __all__ = [
     "DelayedStorage",

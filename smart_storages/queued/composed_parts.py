@@ -8,12 +8,12 @@ from typing import Any, Iterator, List, Mapping
 from django.core.files.storage import DefaultStorage
 from django.utils.module_loading import import_string
 
-from smart_storages.composed.forwarding import ForwardingStorage
-from smart_storages.composed.references import describe
-from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.exceptions import CircularStorageError, ConfigurationError
 from smart_storages.resolvers import FirstMatch
 from smart_storages.storages.lookup import storages
+from smart_storages.wrappers.forwarding import ForwardingStorage
+from smart_storages.wrappers.references import describe
+from smart_storages.wrappers.resolving import ResolvingStorage
 
 __all__ = [
     "ContextDependentError",

@@ -20,11 +20,11 @@ from typing import Any, Callable, Dict, Optional, Tuple, Type
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from smart_storages.composed.health import Breaker
 from smart_storages.config import get_queue_settings, get_tasks_backend
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.transfer.attempt import process_row
 from smart_storages.queued.transfer.page_attempt import process_page
+from smart_storages.wrappers.health import Breaker
 
 __all__ = [
     "Engine",

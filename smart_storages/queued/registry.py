@@ -18,13 +18,13 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from smart_storages.common.secrets import reveal
-from smart_storages.composed.references import Reference, describe
 from smart_storages.config.deconstructed import OPTION, SerializedObject, WithheldOptions, withhold
 from smart_storages.config.options import holds_secret
 from smart_storages.exceptions import ConfigurationError, TransferError
 from smart_storages.queued import composed_parts
 from smart_storages.storages.connecting import ConnectingMixin
 from smart_storages.storages.lookup import read_aliases, storages
+from smart_storages.wrappers.references import Reference, describe
 
 __all__ = [
     "enter",

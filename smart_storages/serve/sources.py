@@ -15,9 +15,9 @@ from django.core.files.storage import FileSystemStorage
 from smart_storages.common.brotli_streams import BrotliDecompressed, has_brotli
 from smart_storages.common.names import check_name
 from smart_storages.common.serving import Content
-from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
 from smart_storages.storages.places import unwrap
 from smart_storages.storages.reading import S3ReadFile
+from smart_storages.wrappers.forwarding import ChoosingStorage, ForwardingStorage
 
 __all__ = ["find_content", "find_path", "holder_of"]
 

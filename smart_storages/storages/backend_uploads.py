@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
-from smart_storages import backends, common, config, s3
+from smart_storages import backends, common, config
+from smart_storages.backends import s3
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError
 
 if TYPE_CHECKING:
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.backends.uploads import Uploads
     from smart_storages.common.parts import StartedUpload, UploadedPart
-    from smart_storages.s3.stat import Stat
 
 __all__ = ["BackendUploadsMixin"]
 

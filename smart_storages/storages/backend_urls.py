@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
-from smart_storages import backends, config, s3
+from smart_storages import backends, config
+from smart_storages.backends import s3
 from smart_storages.exceptions import ConfigurationError
 
 __all__ = ["BackendUrlsMixin"]

@@ -15,10 +15,10 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from storages.utils import clean_name
 
+from smart_storages.backends.s3.bulk import run_many
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.common.compat import cache, md5
 from smart_storages.exceptions import ContentMismatchError
-from smart_storages.s3.bulk import run_many
-from smart_storages.s3.stat import Stat
 from smart_storages.storages.neighbours import names_of_others
 from smart_storages.storages.upload_record import UploadRecord
 

@@ -13,7 +13,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from django.utils.module_loading import import_string
 
-from smart_storages import config, s3
+from smart_storages import config
+from smart_storages.backends import s3
 from smart_storages.common.compat import cache
 from smart_storages.common.documentation import plain_text
 from smart_storages.common.secrets import reveal
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client, S3ServiceResource
     from mypy_boto3_s3.service_resource import Bucket
 
+    from smart_storages.backends.s3.clients.credentials import CredentialSource
+    from smart_storages.backends.s3.clients.pool import ClientPool, Connection
+    from smart_storages.backends.s3.signing.presigned_urls import UrlSigner
     from smart_storages.config.providers import Provider
-    from smart_storages.s3.clients.credentials import CredentialSource
-    from smart_storages.s3.clients.pool import ClientPool, Connection
-    from smart_storages.s3.signing.presigned_urls import UrlSigner
 
 __all__ = ["ConnectingMixin", "plain_config"]
 

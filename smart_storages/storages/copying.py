@@ -8,7 +8,8 @@ from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
 
-from smart_storages import config, s3
+from smart_storages import config
+from smart_storages.backends import s3
 from smart_storages.exceptions import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -23,7 +24,7 @@ from smart_storages.storages.operations import operation
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.s3.target import Target
+    from smart_storages.backends.s3.target import Target
 else:
     _Base = object
 
@@ -231,7 +232,7 @@ class CopyingMixin(_Base):  # type: ignore[misc]
             etag: ETag that the object must have, if it is known, without its quotes.
             on_server: Whether the server may copy it; ``False`` once that has failed for another
                 object of the same two buckets.
-            watch: As for :func:`smart_storages.s3.copying.stream_object`.
+            watch: As for :func:`smart_storages.backends.s3.copying.stream_object`.
 
         Returns:
             Whether the server copied it. If not, it passed through this process.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 
 from storages.utils import clean_name
 
-from smart_storages import s3
+from smart_storages.backends import s3
 from smart_storages.exceptions import S3Error
 from smart_storages.storages.operations import operation, steps
 from smart_storages.storages.writing import is_one_of_many
@@ -15,7 +15,7 @@ from smart_storages.storages.writing import is_one_of_many
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.s3.stat import Stat
+    from smart_storages.backends.s3.stat import Stat
 else:
     _Base = object
 

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional
 
 from storages.utils import clean_name
 
-from smart_storages import config, s3
+from smart_storages import config
+from smart_storages.backends import s3
 from smart_storages.exceptions import ObjectNotFoundError
 from smart_storages.storages.operations import operation
 
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.s3.stat import Stat
-    from smart_storages.s3.writing.parameters import Written
+    from smart_storages.backends.s3.stat import Stat
+    from smart_storages.backends.s3.writing.parameters import Written
     from smart_storages.storages.cached_answers import Answers, Known
 else:
     _Base = object

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 from django.core.files.utils import validate_file_name
 from storages.utils import clean_name
 
-from smart_storages import common, s3
+from smart_storages import common
+from smart_storages.backends import s3
 from smart_storages.common.parts import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
 from smart_storages.storages.free_names import with_random_suffix
 from smart_storages.storages.operations import operation, steps
@@ -19,8 +20,8 @@ from smart_storages.storages.operations import operation, steps
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.common.parts import StartedUpload, UploadedPart, UploadLimits
-    from smart_storages.s3.stat import Stat
 else:
     _Base = object
 

@@ -28,7 +28,8 @@ from urllib.parse import urlsplit
 
 from storages.utils import clean_name
 
-from smart_storages import backends, config, s3
+from smart_storages import backends, config
+from smart_storages.backends import s3
 from smart_storages.common.compat import cache
 from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import (
@@ -47,10 +48,10 @@ from smart_storages.storages.spooled_write_file import SpooledWriteFile
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
+    from smart_storages.backends.s3.stat import Stat
+    from smart_storages.backends.s3.writing.parameters import Written
+    from smart_storages.backends.s3.writing.source import Source
     from smart_storages.backends.store import Attributes, Store, StoreReader
-    from smart_storages.s3.stat import Stat
-    from smart_storages.s3.writing.parameters import Written
-    from smart_storages.s3.writing.source import Source
 else:
     _Base = object
 

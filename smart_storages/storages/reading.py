@@ -13,7 +13,8 @@ from django.utils.timezone import make_naive
 from s3transfer.manager import TransferManager
 from storages.utils import clean_name
 
-from smart_storages import common, config, s3
+from smart_storages import common, config
+from smart_storages.backends import s3
 from smart_storages.common import aio
 from smart_storages.exceptions import ObjectNotFoundError
 from smart_storages.storages.async_calls import LARGEST
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
+    from smart_storages.backends.s3.reading.reader import S3Reader
+    from smart_storages.backends.s3.stat import Stat
+    from smart_storages.backends.s3.target import Target
     from smart_storages.config.providers import Provider
-    from smart_storages.s3.reading.reader import S3Reader
-    from smart_storages.s3.stat import Stat
-    from smart_storages.s3.target import Target
 else:
     _Base = object
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smart_storages import config
-from smart_storages.s3.clients.pool import ClientPool
+from smart_storages.backends.s3.clients.pool import ClientPool
 
 __all__ = ["client_pool"]
 

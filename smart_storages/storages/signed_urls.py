@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from django.utils.encoding import filepath_to_uri
 
-from smart_storages import s3
+from smart_storages.backends import s3
 from smart_storages.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from smart_storages.s3.clients.pool import Connection
-    from smart_storages.s3.signing.presigned_urls import UrlSigner
+    from smart_storages.backends.s3.clients.pool import Connection
+    from smart_storages.backends.s3.signing.presigned_urls import UrlSigner
 
 __all__ = ["SignedUrlsMixin"]
 

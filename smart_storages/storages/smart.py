@@ -35,7 +35,7 @@ from smart_storages.storages.workspace import WorkspaceMixin
 from smart_storages.storages.writing import WritingMixin
 
 if TYPE_CHECKING:
-    from smart_storages.s3.clients.pool import Connection
+    from smart_storages.backends.s3.clients.pool import Connection
 
 __all__ = ["SmartS3Storage"]
 

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from django.utils.encoding import filepath_to_uri
 
 from smart_storages import config
-from smart_storages.s3.writing.parameters import Written
+from smart_storages.backends.s3.writing.parameters import Written
 from smart_storages.storages.collectstatic import Collection, find_call
 from smart_storages.storages.manifest import LazyManifestMixin
 from smart_storages.storages.operations import operation, unreported

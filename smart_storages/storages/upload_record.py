@@ -7,9 +7,9 @@ from typing import Any, Collection, Dict, Optional, Tuple
 
 from django.core.files.base import ContentFile
 
+from smart_storages.backends.s3.stat import Stat
+from smart_storages.backends.s3.writing.parameters import Written
 from smart_storages.exceptions import ObjectNotFoundError
-from smart_storages.s3.stat import Stat
-from smart_storages.s3.writing.parameters import Written
 
 __all__ = ["UploadRecord"]
 

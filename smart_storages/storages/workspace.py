@@ -15,7 +15,8 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from storages.utils import clean_name
 
-from smart_storages import config, s3
+from smart_storages import config
+from smart_storages.backends import s3
 from smart_storages.exceptions import ObjectChangedError
 from smart_storages.storages.many import SAVES
 from smart_storages.storages.operations import steps

@@ -12,7 +12,8 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 from storages.utils import ReadBytesWrapper, clean_name, is_seekable
 
-from smart_storages import common, s3
+from smart_storages import common
+from smart_storages.backends import s3
 from smart_storages.common.compat import KEEPS_OVERWRITTEN_NAMES
 from smart_storages.exceptions import ConfigurationError, ObjectExistsError
 from smart_storages.storages.free_names import KnownNames, issued_names, with_random_suffix
@@ -21,8 +22,8 @@ from smart_storages.storages.operations import begin_lasting, operation
 if TYPE_CHECKING:
     from storages.backends.s3boto3 import S3Boto3Storage as _Base
 
-    from smart_storages.s3.writing.parameters import Written
-    from smart_storages.s3.writing.source import Source
+    from smart_storages.backends.s3.writing.parameters import Written
+    from smart_storages.backends.s3.writing.source import Source
 else:
     _Base = object
 
@@ -158,7 +159,7 @@ class WritingMixin(_Base):  # type: ignore[misc]
         """Save under exactly this name; return whether that was possible.
 
         For composed storages that keep a file under the same name in several places; see
-        :func:`smart_storages.composed.forwarding.put_steps`.
+        :func:`smart_storages.wrappers.forwarding.put_steps`.
         """
         if not replace and self.exists(name):
             return False

@@ -9,7 +9,6 @@ from typing import Any, Optional, Tuple
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
 
-from smart_storages.composed.calls import run
 from smart_storages.exceptions import (
     BackendsFailedError,
     ConfigurationError,
@@ -21,6 +20,7 @@ from smart_storages.uploads import ledger, refusals, steps
 from smart_storages.uploads.middleware import current_request
 from smart_storages.uploads.models import new_id
 from smart_storages.uploads.steps import Taken
+from smart_storages.wrappers.calls import run
 
 __all__ = ["DirectUploadFile", "find_upload"]
 

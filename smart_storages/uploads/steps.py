@@ -1,7 +1,7 @@
 """What happens to an upload, from its beginning to the form that it is submitted with.
 
 Each function is a generator of calls, to be run sync or async; see
-:mod:`smart_storages.composed.calls`. It never calls a storage or the database itself.
+:mod:`smart_storages.wrappers.calls`. It never calls a storage or the database itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from django.core.exceptions import SuspiciousOperation
 
-from smart_storages.composed.calls import Steps
 from smart_storages.exceptions import ObjectExistsError, UploadError
 from smart_storages.tenancy import current_region, current_tenant
 from smart_storages.uploads import content_types, ledger, limits, refusals, tokens
@@ -24,6 +23,7 @@ from smart_storages.uploads.targets import (
     find_target,
     read_reference,
 )
+from smart_storages.wrappers.calls import Steps
 
 __all__ = ["ACTIONS", "Taken", "begin", "cancel", "finish", "sign", "state", "take"]
 

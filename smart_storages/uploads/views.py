@@ -17,7 +17,6 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.http import require_POST
 
 from smart_storages.common.documentation import plain_text
-from smart_storages.composed.calls import call_async, call_now, run, run_async
 from smart_storages.exceptions import (
     BackendsFailedError,
     RoutingRefusedError,
@@ -25,6 +24,7 @@ from smart_storages.exceptions import (
     UploadError,
 )
 from smart_storages.uploads import refusals, steps
+from smart_storages.wrappers.calls import call_async, call_now, run, run_async
 
 __all__ = ["aanswer", "answer", "async_views", "views"]
 

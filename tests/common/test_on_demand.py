@@ -10,7 +10,8 @@ from typing import Any, Dict, Set
 
 import pytest
 
-from smart_storages import checks, config, s3
+from smart_storages import checks, config
+from smart_storages.backends import s3
 from smart_storages.common.on_demand import importing_on_demand
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ DECLARING = {
     "smart_storages.common.secrets",
     "smart_storages.config",
     "smart_storages.exceptions",
-    "smart_storages.s3",
+    "smart_storages.backends.s3",
     "smart_storages.signals",
     "smart_storages.storages",
     "smart_storages.storages.async_calls",
@@ -92,7 +93,7 @@ def test_declaring_a_storage_imports_few_modules(steps: Any) -> None:
 
 def test_making_a_storage_imports_no_engine(steps: Any) -> None:
     assert ours(steps["made"], "config.") > ours(steps["declared"], "config.")
-    assert ours(steps["made"], "s3.") == {"smart_storages.s3"}
+    assert ours(steps["made"], "s3.") == {"smart_storages.backends.s3"}
 
 
 def test_a_process_that_runs_no_check_imports_none(steps: Any) -> None:
@@ -147,5 +148,5 @@ def test_every_name_that_a_package_hands_on_is_there() -> None:
         for names in package._NAMES_IN.values():
             for name in names:
                 assert getattr(package, name).__class__
-    assert s3.reading.reader.S3Reader.__module__ == "smart_storages.s3.reading.reader"
-    assert callable(importing_on_demand("smart_storages.s3"))
+    assert s3.reading.reader.S3Reader.__module__ == "smart_storages.backends.s3.reading.reader"
+    assert callable(importing_on_demand("smart_storages.backends.s3"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Dict, List, Tuple
 
-from smart_storages.composed.storage_api import is_changing
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.fallback import FallbackStorage
 from smart_storages.mirror import MirrorStorage
@@ -20,6 +19,7 @@ from smart_storages.resolvers import (
     RendezvousHash,
 )
 from smart_storages.wrappers import ReadOnlyStorage, ScopedStorage
+from smart_storages.wrappers.storage_api import is_changing
 from tests.conftest import THOROUGH
 
 Make = Callable[[], Any]

@@ -15,6 +15,7 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 
 from smart_storages import FallbackStorage, MirrorStorage, ScopedStorage, StorageDispatcher
+from smart_storages.backends.s3.stat import Stat
 from smart_storages.exceptions import AccessDeniedError
 from smart_storages.management.auditing import columns, trash, uploads
 from smart_storages.management.auditing.areas import Area
@@ -24,7 +25,6 @@ from smart_storages.queued import registry
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
 from smart_storages.resolvers import ByTenant
-from smart_storages.s3.stat import Stat
 from smart_storages.storages import SmartS3Storage
 from smart_storages.storages.lookup import get_storage
 from smart_storages.tenancy import use_tenant

@@ -14,7 +14,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from smart_storages.s3.bulk import run_many
+from smart_storages.backends.s3.bulk import run_many
 from tests.conftest import Bucket
 from tests.queued import conftest
 from tests.queued.conftest import need

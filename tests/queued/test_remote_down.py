@@ -11,9 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
-from smart_storages.composed.health import is_failure_of_storage
 from smart_storages.queued.backends import QueuedStorage
 from smart_storages.queued.models import QueuedFile
+from smart_storages.wrappers.health import is_failure_of_storage
 from tests.queued import broker
 from tests.queued.conftest import DISK, local_files, pass_time, row_of
 

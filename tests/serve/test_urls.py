@@ -13,9 +13,9 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.db import models
 from django.db.models.fields.files import FieldFile
 
+from smart_storages.backends.s3.signing import sigv4
 from smart_storages.dispatcher import StorageDispatcher
 from smart_storages.resolvers import ByPathPrefix
-from smart_storages.s3.signing import sigv4
 from smart_storages.serve import file_url
 from smart_storages.serve.urls import url_of
 from smart_storages.storages import SmartS3Storage

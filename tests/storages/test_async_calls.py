@@ -195,8 +195,8 @@ def test_faults_end_as_they_do_in_threads(
 ) -> None:
     from botocore.config import Config
 
-    monkeypatch.setattr("smart_storages.s3.requests.retries.random.random", lambda: 0.0)
-    monkeypatch.setattr("smart_storages.s3.requests.retries._MAX_PAUSE", 0.0)
+    monkeypatch.setattr("smart_storages.backends.s3.requests.retries.random.random", lambda: 0.0)
+    monkeypatch.setattr("smart_storages.backends.s3.requests.retries._MAX_PAUSE", 0.0)
     config = Config(retries={"total_max_attempts": 2})
     storage = make_storage(client_config=config)
     s3_bucket.client.put_object(Bucket=s3_bucket.name, Key="a.txt", Body=b"hello")

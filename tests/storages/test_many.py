@@ -10,6 +10,8 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
+from smart_storages.backends.s3 import copying
+from smart_storages.backends.s3.bulk import run_many
 from smart_storages.exceptions import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -17,8 +19,6 @@ from smart_storages.exceptions import (
     S3Error,
     UnreachableError,
 )
-from smart_storages.s3 import copying
-from smart_storages.s3.bulk import run_many
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import lead_to, methods
 

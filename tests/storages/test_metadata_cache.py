@@ -6,8 +6,8 @@ import pytest
 from django.core.cache import caches
 from django.core.files.base import ContentFile
 
+from smart_storages.backends.s3.writing import writer
 from smart_storages.exceptions import ConfigurationError, ObjectNotFoundError
-from smart_storages.s3.writing import writer
 from smart_storages.storages import SmartS3Storage
 from tests.conftest import methods
 

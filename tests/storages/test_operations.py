@@ -578,7 +578,7 @@ def read_twice(file: Any) -> None:
 def test_whatever_happens_the_requests_are_those_that_the_proxy_saw(
     make: Any, said: Any, s3_proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smart_storages.s3.requests.retries.random", Hurried)
+    monkeypatch.setattr("smart_storages.backends.s3.requests.retries.random", Hurried)
     twice = Config(retries={"total_max_attempts": 2})
     storages = {kept: make(file_overwrite=not kept, client_config=twice) for kept in (True, False)}
 

@@ -626,8 +626,8 @@ class TestConflicts:
     def test_a_write_that_never_gets_through_is_an_error(
         self, s3_bucket, make_storage, size, monkeypatch
     ):
-        monkeypatch.setattr("smart_storages.s3.writing.writer.CONFLICT_TRIES", 3)
-        monkeypatch.setattr("smart_storages.s3.writing.single_put.CONFLICT_TRIES", 3)
+        monkeypatch.setattr("smart_storages.backends.s3.writing.writer.CONFLICT_TRIES", 3)
+        monkeypatch.setattr("smart_storages.backends.s3.writing.single_put.CONFLICT_TRIES", 3)
         storage = make_storage(provider="moto", file_overwrite=False, transfer_config=SMALL_PARTS)
         operation = "PutObject" if size == 5 else "CompleteMultipartUpload"
         refusing = Refusing(storage, operation, 409, "ConditionalRequestConflict", 1000)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from smart_storages.common.names import check_name
-from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
-from smart_storages.composed.resolving import ResolvingStorage
 from smart_storages.exceptions import RoutingRefusedError, SmartStorageError
 from smart_storages.management.moving.ends import unwrapped
 from smart_storages.queued.composed_parts import parts_of
 from smart_storages.storages import SmartS3Storage
+from smart_storages.wrappers.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.wrappers.resolving import ResolvingStorage
 
 __all__ = ["Leaf", "find_leaves", "iter_buckets"]
 

@@ -7,12 +7,12 @@ from typing import Any, Dict, Optional, Tuple
 
 from botocore.exceptions import ClientError
 
+from smart_storages.backends.s3.errors.translation import translate_error
 from smart_storages.common.documentation import plain_text
 from smart_storages.management.checking.findings import FaultError
 from smart_storages.management.checking.probe import DENIED, Probe, code_of
 from smart_storages.management.policies import list_statement
 from smart_storages.management.statements import objects_arn, one_line, statement
-from smart_storages.s3.errors.translation import translate_error
 
 __all__ = ["allow", "credentials_fault", "fault_of", "option", "region_fault", "role_denied"]
 

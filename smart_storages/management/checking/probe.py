@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from smart_storages.backends.s3.clients.pool import freeze_client_config
 from smart_storages.common.secrets import reveal
 from smart_storages.management.checking.findings import FaultError, NotApplicableError
 from smart_storages.management.places import Place
-from smart_storages.s3.clients.pool import freeze_client_config
 from smart_storages.storages import client_pool
 
 __all__ = [

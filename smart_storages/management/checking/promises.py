@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import replace
 from typing import Any, Dict
 
+from smart_storages.backends.s3.bulk import delete_many
 from smart_storages.exceptions import S3Error
 from smart_storages.management.checking.advice import allow, fault_of
 from smart_storages.management.checking.findings import FaultError, NotApplicableError
@@ -19,7 +20,6 @@ from smart_storages.management.checking.probe import (
     put,
     require_writing,
 )
-from smart_storages.s3.bulk import delete_many
 
 __all__ = [
     "check_acls",

@@ -15,9 +15,9 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from botocore.compat import MD5_AVAILABLE, get_md5
 
+from smart_storages.backends.s3.writing.parameters import COPIED_FROM
+from smart_storages.backends.s3.writing.source import part_size, read_exactly
 from smart_storages.management.moving.ends import BucketEnd, End, Entry
-from smart_storages.s3.writing.parameters import COPIED_FROM
-from smart_storages.s3.writing.source import part_size, read_exactly
 
 __all__ = ["is_same", "is_same_content"]
 

@@ -11,6 +11,8 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from django.core.management.base import CommandError
 
+from smart_storages.backends.s3.bulk import abort_uploads
+from smart_storages.backends.s3.copying import Watched
 from smart_storages.common.documentation import plain_text
 from smart_storages.exceptions import ObjectNotFoundError, PreconditionFailedError
 from smart_storages.management.moving.checkpoints import Checkpoint
@@ -18,8 +20,6 @@ from smart_storages.management.moving.comparing import is_same
 from smart_storages.management.moving.ends import BucketEnd, DirectoryEnd, End, Entry
 from smart_storages.management.moving.merging import Pair, merge, read_ahead
 from smart_storages.management.moving.workers import Workers
-from smart_storages.s3.bulk import abort_uploads
-from smart_storages.s3.copying import Watched
 
 __all__ = ["COPIED", "GONE", "SAME", "Copier", "Plan", "Report", "refuse_overlap"]
 

@@ -14,12 +14,12 @@ from django.core.files.storage import FileSystemStorage, Storage
 from django.utils.crypto import get_random_string
 from django.utils.functional import LazyObject
 
+from smart_storages.backends.s3.requests.http import fetch
 from smart_storages.common.names import check_name
-from smart_storages.composed.calls import run
-from smart_storages.composed.forwarding import put_steps
 from smart_storages.exceptions import ObjectNotFoundError, S3Error, SmartStorageError
-from smart_storages.s3.requests.http import fetch
 from smart_storages.storages import SmartS3Storage
+from smart_storages.wrappers.calls import run
+from smart_storages.wrappers.forwarding import put_steps
 
 __all__ = ["BucketEnd", "DirectoryEnd", "End", "Entry", "StorageEnd", "end_of", "unwrapped"]
 

@@ -17,9 +17,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import SuspiciousOperation
 from django.core.management.base import CommandError
 
+from smart_storages.backends.s3.errors.translation import translate_error
 from smart_storages.exceptions import SmartStorageError
 from smart_storages.management.output import Context
-from smart_storages.s3.errors.translation import translate_error
 
 __all__ = ["FINE", "INTERRUPTED", "USAGE", "WRONG", "load", "names", "run"]
 

@@ -16,7 +16,6 @@ from django.db import transaction
 
 from smart_storages import signals
 from smart_storages.common.names import check_name
-from smart_storages.composed.health import UNREACHABLE, is_failure_of_storage, kind_of
 from smart_storages.exceptions import TransferError
 from smart_storages.queued import engines, ledger, listing
 from smart_storages.queued.ledger import location_cache, queries, recording
@@ -25,6 +24,7 @@ from smart_storages.queued.ledger.texts import check_fits
 from smart_storages.queued.models import QueuedFile, State
 from smart_storages.queued.readiness import explained, require
 from smart_storages.queued.transfer import local_copies
+from smart_storages.wrappers.health import UNREACHABLE, is_failure_of_storage, kind_of
 
 __all__ = ["ask_for_transfer", "delete_file", "find_available", "put", "store"]
 

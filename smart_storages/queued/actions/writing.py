@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Tuple
 
-from smart_storages.composed.calls import Steps
-from smart_storages.composed.forwarding import CombiningStorage
-from smart_storages.composed.storage_api import is_changing
 from smart_storages.queued import listing
 from smart_storages.queued.actions import saving
 from smart_storages.queued.tasks import get_task
 from smart_storages.storages.spooled_write_file import SpooledWriteFile
+from smart_storages.wrappers.calls import Steps
+from smart_storages.wrappers.forwarding import CombiningStorage
+from smart_storages.wrappers.storage_api import is_changing
 
 __all__ = ["WritingStorage"]
 

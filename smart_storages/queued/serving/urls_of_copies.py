@@ -19,10 +19,10 @@ from django.utils.functional import LazyObject
 
 from smart_storages import tenancy
 from smart_storages.common.signed_urls import is_signed
-from smart_storages.composed.storage_api import url_params
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.composed_parts import parts_of
 from smart_storages.queued.ledger.identity import orphan_prefix
+from smart_storages.wrappers.storage_api import url_params
 
 __all__ = [
     "LINE",

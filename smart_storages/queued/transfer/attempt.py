@@ -20,6 +20,7 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from smart_storages import signals
+from smart_storages.backends.s3.errors.logs import redact
 from smart_storages.config import get_queue_settings
 from smart_storages.exceptions import TransferError
 from smart_storages.queued import ledger, registry
@@ -31,7 +32,6 @@ from smart_storages.queued.models import QueuedFile, State
 from smart_storages.queued.transfer import local_copies
 from smart_storages.queued.transfer.task_storages import LocalView, RemoteView
 from smart_storages.queued.transfer.tasks import Transfer, get_task
-from smart_storages.s3.errors.logs import redact
 
 __all__ = ["Outcome", "process_row", "retry_delay"]
 

@@ -17,11 +17,11 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage
 
 from smart_storages.common.compat import md5
-from smart_storages.composed.health import UNREACHABLE, kind_of
 from smart_storages.queued.ledger.identity import orphan_prefix
 from smart_storages.queued.ledger.recording import LocalCopy
 from smart_storages.queued.ledger.texts import longest, storable
 from smart_storages.storages.operations import recording
+from smart_storages.wrappers.health import UNREACHABLE, kind_of
 
 __all__ = [
     "delete_quietly",

@@ -8,13 +8,13 @@ from typing import Any, Callable, Dict, Optional
 from django.db import Error as AnyDatabaseError
 from django.utils.module_loading import import_string
 
+from smart_storages.backends.s3.errors.logs import redact
 from smart_storages.config import get_queue_settings
 from smart_storages.queued.ledger import pages, queries
 from smart_storages.queued.ledger.lease import Lease, LeaseLostError
 from smart_storages.queued.ledger.texts import describe_error
 from smart_storages.queued.models import QueuedPage
 from smart_storages.queued.transfer.attempt import Outcome, retry_delay
-from smart_storages.s3.errors.logs import redact
 
 __all__ = ["process_page"]
 

@@ -12,9 +12,6 @@ from django.utils.functional import LazyObject
 from s3transfer.manager import TransferManager
 
 from smart_storages.common.recording import carry
-from smart_storages.composed.calls import Steps
-from smart_storages.composed.forwarding import ChoosingStorage, ForwardingStorage
-from smart_storages.composed.health import FULL, kind_of
 from smart_storages.config.providers import get_provider
 from smart_storages.queued import ledger
 from smart_storages.queued.ledger.crash_points import reached
@@ -24,6 +21,9 @@ from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.transfer.local_copies import delete_quietly, s3_address
 from smart_storages.storages.connecting import ConnectingMixin
 from smart_storages.storages.operations import recording
+from smart_storages.wrappers.calls import Steps
+from smart_storages.wrappers.forwarding import ChoosingStorage, ForwardingStorage
+from smart_storages.wrappers.health import FULL, kind_of
 
 __all__ = ["LocalView", "RemoteView", "copy_in_s3"]
 

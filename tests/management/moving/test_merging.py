@@ -64,7 +64,7 @@ def test_a_link_into_a_directory_above_is_no_endless_listing(tmp_path: Path) -> 
 def test_a_listing_out_of_order_is_refused(
     moto_ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from smart_storages.s3.stat import Stat
+    from smart_storages.backends.s3.stat import Stat
     from smart_storages.storages import SmartS3Storage
     from smart_storages.storages.lookup import get_storage
 

@@ -413,7 +413,7 @@ def test_overwriting_replaces_what_was_there_before_the_queue(make_queue: Any) -
 
 
 def test_a_copy_is_put_under_exactly_its_name(queue: Any) -> None:
-    from smart_storages.composed.forwarding import put_steps, run
+    from smart_storages.wrappers.forwarding import put_steps, run
 
     def put(body: bytes, *, replace: bool) -> bool:
         return run(put_steps(queue, "a.txt", ContentFile(body), replace=replace))

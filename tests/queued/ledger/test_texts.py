@@ -9,12 +9,12 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
-from smart_storages.composed.forwarding import put_steps, run
 from smart_storages.exceptions import ConfigurationError
 from smart_storages.queued.backends import DelayedStorage, QueuedStorage
 from smart_storages.queued.ledger.texts import check_fits, describe_error, storable
 from smart_storages.queued.models import QueuedFile
 from smart_storages.queued.tasks import Transfer
+from smart_storages.wrappers.forwarding import put_steps, run
 from tests.queued import broker
 from tests.queued.conftest import DISK, local_files, pass_time, row_of
 
