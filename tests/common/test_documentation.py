@@ -48,14 +48,14 @@ def test_the_ledger_keeps_the_name_of_the_class_and_no_link() -> None:
 
 #: Where the whole text may become a part of another one, with the reason.
 MAY = {
+    "backends/s3/clients/credentials.py": "ours was made of botocore's error",
+    "backends/s3/errors/translation.py": "the error is botocore's",
+    "backends/s3/signing/sigv4.py": "it becomes an error of ours, which links once",
     "backends/sftp_errors.py": "it is compared with a text of paramiko",
     "backends/sftp_files.py": "as above",
     "common/documentation.py": "this is where it is taken off",
     "management/checking/network.py": "the error is one of a socket",
     "queued/readiness.py": "the error is the database's",
-    "s3/clients/credentials.py": "the error is botocore's: that of this package was made of it",
-    "s3/errors/translation.py": "the error is botocore's",
-    "s3/signing/sigv4.py": "what is raised becomes an error of this package, which links once",
     "storages/smart.py": "the error is of django-storages",
     "uploads/refusals.py": "the text of an UploadError has no link",
     "uploads/rest_framework.py": "as above",
