@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Optional, Tuple
+from zlib import crc32
 
 import botocore.retryhandler
 import botocore.session
@@ -151,6 +152,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
             or (other == "moto" and not THOROUGH and _regardless_of_server(item) in once)
         )
     ]
+    if not THOROUGH:
+        dropped += _not_sampled(set(items) - set(dropped))
     config.hook.pytest_deselected(items=dropped)
     gone = set(dropped)
     items[:] = [item for item in items if item not in gone]
@@ -160,6 +163,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
                 f"{item.nodeid}: the id holds an address, which differs in each process. "
                 "Give its parametrize ids=shown, from tests/conftest.py."
             )
+
+
+def _not_sampled(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """The cases that the marker ``sampled`` leaves out: the same ones in each process and run."""
+    tests: Dict[str, List[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        (one_of,) = cases[0].get_closest_marker("sampled").args
+        cases.sort(key=lambda item: crc32(item.nodeid.encode()))
+        yield from cases[-(-len(cases) // one_of) :]
 
 
 def pytest_collection_finish() -> None:

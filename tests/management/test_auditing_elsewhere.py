@@ -15,7 +15,7 @@ from tests.management.calls import Terminal, call
 from tests.management.conftest import make_model
 from tests.management.elsewhere import BACKENDS, settings_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sampled(2)]
 
 
 @pytest.fixture(params=BACKENDS)

@@ -705,6 +705,7 @@ class TestFaults:
 
         return open_file
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
     @pytest.mark.parametrize(
         ("size", "kind"), [(1 * MIB, "memory"), (7 * MIB, "memory"), (7 * MIB, "disk")]
@@ -850,6 +851,7 @@ def check(bucket, proxy, content, *, published):
 
 
 @pytest.mark.real_s3
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 class TestBytesThatAreChangedOnTheirWay:
@@ -956,6 +958,7 @@ def eventually(condition):
 
 
 class TestOpenForWriting:
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize("size", [0, 1, 5 * MIB, 5 * MIB + 1, 10 * MIB, 17 * MIB])
     @pytest.mark.parametrize("piece", [70_001, 20 * MIB])
     def test_what_is_written_is_there_once_closed(self, s3_bucket, make_storage, size, piece):

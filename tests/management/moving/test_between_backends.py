@@ -19,6 +19,8 @@ from smart_storages.utils import get_storage
 from tests.conftest import lead_to
 from tests.management.calls import call
 
+pytestmark = pytest.mark.sampled(2)
+
 CONTENTS = {
     "a.css": (b"body{}" * 100, "text/css"),
     "docs/b.txt": (b"hello", "text/plain"),
