@@ -186,6 +186,13 @@ def pytest_collection_finish() -> None:
     _classes_of_modules.update(utils._classes)
 
 
+def pytest_sessionfinish() -> None:
+    # pytest collects garbage five times before a process ends, to report what fails only then.
+    # Once is enough.
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
     # Each storage that lives looks its settings up at every change of one, and those that a test
