@@ -104,9 +104,10 @@ def test_nothing_else_gives_it(url, make):
 def test_an_expired_url_is_refused(make, monkeypatch):
     storage = make()
     storage.save("a.txt", ContentFile(b"x"))
+    now = signed_urls.time()
+    monkeypatch.setattr(signed_urls, "time", lambda: now)
     url = storage.url("a.txt", expire=60)
     assert get(url).status_code == 200
-    now = signed_urls.time()
     monkeypatch.setattr(signed_urls, "time", lambda: now + 59)
     assert get(url).status_code == 200
     monkeypatch.setattr(signed_urls, "time", lambda: now + 62)
