@@ -130,7 +130,6 @@ PATHS_THAT_STAY = [
     "smart_storages.apps.SmartStoragesConfig",
     "smart_storages.monitoring.apps.MonitoringConfig",
     "smart_storages.monitoring.debug_page.StorageExceptionReporterFilter",
-    "smart_storages.monitoring.debug_toolbar.StoragesPanel",
     "smart_storages.queued.apps.QueuedConfig",
     "smart_storages.queued.engines.Engine",
     "smart_storages.queued.tasks.Transfer",
