@@ -103,6 +103,7 @@ def test_a_migration_can_be_written_imported_run_and_is_complete(project):
     assert migrated.returncode == 0, migrated.stdout
 
 
+@pytest.mark.slow
 def test_a_class_given_as_a_callable_is_written_so_that_it_is_found_again(project):
     if django.VERSION < (4, 0):
         pytest.skip("Django 3.2 writes a class by its bare name; give it an instance")

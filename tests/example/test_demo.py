@@ -140,6 +140,7 @@ def test_one_wrong_byte_fails_the_demo(run_demo: Callable[..., Any], moto_server
     assert "1 of 25 files failed" in demo.stdout
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_named_without_a_traceback(
     run_demo: Callable[..., Any],
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_server_that_is_not_there_is_named_without_a_traceback(
     assert "kept-to-itself" not in demo.stdout + demo.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.real_s3
 def test_wrong_keys_are_said_to_be_wrong_and_not_printed(
     run_demo: Callable[..., Any], ceph: S3Server

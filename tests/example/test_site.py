@@ -53,6 +53,7 @@ print(visitor.get("/admin/smart_storages_monitoring/bucketcheck/").content.decod
 """
 
 
+@pytest.mark.slow
 def test_the_admin_shows_the_buckets(manage: Callable[..., Any]) -> None:
     assert manage("migrate").returncode == 0
     result = manage("shell", "-c", _AS_STAFF)

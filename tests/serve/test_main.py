@@ -28,6 +28,7 @@ SMART_STORAGE_BUCKETS = {
 """
 
 
+@pytest.mark.slow
 def test_it_has_the_buckets_of_the_settings_and_says_what_to_set(tmp_path):
     (tmp_path / "shop_settings.py").write_text(SETTINGS)
     command = [sys.executable, "-m", "smart_storages.serve", "--port", "0"]
@@ -46,6 +47,7 @@ def test_it_has_the_buckets_of_the_settings_and_says_what_to_set(tmp_path):
     assert lines[-1] == "Its buckets: acme-media, acme-reports."
 
 
+@pytest.mark.slow
 def test_it_says_that_a_directory_keeps_the_files_of_all_modules(tmp_path):
     local = SETTINGS + f"SMART_STORAGE_LOCAL = {str(tmp_path)!r}\n"
     (tmp_path / "shop_settings.py").write_text(local)

@@ -111,6 +111,7 @@ def site() -> Iterator[Tuple[str, Dict[str, Any], queue.Queue[Dict[str, Any]]]]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_a_browser_uploads_what_was_allowed_and_nothing_else(
     signer: UrlSigner, site: Any, tmp_path: Path
 ) -> None:
