@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from botocore.exceptions import ClientError
 
@@ -159,7 +159,18 @@ def lends_connections(pool: Any) -> bool:
 
 def borrow_connection(pool: Any) -> Any:
     """Take a connection out of a pool, perhaps one that is not connected yet."""
-    return pool._get_conn()
+    return _open_connection(pool._get_conn, pool._put_conn)
+
+
+def _open_connection(get: Callable[[], Any], put: Callable[[Any], None]) -> Any:
+    # The garbage collector finalizes everything in a cycle: a file that nobody closed, which puts
+    # its connection back, and after that the socket of it. urllib3 cannot ask a closed socket
+    # whether it is still connected.
+    try:
+        return get()
+    except ValueError:
+        put(None)  # in its place
+        return get()
 
 
 def return_connection(pool: Any, connection: Any) -> None:
@@ -174,6 +185,10 @@ def prepare_connection(pool: Any, connection: Any) -> None:
 
 class InterceptsReturns:
     """For a class of pools to inherit from, in front of urllib3's own class."""
+
+    def _get_conn(self, timeout: Any = None) -> Any:
+        get, put = super()._get_conn, super()._put_conn  # type: ignore[misc]
+        return _open_connection(lambda: get(timeout), put)
 
     def connection_returns(self, put: Any, connection: Any) -> None:
         """Put a connection back with ``put(connection)``; a subclass adds to this."""

@@ -140,3 +140,27 @@ def test_a_forked_child_leaves_its_parents_sockets_alone(proxies: Any, targets: 
     proxies[0].reset()
     head(targets[0])
     assert proxies[0].connections == 0
+
+
+@pytest.mark.parametrize(
+    "act",
+    [head, write, lambda target: target.client.head_object(Bucket=target.bucket, Key="k")],
+    ids=["read", "write", "botocore"],
+)
+def test_a_connection_whose_socket_garbage_collection_has_closed_is_not_used(
+    act: Any, proxies: Any, targets: Any
+) -> None:
+    act(targets[0])
+    port = int(proxies[0].endpoint_url.rpartition(":")[2])
+    kept = [
+        connection
+        for reference in idle._register._pools.valuerefs()
+        for connection in getattr(reference(), "pool").queue
+        if connection is not None and connection.port == port and connection.sock is not None
+    ]
+    assert kept
+    for connection in kept:
+        connection.sock.close()
+    for _ in range(len(kept) + 1):
+        act(targets[0])
+    assert count_open(proxies[0]) == 1
