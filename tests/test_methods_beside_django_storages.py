@@ -740,6 +740,7 @@ _CHANGED = (
 )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize(
     "scenario",

@@ -324,6 +324,7 @@ def see(cls, row, way, port):
         override.disable()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.filterwarnings("ignore:The AWS_S3_USE_THREADS setting:DeprecationWarning")
 @pytest.mark.parametrize("row", ROWS)
 def test_it_does_what_it_does_in_django_storages(row, server, monkeypatch, tmp_path):

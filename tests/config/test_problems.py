@@ -100,6 +100,7 @@ def use(storage: SmartS3Storage, *, over_the_wire: bool) -> None:
         return
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.usefixtures("_server")
 @pytest.mark.parametrize("option", sorted(OPTIONS))
 def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) -> None:
@@ -113,6 +114,7 @@ def test_any_value_of_a_modules_option_is_refused_by_name_or_works(option: str) 
             assert "media" in message.msg
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "option", [name for name, option in sorted(OPTIONS.items()) if option.setting]
 )

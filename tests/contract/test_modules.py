@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
+from functools import lru_cache, partial
 
 import pytest
 
@@ -39,29 +39,36 @@ BUCKET_TIMES = ("get_modified_time",)
 def make(request, tmp_path):
     """Makes a new empty storage with each call: a location of its own in one bucket."""
     numbers = itertools.count()
-    options = {"filesystem": {"root": tmp_path / "buckets"}, "memory": {}}
-    options["directory"] = {"options": {"location": str(tmp_path), "base_url": "/files/"}}
-    options["service"] = {"options": {"account": str(tmp_path), "url": "https://example.com/"}}
-    if "sftp" in BACKENDS:
-        sshd = request.getfixturevalue("sshd")
-        options["sftp"] = sshd.options(base_url="https://example.com/")
-        del options["sftp"]["backend"]
-    if "azure" in BACKENDS:
+
+    def in_azure():
         azurite = request.getfixturevalue("azurite")
-        options["azure"] = {
-            "connection_string": azurite.connection_string,
-            "bucket_name": azurite.create_container(),
-        }
-    if "gcs" in BACKENDS:
+        container = azurite.create_container()
+        return {"connection_string": azurite.connection_string, "bucket_name": container}
+
+    def in_gcs():
         server = request.getfixturevalue("gcs")
-        options["gcs"] = {**server.options, "bucket_name": server.create_bucket()}
+        return {**server.options, "bucket_name": server.create_bucket()}
+
+    options = {
+        "filesystem": lambda: {"root": tmp_path / "buckets"},
+        "memory": dict,
+        "azure": in_azure,
+        "gcs": in_gcs,
+        "sftp": lambda: request.getfixturevalue("sshd").options(base_url="https://example.com/"),
+        "directory": lambda: {"options": {"location": str(tmp_path), "base_url": "/files/"}},
+        "service": lambda: {"options": {"account": str(tmp_path), "url": "https://example.com/"}},
+    }
+
+    @lru_cache(maxsize=None)
+    def options_of(backend):
+        return options[backend]()
 
     def make_module(backend):
         return SmartS3Storage(
             "contract",
             location=f"location{next(numbers)}",
             file_overwrite=False,
-            **{"backend": CLASSES.get(backend, backend), **options[backend]},
+            **{"backend": CLASSES.get(backend, backend), **options_of(backend)},
         )
 
     with isolated():
