@@ -154,8 +154,8 @@ def test_a_connection_whose_socket_garbage_collection_has_closed_is_not_used(
     port = int(proxies[0].endpoint_url.rpartition(":")[2])
     kept = [
         connection
-        for reference in idle._register._pools.valuerefs()
-        for connection in getattr(reference(), "pool").queue
+        for pool in list(idle._register._pools.values())
+        for connection in getattr(pool.pool, "queue", ())  # it is None in a closed one
         if connection is not None and connection.port == port and connection.sock is not None
     ]
     assert kept
